@@ -1,0 +1,1 @@
+//! Every price and every limit, each a named constant.

@@ -1,0 +1,1 @@
+//! subvm-host-std
