@@ -1,1 +1,76 @@
 //! Every price and every limit, each a named constant.
+
+/// Octets of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
+pub const RAM: u64 = u32::MAX as u64;
+/// Octets of RAM charged for a descriptor number used for the first time.
+pub const FD_ALLOCATION: u64 = 96;
+/// Octets of RAM charged for a mapped file, beside those of its path.
+pub const FILE_MAPPING: u64 = 256;
+/// Octets of RAM charged for an element of a wasm table.
+pub const TABLE_ELEMENT: u64 = 64;
+/// Octets of RAM charged for a storage page at its first write.
+pub const STORAGE_PAGE: u64 = 64;
+/// Octets of RAM charged for a sub-VM.
+pub const SUB_VM: u64 = 65_536;
+/// Descriptors that may be open at once in a sub-VM.
+pub const OPEN_FDS: u32 = 1024;
+/// Sub-VMs that may be nested.
+pub const DEPTH: u32 = 512;
+/// Non-deterministic blocks in a transaction.
+pub const NONDET_BLOCKS: u32 = 4096;
+/// Stack units of all sub-VMs of a mode together.
+pub const STACK_UNITS: u64 = 8_388_608;
+/// Stack units that entering a sub-VM costs.
+pub const SUB_VM_STACK_UNITS: u64 = 4096;
+/// Octets of one non-deterministic result, code octet included.
+pub const NONDET_RESULT: u64 = 16 << 20;
+/// iovecs in one call.
+pub const IOVECS: u32 = 1024;
+/// Octets in a path.
+pub const PATH: usize = 4096;
+/// Octets in a component of a path.
+pub const COMPONENT: usize = 255;
+/// Components in the path of a mapped file.
+pub const COMPONENTS: usize = 64;
+
+/// The limits that a chain may choose: part of the consensus parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of RAM for each mode.
+    pub ram: u64,
+    /// Descriptors open at once in a sub-VM.
+    pub open_fds: u32,
+    /// Nested sub-VMs.
+    pub depth: u32,
+    /// Non-deterministic blocks in a transaction.
+    pub nondet_blocks: u32,
+    /// Stack units for each mode.
+    pub stack_units: u64,
+    /// Octets of one non-deterministic result.
+    pub nondet_result: u64,
+    /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
+    pub gas_time: u64,
+    /// Time gas of each non-deterministic sub-VM, in ticks; at most `i64::MAX`.
+    pub gas_time_nondet: u64,
+    /// Storage gas, in pages.
+    pub gas_storage: u64,
+    /// Data gas, in octets.
+    pub gas_data: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            ram: RAM,
+            open_fds: OPEN_FDS,
+            depth: DEPTH,
+            nondet_blocks: NONDET_BLOCKS,
+            stack_units: STACK_UNITS,
+            nondet_result: NONDET_RESULT,
+            gas_time: 1_000_000_000_000,
+            gas_time_nondet: 1_000_000_000_000,
+            gas_storage: 1 << 20,
+            gas_data: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What one host call may see and change.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::costs::Limits;
+use crate::host::{Node, Progress, RequestId};
+use crate::outcome::{End, InternalError, InternalErrorKind};
+use crate::{Ram, Resource, Trap, wasi};
+
+/// The surroundings of one host call: built by the engine's glue for each call, from what the sub-VM and the transaction own.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The caller's memory 0; empty where its module has none.
+    pub mem: &'a mut [u8],
+    /// Time gas left, in ticks.
+    pub ticks: &'a mut i64,
+    /// Descriptors, file tree, arguments, environment and random state of this sub-VM.
+    pub wasi: &'a mut wasi::State,
+    /// The RAM budget of this sub-VM's mode.
+    pub ram: &'a mut Ram,
+    /// The consensus limits.
+    pub limits: &'a Limits,
+    /// What the node supplies.
+    pub node: &'a mut Node,
+    /// The moment, in terms of [`Clock::elapsed`](crate::host::Clock::elapsed), after which a run is an internal error.
+    pub deadline: Option<Duration>,
+}
+
+/// Why a host call does not succeed: with an errno, or by ending the sub-VM.
+#[derive(Debug)]
+pub enum Stop<E> {
+    /// The guest gets this number and goes on.
+    Errno(E),
+    /// The guest does not go on.
+    End(End),
+}
+
+impl<E> From<End> for Stop<E> {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
+}
+
+impl<E> From<Trap> for Stop<E> {
+    fn from(trap: Trap) -> Self {
+        Self::End(trap.into())
+    }
+}
+
+impl<E> From<Resource> for Stop<E> {
+    fn from(resource: Resource) -> Self {
+        Self::End(resource.into())
+    }
+}
+
+impl<E> From<InternalError> for Stop<E> {
+    fn from(error: InternalError) -> Self {
+        Self::End(error.into())
+    }
+}
+
+impl Cx<'_> {
+    /// Charges time gas.
+    ///
+    /// # Errors
+    /// Ends the sub-VM with `out_of gas time` where `ticks` exceeds what is left.
+    pub fn charge(&mut self, ticks: u64) -> Result<(), End> {
+        // A price beyond i64 exceeds any budget.
+        *self.ticks = self.ticks.saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX));
+        if *self.ticks < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
+    }
+
+    /// Waits for the result of a started module request, until the deadline.
+    ///
+    /// # Errors
+    /// An internal error when the module fails or the deadline passes.
+    pub fn module_result(&mut self, id: RequestId) -> Result<Arc<[u8]>, End> {
+        loop {
+            let at_most = self.time_left()?;
+            let progress = self.node.modules.wait(id, at_most).map_err(|source| {
+                InternalError::caused_by(InternalErrorKind::Module, "waiting for a module's result", source)
+            })?;
+            if let Progress::Ready(octets) = progress {
+                return Ok(octets.into());
+            }
+        }
+    }
+
+    fn time_left(&self) -> Result<Duration, InternalError> {
+        /// How long a module may wait at a time when no deadline is set.
+        const SLICE: Duration = Duration::from_secs(1);
+        let Some(deadline) = self.deadline else {
+            return Ok(SLICE);
+        };
+        match deadline.checked_sub(self.node.clock.elapsed()) {
+            Some(left) if !left.is_zero() => Ok(left.min(SLICE)),
+            _ => Err(InternalError::new(InternalErrorKind::Deadline, "the deadline passed while waiting for a module")),
+        }
+    }
+}
