@@ -137,6 +137,7 @@ macro_rules! functions {
         }
 
         /// One typed entry for each function: tells the observer, charges the base price, does the call, and returns the errno's number.
+        #[allow(clippy::too_many_arguments, reason = "the signatures are the specification's")]
         pub mod entry {
             use super::*;
 

@@ -22,6 +22,7 @@ mod random;
 mod state;
 mod strings;
 mod table;
+pub mod trace;
 
 pub use config::{Args, ArgsError, Env, EnvError, Pattern, PatternError, Refused};
 pub use errno::Errno;
