@@ -1,5 +1,7 @@
 //! Every price and every limit, each a named constant.
 
+pub mod calls;
+
 /// Octets of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
 pub const RAM: u64 = u32::MAX as u64;
 /// Octets of RAM charged for a descriptor number used for the first time.
@@ -32,6 +34,21 @@ pub const PATH: usize = 4096;
 pub const COMPONENT: usize = 255;
 /// Components in the path of a mapped file.
 pub const COMPONENTS: usize = 64;
+
+/// Arguments of a sub-VM.
+pub const ARGS: usize = 1024;
+/// Octets of one argument.
+pub const ARG: usize = 65_536;
+/// Octets of all arguments together.
+pub const ARGS_OCTETS: usize = 1 << 20;
+/// Variables in an environment.
+pub const ENV_VARIABLES: usize = 1024;
+/// Octets of a variable's name.
+pub const ENV_NAME: usize = 128;
+/// Octets of a variable's value.
+pub const ENV_VALUE: usize = 32_768;
+/// Octets of all variables together, `NAME=value` each.
+pub const ENV_OCTETS: usize = 1 << 20;
 
 /// The limits that a chain may choose: part of the consensus parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,44 @@
-//! WASI Preview 1.
+//! WASI Preview 1: the 46 functions of `wasi_snapshot_preview1`.
+//!
+//! [`wasi_functions!`](crate::wasi_functions) lists them in the order of the specification; [`entry`] has one typed entry for each, which the
+//! engine's linker calls; [`FUNCTIONS`] describes them; [`dispatch`] calls one by its name.
+//! What each does stands in the file of its prefix: `args`, `clock`, `environ`, `fd`, `path`, `proc`, `random`.
+//! Those that always answer the same (`sock_*`, `poll_oneoff`, `sched_yield` and others) are rows of the table and nothing more.
+//!
+//! Source: `docs/spec/wasi.md`.
 
-/// A sub-VM's descriptors, file tree, arguments, environment and random state.
-#[derive(Debug)]
-pub struct State {}
+mod args;
+mod clock;
+mod config;
+mod environ;
+mod errno;
+mod fd;
+mod flags;
+mod functions;
+mod mem;
+mod path;
+mod proc;
+mod random;
+mod state;
+mod strings;
+mod table;
+pub mod trace;
 
-/// Checked arguments.
-#[derive(Debug, Default)]
-pub struct Args {}
+pub use config::{Args, ArgsError, Env, EnvError, Pattern, PatternError, Refused};
+pub use errno::Errno;
+pub use functions::{FUNCTIONS, Function, MODULE, ParamType, dispatch, entry, function};
+pub use state::{Config, State};
 
-/// A checked environment.
-#[derive(Debug, Default)]
-pub struct Env {}
+/// What every function has to be found in by its name.
+mod implementation {
+    pub(super) use super::args::{args_get, args_sizes_get};
+    pub(super) use super::clock::{clock_res_get, clock_time_get};
+    pub(super) use super::environ::{environ_get, environ_sizes_get};
+    pub(super) use super::fd::*;
+    pub(super) use super::path::{path_filestat_get, path_open};
+    pub(super) use super::proc::proc_exit;
+    pub(super) use super::random::random_get;
+}
+
+/// What a function comes to: success, an errno, or the end of the sub-VM.
+type Done = Result<(), crate::Stop<Errno>>;

@@ -1,0 +1,91 @@
+//! What a descriptor refers to.
+
+use alloc::sync::Arc;
+
+use crate::Ram;
+use crate::fd::Rights;
+use crate::host::{Modules, RequestId, Stream};
+use crate::vfs::{NodeId, Tree};
+
+/// What a `gl_call` gives a descriptor for.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Octets that are there.
+    Octets(Arc<[u8]>),
+    /// The result of a module request that still runs. The first call that needs its octets or its size waits for it.
+    Pending(RequestId),
+}
+
+/// One open descriptor.
+#[derive(Debug)]
+pub(crate) struct Descriptor {
+    /// What it may be used for.
+    pub(crate) base: Rights,
+    /// What those opened through it may be used for.
+    pub(crate) inheriting: Rights,
+    /// What it refers to.
+    pub(crate) object: Object,
+}
+
+/// What can be referred to.
+#[derive(Debug)]
+pub(crate) enum Object {
+    /// Standard output or standard error.
+    Stream(Stream),
+    /// Octets, with an offset of this descriptor's own.
+    File(File),
+    /// A directory of the tree.
+    Directory {
+        /// Which.
+        node: NodeId,
+        /// Whether it is what descriptor 3 referred to at the start.
+        initial: bool,
+    },
+}
+
+/// Octets with an offset.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) source: Source,
+    pub(crate) offset: u64,
+}
+
+/// Where a file's octets are.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// In the tree.
+    Tree(NodeId),
+    /// Held by this descriptor, which charged so many octets of RAM for them.
+    Held { octets: Arc<[u8]>, charged: u64 },
+    /// Not there yet.
+    Pending(RequestId),
+}
+
+impl Source {
+    /// The octets; none while they are pending.
+    pub(crate) fn octets<'a>(&'a self, tree: &'a Tree) -> &'a [u8] {
+        match self {
+            Self::Tree(node) => tree.octets(*node),
+            Self::Held { octets, .. } => octets,
+            Self::Pending(_) => &[],
+        }
+    }
+
+    /// Gives back what is held, and gives up what is pending.
+    pub(crate) fn give_up(self, ram: &mut Ram, modules: &mut dyn Modules) {
+        match self {
+            Self::Tree(_) => {}
+            Self::Held { charged, .. } => ram.release(charged),
+            Self::Pending(id) => modules.cancel(id),
+        }
+    }
+}
+
+impl Descriptor {
+    /// Ends the use of what it refers to.
+    pub(crate) fn give_up(self, ram: &mut Ram, modules: &mut dyn Modules) {
+        if let Object::File(file) = self.object {
+            file.source.give_up(ram, modules);
+        }
+    }
+}

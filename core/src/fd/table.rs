@@ -1,0 +1,108 @@
+//! The table of descriptors: a number is an index.
+
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::costs::FD_ALLOCATION;
+use crate::fd::{Descriptor, Fd, File, Object, Rights, Source};
+use crate::host::{Modules, Stream};
+use crate::vfs::NodeId;
+use crate::{Ram, Resource};
+
+/// The open descriptors of a sub-VM, and the numbers that may be given again.
+///
+/// Every number below `slots.len()` is either open or in the free pool, never both: the seed's first invariant. `slots.len() - 1` is its
+/// `next_id`, and a number is given again only out of the free pool: the other two.
+#[derive(Debug)]
+pub(crate) struct Table {
+    slots: Vec<Option<Descriptor>>,
+    free: Vec<Fd>,
+}
+
+impl Table {
+    /// Descriptors 0 to 3: `message`, the two streams, the root.
+    pub(crate) fn new(message: Source) -> Self {
+        let message = Object::File(File { source: message, offset: 0 });
+        let root = Object::Directory { node: NodeId::ROOT, initial: true };
+        let slots = [
+            (Rights::CONTENT, Rights::empty(), message),
+            (Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stdout)),
+            (Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stderr)),
+            (Rights::DIRECTORY, Rights::BELOW, root),
+        ]
+        .map(|(base, inheriting, object)| Some(Descriptor { base, inheriting, object }));
+        Self { slots: Vec::from(slots), free: Vec::new() }
+    }
+
+    /// The open descriptor of this number.
+    pub(crate) fn get(&self, fd: Fd) -> Option<&Descriptor> {
+        self.slots.get(fd.index())?.as_ref()
+    }
+
+    /// The open descriptor of this number, to change it.
+    pub(crate) fn get_mut(&mut self, fd: Fd) -> Option<&mut Descriptor> {
+        self.slots.get_mut(fd.index())?.as_mut()
+    }
+
+    /// Gives `descriptor` a number: the one freed last, else the next.
+    ///
+    /// # Errors
+    /// [`Resource::Fds`] where `limit` are open already, [`Resource::Memory`] where the octets are not there. Nothing has changed then.
+    ///
+    /// # Cost
+    /// `content` octets of RAM, and [`FD_ALLOCATION`] for a number never used before.
+    pub(crate) fn allocate(
+        &mut self,
+        descriptor: Descriptor,
+        content: u64,
+        ram: &mut Ram,
+        limit: u32,
+    ) -> Result<Fd, Resource> {
+        if self.open() >= usize::try_from(limit).unwrap_or(usize::MAX) {
+            return Err(Resource::Fds);
+        }
+        let number = if self.free.is_empty() { FD_ALLOCATION } else { 0 };
+        ram.charge(content.saturating_add(number)).map_err(|_| Resource::Memory)?;
+        if let Some(fd) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(fd.index())
+        {
+            *slot = Some(descriptor);
+            return Ok(fd);
+        }
+        let fd = u32::try_from(self.slots.len()).map_err(|_| Resource::Fds)?;
+        self.slots.push(Some(descriptor));
+        Ok(Fd(fd))
+    }
+
+    /// Frees the number; what it referred to is the caller's to give up.
+    pub(crate) fn remove(&mut self, fd: Fd) -> Option<Descriptor> {
+        let descriptor = self.slots.get_mut(fd.index())?.take()?;
+        self.free.push(fd);
+        Some(descriptor)
+    }
+
+    /// Lets `to` refer to what `from` did and frees `from`; what `to` referred to is the caller's to give up.
+    /// Nothing where one of them is not open; they must differ.
+    pub(crate) fn renumber(&mut self, from: Fd, to: Fd) -> Option<Descriptor> {
+        self.get(to)?;
+        let moved = self.remove(from)?;
+        self.get_mut(to).map(|slot| mem::replace(slot, moved))
+    }
+
+    /// Gives up all requests that are pending. Their descriptors refer to no octets afterwards.
+    pub(crate) fn cancel_pending(&mut self, modules: &mut dyn Modules) {
+        for descriptor in self.slots.iter_mut().flatten() {
+            if let Object::File(File { source, .. }) = &mut descriptor.object
+                && let Source::Pending(id) = *source
+            {
+                modules.cancel(id);
+                *source = Source::Held { octets: [].into(), charged: 0 };
+            }
+        }
+    }
+
+    fn open(&self) -> usize {
+        // Every number is either open or free.
+        self.slots.len().saturating_sub(self.free.len())
+    }
+}

@@ -1,5 +1,0 @@
-//! The read-only file tree.
-
-/// A read-only tree of files, shared between sub-VMs.
-#[derive(Debug, Default)]
-pub struct Tree {}

@@ -1,0 +1,184 @@
+//! Building a tree.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH};
+use crate::vfs::tree::{Child, Kind};
+use crate::vfs::{Node, NodeId, Tree};
+
+/// Maps files, then becomes a [`Tree`].
+#[derive(Debug)]
+pub struct TreeBuilder {
+    /// The first is the root.
+    nodes: Vec<Draft>,
+}
+
+#[derive(Debug)]
+struct Draft {
+    path: String,
+    parent: NodeId,
+    kind: DraftKind,
+}
+
+#[derive(Debug)]
+enum DraftKind {
+    File(Arc<[u8]>),
+    Directory(BTreeMap<Box<str>, NodeId>),
+}
+
+/// A file cannot be mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MapError {
+    /// The path as it was given.
+    pub path: String,
+    /// What is wrong with it.
+    pub kind: MapErrorKind,
+}
+
+/// What is wrong with a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapErrorKind {
+    /// It does not start with `/`.
+    NotAbsolute,
+    /// A component is empty, `.` or `..`, or it ends with `/`.
+    NotCanonical,
+    /// It holds a NUL.
+    Nul,
+    /// It has more than 4096 octets.
+    TooLong,
+    /// A component has more than 255 octets.
+    ComponentTooLong,
+    /// It has more than 64 components.
+    TooDeep,
+    /// There is a directory already.
+    Directory,
+    /// It leads through a file.
+    ThroughFile,
+}
+
+impl Default for TreeBuilder {
+    fn default() -> Self {
+        let root = Draft { path: "/".into(), parent: NodeId::ROOT, kind: DraftKind::Directory(BTreeMap::new()) };
+        Self { nodes: alloc::vec![root] }
+    }
+}
+
+impl TreeBuilder {
+    /// Maps a file, with the directories that lead to it. A file that is there already is replaced.
+    ///
+    /// # Errors
+    /// Where the path is not an absolute one in its plain form, is too long or too deep, or where a directory is, or leads through a file.
+    /// Nothing has changed then.
+    pub fn map(&mut self, path: &str, octets: Arc<[u8]>) -> Result<(), MapError> {
+        self.try_map(path, octets).map_err(|kind| MapError { path: path.into(), kind })
+    }
+
+    fn try_map(&mut self, path: &str, octets: Arc<[u8]>) -> Result<(), MapErrorKind> {
+        check(path)?;
+        let mut at = NodeId::ROOT;
+        let mut rest = path;
+        while let Some((name, end)) = next_name(path, rest) {
+            rest = &path[end..];
+            let kind =
+                if rest.is_empty() { DraftKind::File(octets.clone()) } else { DraftKind::Directory(BTreeMap::new()) };
+            at = self.enter(at, name, &path[..end], kind)?;
+        }
+        Ok(())
+    }
+
+    /// The entry `name` of `directory`, made or replaced as `kind` asks.
+    fn enter(&mut self, directory: NodeId, name: &str, path: &str, kind: DraftKind) -> Result<NodeId, MapErrorKind> {
+        let new = NodeId(self.nodes.len());
+        let DraftKind::Directory(children) = &mut self.nodes[directory.0].kind else {
+            return Err(MapErrorKind::ThroughFile);
+        };
+        let Some(&there) = children.get(name) else {
+            children.insert(name.into(), new);
+            self.nodes.push(Draft { path: path.into(), parent: directory, kind });
+            return Ok(new);
+        };
+        match (&mut self.nodes[there.0].kind, kind) {
+            (DraftKind::Directory(_), DraftKind::Directory(_)) => {}
+            (DraftKind::Directory(_), DraftKind::File(_)) => return Err(MapErrorKind::Directory),
+            (DraftKind::File(_), DraftKind::Directory(_)) => return Err(MapErrorKind::ThroughFile),
+            (file, replacement) => *file = replacement,
+        }
+        Ok(there)
+    }
+
+    /// The finished tree.
+    #[must_use]
+    pub fn build(self) -> Tree {
+        let files = self.nodes.iter().filter(|draft| matches!(draft.kind, DraftKind::File(_)));
+        let ram = files.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
+        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram }
+    }
+}
+
+impl Draft {
+    fn finish(self) -> Node {
+        let kind = match self.kind {
+            DraftKind::File(octets) => Kind::File(octets),
+            DraftKind::Directory(children) => {
+                Kind::Directory(children.into_iter().map(|(name, node)| Child { name, node }).collect())
+            }
+        };
+        Node { ino: ino(&self.path), parent: self.parent, kind }
+    }
+}
+
+fn ino(path: &str) -> u64 {
+    let mut octets = [0; 8];
+    octets.copy_from_slice(&blake3::hash(path.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(octets).max(1)
+}
+
+/// The name after the slash that `rest` begins with, and where it ends in `path`, of which `rest` is the end.
+fn next_name<'a>(path: &'a str, rest: &'a str) -> Option<(&'a str, usize)> {
+    let names = rest.strip_prefix('/')?;
+    let name = names.split('/').next().unwrap_or(names);
+    Some((name, path.len() - names.len() + name.len()))
+}
+
+fn check(path: &str) -> Result<(), MapErrorKind> {
+    let names = path.strip_prefix('/').ok_or(MapErrorKind::NotAbsolute)?;
+    if path.len() > PATH {
+        return Err(MapErrorKind::TooLong);
+    }
+    if path.contains('\0') {
+        return Err(MapErrorKind::Nul);
+    }
+    if names.split('/').any(|name| matches!(name, "" | "." | "..")) {
+        return Err(MapErrorKind::NotCanonical);
+    }
+    if names.split('/').any(|name| name.len() > COMPONENT) {
+        return Err(MapErrorKind::ComponentTooLong);
+    }
+    if names.split('/').count() > COMPONENTS {
+        return Err(MapErrorKind::TooDeep);
+    }
+    Ok(())
+}
+
+impl fmt::Display for MapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            MapErrorKind::NotAbsolute => "does not start with /",
+            MapErrorKind::NotCanonical => "has a component that is empty, . or .., or ends with /",
+            MapErrorKind::Nul => "holds a NUL",
+            MapErrorKind::TooLong => "has more than 4096 octets",
+            MapErrorKind::ComponentTooLong => "has a component of more than 255 octets",
+            MapErrorKind::TooDeep => "has more than 64 components",
+            MapErrorKind::Directory => "is a directory already",
+            MapErrorKind::ThroughFile => "leads through a file",
+        };
+        write!(f, "cannot map a file: the path {:?} {what}", self.path)
+    }
+}
+
+impl core::error::Error for MapError {}

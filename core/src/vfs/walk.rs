@@ -1,0 +1,80 @@
+//! Paths that a guest gives: checking their form, and walking them.
+
+use crate::costs::{COMPONENT, PATH};
+use crate::vfs::{NodeId, Tree};
+use crate::wasi::Errno;
+
+/// Why a walk finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// The last component alone is missing: a file could be made there.
+    Last,
+    /// Anything else.
+    Errno(Errno),
+}
+
+impl From<Missing> for Errno {
+    fn from(missing: Missing) -> Self {
+        match missing {
+            Missing::Last => Self::Noent,
+            Missing::Errno(errno) => errno,
+        }
+    }
+}
+
+/// Checks a path's form, in the order of the specification.
+///
+/// # Errors
+/// `Nametoolong` above 4096 octets, `Ilseq` where it is not UTF-8, `Inval` with a NUL, `Nametoolong` with a component above 255 octets,
+/// `Notcapable` where it is absolute.
+pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
+    if path.len() > PATH {
+        return Err(Errno::Nametoolong);
+    }
+    let text = core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
+    if path.contains(&0) {
+        return Err(Errno::Inval);
+    }
+    if text.split('/').any(|component| component.len() > COMPONENT) {
+        return Err(Errno::Nametoolong);
+    }
+    if path.starts_with(b"/") {
+        return Err(Errno::Notcapable);
+    }
+    Ok(())
+}
+
+impl Tree {
+    /// Walks `path`, whose form was checked, from the directory `start`, above which it must not climb.
+    ///
+    /// # Errors
+    /// `Notcapable` where it would climb, `Noent` where a component is missing or the path is empty, `Notdir` where anything follows a file,
+    /// be it only a slash.
+    pub(crate) fn walk(&self, start: NodeId, path: &[u8]) -> Result<NodeId, Missing> {
+        if path.is_empty() {
+            return Err(Missing::Errno(Errno::Noent));
+        }
+        let mut at = start;
+        let mut depth = 0_usize;
+        let mut components = path.split(|&octet| octet == b'/').peekable();
+        while let Some(component) = components.next() {
+            if !self.node(at).is_directory() {
+                return Err(Missing::Errno(Errno::Notdir));
+            }
+            match component {
+                b"" | b"." => {}
+                b".." => {
+                    depth = depth.checked_sub(1).ok_or(Missing::Errno(Errno::Notcapable))?;
+                    at = self.node(at).parent;
+                }
+                name => {
+                    let last = components.peek().is_none();
+                    let missing = if last { Missing::Last } else { Missing::Errno(Errno::Noent) };
+                    at = self.child(at, name).ok_or(missing)?;
+                    depth += 1;
+                }
+            }
+        }
+        Ok(at)
+    }
+}

@@ -1,0 +1,16 @@
+//! `args_*`.
+
+use crate::Cx;
+use crate::wasi::{Done, strings};
+
+/// Writes to `argv` a pointer for each argument, and to `argv_buf` the arguments, each ended by a NUL.
+pub(super) fn args_get(cx: &mut Cx<'_>, argv: u32, argv_buf: u32) -> Done {
+    let args = cx.wasi.config.args.clone();
+    strings::get(cx, args.strings(), argv, argv_buf)
+}
+
+/// Writes the number of arguments to `argc`, and to `argv_buf_size` the octets that they take, NULs included.
+pub(super) fn args_sizes_get(cx: &mut Cx<'_>, argc: u32, argv_buf_size: u32) -> Done {
+    let (count, octets) = cx.wasi.config.args.strings().sizes();
+    strings::put_sizes(cx, (count, octets), argc, argv_buf_size)
+}

@@ -1,0 +1,137 @@
+//! The environment.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::costs::{ENV_NAME, ENV_OCTETS, ENV_VALUE, ENV_VARIABLES};
+use crate::wasi::Refused;
+use crate::wasi::strings::Strings;
+
+/// What every environment starts from.
+const DEFAULTS: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
+
+/// A checked environment, laid out once as guests get it: sorted by name as octets.
+///
+/// ```
+/// use subvm_core::wasi::{Env, Refused};
+/// let env = Env::new([("HOME", "/"), ("TZ", "CET")], &Refused::default()).unwrap();
+/// assert_eq!(env.iter().collect::<Vec<_>>(), [&b"HOME=/"[..], b"LANG=C.UTF-8", b"LC_ALL=C.UTF-8", b"TZ=CET"]);
+/// assert!(Env::new([("API_TOKEN", "x")], &Refused::default()).is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Env(Strings);
+
+/// A variable that is refused; each names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvError {
+    /// The name is not 1 to 128 ASCII letters, digits and `_`, not starting with a digit.
+    Name(String),
+    /// The value has more than 32,768 octets.
+    TooLong(String),
+    /// The value holds a NUL.
+    Nul(String),
+    /// The name is on the list of those that commonly carry secrets or steer a loader.
+    Refused(String),
+    /// There are more than 1024 variables.
+    TooMany,
+    /// They have more than 1 MiB.
+    TooLongTogether,
+}
+
+impl Env {
+    /// Checks variables, adds them to `LANG=C.UTF-8`, `LC_ALL=C.UTF-8`, `TZ=UTC`, and lays them out. A later value replaces an earlier one.
+    ///
+    /// # Errors
+    /// For the first that the rules or `refused` refuse.
+    pub fn new<N: AsRef<str>, V: AsRef<[u8]>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+        refused: &Refused,
+    ) -> Result<Self, EnvError> {
+        let mut variables: BTreeMap<String, Vec<u8>> =
+            DEFAULTS.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        for (name, value) in pairs {
+            let (name, value) = (name.as_ref(), value.as_ref());
+            check(name, value, refused)?;
+            variables.insert(name.into(), value.into());
+            if variables.len() > ENV_VARIABLES {
+                return Err(EnvError::TooMany);
+            }
+        }
+        lay_out(&variables).map(Self)
+    }
+
+    /// The variables, `NAME=value` each, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter()
+    }
+
+    pub(in crate::wasi) fn strings(&self) -> &Strings {
+        &self.0
+    }
+}
+
+/// What every environment starts from, and nothing more.
+impl Default for Env {
+    fn default() -> Self {
+        let mut strings = Strings::default();
+        DEFAULTS.iter().for_each(|(name, value)| strings.push(&[name.as_bytes(), b"=", value.as_bytes()]));
+        Self(strings)
+    }
+}
+
+fn check(name: &str, value: &[u8], refused: &Refused) -> Result<(), EnvError> {
+    if !is_name(name) {
+        return Err(EnvError::Name(name.into()));
+    }
+    if value.len() > ENV_VALUE {
+        return Err(EnvError::TooLong(name.into()));
+    }
+    if value.contains(&0) {
+        return Err(EnvError::Nul(name.into()));
+    }
+    if refused.refuses(name) {
+        return Err(EnvError::Refused(name.into()));
+    }
+    Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=ENV_NAME).contains(&name.len())
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_')
+}
+
+fn lay_out(variables: &BTreeMap<String, Vec<u8>>) -> Result<Strings, EnvError> {
+    let total: usize = variables.iter().map(|(name, value)| name.len() + 1 + value.len()).sum();
+    if total > ENV_OCTETS {
+        return Err(EnvError::TooLongTogether);
+    }
+    let mut strings = Strings::default();
+    variables.iter().for_each(|(name, value)| strings.push(&[name.as_bytes(), b"=", value]));
+    Ok(strings)
+}
+
+impl fmt::Display for EnvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(
+                f,
+                "{name:?} is no name of an environment variable: 1 to {ENV_NAME} ASCII letters, digits and _, not starting with a digit"
+            ),
+            Self::TooLong(name) => {
+                write!(f, "the value of the environment variable {name} has more than {ENV_VALUE} octets")
+            }
+            Self::Nul(name) => write!(f, "the value of the environment variable {name} holds a NUL"),
+            Self::Refused(name) => write!(
+                f,
+                "the environment variable {name} is refused: such names commonly carry secrets or steer a loader"
+            ),
+            Self::TooMany => write!(f, "more than {ENV_VARIABLES} environment variables"),
+            Self::TooLongTogether => write!(f, "the environment has more than {ENV_OCTETS} octets"),
+        }
+    }
+}
+
+impl core::error::Error for EnvError {}

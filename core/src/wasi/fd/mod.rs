@@ -1,0 +1,77 @@
+//! `fd_*`.
+
+mod list;
+mod offset;
+mod prestat;
+pub(super) mod stat;
+mod transfer;
+
+use alloc::sync::Arc;
+
+pub(super) use list::fd_readdir;
+pub(super) use offset::{fd_seek, fd_tell};
+pub(super) use prestat::{fd_prestat_dir_name, fd_prestat_get};
+pub(super) use stat::{fd_fdstat_get, fd_filestat_get};
+pub(super) use transfer::{fd_pread, fd_read, fd_write};
+
+use crate::fd::{Fd, File, Object, Source};
+use crate::outcome::End;
+use crate::wasi::{Done, Errno};
+use crate::{Cx, Resource};
+
+/// Frees a descriptor, any of 0 to 3 included: gives back the RAM of its content, and gives up a result that is pending.
+///
+/// # Errors
+/// `Badf` where it is not open.
+pub(super) fn fd_close(cx: &mut Cx<'_>, fd: u32) -> Done {
+    let descriptor = cx.wasi.fds.remove(Fd(fd)).ok_or(Errno::Badf)?;
+    descriptor.give_up(cx.ram, &mut *cx.node.modules);
+    Ok(())
+}
+
+/// Closes what `to` refers to, lets it refer to what `fd` did, and frees `fd`. Does nothing where they are equal.
+///
+/// # Errors
+/// `Badf` where one of them is not open.
+pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
+    cx.wasi.descriptor(fd)?;
+    if fd == to {
+        return Ok(());
+    }
+    let closed = cx.wasi.fds.renumber(Fd(fd), Fd(to)).ok_or(Errno::Badf)?;
+    closed.give_up(cx.ram, &mut *cx.node.modules);
+    Ok(())
+}
+
+/// Waits for the octets of a descriptor where they are pending, and charges them.
+///
+/// # Errors
+/// `out_of memory`, or what waiting ends in.
+fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
+    let Some(File { source: Source::Pending(id), .. }) = file(cx, fd) else {
+        return Ok(());
+    };
+    let id = *id;
+    let octets = cx.module_result(id)?;
+    let length = octets.len() as u64;
+    // The request is spent: whatever comes now must not cancel it.
+    hold(cx, fd, octets, 0);
+    cx.ram.charge(length).map_err(|_| Resource::Memory)?;
+    if let Some(File { source: Source::Held { charged, .. }, .. }) = file(cx, fd) {
+        *charged = length;
+    }
+    Ok(())
+}
+
+fn hold(cx: &mut Cx<'_>, fd: u32, octets: Arc<[u8]>, charged: u64) {
+    if let Some(file) = file(cx, fd) {
+        file.source = Source::Held { octets, charged };
+    }
+}
+
+fn file<'a>(cx: &'a mut Cx<'_>, fd: u32) -> Option<&'a mut File> {
+    match &mut cx.wasi.fds.get_mut(Fd(fd))?.object {
+        Object::File(file) => Some(file),
+        _ => None,
+    }
+}

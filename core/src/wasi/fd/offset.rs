@@ -1,0 +1,62 @@
+//! Where a descriptor reads next.
+
+use crate::Cx;
+use crate::fd::{Descriptor, File, Object, Rights};
+use crate::wasi::flags::Whence;
+use crate::wasi::mem::Place;
+use crate::wasi::{Done, Errno};
+
+/// The largest offset: what a signed 64-bit integer holds, so that a libc can tell it from an error.
+const LARGEST: i128 = i64::MAX as i128;
+
+/// Moves the offset, beyond the end too, and writes it to `newoffset`, an aligned u64.
+///
+/// # Errors
+/// `Inval` where there is no such whence, `Badf` where it is not open, `Spipe` for a stream, `Notcapable` for a directory or without the right
+/// (to tell is enough where nothing moves), `Inval` where the result is negative or above 2^63 - 1.
+pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u32, newoffset: u32) -> Done {
+    let whence = Whence::parse(whence)?;
+    let stays = whence == Whence::Cur && offset == 0;
+    let right = if stays { Rights::FD_TELL.union(Rights::FD_SEEK) } else { Rights::FD_SEEK };
+    positioned(cx.wasi.descriptor(fd)?, right)?;
+    let place = Place::u64(cx.mem, newoffset)?;
+    if whence == Whence::End {
+        super::await_content(cx, fd)?;
+    }
+    let tree = &*cx.wasi.config.files;
+    let Some(Object::File(file)) = cx.wasi.fds.get_mut(crate::fd::Fd(fd)).map(|descriptor| &mut descriptor.object)
+    else {
+        return Err(Errno::Badf.into());
+    };
+    let from = match whence {
+        Whence::Set => 0,
+        Whence::Cur => i128::from(file.offset),
+        Whence::End => file.source.octets(tree).len() as i128,
+    };
+    let to = from + i128::from(offset.cast_signed());
+    if !(0..=LARGEST).contains(&to) {
+        return Err(Errno::Inval.into());
+    }
+    file.offset = to as u64;
+    place.put(cx.mem, file.offset.to_le_bytes());
+    Ok(())
+}
+
+/// Writes the offset to `offset`, an aligned u64.
+///
+/// # Errors
+/// `Badf` where it is not open, `Spipe` for a stream, `Notcapable` for a directory or without the right to tell or to seek.
+pub(in crate::wasi) fn fd_tell(cx: &mut Cx<'_>, fd: u32, offset: u32) -> Done {
+    let file = positioned(cx.wasi.descriptor(fd)?, Rights::FD_TELL.union(Rights::FD_SEEK))?;
+    Place::u64(cx.mem, offset)?.put(cx.mem, file.offset.to_le_bytes());
+    Ok(())
+}
+
+/// The file behind a descriptor that has any of these rights.
+fn positioned(descriptor: &Descriptor, any: Rights) -> Result<&File, Errno> {
+    match &descriptor.object {
+        Object::Stream(_) => Err(Errno::Spipe),
+        Object::File(file) if descriptor.base.intersects(any) => Ok(file),
+        _ => Err(Errno::Notcapable),
+    }
+}

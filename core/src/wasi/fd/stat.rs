@@ -1,0 +1,97 @@
+//! Attributes of descriptors and files.
+
+use crate::Cx;
+use crate::fd::{Object, Rights, Source};
+use crate::vfs::{NodeId, Tree};
+use crate::wasi::flags::Filetype;
+use crate::wasi::mem::Place;
+use crate::wasi::{Done, Errno};
+
+/// Writes a descriptor's attributes to `stat`, 24 octets aligned to 8:
+///
+/// ```text
+/// 0 filetype   2 flags, 0   8 rights   16 inheriting rights
+/// ```
+///
+/// # Errors
+/// `Badf` where it is not open.
+pub(in crate::wasi) fn fd_fdstat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Done {
+    let descriptor = cx.wasi.descriptor(fd)?;
+    let filetype = match descriptor.object {
+        Object::Stream(_) => Filetype::Unknown,
+        Object::File(_) => Filetype::RegularFile,
+        Object::Directory { .. } => Filetype::Directory,
+    };
+    let words = [filetype as u64, descriptor.base.bits(), descriptor.inheriting.bits()];
+    Place::<24>::check(cx.mem, stat, 8)?.put(cx.mem, record(words));
+    Ok(())
+}
+
+/// Writes the attributes of what a descriptor refers to: see [`Filestat::record`].
+///
+/// # Errors
+/// `Badf` where it is not open, `Notcapable` without the right.
+pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Done {
+    let descriptor = cx.wasi.descriptor(fd)?;
+    if !descriptor.base.contains(Rights::FD_FILESTAT_GET) {
+        return Err(Errno::Notcapable.into());
+    }
+    let place = Place::<64>::check(cx.mem, stat, 8)?;
+    super::await_content(cx, fd)?;
+    let tree = &*cx.wasi.config.files;
+    let filestat = match &cx.wasi.descriptor(fd)?.object {
+        Object::Stream(_) => Filestat::outside(Filetype::Unknown, 0),
+        Object::Directory { node, .. } => Filestat::of(tree, *node),
+        Object::File(file) => match &file.source {
+            Source::Tree(node) => Filestat::of(tree, *node),
+            source => Filestat::outside(Filetype::RegularFile, source.octets(tree).len() as u64),
+        },
+    };
+    place.put(cx.mem, filestat.record());
+    Ok(())
+}
+
+/// Attributes of a file or a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::wasi) struct Filestat {
+    dev: u64,
+    ino: u64,
+    filetype: Filetype,
+    size: u64,
+}
+
+impl Filestat {
+    /// What is in the tree: on device 1.
+    pub(in crate::wasi) fn of(tree: &Tree, id: NodeId) -> Self {
+        let node = tree.node(id);
+        Self { dev: 1, ino: node.ino, filetype: filetype(tree, id), size: node.size() }
+    }
+
+    /// What is not in the tree: streams, the message, results. On device 0, without a number.
+    fn outside(filetype: Filetype, size: u64) -> Self {
+        Self { dev: 0, ino: 0, filetype, size }
+    }
+
+    /// 64 octets, little-endian:
+    ///
+    /// ```text
+    /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim, 0   48 mtim, 0   56 ctim, 0
+    /// ```
+    pub(in crate::wasi) fn record(self) -> [u8; 64] {
+        record([self.dev, self.ino, self.filetype as u64, 1, self.size, 0, 0, 0])
+    }
+}
+
+pub(in crate::wasi) fn filetype(tree: &Tree, id: NodeId) -> Filetype {
+    if tree.node(id).is_directory() { Filetype::Directory } else { Filetype::RegularFile }
+}
+
+/// Words, little-endian, one after the other. A narrower field at the start of a word, and the padding behind it, are that word.
+fn record<const WORDS: usize, const OCTETS: usize>(words: [u64; WORDS]) -> [u8; OCTETS] {
+    const { assert!(OCTETS == WORDS * 8) };
+    let mut octets = [0; OCTETS];
+    for (place, word) in octets.chunks_exact_mut(8).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    octets
+}

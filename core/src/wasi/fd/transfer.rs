@@ -1,0 +1,152 @@
+//! Moving octets between memory and what a descriptor refers to.
+
+use crate::costs::IOVECS;
+use crate::costs::calls::{IOVEC, copying};
+use crate::fd::{Descriptor, Fd, File, Object, Rights};
+use crate::host::Stream;
+use crate::outcome::Trap;
+use crate::wasi::mem::{self, Place};
+use crate::wasi::{Done, Errno, State};
+use crate::{Cx, Stop};
+
+/// Reads at the descriptor's offset into the iovecs, in order, moves the offset by what was read, and writes that to `nread`, an aligned u32.
+///
+/// # Errors
+/// `Inval` above 1024 iovecs, `Badf` where it is not open, is a stream, or may not be read, `Isdir` for a directory, `Inval` where the lengths sum to more than 2^32 - 1.
+///
+/// # Cost
+/// Each iovec, and the octets asked for.
+pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Done {
+    check_count(iovs_len)?;
+    check_readable(cx.wasi.descriptor(fd)?)?;
+    let place = prepare(cx, iovs, iovs_len, nread)?;
+    super::await_content(cx, fd)?;
+    let read = read(cx, fd, None)?;
+    place.put(cx.mem, read.to_le_bytes());
+    Ok(())
+}
+
+/// Reads at `offset` into the iovecs, in order, and writes how much to `nread`, an aligned u32.
+///
+/// # Errors
+/// As [`fd_read`]; `Notcapable` where it may be read but not sought.
+///
+/// # Cost
+/// Each iovec, and the octets asked for.
+pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nread: u32) -> Done {
+    check_count(iovs_len)?;
+    let descriptor = cx.wasi.descriptor(fd)?;
+    check_readable(descriptor)?;
+    if !descriptor.base.contains(Rights::FD_SEEK) {
+        return Err(Errno::Notcapable.into());
+    }
+    let place = prepare(cx, iovs, iovs_len, nread)?;
+    super::await_content(cx, fd)?;
+    let read = read(cx, fd, Some(offset))?;
+    place.put(cx.mem, read.to_le_bytes());
+    Ok(())
+}
+
+/// Hands the octets of the iovecs to the host's output, in order, and writes how many there were to `nwritten`, an aligned u32.
+///
+/// # Errors
+/// `Inval` above 1024 iovecs, `Badf` where it is not open or is no stream, `Inval` where the lengths sum to more than 2^32 - 1.
+///
+/// # Cost
+/// Each iovec, and the octets.
+pub(in crate::wasi) fn fd_write(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Done {
+    check_count(iovs_len)?;
+    let stream = check_writable(cx.wasi.descriptor(fd)?)?;
+    let place = prepare(cx, iovs, iovs_len, nwritten)?;
+    let mut written = 0_u32;
+    for &(ptr, len) in cx.wasi.iovecs.iter().filter(|(_, len)| *len != 0) {
+        cx.node.host.output(stream, mem::octets(cx.mem, mem::range(cx.mem, ptr, len)?));
+        written = written.saturating_add(len);
+    }
+    place.put(cx.mem, written.to_le_bytes());
+    Ok(())
+}
+
+fn check_count(iovs_len: u32) -> Result<(), Errno> {
+    if iovs_len > IOVECS { Err(Errno::Inval) } else { Ok(()) }
+}
+
+fn check_readable(descriptor: &Descriptor) -> Result<(), Errno> {
+    match descriptor.object {
+        Object::Directory { .. } => Err(Errno::Isdir),
+        Object::File(_) if descriptor.base.contains(Rights::FD_READ) => Ok(()),
+        _ => Err(Errno::Badf),
+    }
+}
+
+fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
+    match descriptor.object {
+        Object::Stream(stream) => Ok(stream),
+        _ => Err(Errno::Badf),
+    }
+}
+
+/// Takes the iovecs out of memory into the state, charges them, and checks all that will be read or written: a buffer may overlap the list itself.
+fn prepare(cx: &mut Cx<'_>, iovs: u32, iovs_len: u32, result: u32) -> Result<Place<4>, Stop<Errno>> {
+    cx.charge(u64::from(iovs_len) * IOVEC)?;
+    // At most 8 KiB.
+    let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
+    let (entries, _) = mem::octets(cx.mem, list).as_chunks::<8>();
+    let iovecs = &mut cx.wasi.iovecs;
+    iovecs.clear();
+    iovecs.extend(entries.iter().map(iovec));
+    // At most 2^10 * 2^32.
+    let octets = iovecs.iter().map(|&(_, len)| u64::from(len)).sum();
+    if octets > u64::from(u32::MAX) {
+        return Err(Errno::Inval.into());
+    }
+    cx.charge(copying(octets))?;
+    for &(ptr, len) in &cx.wasi.iovecs {
+        mem::range(cx.mem, ptr, len)?;
+    }
+    Ok(Place::u32(cx.mem, result)?)
+}
+
+/// A pointer and a length.
+fn iovec(entry: &[u8; 8]) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = *entry;
+    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+}
+
+/// Copies from the file into the iovecs until either is used up, and tells how much: from `at`, or from the file's own offset, which then moves.
+fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>) -> Result<u32, Stop<Errno>> {
+    let State { fds, iovecs, config, .. } = &mut *cx.wasi;
+    let Some(Object::File(file)) = fds.get_mut(Fd(fd)).map(|descriptor| &mut descriptor.object) else {
+        return Err(Errno::Badf.into());
+    };
+    let from = at.unwrap_or(file.offset);
+    let octets = file.source.octets(&config.files);
+    let rest = usize::try_from(from).ok().and_then(|from| octets.get(from..)).unwrap_or_default();
+    let read = scatter(cx.mem, rest, iovecs)?;
+    if at.is_none() {
+        advance(file, read);
+    }
+    Ok(read)
+}
+
+fn advance(file: &mut File, read: u32) {
+    // What was read lies below the end of the content.
+    file.offset = file.offset.saturating_add(u64::from(read));
+}
+
+fn scatter(mem: &mut [u8], mut rest: &[u8], iovecs: &[(u32, u32)]) -> Result<u32, Trap> {
+    let all = rest.len();
+    for &(ptr, len) in iovecs {
+        let range = mem::range(mem, ptr, len)?;
+        let into = mem::octets_mut(mem, range);
+        let now = into.len().min(rest.len());
+        let (copied, left) = rest.split_at(now);
+        into.split_at_mut(now).0.copy_from_slice(copied);
+        rest = left;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    // At most the sum of the iovecs.
+    Ok(u32::try_from(all - rest.len()).unwrap_or(u32::MAX))
+}

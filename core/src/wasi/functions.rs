@@ -1,0 +1,191 @@
+//! Entries: from the table, for each function what the engine's linker calls, and what describes it.
+
+use crate::costs::calls as price;
+use crate::host::Call;
+use crate::outcome::{End, InternalError, InternalErrorKind};
+use crate::wasi::{Done, Errno, implementation};
+use crate::{Cx, Stop, wasi_functions};
+
+/// The namespace of these functions.
+pub const MODULE: &str = "wasi_snapshot_preview1";
+
+/// A parameter's type in WebAssembly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ParamType {
+    /// 32 bits.
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+/// One function of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// The names of its parameters.
+    pub params: &'static [&'static str],
+    /// Their types, in the same order.
+    pub types: &'static [ParamType],
+    /// Whether it comes back, with one i32. All do but `proc_exit`, which has no result.
+    pub returns: bool,
+    /// What it answers whatever its arguments are, where that is so.
+    pub always: Option<Errno>,
+    /// What a call costs before its arguments are looked at, in ticks.
+    pub base: u64,
+    call: fn(&mut Cx<'_>, &[u64]) -> Result<u32, End>,
+}
+
+impl Function {
+    /// Calls it with arguments widened without sign. Missing ones are 0, and of an i32 the upper half is ignored.
+    ///
+    /// # Errors
+    /// When the call ends the sub-VM.
+    pub fn call(&self, cx: &mut Cx<'_>, args: &[u64]) -> Result<u32, End> {
+        (self.call)(cx, args)
+    }
+}
+
+/// The function of this name.
+#[must_use]
+pub fn function(name: &str) -> Option<&'static Function> {
+    FUNCTIONS.iter().find(|function| function.name == name)
+}
+
+/// Calls the function of this name, as [`Function::call`] does.
+///
+/// # Errors
+/// When the call ends the sub-VM; an internal error when there is no such function.
+pub fn dispatch(cx: &mut Cx<'_>, name: &str, args: &[u64]) -> Result<u32, End> {
+    let unknown = || InternalError::new(InternalErrorKind::Bug, "a WASI function that is not in the table was called");
+    function(name).ok_or_else(unknown)?.call(cx, args)
+}
+
+/// The type by which Rust knows an unsigned parameter.
+macro_rules! unsigned {
+    (i32) => {
+        u32
+    };
+    (i64) => {
+        u64
+    };
+}
+
+macro_rules! param_type {
+    (i32) => {
+        ParamType::I32
+    };
+    (i64) => {
+        ParamType::I64
+    };
+}
+
+macro_rules! returns {
+    (never) => {
+        false
+    };
+    ($answer:ident) => {
+        true
+    };
+}
+
+macro_rules! always {
+    (errno) => {
+        None
+    };
+    (never) => {
+        None
+    };
+    ($answer:ident) => {
+        Some(Errno::$answer)
+    };
+}
+
+/// What a function does: its own implementation, or its one answer.
+macro_rules! body {
+    (errno $name:ident $cx:ident $($param:ident)*) => { implementation::$name($cx $(, $param)*) };
+    (never $name:ident $cx:ident $($param:ident)*) => { implementation::$name($cx $(, $param)*) };
+    (Success $name:ident $cx:ident $($param:ident)*) => {{ let _ = ($cx, $($param),*); Ok(()) }};
+    ($answer:ident $name:ident $cx:ident $($param:ident)*) => {{ let _ = ($cx, $($param),*); Err(Errno::$answer.into()) }};
+}
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident($($param:ident: $type:ident),*) -> $answer:ident, $price:ident;)*) => {
+        /// Every function, in the order of the specification.
+        pub static FUNCTIONS: [Function; 46] = [$(described::$name),*];
+
+        #[allow(non_upper_case_globals, unused_mut, reason = "each is named after its function, and one has no parameter")]
+        mod described {
+            use super::*;
+
+            $(
+                pub(super) const $name: Function = Function {
+                    name: stringify!($name),
+                    params: &[$(stringify!($param)),*],
+                    types: &[$(param_type!($type)),*],
+                    returns: returns!($answer),
+                    always: always!($answer),
+                    base: price::$price,
+                    call: |cx, args| {
+                        let mut args = args.iter().copied();
+                        $(let $param = args.next().unwrap_or(0) as unsigned!($type);)*
+                        let _ = args;
+                        entry::$name(cx $(, $param)*)
+                    },
+                };
+            )*
+        }
+
+        /// One typed entry for each function: tells the observer, charges the base price, does the call, and returns the errno's number.
+        #[allow(clippy::too_many_arguments, reason = "the signatures are the specification's")]
+        pub mod entry {
+            use super::*;
+
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// When the call ends the sub-VM.
+                #[inline]
+                pub fn $name(cx: &mut Cx<'_>, $($param: unsigned!($type)),*) -> Result<u32, End> {
+                    const FUNCTION: &Function = &described::$name;
+                    let body = |cx: &mut Cx<'_>| -> Done { body!($answer $name cx $($param)*) };
+                    if cx.node.observer.is_some() {
+                        return observed(cx, FUNCTION, &[$(u64::from($param)),*], body);
+                    }
+                    charged(cx, FUNCTION.base, body)
+                }
+            )*
+        }
+    };
+}
+
+wasi_functions!(functions);
+
+#[inline]
+fn charged(cx: &mut Cx<'_>, base: u64, body: impl FnOnce(&mut Cx<'_>) -> Done) -> Result<u32, End> {
+    cx.charge(base)?;
+    match body(cx) {
+        Ok(()) => Ok(Errno::Success.number()),
+        Err(Stop::Errno(errno)) => Ok(errno.number()),
+        Err(Stop::End(end)) => Err(end),
+    }
+}
+
+#[cold]
+fn observed(
+    cx: &mut Cx<'_>,
+    function: &Function,
+    args: &[u64],
+    body: impl FnOnce(&mut Cx<'_>) -> Done,
+) -> Result<u32, End> {
+    let call = Call { module: MODULE, name: function.name, params: function.params, args };
+    if let Some(observer) = &mut cx.node.observer {
+        observer.enter(&call, *cx.ticks);
+    }
+    let result = charged(cx, function.base, body);
+    if let Some(observer) = &mut cx.node.observer {
+        observer.exit(&call, result.as_ref().ok().copied(), cx.mem, *cx.ticks);
+    }
+    result
+}

@@ -1,0 +1,117 @@
+//! `path_*`.
+
+use core::ops::Range;
+
+use crate::costs::calls::PATH_OCTET;
+use crate::fd::{Descriptor, File, Object, Rights, Source};
+use crate::vfs::{Missing, NodeId, Tree, check_path};
+use crate::wasi::fd::stat::Filestat;
+use crate::wasi::flags::{Fdflags, Lookupflags, Oflags};
+use crate::wasi::mem::{self, Place};
+use crate::wasi::{Done, Errno};
+use crate::{Cx, Stop};
+
+/// Writes the attributes of what a path leads to, to `stat`, 64 octets aligned to 8: see [`Filestat::record`].
+///
+/// # Errors
+/// `Inval` for an unknown flag, `Badf` where `fd` is not open, `Notdir` where it is no directory, `Notcapable` without the right, then those of
+/// [`check_path`] and of [`Tree::walk`].
+///
+/// # Cost
+/// The octets of the path.
+pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32, path_len: u32, stat: u32) -> Done {
+    Lookupflags::parse(flags)?;
+    let directory = directory(cx.wasi.descriptor(fd)?, Rights::PATH_FILESTAT_GET)?;
+    let path = checked(cx, path, path_len)?;
+    let place = Place::<64>::check(cx.mem, stat, 8)?;
+    let tree = &*cx.wasi.config.files;
+    let node = tree.walk(directory, mem::octets(cx.mem, path)).map_err(Errno::from)?;
+    place.put(cx.mem, Filestat::of(tree, node).record());
+    Ok(())
+}
+
+/// Opens what a path leads to, and writes the new descriptor to `fd`, an aligned u32.
+///
+/// # Errors
+/// `Inval` for an unknown flag or right, then as [`path_filestat_get`], and then:
+/// with `creat`, `Rofs` where the last component alone is missing, with `excl` too `Exist` where it is not; with `directory`, `Notdir` for a file; with
+/// `trunc` or the right to write, `Rofs` for a file, `Isdir` for a directory. Ends the sub-VM with `out_of fds` or `out_of memory`.
+///
+/// # Cost
+/// The octets of the path; RAM for a number never used before.
+#[expect(clippy::too_many_arguments, reason = "the signature is the specification's")]
+pub(super) fn path_open(
+    cx: &mut Cx<'_>,
+    dirfd: u32,
+    dirflags: u32,
+    path: u32,
+    path_len: u32,
+    oflags: u32,
+    fs_rights_base: u64,
+    fs_rights_inheriting: u64,
+    fdflags: u32,
+    fd: u32,
+) -> Done {
+    Lookupflags::parse(dirflags)?;
+    let oflags = Oflags::parse(oflags)?;
+    let base = Rights::parse(fs_rights_base)?;
+    let inheriting = Rights::parse(fs_rights_inheriting)?;
+    Fdflags::parse(fdflags)?;
+    let parent = cx.wasi.descriptor(dirfd)?;
+    let granted = parent.inheriting;
+    let directory = directory(parent, Rights::PATH_OPEN)?;
+    let path = checked(cx, path, path_len)?;
+    let place = Place::u32(cx.mem, fd)?;
+    let found = cx.wasi.config.files.walk(directory, mem::octets(cx.mem, path));
+    let node = wanted(&cx.wasi.config.files, found, oflags, base)?;
+    let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted);
+    let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
+    place.put(cx.mem, fd.0.to_le_bytes());
+    Ok(())
+}
+
+/// The directory behind a descriptor that has this right.
+fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId, Errno> {
+    match descriptor.object {
+        Object::Directory { node, .. } if descriptor.base.contains(right) => Ok(node),
+        Object::Directory { .. } => Err(Errno::Notcapable),
+        _ => Err(Errno::Notdir),
+    }
+}
+
+/// Charges a path, and checks its range and its form.
+fn checked(cx: &mut Cx<'_>, path: u32, path_len: u32) -> Result<Range<usize>, Stop<Errno>> {
+    cx.charge(u64::from(path_len) * PATH_OCTET)?;
+    let range = mem::range(cx.mem, path, path_len)?;
+    check_path(mem::octets(cx.mem, range.clone()))?;
+    Ok(range)
+}
+
+/// What a walk found, if it may be opened as is asked.
+fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rights) -> Result<NodeId, Errno> {
+    let node = match found {
+        Err(Missing::Last) if oflags.contains(Oflags::CREAT) => return Err(Errno::Rofs),
+        found => found?,
+    };
+    if oflags.contains(Oflags::CREAT | Oflags::EXCL) {
+        return Err(Errno::Exist);
+    }
+    let is_directory = tree.node(node).is_directory();
+    if oflags.contains(Oflags::DIRECTORY) && !is_directory {
+        return Err(Errno::Notdir);
+    }
+    if oflags.contains(Oflags::TRUNC) || base.contains(Rights::FD_WRITE) {
+        return Err(if is_directory { Errno::Isdir } else { Errno::Rofs });
+    }
+    Ok(node)
+}
+
+/// A descriptor with those of the rights that its kind supports.
+fn open(tree: &Tree, node: NodeId, base: Rights, inheriting: Rights) -> Descriptor {
+    if tree.node(node).is_directory() {
+        let object = Object::Directory { node, initial: false };
+        return Descriptor { base: base & Rights::DIRECTORY, inheriting: inheriting & Rights::BELOW, object };
+    }
+    let object = Object::File(File { source: Source::Tree(node), offset: 0 });
+    Descriptor { base: base & Rights::FILE, inheriting: inheriting & Rights::FILE, object }
+}

@@ -1,0 +1,14 @@
+//! `proc_*`.
+
+use crate::outcome::End;
+use crate::wasi::Done;
+use crate::{Cx, Outcome, VmError};
+
+/// Ends the sub-VM: with `Return(null)` for 0, else with `exit_code`, the code as i32.
+pub(super) fn proc_exit(_: &mut Cx<'_>, rval: u32) -> Done {
+    let outcome = match rval.cast_signed() {
+        0 => Outcome::null(),
+        code => Outcome::VmError(VmError::ExitCode(code)),
+    };
+    Err(End::from(outcome).into())
+}

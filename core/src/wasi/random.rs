@@ -1,0 +1,63 @@
+//! `random_get`.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use rand_mt::Mt;
+
+use crate::costs::calls::RANDOM_OCTET;
+use crate::host::Rng;
+use crate::wasi::{Done, Errno, mem};
+use crate::{Cx, Mode};
+
+/// The deterministic generator: MT19937.
+#[derive(Debug)]
+pub(super) struct Generator(Mt);
+
+impl Generator {
+    /// Seeds it by `init_by_array` with the octets of `GenLayer`, one to a key word.
+    fn new() -> Self {
+        Self(Mt::new_with_key(b"GenLayer".map(u32::from)))
+    }
+
+    /// Fills `into` with words, little-endian, of which the last may be cut short. The next call starts on a fresh word.
+    fn fill(&mut self, into: &mut [u8]) {
+        for word in into.chunks_mut(4) {
+            word.copy_from_slice(&self.0.next_u32().to_le_bytes()[..word.len()]);
+        }
+    }
+}
+
+/// Writes `buf_len` random octets to `buf`.
+///
+/// # Errors
+/// `Io` where the host's generator fails, in non-deterministic mode.
+pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
+    cx.charge(u64::from(buf_len) * RANDOM_OCTET)?;
+    let range = mem::range(cx.mem, buf, buf_len)?;
+    let into = mem::octets_mut(cx.mem, range);
+    match cx.wasi.config.mode {
+        Mode::Deterministic => cx.wasi.random.get_or_insert_with(|| Box::new(Generator::new())).fill(into),
+        Mode::NonDeterministic => fill_securely(&mut *cx.node.rng, into)?,
+    }
+    Ok(())
+}
+
+/// Fills `into`, or leaves it as it is: a generator that fails half-way must not show.
+fn fill_securely(rng: &mut dyn Rng, into: &mut [u8]) -> Result<(), Errno> {
+    /// What programs ask for in loops is small, and needs no allocation.
+    const SMALL: usize = 64;
+    let mut small = [0; SMALL];
+    let mut large = Vec::new();
+    let fresh = if let Some(fresh) = small.get_mut(..into.len()) {
+        fresh
+    } else {
+        // As large as what the guest itself owns, at most.
+        large.try_reserve_exact(into.len()).map_err(|_| Errno::Io)?;
+        large.resize(into.len(), 0);
+        &mut large
+    };
+    rng.fill(fresh).map_err(|_| Errno::Io)?;
+    into.copy_from_slice(fresh);
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! What a sub-VM's WASI calls share.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::costs::Limits;
+use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
+use crate::host::Modules;
+use crate::vfs::Tree;
+use crate::wasi::random::Generator;
+use crate::wasi::{Args, Env, Errno};
+use crate::{Mode, Ram, Resource, VmError};
+
+/// What a sub-VM starts with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Decides where random octets come from.
+    pub mode: Mode,
+    /// What descriptor 0 reads.
+    pub stdin: Arc<[u8]>,
+    /// The file tree.
+    pub files: Arc<Tree>,
+    /// The arguments.
+    pub args: Arc<Args>,
+    /// The environment.
+    pub env: Arc<Env>,
+    /// Whether descriptor 3 is announced as a preopened directory (`docs/spec/wasi.md`, *Announced root*).
+    pub announce_root: bool,
+    /// The transaction's instant, in nanoseconds since 1970-01-01T00:00:00Z.
+    pub now: u64,
+}
+
+/// A sub-VM's descriptors, file tree, arguments, environment and random state.
+#[derive(Debug)]
+pub struct State {
+    pub(super) config: Config,
+    pub(super) fds: Table,
+    /// Made at the first use: most sub-VMs need none.
+    pub(super) random: Option<Box<Generator>>,
+    /// The iovecs of the call that is being made, kept so that calls in loops allocate nothing.
+    pub(super) iovecs: Vec<(u32, u32)>,
+    pub(super) prestat_refused: bool,
+}
+
+impl State {
+    /// The state in which a sub-VM starts: descriptors 0 to 3.
+    ///
+    /// # Errors
+    /// `out_of memory` where the file mappings cannot be charged.
+    ///
+    /// # Cost
+    /// [`Tree::ram`] octets of RAM; what is open at the start is free.
+    pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
+        ram.charge(config.files.ram()).map_err(|_| VmError::OutOf(Resource::Memory))?;
+        let fds = Table::new(Source::Held { octets: config.stdin.clone(), charged: 0 });
+        Ok(Self { config, fds, random: None, iovecs: Vec::new(), prestat_refused: false })
+    }
+
+    /// Gives `content` a descriptor with the rights of descriptor 0.
+    ///
+    /// # Errors
+    /// `out_of fds`, then `out_of memory`. Nothing has changed then.
+    ///
+    /// # Cost
+    /// Its octets of RAM, until it is closed (for a pending content, from when it is there), and
+    /// [`FD_ALLOCATION`](crate::costs::FD_ALLOCATION) for a number never used before.
+    pub fn attach(&mut self, content: Content, ram: &mut Ram, limits: &Limits) -> Result<Fd, Resource> {
+        let (source, octets) = match content {
+            Content::Octets(octets) => {
+                let charged = octets.len() as u64;
+                (Source::Held { octets, charged }, charged)
+            }
+            Content::Pending(id) => (Source::Pending(id), 0),
+        };
+        let object = Object::File(File { source, offset: 0 });
+        let descriptor = Descriptor { base: Rights::CONTENT, inheriting: Rights::empty(), object };
+        self.fds.allocate(descriptor, octets, ram, limits.open_fds)
+    }
+
+    /// Gives up the module requests whose results nobody will ask for: to be called when the sub-VM ends.
+    pub fn cancel_pending(&mut self, modules: &mut dyn Modules) {
+        self.fds.cancel_pending(modules);
+    }
+
+    /// Whether `fd_prestat_get` ever answered `Notsup`, which a libc takes for a fatal error and exits with code 71: the diagnostics of such an
+    /// end name [`Config::announce_root`].
+    #[must_use]
+    pub fn prestat_refused(&self) -> bool {
+        self.prestat_refused
+    }
+
+    pub(super) fn descriptor(&self, fd: u32) -> Result<&Descriptor, Errno> {
+        self.fds.get(Fd(fd)).ok_or(Errno::Badf)
+    }
+}
