@@ -302,7 +302,9 @@ pub struct End(Box<Result<Outcome, InternalError>>);
 
 impl End {
     /// What the sub-VM comes to.
-    #[must_use]
+    ///
+    /// # Errors
+    /// Where no outcome is to be had.
     pub fn into_result(self) -> Result<Outcome, InternalError> {
         *self.0
     }

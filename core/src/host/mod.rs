@@ -64,6 +64,8 @@ pub enum Stream {
     Stdout,
     /// Descriptor 2.
     Stderr,
+    /// `Trace` requests of `gl_call`.
+    Trace,
 }
 
 /// Knows the chain, and takes what guests print.

@@ -15,7 +15,7 @@ mod errno;
 mod fd;
 mod flags;
 mod functions;
-mod mem;
+pub(crate) mod mem;
 mod path;
 mod proc;
 mod random;

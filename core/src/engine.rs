@@ -1,0 +1,35 @@
+//! What an engine does for the supervisor: run one sub-VM to its end.
+
+use alloc::boxed::Box;
+
+use crate::fingerprint::Fingerprint;
+use crate::sub_vm::SubVm;
+use crate::{InternalError, Outcome};
+
+/// Executes WebAssembly. `host-std` implements it on wasmtime, `host-mock` with closures in place of modules.
+///
+/// A run goes like this:
+/// 1. The modules of [`SubVm::package`] are validated, lowered and compiled (or taken from a cache) for [`SubVm::mode`]; what fails is
+///    [`VmError::InvalidContract`](crate::VmError::InvalidContract).
+/// 2. They are instantiated, in order; memories and tables are charged with [`SubVm::charge_ram`]; the counters are set to [`SubVm::ticks`] and
+///    [`SubVm::stack_units`].
+/// 3. Each host call goes to an entry of [`wasi::entry`](crate::wasi::entry) or [`sdk::entry`](crate::sdk::entry).
+/// 4. At the end the engine writes the counters back, calls [`SubVm::conclude`], and where that says so, takes the fingerprint before anything
+///    is torn down.
+///
+/// Each sub-VM runs on a bounded native stack of its own, since [`sdk::entry::gl_call`](crate::sdk::entry) calls back into `run`.
+pub trait Engine: Send + Sync + 'static {
+    /// Runs `vm` to its end and hands it back. It does not unwind: a panic of a part of the node, or of its own, is an internal error.
+    fn run(&self, vm: Box<SubVm>) -> Finished;
+}
+
+/// A sub-VM that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The sub-VM, as it was handed to [`Engine::run`].
+    pub vm: Box<SubVm>,
+    /// What [`SubVm::conclude`] said.
+    pub result: Result<Outcome, InternalError>,
+    /// The machine at that moment, where [`SubVm::wants_fingerprint`].
+    pub fingerprint: Option<Fingerprint>,
+}

@@ -1,0 +1,44 @@
+//! What a failed run carries as proof that it was run. Source: `docs/spec/fingerprint.md`.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::calldata::{Map, Value};
+
+/// A function that was active when a run failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The name under which its instance was linked.
+    pub module_name: String,
+    /// Its index in the module as the contract supplied it.
+    pub func: u32,
+}
+
+/// Frames and memories of a failed run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Active functions, innermost first.
+    pub frames: Vec<Frame>,
+    /// By instance name: BLAKE3 of each memory, in order of the module's memory index space.
+    pub module_instances: BTreeMap<String, Vec<[u8; 32]>>,
+}
+
+impl Fingerprint {
+    /// The calldata of it, exactly the seed's.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let frames = self.frames.iter().map(|frame| {
+            let name = Value::Str(frame.module_name.clone());
+            Value::Map(Map::from([("func", Value::Int(frame.func.into())), ("module_name", name)]))
+        });
+        let instances = self.module_instances.iter().map(|(name, memories)| {
+            let memories = memories.iter().map(|digest| Value::Bytes(digest.to_vec())).collect();
+            (name.clone(), Value::Map(Map::from([("memories", Value::Array(memories))])))
+        });
+        Value::Map(Map::from([
+            ("frames", Value::Array(frames.collect())),
+            ("module_instances", Value::Map(instances.collect())),
+        ]))
+    }
+}

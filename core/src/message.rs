@@ -1,0 +1,119 @@
+//! The extended message: what a contract finds on descriptor 0. Source: `docs/spec/sub-vm.md`, *Entry*.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::Address;
+use crate::calldata::{Int, Map, Value};
+use crate::own;
+
+/// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Message {
+    /// The contract that runs.
+    pub contract_address: Address,
+    /// Who called it.
+    pub sender_address: Address,
+    /// Who signed the transaction.
+    pub origin_address: Address,
+    /// The callers of nested view calls, outermost first.
+    pub stack: Vec<Address>,
+    /// The chain.
+    pub chain_id: Int,
+    /// What was sent along.
+    pub value: Int,
+    /// Whether this run deploys the contract.
+    pub is_init: bool,
+    /// The calldata of the method call, or what a parent handed down.
+    pub entry_data: Vec<u8>,
+}
+
+/// Why a sub-VM runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A transaction, or a call of another contract.
+    Main,
+    /// A sandbox.
+    Sandbox,
+    /// A non-deterministic block.
+    ConsensusStage,
+}
+
+impl EntryKind {
+    fn number(self) -> u32 {
+        match self {
+            Self::Main => 0,
+            Self::Sandbox => 1,
+            Self::ConsensusStage => 2,
+        }
+    }
+}
+
+impl Message {
+    /// The canonical octets of descriptor 0.
+    ///
+    /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.
+    #[must_use]
+    pub fn to_octets(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
+        let stage = match leaders_result {
+            None => Value::Null,
+            Some(result) => Value::Map(Map::from([("leaders_result", Value::Bytes(result.to_vec()))])),
+        };
+        let stack = self.stack.iter().map(|address| Value::Address(*address)).collect();
+        let value = Value::Map(Map::from([
+            ("chain_id", Value::Int(self.chain_id.clone())),
+            ("contract_address", Value::Address(self.contract_address)),
+            ("datetime", Value::Str(String::from(datetime))),
+            ("entry_data", Value::Bytes(self.entry_data.clone())),
+            ("entry_kind", Value::Int(kind.number().into())),
+            ("entry_stage_data", stage),
+            ("is_init", Value::Bool(self.is_init)),
+            ("origin_address", Value::Address(self.origin_address)),
+            ("sender_address", Value::Address(self.sender_address)),
+            ("stack", Value::Array(stack)),
+            ("value", Value::Int(self.value.clone())),
+        ]));
+        own::encode(&value)
+    }
+}
+
+/// Days in the months before each month of a year that is no leap year.
+const DAYS_BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+const NANOS: u64 = 1_000_000_000;
+
+/// An instant, in nanoseconds since 1970-01-01T00:00:00Z, as RFC 3339 in UTC, the fraction without trailing zeros.
+///
+/// ```
+/// use subvm_core::datetime;
+/// assert_eq!(datetime(0), "1970-01-01T00:00:00Z");
+/// assert_eq!(datetime(1_709_164_800_000_000_001), "2024-02-29T00:00:00.000000001Z");
+/// assert_eq!(datetime(u64::MAX), "2554-07-21T23:34:33.709551615Z");
+/// ```
+#[must_use]
+pub fn datetime(nanos: u64) -> String {
+    let seconds = nanos / NANOS;
+    let (year, month, day) = date(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let whole = alloc::format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    match nanos % NANOS {
+        0 => whole + "Z",
+        fraction => alloc::format!("{whole}.{}Z", alloc::format!("{fraction:09}").trim_end_matches('0')),
+    }
+}
+
+/// The Gregorian date of a day counted from 1970-01-01.
+fn date(mut day: u64) -> (u64, u64, u64) {
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let mut year = 1970;
+    loop {
+        let days = if leap(year) { 366 } else { 365 };
+        if day < days {
+            break;
+        }
+        day -= days;
+        year += 1;
+    }
+    let before = |month: usize| DAYS_BEFORE[month] + u64::from(month > 1 && leap(year));
+    let month = (0..12).rev().find(|month| before(*month) <= day).unwrap_or(0);
+    (year, month as u64 + 1, day - before(month) + 1)
+}

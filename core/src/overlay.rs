@@ -1,0 +1,160 @@
+//! The run's own writes to storage, over the state before it, by page of 32 octets.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::SlotId;
+use crate::receipt::PageWrite;
+
+/// Octets in a page.
+pub(crate) const PAGE: usize = 32;
+/// Octets in a slot.
+pub(crate) const SLOT: u64 = 1 << 32;
+
+/// The pages that a run has written, ascending by slot, then page.
+#[derive(Debug, Default)]
+pub(crate) struct Overlay {
+    pages: BTreeMap<(SlotId, u32), [u8; PAGE]>,
+}
+
+/// Where one page meets a range of a slot: its number, the octets of the page, and those of the caller's buffer.
+struct Piece {
+    page: u32,
+    in_page: Range<usize>,
+    in_buffer: Range<usize>,
+}
+
+/// The pieces of `len` octets from `index`, which do not reach beyond the slot.
+fn pieces(index: u32, len: usize) -> impl Iterator<Item = Piece> {
+    let mut done = 0;
+    core::iter::from_fn(move || {
+        if done == len {
+            return None;
+        }
+        let at = u64::from(index) + done as u64;
+        let from = (at % PAGE as u64) as usize;
+        let count = (PAGE - from).min(len - done);
+        let piece =
+            Piece { page: (at / PAGE as u64) as u32, in_page: from..from + count, in_buffer: done..done + count };
+        done += count;
+        Some(piece)
+    })
+}
+
+impl Overlay {
+    /// Lays the written pages over what was read from the state before the run.
+    pub(crate) fn read_over(&self, slot: SlotId, index: u32, octets: &mut [u8]) {
+        let Some(last) = (octets.len() as u64).checked_sub(1) else { return };
+        let first_page = index / PAGE as u32;
+        let last_page = ((u64::from(index) + last) / PAGE as u64) as u32;
+        for ((_, page), content) in self.pages.range((slot, first_page)..=(slot, last_page)) {
+            let page_start = u64::from(*page) * PAGE as u64;
+            let start = page_start.max(index.into());
+            let end = (page_start + PAGE as u64).min(u64::from(index) + octets.len() as u64);
+            let (from, to) = ((start - u64::from(index)) as usize, (end - u64::from(index)) as usize);
+            let source = &content[(start - page_start) as usize..(end - page_start) as usize];
+            octets[from..to].copy_from_slice(source);
+        }
+    }
+
+    /// How many pages a write of `len` octets at `index` would write for the first time.
+    pub(crate) fn new_pages(&self, slot: SlotId, index: u32, len: usize) -> u64 {
+        let Some(last) = (len as u64).checked_sub(1) else { return 0 };
+        let first_page = index / PAGE as u32;
+        let last_page = ((u64::from(index) + last) / PAGE as u64) as u32;
+        let touched = u64::from(last_page - first_page) + 1;
+        touched - self.pages.range((slot, first_page)..=(slot, last_page)).count() as u64
+    }
+
+    /// Whether a page was written.
+    pub(crate) fn has(&self, slot: SlotId, page: u32) -> bool {
+        self.pages.contains_key(&(slot, page))
+    }
+
+    /// Writes. `base` gives the page before the run, asked only for pages that are neither written yet nor overwritten whole.
+    pub(crate) fn write<E>(
+        &mut self,
+        slot: SlotId,
+        index: u32,
+        octets: &[u8],
+        mut base: impl FnMut(u32) -> Result<[u8; PAGE], E>,
+    ) -> Result<(), E> {
+        // All that can fail comes first, so that a failing write changes nothing.
+        let mut edges = [None, None];
+        let mut found = 0;
+        for piece in pieces(index, octets.len()).filter(|piece| piece.in_page.len() < PAGE) {
+            // Only the first and the last piece can be partial.
+            if !self.has(slot, piece.page) {
+                edges[found] = Some((piece.page, base(piece.page)?));
+                found += 1;
+            }
+        }
+        for (page, content) in edges.into_iter().flatten() {
+            self.pages.insert((slot, page), content);
+        }
+        for piece in pieces(index, octets.len()) {
+            let page = self.pages.entry((slot, piece.page)).or_insert([0; PAGE]);
+            page[piece.in_page].copy_from_slice(&octets[piece.in_buffer]);
+        }
+        Ok(())
+    }
+
+    /// The final pages, ascending by slot, then page.
+    pub(crate) fn into_pages(self) -> Vec<PageWrite> {
+        self.pages.into_iter().map(|((slot, page), content)| PageWrite { slot, page, content }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const SLOT_1: SlotId = SlotId([1; 32]);
+
+    fn base(_: u32) -> Result<[u8; PAGE], ()> {
+        Ok([7; PAGE])
+    }
+
+    #[test]
+    fn a_write_is_read_back_over_the_base() {
+        let mut overlay = Overlay::default();
+        assert_eq!(overlay.new_pages(SLOT_1, 30, 40), 3);
+        overlay.write(SLOT_1, 30, &[9; 40], base).unwrap();
+        assert_eq!(overlay.new_pages(SLOT_1, 30, 40), 0);
+        let mut octets = [1; 100];
+        overlay.read_over(SLOT_1, 0, &mut octets);
+        assert_eq!(octets[..30], [7; 30]);
+        assert_eq!(octets[30..70], [9; 40]);
+        assert_eq!(octets[70..96], [7; 26]);
+        assert_eq!(octets[96..], [1; 4]);
+        overlay.read_over(SlotId([2; 32]), 0, &mut octets);
+        assert_eq!(octets[..30], [7; 30]);
+    }
+
+    #[test]
+    fn the_last_octet_of_a_slot_can_be_written() {
+        let mut overlay = Overlay::default();
+        overlay.write(SLOT_1, u32::MAX, &[5], base).unwrap();
+        let mut octets = [0; 3];
+        overlay.read_over(SLOT_1, u32::MAX - 2, &mut octets);
+        assert_eq!(octets, [7, 7, 5]);
+    }
+
+    #[test]
+    fn a_write_whose_base_fails_changes_nothing() {
+        let mut overlay = Overlay::default();
+        let failing = |page| if page == 2 { Err(()) } else { Ok([0; PAGE]) };
+        assert_eq!(overlay.write(SLOT_1, 30, &[9; 40], failing), Err(()));
+        assert_eq!(overlay.into_pages(), vec![]);
+    }
+
+    #[test]
+    fn an_empty_write_writes_no_page() {
+        let mut overlay = Overlay::default();
+        overlay.write(SLOT_1, 3, &[], base).unwrap();
+        assert_eq!(overlay.new_pages(SLOT_1, 3, 0), 0);
+        assert_eq!(overlay.into_pages(), vec![]);
+    }
+}

@@ -1,0 +1,125 @@
+//! The consensus parameters: with the message, the chain's state and the leader's results, all that may change a receipt.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::calldata::{Map, Value};
+use crate::costs::Limits;
+use crate::wasi::Refused;
+
+/// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum FloatPolicy {
+    /// IEEE 754 in integer arithmetic.
+    #[default]
+    Soft,
+    /// Reaching one is `wasm_trap nondet_instruction`.
+    Trap,
+    /// The hardware's, with canonical NaNs.
+    Canonical,
+}
+
+impl FloatPolicy {
+    /// The name in the parameters' encoding and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Trap => "trap",
+            Self::Canonical => "canonical",
+        }
+    }
+}
+
+/// What all nodes of a chain must have in common.
+///
+/// ```
+/// use subvm_core::Params;
+/// let params = Params::default();
+/// assert_eq!(params.digest(), Params::default().digest());
+/// assert_ne!(params.digest(), Params { fingerprints: false, ..Params::default() }.digest());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// What float instructions do.
+    pub floats: FloatPolicy,
+    /// The version of the price table.
+    pub schedule: u32,
+    /// The version of lowering.
+    pub lowering: u32,
+    /// Every limit that a chain may choose.
+    pub limits: Limits,
+    /// The names that an environment may not hold.
+    pub refused_env: Refused,
+    /// Whether a failed run carries a fingerprint.
+    pub fingerprints: bool,
+}
+
+/// The version of lowering that this release implements.
+pub const LOWERING_VERSION: u32 = 1;
+/// The version of the price table that this release implements.
+pub const SCHEDULE_VERSION: u32 = 1;
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            floats: FloatPolicy::default(),
+            schedule: SCHEDULE_VERSION,
+            lowering: LOWERING_VERSION,
+            limits: Limits::default(),
+            refused_env: Refused::default(),
+            fingerprints: true,
+        }
+    }
+}
+
+impl Params {
+    /// The canonical encoding: a calldata map of every parameter.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let refused = self.refused_env.patterns().iter().map(|pattern| Value::Str(pattern.to_string())).collect();
+        let value = Value::Map(Map::from([
+            ("fingerprints", Value::Bool(self.fingerprints)),
+            ("floats", Value::Str(String::from(self.floats.name()))),
+            ("limits", limits(&self.limits)),
+            ("lowering", Value::Int(self.lowering.into())),
+            ("refused_env", Value::Array(refused)),
+            ("schedule", Value::Int(self.schedule.into())),
+        ]));
+        crate::own::encode(&value)
+    }
+
+    /// BLAKE3 of the encoding, which stands in every receipt.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        *blake3::hash(&self.to_octets()).as_bytes()
+    }
+}
+
+fn limits(limits: &Limits) -> Value {
+    // Taken apart by name, so that a new limit cannot be left out.
+    let Limits {
+        ram,
+        open_fds,
+        depth,
+        nondet_blocks,
+        stack_units,
+        nondet_result,
+        gas_time,
+        gas_time_nondet,
+        gas_storage,
+        gas_data,
+    } = *limits;
+    Value::Map(Map::from([
+        ("depth", Value::Int(depth.into())),
+        ("gas_data", Value::Int(gas_data.into())),
+        ("gas_storage", Value::Int(gas_storage.into())),
+        ("gas_time", Value::Int(gas_time.into())),
+        ("gas_time_nondet", Value::Int(gas_time_nondet.into())),
+        ("nondet_blocks", Value::Int(nondet_blocks.into())),
+        ("nondet_result", Value::Int(nondet_result.into())),
+        ("open_fds", Value::Int(open_fds.into())),
+        ("ram", Value::Int(ram.into())),
+        ("stack_units", Value::Int(stack_units.into())),
+    ]))
+}

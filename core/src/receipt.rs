@@ -1,0 +1,253 @@
+//! The record that nodes vote on. Source: `docs/spec/sub-vm.md`, *Receipt*.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::SlotId;
+use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
+use crate::overlay::PAGE;
+use crate::own;
+
+/// A page of storage as a run leaves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageWrite {
+    /// The slot within the contract.
+    pub slot: SlotId,
+    /// The page within the slot: octets `32 * page` to `32 * page + 31`.
+    pub page: u32,
+    /// Its octets.
+    pub content: [u8; PAGE],
+}
+
+/// Gas that the deterministic side of a run used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gas {
+    /// Octets.
+    pub data: u64,
+    /// Pages of 32 octets.
+    pub storage: u64,
+    /// Ticks.
+    pub time: u64,
+}
+
+/// What a run came to, in the form that is hashed and voted on. A run that ended in an internal error has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// BLAKE3 of the encoded consensus parameters.
+    pub params: [u8; 32],
+    /// BLAKE3 of descriptor 0 of the main sub-VM.
+    pub message: [u8; 32],
+    /// Code octet ++ calldata, with the fingerprint of a failure.
+    pub result: Vec<u8>,
+    /// Gas used by the deterministic side.
+    pub gas: Gas,
+    /// The final pages, ascending; empty unless the run returned.
+    pub storage: Vec<PageWrite>,
+    /// The accepted requests in the order in which they were made; empty unless the run returned.
+    pub messages: Vec<Vec<u8>>,
+    /// Each non-deterministic result, code octet ++ data, as the leader posted it.
+    pub nondet: Vec<Vec<u8>>,
+}
+
+impl Receipt {
+    /// The version of the layout.
+    pub const VERSION: u32 = 1;
+
+    /// The canonical encoding: one calldata map.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        own::encode(&self.to_value())
+    }
+
+    /// BLAKE3 of the encoding. Two nodes agree iff theirs are equal.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        *blake3::hash(&self.to_octets()).as_bytes()
+    }
+
+    /// Whether the run returned, so that its pages and messages count.
+    #[must_use]
+    pub fn returned(&self) -> bool {
+        self.result.first() == Some(&0)
+    }
+
+    /// Reads a receipt that another node wrote. Nothing in it is believed beyond its shape.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when the octets are not canonical calldata of the layout.
+    pub fn from_octets(octets: &[u8]) -> Result<Self, ReceiptError> {
+        let value = Value::decode_with(octets, &DecodeLimits::default()).map_err(ReceiptError::Calldata)?;
+        Self::from_value(&value).map_err(ReceiptError::Field)
+    }
+
+    fn to_value(&self) -> Value {
+        let storage = self.storage.iter().map(|write| {
+            let content = Value::Bytes(write.content.to_vec());
+            Value::Array([Value::Bytes(write.slot.0.to_vec()), Value::Int(write.page.into()), content].into())
+        });
+        Value::Map(Map::from([
+            ("gas", self.gas.to_value()),
+            ("message", Value::Bytes(self.message.to_vec())),
+            ("messages", all_bytes(&self.messages)),
+            ("nondet", all_bytes(&self.nondet)),
+            ("params", Value::Bytes(self.params.to_vec())),
+            ("result", Value::Bytes(self.result.clone())),
+            ("storage", Value::Array(storage.collect())),
+            ("version", Value::Int(Self::VERSION.into())),
+        ]))
+    }
+
+    fn from_value(value: &Value) -> Result<Self, &'static str> {
+        let map = value.as_map().filter(|map| map.len() == 8).ok_or("a map of eight fields")?;
+        let field = |name: &'static str| map.get(name).ok_or(name);
+        if uint(field("version")?) != Some(Self::VERSION.into()) {
+            return Err("version");
+        }
+        let storage = field("storage")?.as_array().ok_or("storage")?;
+        let storage: Vec<PageWrite> = storage.iter().map(page_write).collect::<Option<_>>().ok_or("storage")?;
+        if !storage.is_sorted_by(|a, b| (a.slot, a.page) < (b.slot, b.page)) {
+            return Err("storage");
+        }
+        Ok(Self {
+            params: array(field("params")?).ok_or("params")?,
+            message: array(field("message")?).ok_or("message")?,
+            result: field("result")?.as_bytes().ok_or("result")?.to_vec(),
+            gas: Gas::from_value(field("gas")?).ok_or("gas")?,
+            storage,
+            messages: bytes_of_all(field("messages")?).ok_or("messages")?,
+            nondet: bytes_of_all(field("nondet")?).ok_or("nondet")?,
+        })
+    }
+}
+
+impl Gas {
+    fn to_value(self) -> Value {
+        Value::Map(Map::from([
+            ("data", Value::Int(self.data.into())),
+            ("storage", Value::Int(self.storage.into())),
+            ("time", Value::Int(self.time.into())),
+        ]))
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let map = value.as_map().filter(|map| map.len() == 3)?;
+        Some(Self { data: uint(map.get("data")?)?, storage: uint(map.get("storage")?)?, time: uint(map.get("time")?)? })
+    }
+}
+
+fn all_bytes(all: &[Vec<u8>]) -> Value {
+    Value::Array(all.iter().map(|octets| Value::Bytes(octets.clone())).collect())
+}
+
+fn bytes_of_all(value: &Value) -> Option<Vec<Vec<u8>>> {
+    value.as_array()?.iter().map(|item| item.as_bytes().map(<[u8]>::to_vec)).collect()
+}
+
+fn page_write(value: &Value) -> Option<PageWrite> {
+    let [slot, page, content] = value.as_array()?.iter().as_slice() else { return None };
+    let page = u32::try_from(uint(page)?).ok().filter(|page| *page < 1 << 27)?;
+    Some(PageWrite { slot: SlotId(array(slot)?), page, content: array(content)? })
+}
+
+fn array<const N: usize>(value: &Value) -> Option<[u8; N]> {
+    value.as_bytes()?.try_into().ok()
+}
+
+fn uint(value: &Value) -> Option<u64> {
+    value.as_int()?.try_into().ok()
+}
+
+/// Why octets are no receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptError {
+    /// They are not canonical calldata.
+    Calldata(DecodeError),
+    /// The named field is missing or of another shape.
+    Field(&'static str),
+}
+
+impl fmt::Display for ReceiptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calldata(error) => write!(f, "not a receipt: {error}"),
+            Self::Field(name) => {
+                write!(f, "not a receipt of version {}: {name} is missing or malformed", Receipt::VERSION)
+            }
+        }
+    }
+}
+
+impl core::error::Error for ReceiptError {}
+
+/// What a node says of a leader's receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vote {
+    /// The receipts are the same.
+    Agree,
+    /// They differ, first at this field.
+    Disagree(Difference),
+    /// The node cannot say.
+    Timeout(String),
+}
+
+/// Where two receipts differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field of the receipt.
+    pub field: &'static str,
+    /// The number of the non-deterministic block, where one is the cause.
+    pub call: Option<u32>,
+}
+
+impl fmt::Display for Vote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agree => f.write_str("agree"),
+            Self::Disagree(Difference { field, call: None }) => write!(f, "disagree at {field}"),
+            Self::Disagree(Difference { field, call: Some(call) }) => write!(f, "disagree at {field}, call {call}"),
+            Self::Timeout(why) => write!(f, "timeout: {why}"),
+        }
+    }
+}
+
+/// Votes on `leader`, having come to `own`; `none` says why there is no own receipt.
+///
+/// # Cost
+/// Linear in the receipts, without hashing: equal receipts have equal digests and the other way round.
+#[must_use]
+pub fn vote(own: Result<&Receipt, Box<dyn core::error::Error + '_>>, leader: &Receipt) -> Vote {
+    let own = match own {
+        Ok(own) => own,
+        Err(why) => return Vote::Timeout(why.to_string()),
+    };
+    if own.params != leader.params {
+        return Vote::Timeout("params: the leader ran under other consensus parameters".to_string());
+    }
+    match difference(own, leader) {
+        None => Vote::Agree,
+        Some(difference) => Vote::Disagree(difference),
+    }
+}
+
+fn difference(own: &Receipt, leader: &Receipt) -> Option<Difference> {
+    let field = |field| Some(Difference { field, call: None });
+    if own.message != leader.message {
+        return field("message");
+    }
+    if own.nondet != leader.nondet {
+        let same = own.nondet.iter().zip(&leader.nondet).take_while(|(own, leader)| own == leader).count();
+        return Some(Difference { field: "nondet", call: u32::try_from(same).ok() });
+    }
+    if own.result != leader.result {
+        return field("result");
+    }
+    if own.gas != leader.gas {
+        return field("gas");
+    }
+    if own.storage != leader.storage {
+        return field("storage");
+    }
+    if own.messages != leader.messages { field("messages") } else { None }
+}

@@ -1,0 +1,59 @@
+//! `get_balance`, `get_self_balance`.
+
+use num_bigint::BigUint;
+
+use crate::permissions::Permissions;
+use crate::sdk::{Answer, array};
+use crate::sub_vm::Guest;
+use crate::wasi::mem::Place;
+use crate::{Address, InternalError, InternalErrorKind};
+
+const NEEDS: Permissions = Permissions::DETERMINISTIC.union(Permissions::READ_STORAGE);
+
+/// Writes the balance of the account at `address`, 256 bits, little-endian.
+///
+/// # Errors
+/// `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+pub(super) fn get_balance(guest: &mut Guest<'_>, address: u32, result: u32) -> Answer {
+    guest.need(NEEDS)?;
+    let address = Address(array(guest.mem, address)?);
+    let place = Place::<32>::check(guest.mem, result, 1)?;
+    let state = guest.vm.view.state;
+    let host = &mut guest.vm.transaction_mut()?.node.host;
+    place.put(guest.mem, host.balance(state, &address).map_err(asking)?);
+    Ok(())
+}
+
+/// Writes the contract's own balance, less what this run has sent.
+///
+/// # Errors
+/// `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+pub(super) fn get_self_balance(guest: &mut Guest<'_>, result: u32) -> Answer {
+    guest.need(NEEDS)?;
+    let place = Place::<32>::check(guest.mem, result, 1)?;
+    let balance = guest.own_balance()?.to_bytes_le();
+    let mut octets = [0; 32];
+    // A balance has at most 32 octets, and nothing is ever added to it.
+    octets.iter_mut().zip(balance).for_each(|(octet, digit)| *octet = digit);
+    place.put(guest.mem, octets);
+    Ok(())
+}
+
+impl Guest<'_> {
+    /// What the contract that runs may still send.
+    pub(super) fn own_balance(&mut self) -> Result<BigUint, InternalError> {
+        let address = self.vm.message.contract_address;
+        let view = self.vm.view;
+        let transaction = self.vm.transaction_mut()?;
+        let balance = BigUint::from_bytes_le(&transaction.node.host.balance(view.state, &address).map_err(asking)?);
+        if !view.overlay || address != transaction.contract {
+            return Ok(balance);
+        }
+        // Never more was sent than was there; a host that changes its mind must not make this panic.
+        Ok(if balance >= transaction.sent { balance - &transaction.sent } else { BigUint::ZERO })
+    }
+}
+
+fn asking(source: crate::host::HostError) -> InternalError {
+    InternalError::caused_by(InternalErrorKind::Host, "asking the host for a balance", source)
+}

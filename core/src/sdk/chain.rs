@@ -1,0 +1,40 @@
+//! Messages to the chain, which the receipt carries, and calls of the layer below.
+
+use alloc::vec::Vec;
+
+use crate::call::Stop;
+use crate::calldata::Value;
+use crate::own;
+use crate::permissions::Permissions;
+use crate::sdk::Errno;
+use crate::sdk::gl_call::{Given, Granted};
+use crate::sdk::request::Message;
+use crate::sub_vm::Guest;
+use crate::{Address, InternalError, InternalErrorKind};
+
+impl Guest<'_> {
+    /// Accepts a message: it goes into the receipt as it came, and the node acts on it when it applies the receipt.
+    pub(super) fn accept(&mut self, message: &Message, request: Vec<u8>) -> Granted {
+        self.need(Permissions::DETERMINISTIC | Permissions::SEND_MESSAGES)?;
+        // Asked only where it matters: a host call less, and none that could fail, for an event.
+        if message.value != num_bigint::BigUint::ZERO && message.value > self.own_balance()? {
+            return Err(Stop::Errno(Errno::Inbalance));
+        }
+        self.charge_data(message.data)?;
+        let transaction = self.vm.transaction_mut()?;
+        transaction.sent += &message.value;
+        transaction.messages.push(request);
+        Ok(Given::Nothing)
+    }
+
+    /// Calls a contract of the layer below, which cannot change anything.
+    pub(super) fn eth_call(&mut self, address: &Address, calldata: &[u8]) -> Granted {
+        self.need(Permissions::DETERMINISTIC | Permissions::CALL_OTHERS)?;
+        let state = self.vm.view.state;
+        let host = &mut self.vm.transaction_mut()?.node.host;
+        let octets = host.eth_call(state, address, calldata).map_err(|source| {
+            InternalError::caused_by(InternalErrorKind::Host, "calling a contract of the layer below", source)
+        })?;
+        Ok(Given::Octets(own::encode(&Value::Bytes(octets))))
+    }
+}

@@ -1,0 +1,67 @@
+//! Children in the same mode: sandboxes and called contracts.
+
+use alloc::sync::Arc;
+
+use crate::host::State;
+use crate::message::{EntryKind, Message};
+use crate::permissions::Permissions;
+use crate::sdk::gl_call::{Given, Granted};
+use crate::sdk::request::{CallContract, CalledState, Sandbox};
+use crate::spawn::Child;
+use crate::sub_vm::{Guest, View};
+use crate::{InternalError, InternalErrorKind, Invalid, Outcome, VmError};
+
+impl Guest<'_> {
+    /// Runs the same contract again. What it wrote, sent or spent stays, however it ends.
+    pub(super) fn sandbox(&mut self, sandbox: &Sandbox) -> Granted {
+        let permissions = self.vm.permissions.sandbox(sandbox.allow_write_storage, sandbox.allow_send_messages);
+        let child = self.same_contract(self.vm.mode, EntryKind::Sandbox, permissions, &sandbox.data, None)?;
+        let outcome = self.spawn_within(child, sandbox.gas_time)?;
+        Ok(Given::Octets(outcome.to_octets()))
+    }
+
+    /// Calls another contract, which can only read.
+    pub(super) fn call_contract(&mut self, call: CallContract) -> Granted {
+        self.need(Permissions::DETERMINISTIC | Permissions::CALL_OTHERS)?;
+        let outcome = match self.callee(call)? {
+            Some(child) => self.spawn_within(child, None)?,
+            None => Outcome::VmError(VmError::InvalidContract(Invalid::Package)),
+        };
+        Ok(Given::Octets(outcome.to_octets()))
+    }
+
+    /// The callee, where there is a contract at the address.
+    fn callee(&mut self, call: CallContract) -> Result<Option<Child>, InternalError> {
+        let (mode, permissions) = (self.vm.mode, self.vm.permissions.call_contract());
+        let transaction = self.vm.transaction_mut()?;
+        let view = match call.state {
+            CalledState::Default => View { state: transaction.state, overlay: true },
+            CalledState::LatestFinal => View { state: State::Finalized, overlay: false },
+            CalledState::LatestNonFinal => View { state: State::Accepted, overlay: false },
+        };
+        let package = transaction.node.host.package(view.state, &call.address).map_err(|source| {
+            InternalError::caused_by(InternalErrorKind::Host, "asking the host for a called contract's code", source)
+        })?;
+        let Some(package) = package else { return Ok(None) };
+        let mut message = Message {
+            contract_address: call.address,
+            value: 0.into(),
+            is_init: false,
+            entry_data: call.calldata,
+            ..Message::clone(&self.vm.message)
+        };
+        message.stack.push(self.vm.message.contract_address);
+        let datetime = &self.vm.transaction_ref()?.datetime;
+        Ok(Some(Child {
+            main: false,
+            mode,
+            permissions,
+            view,
+            package,
+            stdin: message.to_octets(EntryKind::Main, datetime, None).into(),
+            message: Arc::new(message),
+            ticks: 0,
+            stack_units: 0,
+        }))
+    }
+}

@@ -1,0 +1,164 @@
+//! The guest interface `genlayer_sdk`: storage, balances and `gl_call`. Source: `docs/spec/sdk.md`.
+//!
+//! One list, [`sdk_functions!`](crate::sdk_functions), makes the entries, the engine's linker and [`FUNCTIONS`].
+
+use crate::call::Stop;
+use crate::costs;
+use crate::host::Call;
+use crate::permissions::Permissions;
+use crate::sub_vm::Guest;
+use crate::{End, Resource, Trap};
+
+mod balance;
+mod chain;
+mod contract;
+mod gl_call;
+mod module;
+mod nondet;
+mod request;
+mod storage;
+mod strategy;
+
+/// The namespace that guests import from.
+pub const MODULE: &str = "genlayer_sdk";
+
+/// What a function of `genlayer_sdk` returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Errno {
+    /// It worked.
+    Success = 0,
+    /// A number is too large.
+    Overflow = 1,
+    /// An argument or a request is malformed.
+    Inval = 2,
+    /// Reserved: a bad pointer traps.
+    Fault = 3,
+    /// Text is no UTF-8.
+    Ilseq = 4,
+    /// Input or output failed.
+    Io = 5,
+    /// The sub-VM lacks the permission.
+    Forbidden = 6,
+    /// The balance is too small.
+    Inbalance = 7,
+}
+
+/// The list of functions: name, parameters, base price in ticks. All parameters are `i32`, and so is the result, an [`Errno`].
+#[macro_export]
+macro_rules! sdk_functions {
+    ($callback:path) => {
+        $callback! {
+            storage_read(slot, index, buf, len) = 60;
+            storage_write(slot, index, buf, len) = 60;
+            get_balance(address, result) = 60;
+            get_self_balance(result) = 60;
+            gl_call(request, len, result_fd) = 100;
+        }
+    };
+}
+
+/// A function of the interface, for diagnostics and completeness tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// The names of its parameters, all `i32`.
+    pub params: &'static [&'static str],
+    /// Its base price in ticks.
+    pub price: u64,
+}
+
+macro_rules! make_functions {
+    ($($name:ident($($param:ident),*) = $price:literal;)*) => {
+        /// Every function, in the order of the specification.
+        pub const FUNCTIONS: &[Function] = &[
+            $(Function { name: stringify!($name), params: &[$(stringify!($param)),*], price: $price },)*
+        ];
+
+        /// One entry a function: it charges the base price, tells the observer, and calls the function.
+        ///
+        /// # Errors
+        /// Each ends the sub-VM with what the function says, or for want of gas.
+        pub mod entry {
+            use crate::host::Call;
+            use crate::{End, Guest};
+
+            $(
+                #[doc = concat!("`", stringify!($name), "`: see `docs/spec/sdk.md`. Returns the [`Errno`](super::Errno) as a number.")]
+                ///
+                /// # Errors
+                /// Ends the sub-VM with what the function says, or for want of gas.
+                pub fn $name(guest: &mut Guest<'_>, $($param: u32),*) -> Result<u32, End> {
+                    let args = [$(u64::from($param)),*];
+                    let call = Call {
+                        module: super::MODULE,
+                        name: stringify!($name),
+                        params: &[$(stringify!($param)),*],
+                        args: &args,
+                    };
+                    super::observed(guest, &call, $price, |guest| super::functions::$name(guest, $($param),*))
+                }
+            )*
+        }
+    };
+}
+sdk_functions!(make_functions);
+
+/// The functions themselves.
+mod functions {
+    pub(super) use super::balance::{get_balance, get_self_balance};
+    pub(super) use super::gl_call::gl_call;
+    pub(super) use super::storage::{storage_read, storage_write};
+}
+
+type Answer = Result<(), Stop<Errno>>;
+
+/// The array of octets at `ptr`.
+fn array<const N: usize>(mem: &[u8], ptr: u32) -> Result<[u8; N], Trap> {
+    let octets = mem.get(ptr as usize..).and_then(|rest| rest.first_chunk());
+    octets.copied().ok_or(Trap::MemoryOutOfBounds)
+}
+
+fn observed(
+    guest: &mut Guest<'_>,
+    call: &Call<'_>,
+    price: u64,
+    function: impl FnOnce(&mut Guest<'_>) -> Answer,
+) -> Result<u32, End> {
+    let ticks = *guest.ticks;
+    if let Some(observer) = &mut guest.vm.transaction_mut()?.node.observer {
+        observer.enter(call, ticks);
+    }
+    let result = match guest.charge(price).map_err(Stop::from).and_then(|()| function(guest)) {
+        Ok(()) => Ok(Errno::Success as u32),
+        Err(Stop::Errno(errno)) => Ok(errno as u32),
+        Err(Stop::End(end)) => Err(end),
+    };
+    if let Some(observer) = &mut guest.vm.transaction_mut()?.node.observer {
+        observer.exit(call, result.as_ref().ok().copied(), guest.mem, *guest.ticks);
+    }
+    result
+}
+
+impl Guest<'_> {
+    /// Charges time gas.
+    fn charge(&mut self, ticks: u64) -> Result<(), End> {
+        self.cx()?.charge(ticks)
+    }
+
+    /// Charges for `octets` moved.
+    fn charge_octets(&mut self, octets: u64) -> Result<(), End> {
+        self.charge(costs::calls::copying(octets))
+    }
+
+    /// Forbids what needs permissions that the sub-VM lacks.
+    fn need(&self, permissions: Permissions) -> Answer {
+        if self.vm.permissions.contains(permissions) { Ok(()) } else { Err(Stop::Errno(Errno::Forbidden)) }
+    }
+
+    /// Charges data gas.
+    fn charge_data(&mut self, octets: u64) -> Result<(), End> {
+        self.vm.transaction_mut()?.data.charge(octets).map_err(|_| Resource::GasData.into())
+    }
+}

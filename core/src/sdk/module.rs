@@ -1,0 +1,41 @@
+//! Requests that reach a module, and traces.
+
+use alloc::vec::Vec;
+
+use crate::call::Stop;
+use crate::calldata::Value;
+use crate::host::Stream;
+use crate::own;
+use crate::sdk::Errno;
+use crate::sdk::gl_call::{Given, Granted};
+use crate::sub_vm::Guest;
+use crate::{InternalError, InternalErrorKind, Mode};
+
+impl Guest<'_> {
+    /// Starts a request without waiting for it.
+    pub(super) fn start_module(&mut self, request: &[u8]) -> Granted {
+        if self.vm.mode == Mode::Deterministic {
+            return Err(Stop::Errno(Errno::Forbidden));
+        }
+        let modules = &mut self.vm.transaction_mut()?.node.modules;
+        let started = modules.start(request);
+        Ok(Given::Pending(started.map_err(|source| {
+            InternalError::caused_by(InternalErrorKind::Module, "starting a request to a module", source)
+        })?))
+    }
+
+    pub(super) fn trace_message(&mut self, text: &str) -> Granted {
+        self.vm.transaction_mut()?.node.host.output(Stream::Trace, text.as_bytes());
+        Ok(Given::Nothing)
+    }
+
+    /// Microseconds; always 0 in deterministic mode, where nobody may know the time.
+    pub(super) fn trace_runtime(&mut self) -> Granted {
+        let micros = match self.vm.mode {
+            Mode::Deterministic => 0,
+            Mode::NonDeterministic => self.vm.transaction_mut()?.node.clock.elapsed().as_micros(),
+        };
+        let octets: Vec<u8> = own::encode(&Value::Int(micros.into()));
+        Ok(Given::Octets(octets))
+    }
+}

@@ -1,0 +1,127 @@
+//! Non-deterministic blocks: a leader proposes, validators check, nodes that catch up believe.
+
+use alloc::vec::Vec;
+
+use crate::calldata::{DecodeLimits, validate};
+use crate::message::EntryKind;
+use crate::permissions::Permissions;
+use crate::sdk::gl_call::{Given, Granted};
+use crate::sdk::strategy::Strategy;
+use crate::sub_vm::Guest;
+use crate::supervisor::Role;
+use crate::{End, InternalError, Mode, Outcome, Resource, VmError};
+
+/// The calldata of `true`, which is how a validator's function agrees.
+const TRUE: [u8; 1] = [0x10];
+
+/// What becomes of block `n` on this node.
+enum Part {
+    /// It runs, and what it comes to is posted.
+    Propose,
+    /// The leader's result is checked.
+    Check(Vec<u8>),
+    /// The leader's result is taken.
+    Believe(Vec<u8>),
+    /// The leader has no well-formed result.
+    Absent,
+}
+
+impl Guest<'_> {
+    /// `RunNondet`: the guest's own function compares.
+    pub(super) fn run_nondet(&mut self, data_leader: &[u8], data_validator: &[u8]) -> Granted {
+        self.block(data_leader, |guest, leaders| {
+            let own = guest.run_block(data_validator, Some(leaders))?;
+            Ok(own == Outcome::Return(TRUE.to_vec()))
+        })
+    }
+
+    /// `RunNondetWith`: the strategy compares.
+    pub(super) fn run_nondet_with(&mut self, data: &[u8], strategy: &Strategy) -> Granted {
+        self.block(data, |guest, leaders| guest.agrees(strategy, data, leaders))
+    }
+
+    fn block(&mut self, data_leader: &[u8], agrees: impl FnOnce(&mut Self, &[u8]) -> Result<bool, End>) -> Granted {
+        self.need(Permissions::DETERMINISTIC | Permissions::SPAWN_NONDET)?;
+        let call = self.next_block()?;
+        let result = match self.part(call)? {
+            Part::Propose => {
+                let outcome = self.run_block(data_leader, None)?;
+                let result = self.proposal(&outcome)?;
+                self.post(&result)?;
+                result
+            }
+            Part::Believe(result) => {
+                self.post(&result)?;
+                result
+            }
+            Part::Check(result) => {
+                self.post(&result)?;
+                if !agrees(self, &result)? {
+                    return Err(self.disagree(call, VmError::ValidatorDisagrees { call })?.into());
+                }
+                result
+            }
+            Part::Absent => return Err(self.disagree(call, VmError::AbsentLeaderNondetOutput)?.into()),
+        };
+        Ok(Given::Octets(result))
+    }
+
+    fn next_block(&mut self) -> Result<u32, End> {
+        let transaction = self.vm.transaction_mut()?;
+        let call = transaction.next_block;
+        if call >= transaction.params.limits.nondet_blocks {
+            return Err(Resource::NondetBlocks.into());
+        }
+        transaction.next_block += 1;
+        Ok(call)
+    }
+
+    fn part(&mut self, call: u32) -> Result<Part, InternalError> {
+        let transaction = self.vm.transaction_ref()?;
+        let limit = transaction.params.limits.nondet_result;
+        let take = |results: &[Vec<u8>]| {
+            results.get(call as usize).filter(|result| result.len() as u64 <= limit && well_formed(result)).cloned()
+        };
+        Ok(match &transaction.role {
+            Role::Leader => Part::Propose,
+            Role::Validator { results } => take(results).map_or(Part::Absent, Part::Check),
+            Role::Sync { results } => take(results).map_or(Part::Absent, Part::Believe),
+        })
+    }
+
+    /// Runs the contract in a non-deterministic sub-VM.
+    pub(super) fn run_block(&mut self, data: &[u8], leaders_result: Option<&[u8]>) -> Result<Outcome, End> {
+        let (mode, kind) = (Mode::NonDeterministic, EntryKind::ConsensusStage);
+        let child = self.same_contract(mode, kind, Permissions::nondet(), data, leaders_result)?;
+        self.spawn_nondet(child)
+    }
+
+    /// What a leader posts: a result that no validator would take for its size becomes one that it takes.
+    fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
+        let octets = outcome.to_octets();
+        let fits = octets.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
+        let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_octets();
+        Ok(if fits { octets } else { too_large() })
+    }
+
+    /// Puts a result into the receipt, and charges it.
+    fn post(&mut self, result: &[u8]) -> Result<(), End> {
+        self.vm.transaction_mut()?.nondet.push(result.to_vec());
+        self.charge_data(result.len() as u64)
+    }
+
+    fn disagree(&mut self, call: u32, error: VmError) -> Result<End, InternalError> {
+        self.vm.transaction_mut()?.disagreed_at = Some(call);
+        Ok(error.into())
+    }
+}
+
+/// Whether octets that claim to be a result are one: nothing else may reach a contract.
+pub(super) fn well_formed(result: &[u8]) -> bool {
+    match result.split_first() {
+        Some((0, value)) => validate(value, &DecodeLimits::default()).is_ok(),
+        Some((1, text)) => core::str::from_utf8(text).is_ok(),
+        Some((2, text)) => core::str::from_utf8(text).is_ok_and(|text| text.parse::<VmError>().is_ok()),
+        _ => false,
+    }
+}

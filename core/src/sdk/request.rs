@@ -1,0 +1,261 @@
+//! The requests of `gl_call`, taken apart. What is of another shape, has unknown or missing fields, or values out of range, is no request.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use num_bigint::BigUint;
+
+use crate::Address;
+use crate::calldata::{Int, Map, Value};
+use crate::sdk::strategy::Strategy;
+
+/// Images that one prompt may carry.
+const IMAGES: usize = 2;
+/// Topics that one event may carry.
+const TOPICS: usize = 4;
+
+/// A well-formed request.
+pub(super) enum Request {
+    Return(Vec<u8>),
+    UserError(String),
+    RunNondet {
+        data_leader: Vec<u8>,
+        data_validator: Vec<u8>,
+    },
+    RunNondetWith {
+        data: Vec<u8>,
+        strategy: Strategy,
+    },
+    Sandbox(Sandbox),
+    CallContract(CallContract),
+    EthCall {
+        address: Address,
+        calldata: Vec<u8>,
+    },
+    /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came.
+    Message(Message),
+    /// `WebRequest`, `WebRender`, `ExecPrompt` or `ExecPromptTemplate`, which all go to a module as they came.
+    Module,
+    TraceMessage(String),
+    TraceRuntime,
+}
+
+pub(super) struct Sandbox {
+    pub(super) data: Vec<u8>,
+    pub(super) allow_write_storage: bool,
+    pub(super) allow_send_messages: bool,
+    pub(super) gas_time: Option<u64>,
+}
+
+pub(super) struct CallContract {
+    pub(super) address: Address,
+    pub(super) calldata: Vec<u8>,
+    pub(super) state: CalledState,
+}
+
+/// Which state a called contract reads.
+#[derive(Clone, Copy)]
+pub(super) enum CalledState {
+    /// What this run reads.
+    Default,
+    LatestFinal,
+    LatestNonFinal,
+}
+
+/// What the core has to know of a message.
+pub(super) struct Message {
+    /// What it sends along.
+    pub(super) value: BigUint,
+    /// Octets that data gas is charged for.
+    pub(super) data: u64,
+}
+
+impl Request {
+    /// Reads a request. Nothing where it is none.
+    pub(super) fn parse(octets: &[u8]) -> Option<Self> {
+        let value = Value::decode(octets).ok()?;
+        let (name, argument) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
+        match name {
+            "Return" => Some(Self::Return(argument.encode().ok()?)),
+            "UserError" | "Rollback" => Some(Self::UserError(argument.as_str()?.to_string())),
+            "Trace" => trace(argument),
+            _ => {
+                let mut fields = Fields { map: argument.as_map()?, taken: 0 };
+                let request = Self::with_fields(name, &mut fields)?;
+                fields.all_taken().then_some(request)
+            }
+        }
+    }
+
+    fn with_fields(name: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        Some(match name {
+            "RunNondet" => Self::RunNondet {
+                data_leader: fields.bytes("data_leader")?,
+                data_validator: fields.bytes("data_validator")?,
+            },
+            "RunNondetWith" => Self::RunNondetWith {
+                data: fields.bytes("data")?,
+                strategy: Strategy::parse(fields.take("strategy")?)?,
+            },
+            "Sandbox" => Self::Sandbox(Sandbox {
+                data: fields.bytes("data")?,
+                allow_write_storage: fields.take("allow_write_storage")?.as_bool()?,
+                allow_send_messages: fields.take("allow_send_messages")?.as_bool()?,
+                gas_time: match fields.take("gas_time") {
+                    None => None,
+                    Some(ticks) => Some(clamped(ticks.as_int()?)?),
+                },
+            }),
+            "CallContract" => Self::CallContract(CallContract {
+                address: fields.address("address")?,
+                calldata: fields.encoded("calldata")?,
+                state: match u8::try_from(fields.take("state")?.as_int()?).ok()? {
+                    0 => CalledState::Default,
+                    1 => CalledState::LatestFinal,
+                    2 => CalledState::LatestNonFinal,
+                    _ => return None,
+                },
+            }),
+            "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
+            "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => Self::Message(Message::parse(name, fields)?),
+            "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
+                module(name, fields)?;
+                Self::Module
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Message {
+    fn parse(name: &str, fields: &mut Fields<'_>) -> Option<Self> {
+        let mut message = Self { value: BigUint::ZERO, data: 0 };
+        match name {
+            "PostMessage" => {
+                fields.address("address")?;
+                message.data = fields.encoded("calldata")?.len() as u64;
+                fields.choice("on", &["accepted", "finalized"])?;
+            }
+            "DeployContract" => {
+                message.data = fields.encoded("calldata")?.len() as u64 + fields.bytes("code")?.len() as u64;
+                fields.choice("on", &["accepted", "finalized"])?;
+                word(fields.take("salt_nonce")?)?;
+            }
+            "EthSend" => {
+                fields.address("address")?;
+                message.data = fields.bytes("calldata")?.len() as u64;
+            }
+            _ => {
+                let topics = fields.take("topics")?.as_array()?;
+                let all_words = topics.iter().all(|topic| topic.as_bytes().is_some_and(|topic| topic.len() == 32));
+                if topics.len() > TOPICS || !all_words {
+                    return None;
+                }
+                let blob = fields.take("blob")?;
+                blob.as_map()?;
+                message.data = 32 * topics.len() as u64 + blob.encode().ok()?.len() as u64;
+                return Some(message);
+            }
+        }
+        message.value = word(fields.take("value")?)?;
+        Some(message)
+    }
+}
+
+fn trace(argument: &Value) -> Option<Request> {
+    match argument {
+        Value::Str(name) if name == "RuntimeMicroSec" => Some(Request::TraceRuntime),
+        Value::Map(map) if map.len() == 1 => Some(Request::TraceMessage(map.get("Message")?.as_str()?.to_string())),
+        _ => None,
+    }
+}
+
+/// Checks the fields of a request to a module.
+fn module(name: &str, fields: &mut Fields<'_>) -> Option<()> {
+    match name {
+        "WebRequest" => {
+            fields.string("method")?;
+            fields.string("url")?;
+            let headers = fields.take("headers")?.as_map()?;
+            if !headers.values().all(|value| value.as_bytes().is_some()) {
+                return None;
+            }
+            matches!(fields.take("body")?, Value::Null | Value::Bytes(_)).then_some(())
+        }
+        "WebRender" => {
+            fields.choice("mode", &["text", "html", "screenshot"])?;
+            fields.string("url")?;
+            fields.string("wait_after_loaded")
+        }
+        "ExecPrompt" => {
+            fields.string("prompt")?;
+            fields.choice("response_format", &["text", "json"])?;
+            let images = fields.take("images")?.as_array()?;
+            (images.len() <= IMAGES && images.iter().all(|image| image.as_bytes().is_some())).then_some(())
+        }
+        _ => template(fields),
+    }
+}
+
+/// The fields of each consensus template.
+fn template(fields: &mut Fields<'_>) -> Option<()> {
+    let names: &[&'static str] = match fields.take("template")?.as_str()? {
+        "EqComparative" => &["leader_answer", "validator_answer", "principle"],
+        "EqNonComparativeLeader" => &["task", "criteria", "input"],
+        "EqNonComparativeValidator" => &["task", "criteria", "input", "output"],
+        _ => return None,
+    };
+    names.iter().try_for_each(|name| fields.string(name))
+}
+
+/// An integer that fits 256 bits.
+fn word(value: &Value) -> Option<BigUint> {
+    value.as_int()?.to_u256_le().map(|word| BigUint::from_bytes_le(&word))
+}
+
+/// A limit: no less than 0, and more than u64 is no limit.
+fn clamped(limit: &Int) -> Option<u64> {
+    match u64::try_from(limit) {
+        Ok(limit) => Some(limit),
+        Err(_) if limit.is_negative() => None,
+        Err(_) => Some(u64::MAX),
+    }
+}
+
+/// The fields of a request, each to be taken once.
+struct Fields<'a> {
+    map: &'a Map,
+    taken: usize,
+}
+
+impl<'a> Fields<'a> {
+    fn take(&mut self, name: &str) -> Option<&'a Value> {
+        let value = self.map.get(name)?;
+        self.taken += 1;
+        Some(value)
+    }
+
+    fn all_taken(&self) -> bool {
+        self.taken == self.map.len()
+    }
+
+    fn bytes(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.take(name)?.as_bytes().map(<[u8]>::to_vec)
+    }
+
+    fn address(&mut self, name: &str) -> Option<Address> {
+        self.take(name)?.as_address()
+    }
+
+    fn encoded(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.take(name)?.encode().ok()
+    }
+
+    fn string(&mut self, name: &str) -> Option<()> {
+        self.take(name)?.as_str().map(|_| ())
+    }
+
+    fn choice(&mut self, name: &str, choices: &[&str]) -> Option<()> {
+        self.take(name)?.as_str().filter(|choice| choices.contains(choice)).map(|_| ())
+    }
+}

@@ -1,0 +1,67 @@
+//! `storage_read`, `storage_write`.
+
+use crate::call::Stop;
+use crate::overlay::{PAGE, SLOT};
+use crate::permissions::Permissions;
+use crate::sdk::{Answer, Errno, array};
+use crate::sub_vm::{Guest, View};
+use crate::transaction::Transaction;
+use crate::wasi::mem;
+use crate::{InternalError, InternalErrorKind, Resource, SlotId, costs};
+
+/// Reads `len` octets of a slot from octet `index` into `buf`.
+///
+/// # Errors
+/// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
+    check_range(index, len)?;
+    guest.need(Permissions::DETERMINISTIC | Permissions::READ_STORAGE)?;
+    guest.charge_octets(len.into())?;
+    let slot = SlotId(array(guest.mem, slot)?);
+    let buffer = mem::range(guest.mem, buf, len)?;
+    let octets = mem::octets_mut(guest.mem, buffer);
+    let View { state, overlay } = guest.vm.view;
+    let contract = guest.vm.message.contract_address;
+    let transaction = guest.vm.transaction_mut()?;
+    transaction.node.storage.read(state, &contract, &slot, index, octets).map_err(reading)?;
+    if overlay && contract == transaction.contract {
+        transaction.overlay.read_over(slot, index, octets);
+    }
+    Ok(())
+}
+
+/// Writes `len` octets from `buf` to a slot at octet `index`. Nothing reaches the node: the pages come out in the receipt.
+///
+/// # Errors
+/// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `WRITE_STORAGE`, or for a locked slot. Ends the sub-VM with
+/// `out_of gas storage` or `out_of memory` where first-written pages cannot be charged.
+pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
+    check_range(index, len)?;
+    guest.need(Permissions::DETERMINISTIC | Permissions::WRITE_STORAGE)?;
+    guest.charge_octets(len.into())?;
+    let slot = SlotId(array(guest.mem, slot)?);
+    let buffer = mem::range(guest.mem, buf, len)?;
+    let View { state, .. } = guest.vm.view;
+    let mode = guest.vm.mode;
+    let octets = mem::octets(guest.mem, buffer);
+    let Transaction { locked, overlay, storage, ram, node, contract, .. } = guest.vm.transaction_mut()?;
+    if locked.contains(&slot) {
+        return Err(Stop::Errno(Errno::Forbidden));
+    }
+    let pages = overlay.new_pages(slot, index, octets.len());
+    storage.charge(pages).map_err(|_| Resource::GasStorage)?;
+    ram.of(mode).keep(pages * costs::STORAGE_PAGE).map_err(|_| Resource::Memory)?;
+    overlay.write(slot, index, octets, |page| {
+        let mut base = [0; PAGE];
+        node.storage.read(state, contract, &slot, page * PAGE as u32, &mut base).map_err(reading)?;
+        Ok(base)
+    })
+}
+
+fn check_range(index: u32, len: u32) -> Answer {
+    if u64::from(index) + u64::from(len) > SLOT { Err(Stop::Errno(Errno::Inval)) } else { Ok(()) }
+}
+
+fn reading(source: crate::host::HostError) -> InternalError {
+    InternalError::caused_by(InternalErrorKind::Host, "reading the contract's storage", source)
+}

@@ -1,0 +1,133 @@
+//! Validation strategies: the comparisons that contracts keep rewriting, once. Source: `docs/spec/sub-vm.md`, *Validation strategies*.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::calldata::{Int, Map, Value};
+use crate::own;
+use crate::sub_vm::Guest;
+use crate::{End, InternalError, InternalErrorKind, Outcome};
+
+/// How a validator compares its own answer with the leader's.
+pub(super) enum Strategy {
+    /// Octet for octet.
+    StrictEq,
+    /// Integers may differ by `abs`, or by `rel_ppm` millionths of the leader's.
+    Numeric { abs: Int, rel_ppm: Int },
+    /// A model is asked whether both agree under the principle.
+    Comparative { principle: String },
+    /// A model is asked whether the leader's answer meets the criteria for the task.
+    NonComparative { task: String, criteria: String },
+}
+
+impl Strategy {
+    pub(super) fn parse(value: &Value) -> Option<Self> {
+        if value.as_str() == Some("StrictEq") {
+            return Some(Self::StrictEq);
+        }
+        let (name, fields) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
+        let fields = fields.as_map()?;
+        let text = |name| fields.get(name)?.as_str().map(ToString::to_string);
+        let tolerance = |name| fields.get(name)?.as_int().filter(|int| !int.is_negative()).cloned();
+        match (name, fields.len()) {
+            ("Numeric", 2) => Some(Self::Numeric { abs: tolerance("abs")?, rel_ppm: tolerance("rel_ppm")? }),
+            ("Comparative", 1) => Some(Self::Comparative { principle: text("principle")? }),
+            ("NonComparative", 2) => Some(Self::NonComparative { task: text("task")?, criteria: text("criteria")? }),
+            _ => None,
+        }
+    }
+}
+
+impl Guest<'_> {
+    /// Whether this validator agrees with the leader's result, which is well-formed.
+    pub(super) fn agrees(&mut self, strategy: &Strategy, data: &[u8], leaders: &[u8]) -> Result<bool, End> {
+        let fields = match strategy {
+            Strategy::StrictEq => return Ok(self.run_block(data, None)?.to_octets() == leaders),
+            Strategy::Numeric { abs, rel_ppm } => {
+                let own = self.run_block(data, None)?.to_octets();
+                return Ok(own == leaders || numeric(&own, leaders, abs, rel_ppm));
+            }
+            Strategy::Comparative { principle } => {
+                let own = self.run_block(data, None)?;
+                let (Outcome::Return(own), Some(leaders)) = (own, returned(leaders)) else { return Ok(false) };
+                Map::from([
+                    ("leader_answer", Value::Str(text_of(leaders))),
+                    ("principle", Value::Str(principle.clone())),
+                    ("template", Value::Str("EqComparative".to_string())),
+                    ("validator_answer", Value::Str(text_of(&own))),
+                ])
+            }
+            Strategy::NonComparative { task, criteria } => {
+                let Some(leaders) = returned(leaders) else { return Ok(false) };
+                Map::from([
+                    ("criteria", Value::Str(criteria.clone())),
+                    ("input", Value::Str(text_of(data))),
+                    ("output", Value::Str(text_of(leaders))),
+                    ("task", Value::Str(task.clone())),
+                    ("template", Value::Str("EqNonComparativeValidator".to_string())),
+                ])
+            }
+        };
+        self.ask_model(fields)
+    }
+
+    /// Asks the model module, and waits. Only `{"ok": true}` is a yes.
+    fn ask_model(&mut self, fields: Map) -> Result<bool, End> {
+        let request = own::encode(&Value::Map(Map::from([("ExecPromptTemplate", Value::Map(fields))])));
+        let mut cx = self.cx()?;
+        let id = cx.node.modules.start(&request).map_err(|source| {
+            InternalError::caused_by(
+                InternalErrorKind::Module,
+                "asking a model to validate the leader's answer",
+                source,
+            )
+        })?;
+        let answer = cx.module_result(id)?;
+        Ok(Value::decode(&answer).is_ok_and(|answer| answer.get("ok") == Some(&Value::Bool(true))))
+    }
+}
+
+/// The value of a result that is a return.
+fn returned(result: &[u8]) -> Option<&[u8]> {
+    result.split_first().filter(|(code, _)| **code == 0).map(|(_, value)| value)
+}
+
+/// How an answer is put to a model: a string as it is, any other value in its text form, what is no calldata as text.
+fn text_of(octets: &[u8]) -> String {
+    match Value::decode(octets) {
+        Ok(Value::Str(text)) => text,
+        Ok(value) => value.to_string(),
+        Err(_) => String::from_utf8_lossy(octets).into_owned(),
+    }
+}
+
+/// Whether two results are returns of one shape whose integers are close and whose other values are equal.
+fn numeric(own: &[u8], leaders: &[u8], abs: &Int, rel_ppm: &Int) -> bool {
+    let decoded = |result| returned(result).and_then(|value| Value::decode(value).ok());
+    let (Some(own), Some(leaders)) = (decoded(own), decoded(leaders)) else { return false };
+    let mut pairs: Vec<(&Value, &Value)> = alloc::vec![(&own, &leaders)];
+    while let Some(pair) = pairs.pop() {
+        match pair {
+            (Value::Int(own), Value::Int(leaders)) => {
+                if !close(own, leaders, abs, rel_ppm) {
+                    return false;
+                }
+            }
+            (Value::Array(own), Value::Array(leaders)) if own.len() == leaders.len() => {
+                pairs.extend(own.iter().zip(leaders.iter()));
+            }
+            (Value::Map(own), Value::Map(leaders)) if own.keys().eq(leaders.keys()) => {
+                pairs.extend(own.values().zip(leaders.values()));
+            }
+            (own, leaders) if own == leaders => {}
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// `|own - leaders| <= abs`, or `|own - leaders| * 10^6 <= rel_ppm * |leaders|`.
+fn close(own: &Int, leaders: &Int, abs: &Int, rel_ppm: &Int) -> bool {
+    let difference = own.abs_diff(leaders);
+    difference <= *abs || &difference * &Int::from(1_000_000) <= rel_ppm * &leaders.abs_diff(&Int::from(0))
+}

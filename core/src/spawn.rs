@@ -1,0 +1,160 @@
+//! Starting a sub-VM, and giving its budgets back to its parent when it has ended.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use crate::costs;
+use crate::engine::Finished;
+use crate::message::{EntryKind, Message};
+use crate::permissions::Permissions;
+use crate::sub_vm::{Guest, SubVm, View};
+use crate::transaction::Transaction;
+use crate::{End, InternalError, InternalErrorKind, Mode, Outcome, Package, Resource, VmError, wasi};
+
+/// What a sub-VM starts with.
+pub(crate) struct Child {
+    pub(crate) main: bool,
+    pub(crate) mode: Mode,
+    pub(crate) permissions: Permissions,
+    pub(crate) view: View,
+    pub(crate) package: Arc<Package>,
+    pub(crate) message: Arc<Message>,
+    /// Descriptor 0.
+    pub(crate) stdin: Arc<[u8]>,
+    /// Time gas.
+    pub(crate) ticks: i64,
+    /// Stack units, before entering is charged.
+    pub(crate) stack_units: i64,
+}
+
+/// A sub-VM that has ended, or could not start, and the transaction it hands back.
+pub(crate) struct Ran {
+    pub(crate) transaction: Box<Transaction>,
+    pub(crate) result: Result<Outcome, InternalError>,
+    pub(crate) fingerprint: Option<crate::fingerprint::Fingerprint>,
+    /// Time gas left; not negative.
+    pub(crate) ticks: i64,
+    /// Whether a libc was told that there is no preopened directory.
+    pub(crate) root_hidden: bool,
+}
+
+/// Runs a sub-VM: enters it, lets the engine run it, and releases what it held.
+///
+/// # Panics
+/// When the engine breaks its contract and keeps the transaction.
+pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran {
+    let mark = transaction.ram.of(child.mode).mark();
+    let (mode, ticks) = (child.mode, child.ticks);
+    let engine = Arc::clone(&transaction.engine);
+    let mut ran = match enter(&mut transaction, child) {
+        Err(error) => {
+            let result = Ok(Outcome::VmError(error));
+            Ran { transaction, result, fingerprint: None, ticks, root_hidden: false }
+        }
+        Ok(mut vm) => {
+            transaction.depth += 1;
+            vm.transaction = Some(transaction);
+            let Finished { mut vm, result, fingerprint } = engine.run(vm);
+            #[expect(clippy::expect_used, reason = "a broken engine, never a guest: see Engine::run")]
+            let mut transaction = vm.transaction.take().expect("the engine hands the sub-VM back as it got it");
+            vm.wasi.cancel_pending(&mut *transaction.node.modules);
+            transaction.depth -= 1;
+            let root_hidden = vm.wasi.prestat_refused();
+            Ran { transaction, result, fingerprint, ticks: vm.ticks.clamp(0, ticks), root_hidden }
+        }
+    };
+    ran.transaction.ram.of(mode).release_to(mark);
+    ran
+}
+
+/// Checks and charges what entering costs.
+fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmError> {
+    let out_of = VmError::OutOf;
+    let stack_units = child.stack_units - costs::SUB_VM_STACK_UNITS as i64;
+    if transaction.depth > transaction.params.limits.depth || stack_units < 0 {
+        return Err(out_of(Resource::VmRecursion));
+    }
+    let ram = transaction.ram.of(child.mode);
+    ram.charge(costs::SUB_VM).map_err(|_| out_of(Resource::Memory))?;
+    let config = wasi::Config {
+        mode: child.mode,
+        stdin: child.stdin,
+        files: Arc::clone(&child.package.files),
+        args: Arc::clone(&child.package.args),
+        env: Arc::clone(&child.package.env),
+        announce_root: child.package.announce_root,
+        now: transaction.node.clock.transaction_time(),
+    };
+    let wasi = wasi::State::new(config, ram)?;
+    Ok(Box::new(SubVm {
+        ticks: child.ticks,
+        stack_units,
+        mode: child.mode,
+        main: child.main,
+        permissions: child.permissions,
+        view: child.view,
+        message: child.message,
+        package: child.package,
+        wasi,
+        transaction: None,
+    }))
+}
+
+impl Guest<'_> {
+    /// Runs a child in this guest's mode, on what is left of its budgets; `at_most` limits its time gas further.
+    pub(crate) fn spawn_within(&mut self, mut child: Child, at_most: Option<u64>) -> Result<Outcome, End> {
+        let cap = at_most.and_then(|cap| i64::try_from(cap).ok()).unwrap_or(i64::MAX);
+        child.ticks = cap.min(*self.ticks);
+        child.stack_units = self.stack_units;
+        let given = child.ticks;
+        let (result, left) = self.spawn(child)?;
+        *self.ticks -= given - left;
+        Ok(result?)
+    }
+
+    /// Runs a non-deterministic child on budgets of its own.
+    pub(crate) fn spawn_nondet(&mut self, mut child: Child) -> Result<Outcome, End> {
+        let limits = &self.vm.transaction_ref()?.params.limits;
+        child.ticks = i64::try_from(limits.gas_time_nondet).unwrap_or(i64::MAX);
+        child.stack_units = i64::try_from(limits.stack_units).unwrap_or(i64::MAX);
+        let given = child.ticks;
+        let (result, left) = self.spawn(child)?;
+        let used = &mut self.vm.transaction_mut()?.ticks_nondet;
+        *used = used.saturating_add((given - left).unsigned_abs());
+        Ok(result?)
+    }
+
+    fn spawn(&mut self, child: Child) -> Result<(Result<Outcome, InternalError>, i64), InternalError> {
+        let transaction =
+            self.vm.transaction.take().ok_or_else(|| {
+                InternalError::new(InternalErrorKind::Bug, "a sub-VM spawned while a child of it ran")
+            })?;
+        let Ran { transaction, result, ticks, .. } = run_child(transaction, child);
+        self.vm.transaction = Some(transaction);
+        Ok((result, ticks))
+    }
+
+    /// A child of this sub-VM that runs the same contract with `data`, in `mode` and with `permissions`.
+    pub(crate) fn same_contract(
+        &self,
+        mode: Mode,
+        kind: EntryKind,
+        permissions: Permissions,
+        data: &[u8],
+        leaders_result: Option<&[u8]>,
+    ) -> Result<Child, InternalError> {
+        let message = Message { entry_data: data.to_vec(), ..Message::clone(&self.vm.message) };
+        let datetime = &self.vm.transaction_ref()?.datetime;
+        Ok(Child {
+            main: false,
+            mode,
+            permissions,
+            view: self.vm.view,
+            package: Arc::clone(&self.vm.package),
+            stdin: message.to_octets(kind, datetime, leaders_result).into(),
+            message: Arc::new(message),
+            ticks: 0,
+            stack_units: 0,
+        })
+    }
+}

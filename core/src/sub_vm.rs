@@ -1,0 +1,171 @@
+//! A sub-VM: what the engine runs, and what it asks while it does.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::call::Cx;
+use crate::host::State;
+use crate::message::Message;
+use crate::permissions::Permissions;
+use crate::transaction::Transaction;
+use crate::{Exhausted, InternalError, InternalErrorKind, Mode, Outcome, Package, Params, Resource, VmError, wasi};
+
+/// One WebAssembly store with its instances, file tree, descriptors, random state and permissions.
+///
+/// The engine owns it while it runs; through it passes the transaction's state, which has one owner at a time.
+#[derive(Debug)]
+pub struct SubVm {
+    /// Time gas left, in ticks. The engine sets its counter from it and writes it back at the end.
+    pub ticks: i64,
+    /// Stack units left, likewise.
+    pub stack_units: i64,
+    pub(crate) mode: Mode,
+    pub(crate) main: bool,
+    pub(crate) permissions: Permissions,
+    pub(crate) view: View,
+    pub(crate) message: Arc<Message>,
+    pub(crate) package: Arc<Package>,
+    pub(crate) wasi: wasi::State,
+    pub(crate) transaction: Option<Box<Transaction>>,
+}
+
+/// Which storage a sub-VM reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The state before the run.
+    pub(crate) state: State,
+    /// Whether the run's own writes lie over it.
+    pub(crate) overlay: bool,
+}
+
+/// A guest at a host call: its memory, its counters, and its sub-VM.
+#[derive(Debug)]
+pub struct Guest<'a> {
+    /// The caller's memory 0; empty where its module has none.
+    pub mem: &'a mut [u8],
+    /// Time gas left, in ticks.
+    pub ticks: &'a mut i64,
+    /// Stack units left.
+    pub stack_units: i64,
+    /// The sub-VM.
+    pub vm: &'a mut SubVm,
+}
+
+impl Guest<'_> {
+    /// The surroundings of one call of [`wasi::entry`].
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere, which the engine must not let happen.
+    pub fn cx(&mut self) -> Result<Cx<'_>, InternalError> {
+        let transaction = self.vm.transaction.as_deref_mut().ok_or_else(absent)?;
+        Ok(Cx {
+            mem: self.mem,
+            ticks: self.ticks,
+            wasi: &mut self.vm.wasi,
+            ram: transaction.ram.of(self.vm.mode),
+            limits: &transaction.params.limits,
+            node: &mut transaction.node,
+            deadline: transaction.deadline,
+        })
+    }
+}
+
+fn absent() -> InternalError {
+    InternalError::new(InternalErrorKind::Bug, "a sub-VM was used while a child of it ran")
+}
+
+impl SubVm {
+    /// The code to run.
+    #[must_use]
+    pub fn package(&self) -> &Arc<Package> {
+        &self.package
+    }
+
+    /// Whether every node must reproduce it.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The consensus parameters.
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere.
+    pub fn params(&self) -> Result<&Params, InternalError> {
+        Ok(&self.transaction_ref()?.params)
+    }
+
+    /// How long it may still run; nothing where there is no deadline.
+    ///
+    /// # Errors
+    /// An internal error when the deadline has passed.
+    pub fn time_left(&self) -> Result<Option<Duration>, InternalError> {
+        self.transaction_ref()?.time_left()
+    }
+
+    /// Charges RAM for a wasm memory or table, before it is created or grows.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when it is not there.
+    pub fn charge_ram(&mut self, octets: u64) -> Result<(), Exhausted> {
+        let mode = self.mode;
+        self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(octets))
+    }
+
+    /// Gives back RAM that was charged for growth that then failed.
+    pub fn release_ram(&mut self, octets: u64) {
+        let mode = self.mode;
+        if let Some(transaction) = self.transaction.as_deref_mut() {
+            transaction.ram.of(mode).release(octets);
+        }
+    }
+
+    /// Notes, for people, why something ended as it did. It is no part of any result.
+    pub fn diagnose(&mut self, text: impl Into<String>) {
+        if let Some(transaction) = self.transaction.as_deref_mut() {
+            transaction.diagnostics.push(text.into());
+        }
+    }
+
+    /// Settles how the sub-VM ends, once the engine has written the counters back: negative ticks are `out_of gas time` whatever happened, and
+    /// the main sub-VM's result is charged as data.
+    ///
+    /// # Errors
+    /// An internal error stays one.
+    pub fn conclude(&mut self, ended: Result<Outcome, InternalError>) -> Result<Outcome, InternalError> {
+        let mut outcome = ended?;
+        if self.ticks < 0 {
+            self.ticks = 0;
+            outcome = Outcome::VmError(VmError::OutOf(Resource::GasTime));
+        }
+        if self.main {
+            let octets = match &outcome {
+                Outcome::Return(value) => 1 + value.len(),
+                Outcome::UserError(text) => 1 + text.len(),
+                // Bounded by the list of texts.
+                Outcome::VmError(_) => 0,
+            };
+            if self.transaction_mut()?.data.charge(octets as u64).is_err() {
+                outcome = Outcome::VmError(VmError::OutOf(Resource::GasData));
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Whether the engine is to take a fingerprint of the machine, having come to `result`.
+    #[must_use]
+    pub fn wants_fingerprint(&self, result: &Result<Outcome, InternalError>) -> bool {
+        let failed = matches!(result, Ok(Outcome::UserError(_) | Outcome::VmError(_)));
+        failed && self.main && self.transaction_ref().is_ok_and(|transaction| transaction.params.fingerprints)
+    }
+
+    pub(crate) fn transaction_ref(&self) -> Result<&Transaction, InternalError> {
+        self.transaction.as_deref().ok_or_else(absent)
+    }
+
+    pub(crate) fn transaction_mut(&mut self) -> Result<&mut Transaction, InternalError> {
+        self.transaction.as_deref_mut().ok_or_else(absent)
+    }
+}

@@ -1,0 +1,264 @@
+//! One transaction, from its message to its receipt.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use num_bigint::BigUint;
+
+use crate::calldata::{Map, Value};
+use crate::fingerprint::Fingerprint;
+use crate::host::{Node, State};
+use crate::message::{EntryKind, Message, datetime};
+use crate::overlay::Overlay;
+use crate::own;
+use crate::params::{LOWERING_VERSION, SCHEDULE_VERSION};
+use crate::permissions::Permissions;
+use crate::receipt::{self, Difference, Gas, Receipt, Vote};
+use crate::spawn::{Child, Ran, run_child};
+use crate::sub_vm::View;
+use crate::transaction::{RamOfModes, Transaction};
+use crate::{
+    Engine, InternalError, InternalErrorKind, Invalid, Meter, Mode, Outcome, Package, Params, SlotId, VmError,
+};
+
+/// Which part a node plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs non-deterministic blocks and proposes their results.
+    Leader,
+    /// Checks the results that a leader proposed.
+    Validator {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
+    },
+    /// Takes the leader's results on trust: a node that catches up.
+    Sync {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
+    },
+}
+
+/// What runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The contract at the message's address, deterministic, with all permissions.
+    Contract,
+    /// A plain program, without permissions beyond its mode: the package at the message's address, with this on its standard input
+    /// (nothing: the extended message).
+    Program {
+        /// Its mode.
+        mode: Mode,
+        /// Descriptor 0.
+        stdin: Option<Arc<[u8]>>,
+    },
+}
+
+/// One transaction to run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The message.
+    pub message: Message,
+    /// What runs.
+    pub entry: Entry,
+    /// The part that this node plays.
+    pub role: Role,
+    /// The consensus parameters.
+    pub params: Arc<Params>,
+    /// The state that the run reads.
+    pub state: State,
+    /// How long the run may take, by the clock's elapsed time. Longer is an internal error.
+    pub deadline: Option<Duration>,
+}
+
+/// What a run came to: the receipt, and beside it what is no part of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How the main sub-VM ended.
+    pub outcome: Outcome,
+    /// The machine at a failure, where the parameters ask for it.
+    pub fingerprint: Option<Fingerprint>,
+    /// What is voted on.
+    pub receipt: Receipt,
+    /// The most RAM that deterministic sub-VMs held, in octets.
+    pub ram_peak: u64,
+    /// The most RAM that non-deterministic sub-VMs held, in octets.
+    pub ram_peak_nondet: u64,
+    /// Time gas that non-deterministic sub-VMs used, in ticks.
+    pub ticks_nondet: u64,
+    /// What people should know: why a module was refused, which option helps.
+    pub diagnostics: Vec<String>,
+    disagreed_at: Option<u32>,
+}
+
+impl Report {
+    /// This node's vote on the leader's receipt.
+    #[must_use]
+    pub fn vote(&self, leader: &Receipt) -> Vote {
+        match (self.disagreed_at, receipt::vote(Ok(&self.receipt), leader)) {
+            (Some(call), Vote::Disagree(_)) => Vote::Disagree(Difference { field: "nondet", call: Some(call) }),
+            (_, vote) => vote,
+        }
+    }
+}
+
+/// Runs one transaction and hands the node back, however it ends.
+///
+/// # Errors
+/// An [`InternalError`] where this node cannot say how the run ends; it then votes *timeout*.
+///
+/// # Panics
+/// When `engine` breaks its contract and keeps what it was handed.
+pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
+    let prepared = match prepare(&mut node, &run) {
+        Ok(prepared) => prepared,
+        Err(error) => return (node, Err(error)),
+    };
+    let message_digest = *blake3::hash(&prepared.stdin).as_bytes();
+    let (transaction, child) = begin(engine, node, run, prepared);
+    let limit = child.as_ref().map_or(0, |child| child.ticks);
+    let mut ran = match child {
+        Some(child) => run_child(transaction, child),
+        None => {
+            let result = Ok(Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
+            Ran { transaction, result, fingerprint: None, ticks: 0, root_hidden: false }
+        }
+    };
+    if ran.root_hidden && matches!(ran.result, Ok(Outcome::VmError(VmError::ExitCode(71)))) {
+        ran.transaction.diagnostics.push(HIDDEN_ROOT.to_string());
+    }
+    finish(ran, limit, message_digest)
+}
+
+const HIDDEN_ROOT: &str = "the program ended with exit code 71 after fd_prestat_get answered Notsup: its libc looks for a preopened directory; \
+    announce the root (announce_root, `--announce-root true`) or keep it from opening files";
+
+/// What is asked of the node before anything runs.
+struct Prepared {
+    package: Option<Arc<Package>>,
+    locked: Vec<SlotId>,
+    datetime: String,
+    stdin: Arc<[u8]>,
+    deadline: Option<Duration>,
+}
+
+fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
+    let Params { schedule, lowering, .. } = *run.params;
+    if (schedule, lowering) != (SCHEDULE_VERSION, LOWERING_VERSION) {
+        let what = alloc::format!(
+            "parameters ask for schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}"
+        );
+        return Err(InternalError::new(InternalErrorKind::Params, what));
+    }
+    let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
+    let contract = &run.message.contract_address;
+    let package = node.host.package(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
+    let locked = node.host.locked_slots(contract).map_err(failed("asking the host for the contract's locked slots"))?;
+    let datetime = datetime(node.clock.transaction_time());
+    let stdin = match &run.entry {
+        Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
+        _ => run.message.to_octets(EntryKind::Main, &datetime, None).into(),
+    };
+    let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
+    Ok(Prepared { package, locked, datetime, stdin, deadline })
+}
+
+fn begin(engine: Arc<dyn Engine>, node: Node, run: Run, prepared: Prepared) -> (Box<Transaction>, Option<Child>) {
+    let (mode, permissions) = match run.entry {
+        Entry::Contract => (Mode::Deterministic, Permissions::all()),
+        Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),
+        Entry::Program { mode, .. } => (mode, Permissions::empty()),
+    };
+    let limits = &run.params.limits;
+    let ticks = i64::try_from(limits.gas_time).unwrap_or(i64::MAX);
+    let stack_units = i64::try_from(limits.stack_units).unwrap_or(i64::MAX);
+    let child = prepared.package.map(|package| Child {
+        main: true,
+        mode,
+        permissions,
+        view: View { state: run.state, overlay: true },
+        package,
+        message: Arc::new(run.message.clone()),
+        stdin: prepared.stdin,
+        ticks,
+        stack_units,
+    });
+    let transaction = Transaction {
+        ram: RamOfModes::new(limits.ram),
+        storage: Meter::new(limits.gas_storage),
+        data: Meter::new(limits.gas_data),
+        params: run.params,
+        engine,
+        node,
+        role: run.role,
+        contract: run.message.contract_address,
+        state: run.state,
+        deadline: prepared.deadline,
+        datetime: prepared.datetime,
+        depth: 0,
+        locked: prepared.locked,
+        overlay: Overlay::default(),
+        sent: BigUint::ZERO,
+        messages: Vec::new(),
+        nondet: Vec::new(),
+        next_block: 0,
+        disagreed_at: None,
+        ticks_nondet: 0,
+        diagnostics: Vec::new(),
+    };
+    (Box::new(transaction), child)
+}
+
+fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, InternalError>) {
+    let Ran { transaction, result, fingerprint, ticks, .. } = ran;
+    let mut transaction = *transaction;
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) => return (transaction.node, Err(error)),
+    };
+    let returned = matches!(outcome, Outcome::Return(_));
+    // A run that failed before its engine did anything has the fingerprint of an empty machine.
+    let fingerprint = fingerprint.or_else(|| (!returned && transaction.params.fingerprints).then(Fingerprint::default));
+    let receipt = Receipt {
+        params: transaction.params.digest(),
+        message,
+        result: result_octets(&outcome, fingerprint.as_ref()),
+        gas: Gas {
+            data: transaction.data.used(),
+            storage: transaction.storage.used(),
+            time: (limit - ticks).unsigned_abs(),
+        },
+        storage: if returned { transaction.overlay.into_pages() } else { Vec::new() },
+        messages: if returned { transaction.messages } else { Vec::new() },
+        nondet: transaction.nondet,
+    };
+    let report = Report {
+        outcome,
+        fingerprint,
+        receipt,
+        ram_peak: transaction.ram.of(Mode::Deterministic).peak(),
+        ram_peak_nondet: transaction.ram.of(Mode::NonDeterministic).peak(),
+        ticks_nondet: transaction.ticks_nondet,
+        diagnostics: transaction.diagnostics,
+        disagreed_at: transaction.disagreed_at,
+    };
+    (transaction.node, Ok(report))
+}
+
+/// The result of the whole run: code octet ++ calldata.
+fn result_octets(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8> {
+    let text = match outcome {
+        Outcome::Return(_) => return outcome.to_octets(),
+        Outcome::UserError(text) => text.clone(),
+        Outcome::VmError(error) => error.to_string(),
+    };
+    let failure = Value::Map(Map::from([
+        ("fingerprint", fingerprint.map_or(Value::Null, Fingerprint::to_value)),
+        ("message", Value::Str(text)),
+    ]));
+    let mut octets = alloc::vec![outcome.code()];
+    octets.extend_from_slice(&own::encode(&failure));
+    octets
+}

@@ -1,0 +1,83 @@
+//! The state of one run. It has one owner at a time: the sub-VM that executes, which hands it down to a child and gets it back.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use num_bigint::BigUint;
+
+use crate::host::{Node, State};
+use crate::overlay::Overlay;
+use crate::supervisor::Role;
+use crate::{Address, Engine, InternalError, InternalErrorKind, Meter, Mode, Params, Ram, SlotId};
+
+pub(crate) struct Transaction {
+    pub(crate) params: Arc<Params>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) node: Node,
+    pub(crate) role: Role,
+    /// The contract whose storage the run may write.
+    pub(crate) contract: Address,
+    /// The state that the run reads.
+    pub(crate) state: State,
+    /// In terms of the clock's elapsed time.
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) datetime: String,
+    pub(crate) ram: RamOfModes,
+    pub(crate) storage: Meter,
+    pub(crate) data: Meter,
+    /// Sub-VMs above the one that executes.
+    pub(crate) depth: u32,
+    pub(crate) locked: Vec<SlotId>,
+    pub(crate) overlay: Overlay,
+    /// What messages of this run have sent.
+    pub(crate) sent: BigUint,
+    pub(crate) messages: Vec<Vec<u8>>,
+    pub(crate) nondet: Vec<Vec<u8>>,
+    /// The number of the next non-deterministic block.
+    pub(crate) next_block: u32,
+    /// The block on which this validator did not agree.
+    pub(crate) disagreed_at: Option<u32>,
+    pub(crate) ticks_nondet: u64,
+    pub(crate) diagnostics: Vec<String>,
+}
+
+impl core::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Transaction")
+            .field("contract", &self.contract)
+            .field("depth", &self.depth)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    pub(crate) fn time_left(&self) -> Result<Option<Duration>, InternalError> {
+        let Some(deadline) = self.deadline else { return Ok(None) };
+        match deadline.checked_sub(self.node.clock.elapsed()) {
+            Some(left) if !left.is_zero() => Ok(Some(left)),
+            _ => Err(InternalError::new(InternalErrorKind::Deadline, "the run's deadline passed")),
+        }
+    }
+}
+
+/// The two RAM budgets.
+#[derive(Debug)]
+pub(crate) struct RamOfModes {
+    deterministic: Ram,
+    non_deterministic: Ram,
+}
+
+impl RamOfModes {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { deterministic: Ram::new(limit), non_deterministic: Ram::new(limit) }
+    }
+
+    pub(crate) fn of(&mut self, mode: Mode) -> &mut Ram {
+        match mode {
+            Mode::Deterministic => &mut self.deterministic,
+            Mode::NonDeterministic => &mut self.non_deterministic,
+        }
+    }
+}
