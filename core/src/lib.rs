@@ -14,6 +14,7 @@ mod package;
 
 pub mod calldata;
 pub mod costs;
+pub mod fingerprint;
 pub mod host;
 pub mod vfs;
 pub mod wasi;
