@@ -1,10 +1,18 @@
 //! What a failed run carries as proof that it was run. Source: `docs/spec/fingerprint.md`.
 
+mod memory;
+mod touched;
+mod zeros;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::calldata::{Map, Value};
+
+pub use memory::{LEAF_LEN, hash_memory};
+pub use touched::Touched;
+pub use zeros::ZeroTree;
 
 /// A function that was active when a run failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
