@@ -11,6 +11,7 @@ mod call;
 mod ids;
 mod outcome;
 mod package;
+mod receipt;
 
 pub mod calldata;
 pub mod costs;
@@ -23,6 +24,7 @@ pub use call::{Cx, Stop};
 pub use ids::{Address, SlotId};
 pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};
 pub use package::{Library, Package};
+pub use receipt::PageWrite;
 
 /// Whether every node must reproduce a sub-VM to the octet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
