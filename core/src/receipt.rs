@@ -11,11 +11,11 @@ use crate::overlay::PAGE;
 use crate::own;
 
 /// A page of storage as a run leaves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageWrite {
     /// The slot within the contract.
     pub slot: SlotId,
-    /// The page within the slot: octets `32 * page` to `32 * page + 31`.
+    /// The page within the slot, below 2^27: octets `32 * page` to `32 * page + 31`.
     pub page: u32,
     /// Its octets.
     pub content: [u8; PAGE],

@@ -1,1 +1,5 @@
 //! subvm-host-std
+
+pub mod clock;
+pub mod ledger;
+pub mod random;

@@ -1,0 +1,117 @@
+//! A process that changes a ledger is killed again and again: each time, the ledger is as it was before the change or after it.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use subvm_core::host::{State, Storage};
+use subvm_core::{Address, PageWrite, SlotId};
+use subvm_host_std::ledger::{Heights, Ledger, RedbLedger};
+
+const KILLS: u64 = 30;
+const PAGES: u32 = 96;
+const CONTRACT: Address = Address([7; 20]);
+const SLOT: SlotId = SlotId([9; 32]);
+const CHILD: &str = "SUBVM_TEST_LEDGER_DIR";
+const NEXT: &str = "SUBVM_TEST_LEDGER_STEP";
+
+/// What step number `step` does to the heights. Each does something.
+fn after(step: u64, mut heights: Heights) -> Heights {
+    match step % 8 {
+        3 | 6 => heights.finalized = heights.accepted - 1,
+        5 => heights.accepted -= 1,
+        _ => heights.accepted += 1,
+    }
+    heights
+}
+
+fn change(ledger: &mut RedbLedger, step: u64) {
+    let height = ledger.heights().unwrap().accepted;
+    let result = match step % 8 {
+        3 | 6 => ledger.finalize(height - 1),
+        5 => ledger.rollback(height - 1),
+        _ => ledger.apply(&CONTRACT, &pages(height + 1), height + 1),
+    };
+    result.unwrap();
+}
+
+/// All pages, each octet telling the height.
+fn pages(height: u64) -> Vec<PageWrite> {
+    (0..PAGES).map(|page| PageWrite { slot: SLOT, page, content: content(height) }).collect()
+}
+
+fn content(height: u64) -> [u8; 32] {
+    let mut content = [0; 32];
+    content.chunks_exact_mut(8).for_each(|word| word.copy_from_slice(&height.to_le_bytes()));
+    content
+}
+
+fn change_until_killed(dir: &Path) -> ! {
+    let mut ledger = RedbLedger::open(dir).unwrap();
+    let mut step: u64 = env::var(NEXT).unwrap().parse().unwrap();
+    loop {
+        change(&mut ledger, step);
+        // Not `println`, which the test harness keeps to itself.
+        eprintln!("{step}");
+        step += 1;
+    }
+}
+
+/// Starts the child at `next`, kills it some time after its first step, and returns its last step that was finished for certain.
+fn run_and_kill(dir: &Path, next: u64, delay: Duration) -> u64 {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "a_killed_process_leaves_the_old_or_the_new_state", "--nocapture"])
+        .env(CHILD, dir)
+        .env(NEXT, next.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let reader = thread::spawn(move || {
+        let lines = stderr.lines().map_while(Result::ok);
+        let lines: Vec<String> = lines.collect();
+        lines.iter().rev().find_map(|line| line.parse().ok())
+    });
+    thread::sleep(delay);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Killed before its first step was reported: nothing is certain but what was there.
+    reader.join().unwrap().unwrap_or(next - 1)
+}
+
+/// The ledger's heights, once every octet was found to belong to them.
+fn state(dir: &Path) -> Heights {
+    let mut ledger = RedbLedger::open(dir).unwrap();
+    let heights = ledger.heights().unwrap();
+    let mut octets = vec![0; PAGES as usize * 32];
+    for (state, height) in [(State::Accepted, heights.accepted), (State::Finalized, heights.finalized)] {
+        ledger.read(state, &CONTRACT, &SLOT, 0, &mut octets).unwrap();
+        assert!(octets.chunks_exact(32).all(|page| page == content(height)), "a mix of states at {heights:?}");
+    }
+    heights
+}
+
+#[test]
+fn a_killed_process_leaves_the_old_or_the_new_state() {
+    if let Some(dir) = env::var_os(CHILD) {
+        change_until_killed(Path::new(&dir));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (mut heights, mut next, mut at_work) = (Heights::default(), 0, 0);
+    for kill in 0..KILLS {
+        // From before it opened the file to well into its work.
+        let last = run_and_kill(dir.path(), next + 1, Duration::from_millis(3 + kill * 37 % 150));
+        at_work += u32::from(last > next);
+        heights = (next + 1..=last).fold(heights, |heights, step| after(step, heights));
+        let (found, new) = (state(dir.path()), after(last + 1, heights));
+        assert!(found == heights || found == new, "{found:?} is neither {heights:?} nor {new:?}, after step {last}");
+        next = if found == new { last + 1 } else { last };
+        heights = found;
+    }
+    assert!(at_work > 3, "{at_work} of {KILLS} kills hit a process that had begun its work");
+    println!("{at_work} of {KILLS} kills at work, in {next} steps");
+}
