@@ -3,9 +3,11 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::vfs::Tree;
-use crate::wasi::{Args, Env};
+use crate::Invalid;
+use crate::vfs::{MapError, Tree};
+use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 
 /// A WebAssembly module under the name by which others import from it.
 #[derive(Clone, Debug)]
@@ -32,3 +34,88 @@ pub struct Package {
     /// Whether descriptor 3 is announced as a preopened directory (`docs/spec/wasi.md`, *Announced root*).
     pub announce_root: bool,
 }
+
+/// The parts of a package as they are stored or typed, unchecked.
+///
+/// ```
+/// use subvm_core::{Invalid, Parts, wasi::Refused};
+/// let parts = Parts { env: vec![("LD_PRELOAD".into(), "x".into())], ..Parts::default() };
+/// let error = parts.check(&Refused::default()).unwrap_err();
+/// assert_eq!(error.invalid(), Invalid::Env);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    /// The module whose entry export is called.
+    pub start: Arc<[u8]>,
+    /// Modules linked before it, in this order.
+    pub libraries: Vec<Library>,
+    /// Paths and octets.
+    pub files: Vec<(String, Arc<[u8]>)>,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Names and values.
+    pub env: Vec<(String, String)>,
+    /// Whether descriptor 3 is announced as a preopened directory.
+    pub announce_root: bool,
+}
+
+impl Parts {
+    /// A package of these parts, where the rules allow them.
+    ///
+    /// # Errors
+    /// [`PackageError`], which names the offender; to consensus it is its [`invalid`](PackageError::invalid).
+    pub fn check(self, refused: &Refused) -> Result<Package, PackageError> {
+        let mut files = Tree::builder();
+        for (path, octets) in self.files {
+            files.map(&path, octets).map_err(|error| PackageError::File { path, error })?;
+        }
+        Ok(Package {
+            start: self.start,
+            libraries: self.libraries,
+            files: Arc::new(files.build()),
+            args: Arc::new(Args::new(&self.args).map_err(PackageError::Args)?),
+            env: Arc::new(Env::new(self.env, refused).map_err(PackageError::Env)?),
+            announce_root: self.announce_root,
+        })
+    }
+}
+
+/// Why parts make no package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackageError {
+    /// A path that cannot be mapped.
+    File {
+        /// The path.
+        path: String,
+        /// Why.
+        error: MapError,
+    },
+    /// An argument that is refused.
+    Args(ArgsError),
+    /// An environment variable that is refused.
+    Env(EnvError),
+}
+
+impl PackageError {
+    /// What it is to consensus.
+    #[must_use]
+    pub fn invalid(&self) -> Invalid {
+        match self {
+            Self::File { .. } => Invalid::Package,
+            Self::Args(_) => Invalid::Args,
+            Self::Env(_) => Invalid::Env,
+        }
+    }
+}
+
+impl fmt::Display for PackageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, error } => write!(f, "file {path:?}: {error}"),
+            Self::Args(error) => write!(f, "{error}"),
+            Self::Env(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl core::error::Error for PackageError {}

@@ -21,7 +21,7 @@ use crate::spawn::{Child, Ran, run_child};
 use crate::sub_vm::View;
 use crate::transaction::{RamOfModes, Transaction};
 use crate::{
-    Engine, InternalError, InternalErrorKind, Invalid, Meter, Mode, Outcome, Package, Params, SlotId, VmError,
+    Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, Package, Params, SlotId, VmError,
 };
 
 /// Which part a node plays.
@@ -120,9 +120,9 @@ pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<R
     let (transaction, child) = begin(engine, node, run, prepared);
     let limit = child.as_ref().map_or(0, |child| child.ticks);
     let mut ran = match child {
-        Some(child) => run_child(transaction, child),
-        None => {
-            let result = Ok(Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
+        Ok(child) => run_child(transaction, child),
+        Err(error) => {
+            let result = Ok(Outcome::VmError(error));
             Ran { transaction, result, fingerprint: None, ticks: 0, root_hidden: false }
         }
     };
@@ -137,7 +137,7 @@ const HIDDEN_ROOT: &str = "the program ended with exit code 71 after fd_prestat_
 
 /// What is asked of the node before anything runs.
 struct Prepared {
-    package: Option<Arc<Package>>,
+    package: Result<Arc<Package>, VmError>,
     locked: Vec<SlotId>,
     datetime: String,
     stdin: Arc<[u8]>,
@@ -154,7 +154,7 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     }
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
-    let package = node.host.package(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
+    let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
     let locked = node.host.locked_slots(contract).map_err(failed("asking the host for the contract's locked slots"))?;
     let datetime = datetime(node.clock.transaction_time());
     let stdin = match &run.entry {
@@ -162,10 +162,10 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
         _ => run.message.to_octets(EntryKind::Main, &datetime, None).into(),
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
-    Ok(Prepared { package, locked, datetime, stdin, deadline })
+    Ok(Prepared { package: code.package(), locked, datetime, stdin, deadline })
 }
 
-fn begin(engine: Arc<dyn Engine>, node: Node, run: Run, prepared: Prepared) -> (Box<Transaction>, Option<Child>) {
+fn begin(engine: Arc<dyn Engine>, node: Node, run: Run, prepared: Prepared) -> (Box<Transaction>, Result<Child, VmError>) {
     let (mode, permissions) = match run.entry {
         Entry::Contract => (Mode::Deterministic, Permissions::all()),
         Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::{Address, Package, SlotId};
+use crate::{Address, Invalid, Package, SlotId, VmError};
 
 /// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`](crate::InternalError).
 pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
@@ -68,6 +68,28 @@ pub enum Stream {
     Trace,
 }
 
+/// What stands at an address.
+#[derive(Clone, Debug)]
+pub enum Code {
+    /// No contract.
+    Nothing,
+    /// A contract.
+    Package(Arc<Package>),
+    /// A contract whose [`Parts`](crate::Parts) make no package.
+    Malformed(Invalid),
+}
+
+impl Code {
+    /// The package, or what running it comes to.
+    pub(crate) fn package(self) -> Result<Arc<Package>, VmError> {
+        match self {
+            Self::Nothing => Err(VmError::InvalidContract(Invalid::Package)),
+            Self::Package(package) => Ok(package),
+            Self::Malformed(invalid) => Err(VmError::InvalidContract(invalid)),
+        }
+    }
+}
+
 /// Knows the chain, and takes what guests print.
 pub trait Host: Send + 'static {
     /// The balance of `address`, a 256-bit little-endian integer.
@@ -76,11 +98,11 @@ pub trait Host: Send + 'static {
     /// When it cannot be had.
     fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError>;
 
-    /// The code of the contract at `address`, or nothing where there is none; the same octets on every node.
+    /// What stands at `address`; the same on every node.
     ///
     /// # Errors
     /// When it cannot be had.
-    fn package(&mut self, state: State, address: &Address) -> Result<Option<Arc<Package>>, HostError>;
+    fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError>;
 
     /// The slots of `contract` that a run may not write. Asked once for each contract, when it starts.
     ///

@@ -9,7 +9,7 @@ use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::request::{CallContract, CalledState, Sandbox};
 use crate::spawn::Child;
 use crate::sub_vm::{Guest, View};
-use crate::{InternalError, InternalErrorKind, Invalid, Outcome, VmError};
+use crate::{InternalError, InternalErrorKind, Outcome, VmError};
 
 impl Guest<'_> {
     /// Runs the same contract again. What it wrote, sent or spent stays, however it ends.
@@ -24,14 +24,14 @@ impl Guest<'_> {
     pub(super) fn call_contract(&mut self, call: CallContract) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::CALL_OTHERS)?;
         let outcome = match self.callee(call)? {
-            Some(child) => self.spawn_within(child, None)?,
-            None => Outcome::VmError(VmError::InvalidContract(Invalid::Package)),
+            Ok(child) => self.spawn_within(child, None)?,
+            Err(error) => Outcome::VmError(error),
         };
         Ok(Given::Octets(outcome.to_octets()))
     }
 
-    /// The callee, where there is a contract at the address.
-    fn callee(&mut self, call: CallContract) -> Result<Option<Child>, InternalError> {
+    /// The callee, or why there is none at the address.
+    fn callee(&mut self, call: CallContract) -> Result<Result<Child, VmError>, InternalError> {
         let (mode, permissions) = (self.vm.mode, self.vm.permissions.call_contract());
         let transaction = self.vm.transaction_mut()?;
         let view = match call.state {
@@ -39,10 +39,13 @@ impl Guest<'_> {
             CalledState::LatestFinal => View { state: State::Finalized, overlay: false },
             CalledState::LatestNonFinal => View { state: State::Accepted, overlay: false },
         };
-        let package = transaction.node.host.package(view.state, &call.address).map_err(|source| {
+        let code = transaction.node.host.code(view.state, &call.address).map_err(|source| {
             InternalError::caused_by(InternalErrorKind::Host, "asking the host for a called contract's code", source)
         })?;
-        let Some(package) = package else { return Ok(None) };
+        let package = match code.package() {
+            Ok(package) => package,
+            Err(error) => return Ok(Err(error)),
+        };
         let mut message = Message {
             contract_address: call.address,
             value: 0.into(),
@@ -52,7 +55,7 @@ impl Guest<'_> {
         };
         message.stack.push(self.vm.message.contract_address);
         let datetime = &self.vm.transaction_ref()?.datetime;
-        Ok(Some(Child {
+        Ok(Ok(Child {
             main: false,
             mode,
             permissions,
