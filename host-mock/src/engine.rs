@@ -1,0 +1,69 @@
+//! An engine whose guests are closures.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use subvm_core::fingerprint::Fingerprint;
+use subvm_core::{
+    Engine, Finished, InternalError, InternalErrorKind, Invalid, Outcome, Package, Parts, SubVm, VmError, wasi::Refused,
+};
+
+use crate::machine::{Machine, Script};
+
+/// Runs closures in place of modules. A package's start module is the number of its closure.
+#[derive(Default)]
+pub struct ScriptedEngine {
+    scripts: BTreeMap<u64, Box<Script>>,
+}
+
+impl std::fmt::Debug for ScriptedEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScriptedEngine").field("scripts", &self.scripts.len()).finish()
+    }
+}
+
+impl ScriptedEngine {
+    /// An engine without scripts.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a closure, and gives the package that runs it. It is called anew for each sub-VM; which part it plays stands in
+    /// [`Machine::message`].
+    pub fn script(
+        &mut self,
+        script: impl Fn(&mut Machine<'_>) -> Result<(), subvm_core::End> + Send + Sync + 'static,
+    ) -> Arc<Package> {
+        let number = self.scripts.len() as u64;
+        self.scripts.insert(number, Box::new(script));
+        let parts = Parts { start: number.to_le_bytes().into(), ..Parts::default() };
+        Arc::new(parts.check(&Refused::default()).expect("an empty package is well-formed"))
+    }
+
+    fn call(&self, vm: &mut SubVm) -> Result<Outcome, InternalError> {
+        let number = vm.package().start[..].try_into().map(u64::from_le_bytes);
+        let Some(script) = number.ok().and_then(|number| self.scripts.get(&number)) else {
+            return Ok(Outcome::VmError(VmError::InvalidContract(Invalid::WasmValidating)));
+        };
+        let mut machine = Machine::new(vm);
+        let ended = catch_unwind(AssertUnwindSafe(|| script(&mut machine)));
+        let ticks = machine.ticks();
+        vm.ticks = ticks;
+        match ended {
+            Ok(Ok(())) => Ok(Outcome::null()),
+            Ok(Err(end)) => end.into_result(),
+            Err(_) => Err(InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked")),
+        }
+    }
+}
+
+impl Engine for ScriptedEngine {
+    fn run(&self, mut vm: Box<SubVm>) -> Finished {
+        let ended = self.call(&mut vm);
+        let result = vm.conclude(ended);
+        let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
+        Finished { vm, result, fingerprint }
+    }
+}

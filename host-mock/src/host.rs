@@ -1,0 +1,213 @@
+//! A node in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::{Address, Package, Receipt, SlotId};
+
+/// What guests printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Printed {
+    /// Descriptor 1.
+    pub stdout: Vec<u8>,
+    /// Descriptor 2.
+    pub stderr: Vec<u8>,
+    /// `Trace` requests.
+    pub trace: Vec<String>,
+}
+
+/// A chain in memory. Clones share it, so that a test keeps one while a run has the other.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryHost(Arc<Mutex<Chain>>);
+
+#[derive(Debug, Default)]
+struct Chain {
+    contracts: BTreeMap<Address, Arc<Package>>,
+    balances: BTreeMap<Address, [u8; 32]>,
+    /// By state, contract, slot and page.
+    pages: BTreeMap<(State, Address, SlotId, u32), [u8; 32]>,
+    locked: BTreeMap<Address, Vec<SlotId>>,
+    answers: VecDeque<Vec<u8>>,
+    requests: BTreeMap<RequestId, Vec<u8>>,
+    asked: Vec<Vec<u8>>,
+    printed: Printed,
+    now: u64,
+    elapsed: Duration,
+    random: u64,
+}
+
+impl MemoryHost {
+    /// An empty chain, at the beginning of 1970.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the transaction's instant, in nanoseconds since 1970.
+    pub fn set_now(&self, now: u64) {
+        self.chain().now = now;
+    }
+
+    /// Lets time pass, as [`Clock::elapsed`] tells it.
+    pub fn pass(&self, time: Duration) {
+        self.chain().elapsed += time;
+    }
+
+    /// Puts a contract at an address.
+    pub fn deploy(&self, address: Address, package: Arc<Package>) {
+        self.chain().contracts.insert(address, package);
+    }
+
+    /// Sets a balance.
+    pub fn set_balance(&self, address: Address, balance: u128) {
+        let mut octets = [0; 32];
+        octets[..16].copy_from_slice(&balance.to_le_bytes());
+        self.chain().balances.insert(address, octets);
+    }
+
+    /// Locks a slot.
+    pub fn lock(&self, contract: Address, slot: SlotId) {
+        self.chain().locked.entry(contract).or_default().push(slot);
+    }
+
+    /// Has modules give this canonical calldata to the next request that has no answer yet.
+    pub fn answer(&self, octets: Vec<u8>) {
+        self.chain().answers.push_back(octets);
+    }
+
+    /// The requests that modules were asked, in order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Vec<u8>> {
+        self.chain().asked.clone()
+    }
+
+    /// Applies a receipt to a state.
+    pub fn apply(&self, state: State, contract: Address, receipt: &Receipt) {
+        let mut chain = self.chain();
+        for write in &receipt.storage {
+            chain.pages.insert((state, contract, write.slot, write.page), write.content);
+        }
+    }
+
+    /// What guests printed so far.
+    #[must_use]
+    pub fn printed(&self) -> Printed {
+        self.chain().printed.clone()
+    }
+
+    /// The node to give to a run.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        Node {
+            storage: Box::new(self.clone()),
+            clock: Box::new(self.clone()),
+            rng: Box::new(self.clone()),
+            host: Box::new(self.clone()),
+            modules: Box::new(self.clone()),
+            observer: None,
+        }
+    }
+
+    fn chain(&self) -> MutexGuard<'_, Chain> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Storage for MemoryHost {
+    fn read(
+        &mut self,
+        state: State,
+        contract: &Address,
+        slot: &SlotId,
+        index: u32,
+        into: &mut [u8],
+    ) -> Result<(), HostError> {
+        into.fill(0);
+        let end = u64::from(index) + into.len() as u64;
+        let first = (state, *contract, *slot, index / 32);
+        let last = (state, *contract, *slot, (end.saturating_sub(1) / 32) as u32);
+        let chain = self.chain();
+        if into.is_empty() {
+            return Ok(());
+        }
+        for ((_, _, _, page), content) in chain.pages.range(first..=last) {
+            for (octet, at) in content.iter().zip(u64::from(*page) * 32..) {
+                if let Some(place) = at.checked_sub(index.into()).and_then(|at| into.get_mut(at as usize)) {
+                    *place = *octet;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Clock for MemoryHost {
+    fn transaction_time(&self) -> u64 {
+        self.chain().now
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.chain().elapsed
+    }
+}
+
+impl Rng for MemoryHost {
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
+        let mut chain = self.chain();
+        for octet in into {
+            // Steele's SplitMix64, so that tests repeat.
+            chain.random = chain.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            *octet = (chain.random ^ chain.random >> 31).to_le_bytes()[3];
+        }
+        Ok(())
+    }
+}
+
+impl Host for MemoryHost {
+    fn balance(&mut self, _: State, address: &Address) -> Result<[u8; 32], HostError> {
+        Ok(self.chain().balances.get(address).copied().unwrap_or_default())
+    }
+
+    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
+        Ok(self.chain().contracts.get(address).cloned().map_or(Code::Nothing, Code::Package))
+    }
+
+    fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
+        Ok(self.chain().locked.get(contract).cloned().unwrap_or_default())
+    }
+
+    fn eth_call(&mut self, _: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
+        Ok([&address.0, calldata].concat())
+    }
+
+    fn output(&mut self, stream: Stream, octets: &[u8]) {
+        let printed = &mut self.chain().printed;
+        match stream {
+            Stream::Stdout => printed.stdout.extend_from_slice(octets),
+            Stream::Stderr => printed.stderr.extend_from_slice(octets),
+            Stream::Trace => printed.trace.push(String::from_utf8_lossy(octets).into_owned()),
+        }
+    }
+}
+
+impl Modules for MemoryHost {
+    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
+        let mut chain = self.chain();
+        let answer = chain.answers.pop_front().ok_or("no module is there: the test gave no answer")?;
+        let id = RequestId(chain.asked.len() as u64);
+        chain.asked.push(request.to_vec());
+        chain.requests.insert(id, answer);
+        Ok(id)
+    }
+
+    fn wait(&mut self, id: RequestId, _: Duration) -> Result<Progress, HostError> {
+        let answer = self.chain().requests.remove(&id);
+        answer.map(Progress::Ready).ok_or_else(|| format!("request {} was never started, or is spent", id.0).into())
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.chain().requests.remove(&id);
+    }
+}
