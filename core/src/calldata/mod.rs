@@ -1,1 +1,64 @@
-//! Calldata.
+//! Calldata: the one wire format of the system.
+//!
+//! Messages, results, `gl_call` requests, fingerprints and receipts are all calldata: dynamically
+//! typed like JSON, binary, *canonical* (one value, one encoding) and safe to decode from anybody.
+//! The format is `docs/spec/calldata.md`; why it is implemented as it is, `docs/RATIONALE.md`.
+//!
+//! ```
+//! use subvm_core::calldata::{Map, Value, ValueRef};
+//!
+//! let value = Value::from(Map::from([("amount", Value::from(7)), ("to", Value::from("eve"))]));
+//! let octets = value.encode().unwrap();
+//! assert_eq!(Value::decode(&octets).unwrap(), value);
+//!
+//! // Without copying or allocating anything:
+//! let borrowed = ValueRef::decode(&octets).unwrap();
+//! assert_eq!(borrowed.get("to").unwrap().as_str(), Some("eve"));
+//!
+//! // As text, a superset of JSON:
+//! assert_eq!(value.to_string(), r#"{"amount":7,"to":"eve"}"#);
+//! assert_eq!(r#"{"to": "eve", "amount": 7}"#.parse::<Value>().unwrap(), value);
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | build or change a value | [`Value`], [`Map`], [`Array`], [`Int`] |
+//! | read octets that somebody sent | [`ValueRef::decode`]; [`validate`] where only the answer counts |
+//! | write octets without building a value | [`Encoder`] |
+//! | read and write your own structs | `to_bytes` and `from_slice` (feature `serde`) |
+//!
+//! Nothing here recurses on the native stack, whatever the depth of a value: not decoding, encoding,
+//! comparing, cloning, printing or dropping. The exceptions are the serde traits, which recurse by
+//! design and refuse what is deeper than [`DecodeLimits::max_depth`].
+
+mod array;
+mod borrowed;
+mod build;
+mod convert;
+mod decode;
+mod encode;
+mod encoder;
+mod error;
+mod int;
+mod int_ref;
+mod limits;
+mod map;
+mod read;
+mod text;
+mod validate;
+mod value;
+mod walk;
+mod wire;
+
+pub use array::Array;
+pub use borrowed::{ArrayRef, Entries, Items, MapRef, ValueRef};
+pub use convert::WrongType;
+pub use encoder::Encoder;
+pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use int::{Int, IntRangeError, ParseIntError};
+pub use int_ref::IntRef;
+pub use limits::DecodeLimits;
+pub use map::Map;
+pub use text::{TextError, TextErrorKind};
+pub use validate::validate;
+pub use value::Value;

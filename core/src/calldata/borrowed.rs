@@ -1,0 +1,380 @@
+//! The borrowed value: a view of octets that have been validated.
+
+use super::decode::{self, Container};
+use super::read::{Head, Reader};
+use super::{DecodeError, DecodeLimits, Int, IntRef, Value, encode, validate, wire};
+use crate::Address;
+use alloc::vec::Vec;
+
+/// A calldata value that borrows from the octets it was decoded from: nothing is copied and
+/// nothing built, so that decoding is validating. Arrays and maps are read when they are gone
+/// through.
+///
+/// # Cost
+/// Finding an entry or an item skips the ones before it, with all that is in them. Going through
+/// all of a value by nested iteration is linear for each level of depth: for everything at once, or
+/// for many look-ups in a large map, use [`to_owned`](Self::to_owned).
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value, ValueRef};
+///
+/// let octets = Value::from(Map::from([("n", Value::from(5)), ("to", Value::from("eve"))])).encode().unwrap();
+/// let value = ValueRef::decode(&octets).unwrap();
+/// assert_eq!(value.get("n").and_then(|n| n.as_int()), Some(5.into()));
+/// for (key, value) in value.as_map().unwrap().iter() {
+///     println!("{key}: {value}");
+/// }
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ValueRef<'a> {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer of any size.
+    Int(IntRef<'a>),
+    /// An account or a contract.
+    Address(Address),
+    /// Octets.
+    Bytes(&'a [u8]),
+    /// Text.
+    Str(&'a str),
+    /// Values in order.
+    Array(ArrayRef<'a>),
+    /// Values by key.
+    Map(MapRef<'a>),
+}
+
+/// A borrowed array.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ArrayRef<'a> {
+    len: usize,
+    /// The encodings of the items, validated.
+    content: &'a [u8],
+}
+
+/// A borrowed map.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct MapRef<'a> {
+    len: usize,
+    /// The encodings of the entries, validated.
+    content: &'a [u8],
+}
+
+impl<'a> ValueRef<'a> {
+    /// The value whose encoding `octets` is, within the default limits.
+    ///
+    /// # Errors
+    /// See [`DecodeErrorKind`](super::DecodeErrorKind).
+    ///
+    /// # Cost
+    /// As [`validate`](super::validate).
+    pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(octets, &DecodeLimits::DEFAULT)
+    }
+
+    /// The value whose encoding `octets` is, within `limits`.
+    ///
+    /// # Errors
+    /// See [`DecodeErrorKind`](super::DecodeErrorKind).
+    pub fn decode_with(octets: &'a [u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(octets, limits);
+        let value = Self::read(&mut reader)?;
+        reader.end()?;
+        Ok(value)
+    }
+
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let head = reader.head()?;
+        Ok(match head {
+            Head::Null => Self::Null,
+            Head::Bool(b) => Self::Bool(b),
+            Head::Int(int) => Self::Int(int),
+            Head::Address(octets) => Self::Address(Address(*octets)),
+            Head::Bytes(bytes) => Self::Bytes(bytes),
+            Head::Str(text) => Self::Str(text),
+            Head::Array(len) => Self::Array(ArrayRef { len, content: content(reader, head)? }),
+            Head::Map(len) => Self::Map(MapRef { len, content: content(reader, head)? }),
+        })
+    }
+
+    /// A value of its own.
+    ///
+    /// # Cost
+    /// As [`Value::decode`].
+    #[must_use]
+    pub fn to_owned(self) -> Value {
+        let (content, container) = match self {
+            Self::Null => return Value::Null,
+            Self::Bool(b) => return b.into(),
+            Self::Int(int) => return int.to_int().into(),
+            Self::Address(address) => return address.into(),
+            Self::Bytes(bytes) => return bytes.into(),
+            Self::Str(text) => return text.into(),
+            Self::Array(array) => (array.content, Container::Array(array.len)),
+            Self::Map(map) => (map.content, Container::Map(map.len)),
+        };
+        // Validated content is never refused.
+        decode::read_content(&mut Reader::trusted(content), container).unwrap_or_default()
+    }
+
+    /// Appends the encoding: the very octets this was decoded from.
+    pub fn encode_into(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => wire::put_atom(out, wire::NULL),
+            Self::Bool(b) => wire::put_atom(out, if b { wire::TRUE } else { wire::FALSE }),
+            Self::Int(int) => int.put(out),
+            Self::Address(address) => {
+                wire::put_atom(out, wire::ADDRESS);
+                out.extend_from_slice(&address.0);
+            }
+            Self::Bytes(bytes) => encode::put_counted(out, wire::BYTES, bytes),
+            Self::Str(text) => encode::put_counted(out, wire::STR, text.as_bytes()),
+            Self::Array(ArrayRef { len, content }) => {
+                wire::put_head(out, wire::ARRAY, len);
+                out.extend_from_slice(content);
+            }
+            Self::Map(MapRef { len, content }) => {
+                wire::put_head(out, wire::MAP, len);
+                out.extend_from_slice(content);
+            }
+        }
+    }
+
+    /// The value under `key`, if this is a map that has it.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
+        self.as_map()?.get(key)
+    }
+
+    /// The item at `position`, if this is an array that is long enough.
+    #[must_use]
+    pub fn index(self, position: usize) -> Option<ValueRef<'a>> {
+        self.as_array()?.get(position)
+    }
+
+    /// Whether this is null.
+    #[must_use]
+    pub const fn is_null(self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The boolean, if this is one.
+    #[must_use]
+    pub const fn as_bool(self) -> Option<bool> {
+        match self {
+            Self::Bool(b) => Some(b),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one.
+    #[must_use]
+    pub fn as_int(self) -> Option<Int> {
+        match self {
+            Self::Int(int) => Some(int.to_int()),
+            _ => None,
+        }
+    }
+
+    /// The address, if this is one.
+    #[must_use]
+    pub const fn as_address(self) -> Option<Address> {
+        match self {
+            Self::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The octets, if these are bytes (a string or an address is not).
+    #[must_use]
+    pub const fn as_bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The text, if this is a string.
+    #[must_use]
+    pub const fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The array, if this is one.
+    #[must_use]
+    pub const fn as_array(self) -> Option<ArrayRef<'a>> {
+        match self {
+            Self::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// The map, if this is one.
+    #[must_use]
+    pub const fn as_map(self) -> Option<MapRef<'a>> {
+        match self {
+            Self::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+}
+
+fn content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Result<&'a [u8], DecodeError> {
+    let start = reader.at();
+    validate::skip_content(reader, head)?;
+    Ok(reader.since(start))
+}
+
+impl<'a> ArrayRef<'a> {
+    /// The number of items.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no item.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The items.
+    #[must_use]
+    pub const fn iter(self) -> Items<'a> {
+        Items { left: self.len, reader: Reader::trusted(self.content) }
+    }
+
+    /// The item at `position`.
+    ///
+    /// # Cost
+    /// Linear in what is before it.
+    #[must_use]
+    pub fn get(self, position: usize) -> Option<ValueRef<'a>> {
+        self.iter().nth(position)
+    }
+}
+
+impl<'a> MapRef<'a> {
+    /// The number of entries.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The entries, ascending by key.
+    #[must_use]
+    pub const fn iter(self) -> Entries<'a> {
+        Entries { left: self.len, reader: Reader::trusted(self.content) }
+    }
+
+    /// The value under `key`.
+    ///
+    /// # Cost
+    /// Linear in what is before it.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<ValueRef<'a>> {
+        self.iter().find(|(each, _)| *each >= key).filter(|(each, _)| *each == key).map(|(_, value)| value)
+    }
+
+    /// The encoding of the value under `key`.
+    ///
+    /// # Cost
+    /// Linear in what is before it, and in it.
+    #[must_use]
+    pub fn get_encoded(self, key: &str) -> Option<&'a [u8]> {
+        let mut entries = self.iter();
+        loop {
+            let (each, start) = entries.next_key()?;
+            entries.next_value()?;
+            if each >= key {
+                return (each == key).then(|| entries.reader.since(start));
+            }
+        }
+    }
+}
+
+/// Iterator of [`ArrayRef::iter`].
+#[derive(Clone)]
+pub struct Items<'a> {
+    left: usize,
+    reader: Reader<'a>,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = ValueRef<'a>;
+
+    fn next(&mut self) -> Option<ValueRef<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        ValueRef::read(&mut self.reader).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
+
+/// Iterator of [`MapRef::iter`].
+#[derive(Clone)]
+pub struct Entries<'a> {
+    left: usize,
+    reader: Reader<'a>,
+}
+
+impl<'a> Entries<'a> {
+    /// A key, and where its value starts.
+    fn next_key(&mut self) -> Option<(&'a str, usize)> {
+        self.left = self.left.checked_sub(1)?;
+        let key = self.reader.key(None).ok()?;
+        Some((key, self.reader.at()))
+    }
+
+    fn next_value(&mut self) -> Option<ValueRef<'a>> {
+        ValueRef::read(&mut self.reader).ok()
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, _) = self.next_key()?;
+        Some((key, self.next_value()?))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Entries<'_> {}
+
+impl<'a> IntoIterator for ArrayRef<'a> {
+    type Item = ValueRef<'a>;
+    type IntoIter = Items<'a>;
+
+    fn into_iter(self) -> Items<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for MapRef<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+    type IntoIter = Entries<'a>;
+
+    fn into_iter(self) -> Entries<'a> {
+        self.iter()
+    }
+}

@@ -1,0 +1,205 @@
+//! Integers of any size.
+
+mod arith;
+mod convert;
+mod text;
+
+pub use convert::IntRangeError;
+pub use text::ParseIntError;
+
+use super::wire;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+/// An integer of any size. From -2^127 to 2^127 - 1 it is held inline and allocates nothing.
+///
+/// ```
+/// use subvm_core::calldata::Int;
+///
+/// let balance: Int = "340282366920938463463374607431768211456".parse().unwrap();
+/// assert_eq!(balance, Int::from(u128::MAX) + 1);
+/// assert_eq!(u64::try_from(Int::from(7)), Ok(7));
+/// assert!(u64::try_from(&balance).is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Int(Repr);
+
+/// One representation for each value, so that equality can be derived.
+///
+/// An `i128` is held in two halves because its alignment of 16 would make every
+/// [`Value`](super::Value) half as large again.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Inline {
+        low: u64,
+        high: u64,
+    },
+    /// See [`Int::from_limbs`]; the payload has at least 128 bits and no leading zero limb.
+    Wide {
+        negative: bool,
+        payload: Box<[u64]>,
+    },
+}
+
+impl Int {
+    /// Zero.
+    pub const ZERO: Self = Self::from_i128(0);
+
+    /// The integer, without allocating.
+    #[must_use]
+    #[inline]
+    pub const fn from_i128(n: i128) -> Self {
+        Self(Repr::Inline { low: n as u64, high: (n >> 64) as u64 })
+    }
+
+    /// The integer as an `i128`, if it is one.
+    #[must_use]
+    #[inline]
+    pub const fn to_i128(&self) -> Option<i128> {
+        match &self.0 {
+            Repr::Inline { low, high } => Some((*high as i128) << 64 | *low as i128),
+            Repr::Wide { .. } => None,
+        }
+    }
+
+    /// Whether it is below zero.
+    #[must_use]
+    pub const fn is_negative(&self) -> bool {
+        match &self.0 {
+            Repr::Inline { high, .. } => *high >> 63 == 1,
+            Repr::Wide { negative, .. } => *negative,
+        }
+    }
+
+    /// Whether it is zero.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        matches!(self.0, Repr::Inline { low: 0, high: 0 })
+    }
+
+    /// The bits of the payload: of the value if it is not negative, else of `-1 - value`. This is
+    /// what [`DecodeLimits::max_int_bits`](super::DecodeLimits::max_int_bits) is held against.
+    #[must_use]
+    pub fn payload_bits(&self) -> u64 {
+        match &self.0 {
+            Repr::Inline { .. } => 128 - u64::from(self.inline_payload().leading_zeros()),
+            Repr::Wide { payload, .. } => wire::bit_len(payload),
+        }
+    }
+
+    fn inline_payload(&self) -> u128 {
+        let n = self.to_i128().unwrap_or_default();
+        (if n < 0 { !n } else { n }) as u128
+    }
+
+    /// The payload in limbs of 64 bits, least significant first: of a negative value, `-1 - value`.
+    fn limbs(&self) -> Limbs<'_> {
+        match &self.0 {
+            Repr::Inline { .. } => {
+                let payload = self.inline_payload();
+                Limbs::Inline([payload as u64, (payload >> 64) as u64])
+            }
+            Repr::Wide { payload, .. } => Limbs::Wide(payload),
+        }
+    }
+
+    /// The integer of a payload in limbs of 64 bits, least significant first.
+    fn from_limbs(negative: bool, mut limbs: Vec<u64>) -> Self {
+        let bits = wire::bit_len(&limbs);
+        if bits < 128 {
+            let limb = |at| u128::from(limbs.get(at).copied().unwrap_or(0));
+            let payload = (limb(1) << 64 | limb(0)) as i128;
+            return Self::from_i128(if negative { !payload } else { payload });
+        }
+        limbs.truncate(bits.div_ceil(64) as usize);
+        Self(Repr::Wide { negative, payload: limbs.into() })
+    }
+
+    /// Appends the encoding.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
+        match &self.0 {
+            Repr::Inline { .. } => {
+                let payload = self.inline_payload();
+                if payload >> 61 == 0 {
+                    wire::put_uleb(out, (payload as u64) << wire::TYPE_BITS | u64::from(kind));
+                } else {
+                    wire::put_limbs(out, kind, &[payload as u64, (payload >> 64) as u64]);
+                }
+            }
+            Repr::Wide { payload, .. } => wire::put_limbs(out, kind, payload),
+        }
+    }
+
+    /// The integer whose encoding is `uleb`, which must be one.
+    ///
+    /// # Cost
+    /// Linear in the length.
+    pub(super) fn from_encoding(uleb: &[u8]) -> Self {
+        let negative = uleb.first().is_some_and(|first| first & wire::TYPE_MASK == wire::NEGATIVE);
+        let mut limbs = Vec::with_capacity(uleb.len() * wire::GROUP_BITS as usize / 64 + 1);
+        let (mut pending, mut pending_bits) = (0_u128, 0);
+        let mut groups = uleb.iter().map(|octet| u128::from(octet & !wire::MORE));
+        if let Some(first) = groups.next() {
+            pending = first >> wire::TYPE_BITS;
+            pending_bits = wire::GROUP_BITS - wire::TYPE_BITS;
+        }
+        for group in groups {
+            pending |= group << pending_bits;
+            pending_bits += wire::GROUP_BITS;
+            if pending_bits >= u64::BITS {
+                limbs.push(pending as u64);
+                pending >>= u64::BITS;
+                pending_bits -= u64::BITS;
+            }
+        }
+        limbs.push(pending as u64);
+        Self::from_limbs(negative, limbs)
+    }
+}
+
+enum Limbs<'a> {
+    Inline([u64; 2]),
+    Wide(&'a [u64]),
+}
+
+impl core::ops::Deref for Limbs<'_> {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        match self {
+            Self::Inline(limbs) => limbs,
+            Self::Wide(limbs) => limbs,
+        }
+    }
+}
+
+impl Default for Int {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl Ord for Int {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_sign = other.is_negative().cmp(&self.is_negative());
+        by_sign.then_with(|| match (&self.0, &other.0) {
+            (Repr::Inline { .. }, Repr::Inline { .. }) => self.to_i128().cmp(&other.to_i128()),
+            _ if self.is_negative() => compare_limbs(&other.limbs(), &self.limbs()),
+            _ => compare_limbs(&self.limbs(), &other.limbs()),
+        })
+    }
+}
+
+impl PartialOrd for Int {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Of at least two limbs each, and no leading zeros in more than two.
+fn compare_limbs(a: &[u64], b: &[u64]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
+}

@@ -1,0 +1,229 @@
+//! Reading one value's head, or one map key, from octets that nobody vouches for.
+//!
+//! Every other way to decode is a loop around this.
+
+use super::int_ref::IntRef;
+use super::{DecodeError, DecodeErrorKind as Kind, DecodeLimits, wire};
+use core::cmp::Ordering;
+
+/// The first octets of a value: all of it, but for what is inside a container.
+#[derive(Clone, Copy)]
+pub(super) enum Head<'a> {
+    Null,
+    Bool(bool),
+    Address(&'a [u8; 20]),
+    Int(IntRef<'a>),
+    Bytes(&'a [u8]),
+    Str(&'a str),
+    /// That many values follow. It is at most the number of octets left.
+    Array(usize),
+    /// That many keys, each with a value, follow. It is at most the number of octets left.
+    Map(usize),
+}
+
+/// A position in the input.
+#[derive(Clone)]
+pub(super) struct Reader<'a> {
+    input: &'a [u8],
+    at: usize,
+    /// Containers that may still be entered.
+    depth_left: u32,
+    max_int_bits: u32,
+    /// First octets below this are whole integers within the limit.
+    short_int_below: u8,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(input: &'a [u8], limits: &DecodeLimits) -> Self {
+        let max_int_bits = limits.max_int_bits;
+        let within = max_int_bits >= wire::GROUP_BITS - wire::TYPE_BITS;
+        let depth_left = limits.max_depth;
+        Self { input, at: 0, depth_left, max_int_bits, short_int_below: if within { wire::MORE } else { 0 } }
+    }
+
+    /// A reader of octets that have been validated before.
+    pub(super) const fn trusted(input: &'a [u8]) -> Self {
+        Self::new(input, &DecodeLimits::UNLIMITED)
+    }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) const fn left(&self) -> usize {
+        self.input.len() - self.at
+    }
+
+    /// The octets from `start`, which has been read, to here.
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        self.input.get(start..self.at).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// `TrailingOctets`, unless all has been read.
+    pub(super) const fn end(&self) -> Result<(), DecodeError> {
+        if self.left() == 0 { Ok(()) } else { Err(Kind::TrailingOctets.at(self.at)) }
+    }
+
+    /// Reads the head of a value. Where it opens a container, [`close`](Self::close) must follow
+    /// once the content is read.
+    #[inline]
+    pub(super) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
+        let start = self.at;
+        let Some(&first) = self.input.get(start) else {
+            return Err(Kind::UnexpectedEnd.at(start));
+        };
+        let kind = first & wire::TYPE_MASK;
+        match kind {
+            wire::NON_NEGATIVE | wire::NEGATIVE if first < self.short_int_below => {
+                self.at += 1;
+                Ok(Head::Int(small(kind, u64::from(first >> wire::TYPE_BITS))))
+            }
+            wire::NON_NEGATIVE | wire::NEGATIVE => self.int(kind),
+            wire::BYTES => Ok(Head::Bytes(self.counted(start)?)),
+            wire::STR => Ok(Head::Str(self.text(start, wire::TYPE_BITS)?)),
+            wire::ARRAY => Ok(Head::Array(self.open(start)?)),
+            wire::MAP => Ok(Head::Map(self.open(start)?)),
+            wire::ATOM => self.atom(start),
+            _ => Err(Kind::ReservedType.at(start)),
+        }
+    }
+
+    /// Leaves a container.
+    #[inline]
+    pub(super) const fn close(&mut self) {
+        self.depth_left = self.depth_left.saturating_add(1);
+    }
+
+    /// Reads a map key, which must be above the last one of its map.
+    #[inline]
+    pub(super) fn key(&mut self, last: Option<&str>) -> Result<&'a str, DecodeError> {
+        let start = self.at;
+        let key = self.text(start, 0)?;
+        match last.map(|last| key.cmp(last)) {
+            None | Some(Ordering::Greater) => Ok(key),
+            Some(Ordering::Less) => Err(Kind::KeyOrder.at(start)),
+            Some(Ordering::Equal) => Err(Kind::DuplicateKey.at(start)),
+        }
+    }
+
+    fn open(&mut self, start: usize) -> Result<usize, DecodeError> {
+        let count = self.count(start, wire::TYPE_BITS)?;
+        self.depth_left = self.depth_left.checked_sub(1).ok_or(Kind::TooDeep.at(start))?;
+        Ok(count)
+    }
+
+    fn atom(&mut self, start: usize) -> Result<Head<'a>, DecodeError> {
+        match self.uleb()?.map(|x| x >> wire::TYPE_BITS) {
+            Some(wire::NULL) => Ok(Head::Null),
+            Some(wire::FALSE) => Ok(Head::Bool(false)),
+            Some(wire::TRUE) => Ok(Head::Bool(true)),
+            Some(wire::ADDRESS) => {
+                let rest = &self.input[self.at..];
+                let octets = rest.first_chunk().ok_or(Kind::UnexpectedEnd.at(self.input.len()))?;
+                self.at += octets.len();
+                Ok(Head::Address(octets))
+            }
+            _ => Err(Kind::UnknownAtom.at(start)),
+        }
+    }
+
+    /// Reads a `uleb` whose low `shift` bits are no part of the count.
+    #[inline]
+    fn count(&mut self, start: usize, shift: u32) -> Result<usize, DecodeError> {
+        let count = self.uleb()?.map(|x| x >> shift).and_then(|count| usize::try_from(count).ok());
+        match count {
+            Some(count) if count <= self.left() => Ok(count),
+            _ => Err(Kind::LengthExceedsInput.at(start)),
+        }
+    }
+
+    fn counted(&mut self, start: usize) -> Result<&'a [u8], DecodeError> {
+        let len = self.count(start, wire::TYPE_BITS)?;
+        let from = self.at;
+        self.at += len;
+        Ok(self.since(from))
+    }
+
+    #[inline]
+    fn text(&mut self, start: usize, shift: u32) -> Result<&'a str, DecodeError> {
+        let len = self.count(start, shift)?;
+        let from = self.at;
+        self.at += len;
+        core::str::from_utf8(self.since(from)).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+    }
+
+    /// Reads a `uleb`; none if it is 2^64 or more.
+    #[inline]
+    fn uleb(&mut self) -> Result<Option<u64>, DecodeError> {
+        match self.input.get(self.at) {
+            Some(&group) if group & wire::MORE == 0 => {
+                self.at += 1;
+                Ok(Some(u64::from(group)))
+            }
+            _ => self.long_uleb(),
+        }
+    }
+
+    fn long_uleb(&mut self) -> Result<Option<u64>, DecodeError> {
+        let start = self.at;
+        let mut n = 0;
+        let mut shift = 0;
+        loop {
+            let Some(&group) = self.input.get(self.at) else {
+                return Err(Kind::UnexpectedEnd.at(self.at));
+            };
+            self.at += 1;
+            let bits = u64::from(group & !wire::MORE);
+            if bits << shift >> shift != bits {
+                return Ok(None);
+            }
+            n |= bits << shift;
+            if group & wire::MORE == 0 {
+                return if group == 0 && shift > 0 { Err(Kind::UlebNotShortest.at(start)) } else { Ok(Some(n)) };
+            }
+            shift += wire::GROUP_BITS;
+            if shift >= u64::BITS {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads an integer that needs more than a glance.
+    fn int(&mut self, kind: u8) -> Result<Head<'a>, DecodeError> {
+        let start = self.at;
+        let rest = &self.input[start..];
+        let max_bits = u64::from(self.max_int_bits) + u64::from(wire::TYPE_BITS);
+        let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
+        let Some(last) = rest.iter().take(max_octets).position(|group| group & wire::MORE == 0) else {
+            return Err(if rest.len() < max_octets {
+                Kind::UnexpectedEnd.at(self.input.len())
+            } else {
+                Kind::IntTooLarge.at(start)
+            });
+        };
+        self.at += last + 1;
+        let uleb = self.since(start);
+        let top = rest[last];
+        if top == 0 {
+            return Err(Kind::UlebNotShortest.at(start));
+        }
+        let bits = last as u64 * 7 + u64::from(8 - top.leading_zeros());
+        if bits > max_bits {
+            return Err(Kind::IntTooLarge.at(start));
+        }
+        Ok(Head::Int(if uleb.len() <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
+    }
+}
+
+/// The payload of an encoding of at most 9 octets, so of less than 2^60.
+fn payload(uleb: &[u8]) -> u64 {
+    let fold = |n, group: &u8| n << wire::GROUP_BITS | u64::from(group & !wire::MORE);
+    uleb.iter().rev().fold(0, fold) >> wire::TYPE_BITS
+}
+
+#[inline]
+const fn small(kind: u8, payload: u64) -> IntRef<'static> {
+    let n = payload as i64;
+    IntRef::small(if kind == wire::NEGATIVE { !n } else { n })
+}

@@ -1,0 +1,90 @@
+//! A walk over octets that builds nothing.
+
+use super::read::{Head, Reader};
+use super::{DecodeError, DecodeLimits};
+use alloc::vec::Vec;
+
+/// Says whether [`Value::decode_with`](super::Value::decode_with) would succeed, and with which
+/// error not.
+///
+/// # Errors
+/// See [`DecodeErrorKind`](super::DecodeErrorKind).
+///
+/// # Cost
+/// Linear in the input. Memory: 32 octets for each container around the octet being read.
+///
+/// ```
+/// use subvm_core::calldata::{DecodeLimits, validate};
+///
+/// assert!(validate(b"\x0e\x01a\x09", &DecodeLimits::DEFAULT).is_ok());
+/// let error = validate(b"\x0e\x01a\x0f", &DecodeLimits::DEFAULT).unwrap_err();
+/// assert_eq!((error.kind.code(), error.offset), ("reserved_type", 3));
+/// ```
+pub fn validate(octets: &[u8], limits: &DecodeLimits) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(octets, limits);
+    let head = reader.head()?;
+    skip_content(&mut reader, head)?;
+    reader.end()
+}
+
+/// Reads what is inside a container whose head has been read; nothing for other heads.
+pub(super) fn skip_content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Result<(), DecodeError> {
+    let Some(mut level) = Level::inside(head) else {
+        return Ok(());
+    };
+    let mut outer = Vec::new();
+    loop {
+        if let Some(inner) = level.advance(reader)? {
+            outer.push(core::mem::replace(&mut level, inner));
+            continue;
+        }
+        reader.close();
+        match outer.pop() {
+            Some(parent) => level = parent,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// What is still to come of a container.
+enum Level<'a> {
+    Items(usize),
+    /// With the key before.
+    Entries(usize, Option<&'a str>),
+}
+
+impl<'a> Level<'a> {
+    /// Reads up to the end of this container, or up to the first container in it.
+    #[inline]
+    fn advance(&mut self, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
+        match self {
+            Self::Items(left) => {
+                while *left > 0 {
+                    *left -= 1;
+                    if let Some(inner) = Self::inside(reader.head()?) {
+                        return Ok(Some(inner));
+                    }
+                }
+            }
+            Self::Entries(left, last) => {
+                while *left > 0 {
+                    *left -= 1;
+                    *last = Some(reader.key(*last)?);
+                    if let Some(inner) = Self::inside(reader.head()?) {
+                        return Ok(Some(inner));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    const fn inside(head: Head<'a>) -> Option<Self> {
+        match head {
+            Head::Array(len) => Some(Self::Items(len)),
+            Head::Map(len) => Some(Self::Entries(len, None)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Going through a value without recursion, and what is done by that: clone, compare, hash, drop.
+
+use super::build::Open;
+use super::{Array, Map, Value};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::slice;
+
+/// What a walk meets. Two values are equal iff their walks are.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum Event<'v> {
+    /// A value that is no container.
+    Leaf(&'v Value),
+    /// An array of that many items begins; they follow, then `Close`.
+    Array(usize),
+    /// A map of that many entries begins; each is a `Key` and a value, then `Close`.
+    Map(usize),
+    Key(&'v str),
+    Close,
+}
+
+enum Level<'v> {
+    Items(slice::Iter<'v, Value>),
+    /// The value whose key was the last event, and the entries after it.
+    Entries(Option<&'v Value>, slice::Iter<'v, (String, Value)>),
+}
+
+/// The events of a value, or of what is inside a container, in the order of their encoding.
+pub(super) struct Walk<'v> {
+    level: Level<'v>,
+    outer: Vec<Level<'v>>,
+}
+
+impl<'v> Walk<'v> {
+    pub(super) fn of(value: &'v Value) -> Self {
+        Self::of_items(slice::from_ref(value))
+    }
+
+    pub(super) fn of_items(items: &'v [Value]) -> Self {
+        Self { level: Level::Items(items.iter()), outer: Vec::new() }
+    }
+
+    pub(super) fn of_entries(map: &'v Map) -> Self {
+        Self { level: Level::Entries(None, map.0.iter()), outer: Vec::new() }
+    }
+
+    /// Containers around the last event that the walk itself has entered.
+    pub(super) fn depth(&self) -> usize {
+        self.outer.len()
+    }
+
+    #[inline]
+    fn enter(&mut self, value: &'v Value) -> Event<'v> {
+        let (level, event) = match value {
+            Value::Array(array) => (Level::Items(array.0.iter()), Event::Array(array.len())),
+            Value::Map(map) => (Level::Entries(None, map.0.iter()), Event::Map(map.len())),
+            leaf => return Event::Leaf(leaf),
+        };
+        self.outer.push(core::mem::replace(&mut self.level, level));
+        event
+    }
+}
+
+impl<'v> Iterator for Walk<'v> {
+    type Item = Event<'v>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Event<'v>> {
+        match &mut self.level {
+            Level::Items(items) => {
+                if let Some(item) = items.next() {
+                    return Some(self.enter(item));
+                }
+            }
+            Level::Entries(value, entries) => {
+                if let Some(value) = value.take() {
+                    return Some(self.enter(value));
+                }
+                if let Some((key, next)) = entries.next() {
+                    *value = Some(next);
+                    return Some(Event::Key(key));
+                }
+            }
+        }
+        self.level = self.outer.pop()?;
+        Some(Event::Close)
+    }
+}
+
+pub(super) fn clone_items(array: &Array) -> Vec<Value> {
+    match rebuild(Open::Array(Vec::with_capacity(array.len())), Walk::of_items(array)) {
+        Open::Array(items) => items,
+        Open::Map(..) => Vec::new(),
+    }
+}
+
+pub(super) fn clone_entries(map: &Map) -> Vec<(String, Value)> {
+    let root = Open::Map(Vec::with_capacity(map.len()), String::new());
+    match rebuild(root, Walk::of_entries(map)) {
+        Open::Map(entries, _) => entries,
+        Open::Array(_) => Vec::new(),
+    }
+}
+
+fn rebuild(mut open: Open, walk: Walk<'_>) -> Open {
+    let mut outer = Vec::new();
+    for event in walk {
+        let inner = match event {
+            Event::Leaf(leaf) => {
+                open.add(leaf.clone());
+                continue;
+            }
+            Event::Key(next) => {
+                if let Open::Map(_, key) = &mut open {
+                    *key = next.into();
+                }
+                continue;
+            }
+            Event::Close => {
+                if let Some(parent) = outer.pop() {
+                    let closed = core::mem::replace(&mut open, parent).close();
+                    open.add(closed);
+                }
+                continue;
+            }
+            Event::Array(len) => Open::Array(Vec::with_capacity(len)),
+            Event::Map(len) => Open::Map(Vec::with_capacity(len), String::new()),
+        };
+        outer.push(core::mem::replace(&mut open, inner));
+    }
+    open
+}
+
+/// Drops values: containers give up their content before they are dropped themselves, so that
+/// dropping them has nothing to recurse into.
+///
+/// # Cost
+/// Linear; allocates only where containers hold containers.
+pub(super) fn release(values: impl Iterator<Item = Value>) {
+    let mut pending = Vec::new();
+    values.for_each(|value| put_off(value, &mut pending));
+    while let Some(mut value) = pending.pop() {
+        match &mut value {
+            Value::Array(array) => array.0.drain(..).for_each(|item| put_off(item, &mut pending)),
+            Value::Map(map) => map.0.drain(..).for_each(|(_, item)| put_off(item, &mut pending)),
+            _ => {}
+        }
+    }
+}
+
+#[inline]
+fn put_off(value: Value, pending: &mut Vec<Value>) {
+    let full = match &value {
+        Value::Array(array) => !array.0.is_empty(),
+        Value::Map(map) => !map.0.is_empty(),
+        _ => false,
+    };
+    if full {
+        pending.push(value);
+    }
+}
