@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod ledger;
+pub mod modules;
 pub mod random;
+pub mod web;

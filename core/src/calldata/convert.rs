@@ -92,6 +92,8 @@ other! {
     (): |_unit| Self::Null;
     &str: |text| Self::Str(text.into());
     Cow<'_, str>: |text| Self::Str(text.into_owned());
+    &String: |text| Self::Str(text.clone());
+    &Int: |int| Self::Int(int.clone());
     &[u8]: |bytes| Self::Bytes(bytes.into());
     Vec<Value>: |items| Self::Array(items.into());
 }

@@ -45,10 +45,22 @@ impl RedbLedger {
     /// [`LedgerError::Layout`] when another version wrote it, [`LedgerError::Backend`] when the operating system fails.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
         let mut ledger = Self::open_unverified(dir)?;
-        match ledger.database.check_integrity() {
-            Ok(true) => Ok(ledger),
+        let place = ledger.place.clone();
+        let verified = file::unpanicking(&place, || match ledger.database.check_integrity() {
+            Ok(true) => Ok(()),
             Ok(false) => Err(ledger.damaged("its pages do not add up")),
-            Err(error) => Err(tables::failure(&ledger.place, "verifying", error)),
+            Err(error) => Err(tables::failure(&place, "verifying", error)),
+        });
+        match verified {
+            Ok(()) => Ok(ledger),
+            Err(error) => {
+                // Closing what makes no sense may panic, too; what is wrong is known already.
+                let _ = file::unpanicking(&place, || {
+                    drop(ledger);
+                    Ok(())
+                });
+                Err(error)
+            }
         }
     }
 
@@ -64,8 +76,11 @@ impl RedbLedger {
         if !file::exists(&path)? {
             file::create(&path, |database| Self::new(database, place.clone()).map(drop))?;
         }
-        let database = Builder::new().open(&path).map_err(|error| tables::failure(&place, "opening", error))?;
-        Ok(Self { lock: Some(lock), ..Self::new(database, place)? })
+        let ledger = file::unpanicking(&place, || {
+            let database = Builder::new().open(&path).map_err(|error| tables::failure(&place, "opening", error))?;
+            Self::new(database, place.clone())
+        })?;
+        Ok(Self { lock: Some(lock), ..ledger })
     }
 
     /// A ledger that is gone when it is dropped.

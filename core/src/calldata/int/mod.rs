@@ -184,24 +184,12 @@ impl Default for Int {
 
 impl Ord for Int {
     fn cmp(&self, other: &Self) -> Ordering {
-        match (&self.0, &other.0) {
+        let by_sign = other.is_negative().cmp(&self.is_negative());
+        by_sign.then_with(|| match (&self.0, &other.0) {
             (Repr::Inline { .. }, Repr::Inline { .. }) => self.to_i128().cmp(&other.to_i128()),
-            (Repr::Inline { .. }, Repr::Wide { negative, .. }) => {
-                if *negative {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                }
-            }
-            (Repr::Wide { .. }, Repr::Inline { .. }) => other.cmp(self).reverse(),
-            (Repr::Wide { negative: false, payload: a }, Repr::Wide { negative: false, payload: b }) => {
-                compare_limbs(a, b)
-            }
-            (Repr::Wide { negative: true, payload: a }, Repr::Wide { negative: true, payload: b }) => {
-                compare_limbs(b, a)
-            }
-            (Repr::Wide { negative, .. }, Repr::Wide { .. }) => negative.cmp(&false).reverse(),
-        }
+            _ if self.is_negative() => compare_limbs(&other.limbs(), &self.limbs()),
+            _ => compare_limbs(&self.limbs(), &other.limbs()),
+        })
     }
 }
 
@@ -211,7 +199,7 @@ impl PartialOrd for Int {
     }
 }
 
-/// Of limbs without leading zeros.
+/// Of at least two limbs each, and no leading zeros in more than two.
 fn compare_limbs(a: &[u64], b: &[u64]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
 }

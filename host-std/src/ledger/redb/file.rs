@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{Builder, Database};
@@ -42,6 +43,14 @@ pub(super) fn create(
     initialize(database.map_err(|error| failure(&new.display().to_string(), "creating", error))?)?;
     fs::rename(&new, path).map_err(|error| failed(path, "renaming the new file", error))?;
     sync_parent(path).map_err(|error| failed(path, "flushing the directory", error))
+}
+
+/// Runs `work` on a file that may be damaged, which makes the database panic at times rather than say so.
+pub(super) fn unpanicking<T>(place: &str, work: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    // What `work` was changing is dropped when it panics: nobody sees it half done.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(LedgerError::Damaged { place: place.to_owned(), what: "the database could not make sense of it".into() })
+    })
 }
 
 /// Makes a new name durable, where the operating system lets directories be flushed.

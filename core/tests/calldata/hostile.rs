@@ -1,0 +1,135 @@
+//! Octets made to be expensive, and every refusal at its offset.
+
+use std::time::{Duration, Instant};
+use subvm_core::calldata::{DecodeErrorKind as Kind, DecodeLimits, Value, ValueRef, validate};
+
+#[track_caller]
+fn refused(octets: &[u8], kind: Kind, offset: usize) {
+    let error = Value::decode(octets).unwrap_err();
+    assert_eq!((error.kind, error.offset), (kind, offset), "{octets:02x?}");
+    assert_eq!(ValueRef::decode(octets).unwrap_err(), error);
+    assert_eq!(validate(octets, &DecodeLimits::DEFAULT), Err(error));
+    assert!(error.to_string().contains(kind.code()));
+}
+
+/// `uleb(payload << 3 | kind)` with needless groups of zero up to `len` octets.
+fn padded(kind: u8, len: usize) -> Vec<u8> {
+    let mut octets = vec![0x80; len];
+    octets[0] |= kind;
+    octets[len - 1] = 0;
+    octets
+}
+
+#[test]
+fn ends_too_early() {
+    refused(b"", Kind::UnexpectedEnd, 0);
+    refused(b"\x81", Kind::UnexpectedEnd, 1);
+    refused(b"\x83\x80", Kind::UnexpectedEnd, 2);
+    refused(&[0x18; 20], Kind::UnexpectedEnd, 20);
+    refused(b"\x15\x09", Kind::LengthExceedsInput, 0);
+    refused(b"\x0e\x01a", Kind::UnexpectedEnd, 3);
+    refused(b"\x0d\x85", Kind::UnexpectedEnd, 2);
+}
+
+#[test]
+fn numbers_that_are_not_the_shortest() {
+    for kind in 0..7 {
+        for len in 2..=9 {
+            refused(&padded(kind, len), Kind::UlebNotShortest, 0);
+        }
+    }
+    refused(&padded(1, 100), Kind::UlebNotShortest, 0);
+    refused(b"\x0e\x81\x00a\x09", Kind::UlebNotShortest, 1);
+}
+
+#[test]
+fn types_and_atoms_that_do_not_exist() {
+    for payload in 0..16 {
+        refused(&[payload << 3 | 7], Kind::ReservedType, 0);
+    }
+    for payload in 4..16 {
+        refused(&[payload << 3], Kind::UnknownAtom, 0);
+    }
+    refused(b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", Kind::UnknownAtom, 0);
+    refused(b"\x15\x00\x0f\x00", Kind::ReservedType, 2);
+}
+
+#[test]
+fn lengths_beyond_the_input() {
+    for kind in 3..=6 {
+        refused(&[1 << 3 | kind], Kind::LengthExceedsInput, 0);
+        refused(&[0xf8 | kind, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], Kind::LengthExceedsInput, 0);
+        refused(&[0xf8 | kind, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02], Kind::LengthExceedsInput, 0);
+        refused(&padded(kind, 1000), Kind::LengthExceedsInput, 0);
+    }
+    refused(b"\x0e\x05a\x09", Kind::LengthExceedsInput, 1);
+}
+
+#[test]
+fn text_that_is_not_utf8() {
+    refused(b"\x1ca\xffb", Kind::InvalidUtf8, 2);
+    refused(b"\x1c\xed\xa0\x80", Kind::InvalidUtf8, 1);
+    refused(b"\x14\xc0\x80", Kind::InvalidUtf8, 1);
+    refused(b"\x0e\x02a\xc3\x09", Kind::InvalidUtf8, 3);
+}
+
+#[test]
+fn keys_out_of_order() {
+    refused(b"\x16\x01b\x00\x01a\x00", Kind::KeyOrder, 4);
+    refused(b"\x16\x02aa\x00\x01a\x00", Kind::KeyOrder, 5);
+    refused(b"\x16\x01a\x00\x01a\x00", Kind::DuplicateKey, 4);
+    refused(b"\x16\x00\x00\x00\x00", Kind::DuplicateKey, 3);
+    // By octets, not by UTF-16: U+FF5E is below U+1F600.
+    assert!(Value::decode("\x16\x03～\0\x04😀\0".as_bytes()).is_ok());
+}
+
+#[test]
+fn more_than_a_value() {
+    refused(b"\x00\x00", Kind::TrailingOctets, 1);
+    refused(b"\x05\x0f", Kind::TrailingOctets, 1);
+}
+
+/// A mebibyte for one integer is refused by the limit before it is read.
+#[test]
+fn an_integer_of_a_mebibyte_is_refused_by_the_limit() {
+    let mut octets = vec![0xff; 1 << 20];
+    octets[0] = 0xf9;
+    refused(&octets, Kind::IntTooLarge, 0);
+    *octets.last_mut().unwrap() = 0x7f;
+    refused(&octets, Kind::IntTooLarge, 0);
+}
+
+fn time(body: impl Fn()) -> Duration {
+    let once = || {
+        let start = Instant::now();
+        body();
+        start.elapsed()
+    };
+    (0..5).map(|_| once()).min().unwrap_or_default()
+}
+
+/// Eight times the input takes about eight times as long: 64 times would be quadratic.
+#[track_caller]
+fn linear(input: impl Fn(usize) -> Vec<u8>) {
+    let decode = |octets: &[u8]| time(|| drop(Value::decode_with(octets, &DecodeLimits::UNLIMITED)));
+    let (small, large) = (decode(&input(1 << 17)), decode(&input(1 << 20)));
+    assert!(large < small * 24 + Duration::from_millis(1), "{small:?} -> {large:?}");
+}
+
+#[test]
+fn decoding_takes_linear_time_whatever_the_input() {
+    linear(|len| {
+        let mut octets = vec![0xff; len];
+        octets[0] = 0xf9;
+        octets[len - 1] = 0x7f;
+        octets
+    });
+    linear(|len| vec![0x0d; len]);
+    linear(|len| [0x0e, 0x00].repeat(len / 2));
+    linear(|len| {
+        let mut octets = vec![0x0d; len];
+        octets[len - 1] = 0x01;
+        octets
+    });
+    linear(|len| [0x1d, 0x00, 0x00].repeat(len / 3));
+}

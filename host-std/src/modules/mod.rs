@@ -1,0 +1,157 @@
+//! Web and model requests, side by side: [`ModuleSet`] gives each to the [`Service`] that answers its kind, on a thread of its own.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::host::{HostError, Modules, Progress, RequestId};
+
+mod pool;
+
+use pool::Pool;
+
+/// Answers requests of some kinds, from several threads at once. It limits the time that an answer may take.
+pub trait Service: Send + Sync + 'static {
+    /// Answers the request `name` with these `fields`, which have the shape that `docs/spec/sdk.md` gives them.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn answer(&self, name: &str, fields: &Map) -> Result<Value, Failure>;
+}
+
+/// Why a service has no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The world failed, or a rule forbids it: the guest sees `{"error": code}`. The code is one of a list that each service documents.
+    Code(&'static str),
+    /// The service itself is not there, or broken: an internal error, which no guest sees.
+    Unavailable(HostError),
+}
+
+/// All modules of a node, for one run. Services are shared between runs.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use subvm_core::calldata::{Map, Value};
+/// use subvm_core::host::{Modules, Progress};
+/// use subvm_host_std::modules::{Failure, ModuleSet, Service};
+///
+/// struct Echo;
+/// impl Service for Echo {
+///     fn answer(&self, _name: &str, fields: &Map) -> Result<Value, Failure> {
+///         fields.get("prompt").cloned().ok_or(Failure::Code("bad_request"))
+///     }
+/// }
+///
+/// let mut modules = ModuleSet::new(4).with(&["ExecPrompt"], Arc::new(Echo));
+/// let request = Value::from(Map::from([("ExecPrompt", Value::from(Map::from([("prompt", "hi")])))]));
+/// let id = modules.start(&request.encode()?)?;
+/// let Progress::Ready(answer) = modules.wait(id, Duration::from_secs(5))? else { panic!("it is quick") };
+/// assert_eq!(Value::decode(&answer)?.to_string(), r#"{"ok":"hi"}"#);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub struct ModuleSet {
+    services: BTreeMap<&'static str, Arc<dyn Service>>,
+    pool: Pool,
+    started: HashMap<RequestId, Started>,
+    next: u64,
+}
+
+type Answer = Result<Vec<u8>, HostError>;
+
+struct Started {
+    answer: Receiver<Answer>,
+    // Its going away tells the thread that nobody waits any more.
+    _wanted: Arc<()>,
+}
+
+impl fmt::Debug for ModuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModuleSet").field("services", &self.services.keys()).finish_non_exhaustive()
+    }
+}
+
+impl ModuleSet {
+    /// No modules. Of those that are added, at most `concurrency` requests are under way at once; others wait for their turn.
+    #[must_use]
+    pub fn new(concurrency: usize) -> Self {
+        Self { services: BTreeMap::new(), pool: Pool::new(concurrency), started: HashMap::new(), next: 0 }
+    }
+
+    /// Gives requests of these `names` to `service`.
+    #[must_use]
+    pub fn with(mut self, names: &[&'static str], service: Arc<dyn Service>) -> Self {
+        self.services.extend(names.iter().map(|name| (*name, Arc::clone(&service))));
+        self
+    }
+}
+
+impl Modules for ModuleSet {
+    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
+        let Value::Map(request) = Value::decode(request)? else {
+            return Err("a request must be a map".into());
+        };
+        let (name, fields) = request.into_iter().next().ok_or("a request must have a name")?;
+        let service = self.services.get(name.as_str());
+        let service = Arc::clone(service.ok_or_else(|| not_configured(&name))?);
+        let Value::Map(fields) = fields else {
+            return Err(format!("the fields of {name} must be a map").into());
+        };
+
+        let (sender, answer) = channel();
+        let wanted = Arc::new(());
+        let still_wanted = Arc::downgrade(&wanted);
+        self.pool.run(move || {
+            if still_wanted.strong_count() > 0 {
+                // Where nobody waits any more, the answer is dropped.
+                let _ = sender.send(answer_to(service.as_ref(), &name, &fields));
+            }
+        });
+        let id = RequestId(self.next);
+        self.next += 1;
+        self.started.insert(id, Started { answer, _wanted: wanted });
+        Ok(id)
+    }
+
+    fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError> {
+        let started = self.started.get(&id).ok_or_else(|| format!("no module request has number {}", id.0))?;
+        let answer = match started.answer.recv_timeout(at_most) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => return Ok(Progress::Pending),
+            Err(RecvTimeoutError::Disconnected) => Err("the module panicked".into()),
+        };
+        self.started.remove(&id);
+        answer.map(Progress::Ready)
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.started.remove(&id);
+    }
+}
+
+fn not_configured(name: &str) -> HostError {
+    let section = if name.starts_with("Web") { "web" } else { "model" };
+    format!("no module answers {name}: configure [{section}] (docs/config.md)").into()
+}
+
+fn answer_to(service: &dyn Service, name: &str, fields: &Map) -> Answer {
+    let (key, value) = match service.answer(name, fields) {
+        Ok(value) => ("ok", value),
+        Err(Failure::Code(code)) => {
+            tracing::debug!(request = name, code, "a module request failed");
+            ("error", Value::from(code))
+        }
+        Err(Failure::Unavailable(error)) => return Err(error),
+    };
+    match Value::from(Map::from([(key, value)])).encode() {
+        Ok(octets) => Ok(octets),
+        // An answer beyond the limits of calldata: too deep, or a number too large.
+        Err(_) => Ok(Value::from(Map::from([("error", "bad_answer")])).encode()?),
+    }
+}
+
+#[cfg(test)]
+mod tests;
