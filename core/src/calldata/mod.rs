@@ -45,6 +45,8 @@ mod limits;
 mod map;
 mod read;
 mod text;
+#[cfg(feature = "serde")]
+mod typed;
 mod validate;
 mod value;
 mod walk;
@@ -60,5 +62,7 @@ pub use int_ref::IntRef;
 pub use limits::DecodeLimits;
 pub use map::Map;
 pub use text::{TextError, TextErrorKind};
+#[cfg(feature = "serde")]
+pub use typed::{Bytes, SerdeError, from_slice, from_value, to_bytes, to_value};
 pub use validate::validate;
 pub use value::Value;

@@ -89,6 +89,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether the next value is null.
+    #[cfg(feature = "serde")]
+    pub(super) fn is_null_next(&self) -> bool {
+        self.input.get(self.at) == Some(&0)
+    }
+
     /// Leaves a container.
     #[inline]
     pub(super) const fn close(&mut self) {

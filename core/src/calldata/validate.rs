@@ -46,6 +46,15 @@ pub(super) fn skip_content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Resul
     }
 }
 
+/// Reads one value, of which it gives the octets.
+#[cfg(feature = "serde")]
+pub(super) fn encoding<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let start = reader.at();
+    let head = reader.head()?;
+    skip_content(reader, head)?;
+    Ok(reader.since(start))
+}
+
 /// What is still to come of a container.
 enum Level<'a> {
     Items(usize),

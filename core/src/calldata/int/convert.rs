@@ -106,6 +106,18 @@ impl Int {
     }
 }
 
+#[cfg(feature = "serde")]
+impl Int {
+    /// The integer of octets in two's complement, least significant first; none are zero.
+    pub(in super::super) fn from_signed_le(octets: &[u8]) -> Self {
+        BigInt::from_signed_bytes_le(octets).into()
+    }
+
+    pub(in super::super) fn to_signed_le(&self) -> Vec<u8> {
+        BigInt::from(self).to_signed_bytes_le()
+    }
+}
+
 /// # Cost
 /// Linear.
 impl From<&Int> for BigInt {

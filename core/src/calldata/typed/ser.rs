@@ -1,0 +1,387 @@
+//! Types to octets.
+
+use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, read, wire};
+use super::{SerdeError, name};
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use serde::ser::{self, Serialize};
+
+const NO_FLOATS: SerdeError =
+    SerdeError::Unsupported("calldata has no floating-point type: use an integer, or a string");
+const STRING_KEYS: SerdeError = SerdeError::Unsupported("the keys of a calldata map are strings");
+
+/// What is shared by all levels of one serialization.
+pub(super) struct Output {
+    pub(super) octets: Vec<u8>,
+    /// Entries of the maps being written, those of inner maps above those of outer ones.
+    entries: Vec<Entry>,
+    scratch: Vec<u8>,
+}
+
+/// Where an entry of a map stands in the output: `uleb` of the key's length, key, value.
+struct Entry {
+    start: usize,
+    key: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Output {
+    pub(super) const fn new() -> Self {
+        Self { octets: Vec::new(), entries: Vec::new(), scratch: Vec::new() }
+    }
+}
+
+/// How octets are meant: see [`name`].
+#[derive(Clone, Copy)]
+enum Octets {
+    Bytes,
+    Address,
+    /// Two's complement, least significant first.
+    Int,
+}
+
+/// Writes one value.
+pub(super) struct Serializer<'o> {
+    output: &'o mut Output,
+    depth_left: u32,
+    octets: Octets,
+}
+
+impl<'o> Serializer<'o> {
+    pub(super) const fn new(output: &'o mut Output, depth_left: u32) -> Self {
+        Self { output, depth_left, octets: Octets::Bytes }
+    }
+
+    /// Begins a container, which announces `len` items until it is known better.
+    fn open(self, kind: u8, len: usize) -> Result<Compound<'o>, SerdeError> {
+        let depth_left = self.depth_left.checked_sub(1).ok_or(EncodeError::from(Kind::TooDeep))?;
+        let head = self.output.octets.len();
+        wire::put_head(&mut self.output.octets, kind, len);
+        let (body, entries) = (self.output.octets.len(), self.output.entries.len());
+        Ok(Compound {
+            output: self.output,
+            depth_left,
+            kind,
+            announced: len,
+            count: 0,
+            head,
+            body,
+            entries,
+            sorted: true,
+        })
+    }
+
+    /// Begins the map of one entry that says the variant of an enum.
+    fn variant(self, variant: &str) -> Result<Self, SerdeError> {
+        let map = self.open(wire::MAP, 1)?;
+        encode::put_key(&mut map.output.octets, variant);
+        Ok(Self::new(map.output, map.depth_left))
+    }
+
+    fn int(self, int: Int) -> Result<(), SerdeError> {
+        Ok(encode::put_int(&mut self.output.octets, &int, &DecodeLimits::DEFAULT)?)
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident: $type:ty),*) => {$(
+        fn $method(self, n: $type) -> Result<(), SerdeError> {
+            self.int(n.into())
+        }
+    )*};
+}
+
+impl<'o> ser::Serializer for Serializer<'o> {
+    type Ok = ();
+    type Error = SerdeError;
+    type SerializeSeq = Compound<'o>;
+    type SerializeTuple = Compound<'o>;
+    type SerializeTupleStruct = Compound<'o>;
+    type SerializeTupleVariant = Compound<'o>;
+    type SerializeMap = Compound<'o>;
+    type SerializeStruct = Compound<'o>;
+    type SerializeStructVariant = Compound<'o>;
+
+    integers!(serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128);
+    integers!(serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128);
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(self, b: bool) -> Result<(), SerdeError> {
+        wire::put_atom(&mut self.output.octets, if b { wire::TRUE } else { wire::FALSE });
+        Ok(())
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<(), SerdeError> {
+        Err(NO_FLOATS)
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<(), SerdeError> {
+        Err(NO_FLOATS)
+    }
+
+    fn serialize_char(self, c: char) -> Result<(), SerdeError> {
+        self.serialize_str(c.encode_utf8(&mut [0; 4]))
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), SerdeError> {
+        encode::put_counted(&mut self.output.octets, wire::STR, text.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_bytes(self, octets: &[u8]) -> Result<(), SerdeError> {
+        match self.octets {
+            Octets::Bytes => encode::put_counted(&mut self.output.octets, wire::BYTES, octets),
+            Octets::Int => return self.int(Int::from_signed_le(octets)),
+            Octets::Address => {
+                wire::put_atom(&mut self.output.octets, wire::ADDRESS);
+                self.output.octets.extend_from_slice(octets);
+            }
+        }
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), SerdeError> {
+        self.serialize_unit()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, content: &T) -> Result<(), SerdeError> {
+        content.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), SerdeError> {
+        wire::put_atom(&mut self.output.octets, wire::NULL);
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), SerdeError> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), SerdeError> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        content: &T,
+    ) -> Result<(), SerdeError> {
+        let octets = match name {
+            name::ADDRESS => Octets::Address,
+            name::INT => Octets::Int,
+            _ => Octets::Bytes,
+        };
+        content.serialize(Self { octets, ..self })
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        content: &T,
+    ) -> Result<(), SerdeError> {
+        content.serialize(self.variant(variant)?)
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<Compound<'o>, SerdeError> {
+        self.open(wire::ARRAY, len.unwrap_or(0))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Compound<'o>, SerdeError> {
+        self.open(wire::ARRAY, len)
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Compound<'o>, SerdeError> {
+        self.open(wire::ARRAY, len)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Compound<'o>, SerdeError> {
+        self.variant(variant)?.open(wire::ARRAY, len)
+    }
+
+    fn serialize_map(self, len: Option<usize>) -> Result<Compound<'o>, SerdeError> {
+        self.open(wire::MAP, len.unwrap_or(0))
+    }
+
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Compound<'o>, SerdeError> {
+        self.open(wire::MAP, len)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Compound<'o>, SerdeError> {
+        self.variant(variant)?.open(wire::MAP, len)
+    }
+}
+
+/// A container being written.
+pub(super) struct Compound<'o> {
+    output: &'o mut Output,
+    depth_left: u32,
+    kind: u8,
+    announced: usize,
+    count: usize,
+    /// Where the head and, after it, the content start in the output.
+    head: usize,
+    body: usize,
+    /// Where this map's entries start among those of all maps.
+    entries: usize,
+    sorted: bool,
+}
+
+impl Compound<'_> {
+    fn put<T: Serialize + ?Sized>(&mut self, content: &T) -> Result<(), SerdeError> {
+        self.count += 1;
+        content.serialize(Serializer::new(self.output, self.depth_left))
+    }
+
+    fn put_field(&mut self, key: &str) {
+        let start = self.output.octets.len();
+        encode::put_key(&mut self.output.octets, key);
+        let value = self.output.octets.len();
+        self.output.entries.push(Entry { start, key: value - key.len(), value, end: value });
+    }
+
+    /// Writes a key of any type as a value, and that again as a key.
+    fn put_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
+        let start = self.output.octets.len();
+        key.serialize(Serializer::new(self.output, self.depth_left))?;
+        let written = self.output.octets.get(start..).unwrap_or_default();
+        let read::Head::Str(key) = read::Reader::trusted(written).head()? else {
+            return Err(STRING_KEYS);
+        };
+        self.output.scratch.clear();
+        self.output.scratch.extend_from_slice(key.as_bytes());
+        self.output.octets.truncate(start);
+        wire::put_uleb(&mut self.output.octets, self.output.scratch.len() as u64);
+        let key = self.output.octets.len();
+        self.output.octets.extend_from_slice(&self.output.scratch);
+        let value = self.output.octets.len();
+        self.output.entries.push(Entry { start, key, value, end: value });
+        Ok(())
+    }
+
+    /// Writes the value of the key before, and sees whether that key is above the one before it.
+    fn put_value<T: Serialize + ?Sized>(&mut self, content: &T) -> Result<(), SerdeError> {
+        self.put(content)?;
+        let end = self.output.octets.len();
+        if let Some(last) = self.output.entries.last_mut() {
+            last.end = end;
+        }
+        if let [.., before, last] = self.output.entries.get(self.entries..).unwrap_or_default() {
+            self.sorted &= compare(&self.output.octets, before, last).is_lt();
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), SerdeError> {
+        if !self.sorted {
+            self.output.sort(self.entries, self.body)?;
+        }
+        self.output.entries.truncate(self.entries);
+        if self.count != self.announced {
+            let mut head = Vec::new();
+            wire::put_head(&mut head, self.kind, self.count);
+            self.output.octets.splice(self.head..self.body, head);
+        }
+        Ok(())
+    }
+}
+
+fn compare(octets: &[u8], a: &Entry, b: &Entry) -> Ordering {
+    octets.get(a.key..a.value).cmp(&octets.get(b.key..b.value))
+}
+
+impl Output {
+    /// Brings the entries from `entries` on, which fill the output from `body` on, into order.
+    fn sort(&mut self, entries: usize, body: usize) -> Result<(), SerdeError> {
+        let Self { octets, entries: all, scratch } = self;
+        let entries = all.get_mut(entries..).unwrap_or_default();
+        entries.sort_unstable_by(|a, b| compare(octets, a, b));
+        if entries.windows(2).any(|pair| matches!(pair, [a, b] if compare(octets, a, b).is_eq())) {
+            return Err(EncodeError::from(Kind::DuplicateKey).into());
+        }
+        scratch.clear();
+        for entry in entries {
+            scratch.extend_from_slice(octets.get(entry.start..entry.end).unwrap_or_default());
+        }
+        octets.truncate(body);
+        octets.extend_from_slice(scratch);
+        Ok(())
+    }
+}
+
+macro_rules! sequence {
+    ($($trait:ident: $method:ident),*) => {$(
+        impl ser::$trait for Compound<'_> {
+            type Ok = ();
+            type Error = SerdeError;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), SerdeError> {
+                self.put(item)
+            }
+
+            fn end(self) -> Result<(), SerdeError> {
+                self.end()
+            }
+        }
+    )*};
+}
+
+macro_rules! structure {
+    ($($trait:ident),*) => {$(
+        impl ser::$trait for Compound<'_> {
+            type Ok = ();
+            type Error = SerdeError;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, content: &T) -> Result<(), SerdeError> {
+                self.put_field(key);
+                self.put_value(content)
+            }
+
+            fn end(self) -> Result<(), SerdeError> {
+                self.end()
+            }
+        }
+    )*};
+}
+
+sequence!(
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field
+);
+structure!(SerializeStruct, SerializeStructVariant);
+
+impl ser::SerializeMap for Compound<'_> {
+    type Ok = ();
+    type Error = SerdeError;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
+        self.put_key(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, content: &T) -> Result<(), SerdeError> {
+        self.put_value(content)
+    }
+
+    fn end(self) -> Result<(), SerdeError> {
+        self.end()
+    }
+}
