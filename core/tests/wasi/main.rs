@@ -7,6 +7,7 @@ mod costs;
 mod descriptors;
 mod hostile;
 mod list;
+mod model;
 mod offset;
 mod paths;
 mod pending;

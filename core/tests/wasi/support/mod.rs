@@ -1,10 +1,13 @@
 //! A guest without a module: memory, and the calls that it makes.
 
+pub(crate) mod model;
 mod node;
+pub(crate) mod ops;
 
 use std::sync::Arc;
 
 pub(crate) use node::{Script, node};
+pub(crate) use ops::Op;
 use subvm_core::costs::Limits;
 use subvm_core::host::{Node, Stream};
 use subvm_core::vfs::Tree;
@@ -29,12 +32,15 @@ pub(crate) struct Guest {
     pub(crate) script: Script,
 }
 
+/// What can be seen of a descriptor: its attributes, and its offset.
+pub(crate) type Seen = (Vec<u8>, Result<u64, Errno>);
+
 /// What a call that fails must leave as it was.
 #[derive(Debug, PartialEq)]
 struct Snapshot {
     mem: Vec<u8>,
     ram: u64,
-    descriptors: Vec<Option<(Vec<u8>, Result<u64, Errno>)>>,
+    descriptors: Vec<Option<Seen>>,
     output: Vec<(Stream, Vec<u8>)>,
 }
 
@@ -206,7 +212,7 @@ impl Guest {
     }
 
     /// The attributes and the offset of a descriptor, if it is open.
-    pub(crate) fn descriptor(&mut self, fd: u32) -> Option<(Vec<u8>, Result<u64, Errno>)> {
+    pub(crate) fn descriptor(&mut self, fd: u32) -> Option<Seen> {
         self.aside(|guest| {
             if guest.call("fd_fdstat_get", &[fd.into(), 0]).unwrap() != Errno::Success {
                 return None;
