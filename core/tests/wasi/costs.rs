@@ -1,0 +1,79 @@
+//! What calls cost, in ticks: the base, then what is asked for, charged even where the call fails.
+
+use subvm_core::costs::calls::*;
+use subvm_core::wasi::{Errno, FUNCTIONS};
+use subvm_core::{Outcome, Resource, Trap, VmError};
+
+use crate::support::Guest;
+
+/// The ticks that a call takes, and what it comes to.
+fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> (u64, Result<Errno, Outcome>) {
+    let before = guest.ticks;
+    let result = guest.call(name, args);
+    ((before - guest.ticks) as u64, result)
+}
+
+#[test]
+fn every_call_pays_its_base_even_where_it_fails() {
+    for function in &FUNCTIONS {
+        let mut guest = Guest::new();
+        let args = vec![u64::MAX; function.params.len()];
+        let requested = if function.name == "random_get" { u64::from(u32::MAX) } else { 0 };
+        let requested = if function.name == "args_get" { 0 } else { requested };
+        let environ = copying("LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u64 + 12);
+        let requested = if function.name == "environ_get" { environ } else { requested };
+        assert_eq!(cost(&mut guest, function.name, &args).0, function.base + requested, "{}", function.name);
+    }
+}
+
+#[test]
+fn octets_cost_what_is_requested() {
+    let base = |name: &str| subvm_core::wasi::function(name).unwrap().base;
+    let mut guest = Guest::new();
+    guest.put_iovecs(0x2000, &[(0x100, 100), (0x100, 60), (0x100, 1)]);
+    guest.put(0x1004, b"a.txt");
+    for (name, args, octets) in [
+        ("fd_read", &[0, 0x2000, 3, 0][..], 3 * IOVEC + 11),
+        ("fd_pread", &[0, 0x2000, 2, 0, 0], 2 * IOVEC + 10),
+        ("fd_write", &[1, 0x2000, 1, 0], IOVEC + 7),
+        ("fd_write", &[1, 0x2000, 0, 0], 0),
+        ("fd_readdir", &[3, 0x4000, 4096, 0, 0], 4096 * LISTING_OCTET),
+        ("random_get", &[0, 77], 77 * RANDOM_OCTET),
+        ("path_open", &[3, 0, 0x1004, 5, 0, 0, 0, 0, 0], 5 * PATH_OCTET),
+        ("path_filestat_get", &[3, 0, 0x1004, 5, 0], 5 * PATH_OCTET),
+        ("fd_tell", &[0, 0], 0),
+    ] {
+        assert_eq!(cost(&mut guest, name, args), (base(name) + octets, Ok(Errno::Success)), "{name}");
+    }
+    let mut guest = Guest::with(subvm_core::wasi::Config { announce_root: true, ..crate::support::config() });
+    assert_eq!(cost(&mut guest, "fd_prestat_dir_name", &[3, 0, 33]).0, base("fd_prestat_dir_name") + 3);
+}
+
+#[test]
+fn octets_are_charged_after_descriptor_and_rights_and_before_ranges() {
+    let base = subvm_core::wasi::function("path_open").unwrap().base;
+    let mut guest = Guest::new();
+    let huge = u64::from(u32::MAX);
+    assert_eq!(cost(&mut guest, "path_open", &[9, 0, 0, huge, 0, 0, 0, 0, 0]), (base, Ok(Errno::Badf)));
+    assert_eq!(cost(&mut guest, "path_open", &[0, 0, 0, huge, 0, 0, 0, 0, 0]), (base, Ok(Errno::Notdir)));
+    let trap = Err(Outcome::VmError(VmError::Trap(Trap::MemoryOutOfBounds)));
+    assert_eq!(cost(&mut guest, "path_open", &[3, 0, 0, huge, 0, 0, 0, 0, 0]), (base + huge * PATH_OCTET, trap));
+}
+
+#[test]
+fn without_ticks_the_sub_vm_ends_before_any_effect() {
+    let out = || VmError::OutOf(Resource::GasTime);
+    for function in &FUNCTIONS {
+        let mut guest = Guest::new();
+        guest.ticks = function.base as i64 - 1;
+        guest.ends(out(), function.name, &vec![0; function.params.len()]);
+        assert!(guest.ticks < 0);
+    }
+    let mut guest = Guest::new();
+    let base = subvm_core::wasi::function("random_get").unwrap().base;
+    guest.ticks = (base + 7) as i64;
+    guest.ends(out(), "random_get", &[0, 8]);
+    guest.ticks = (base + 8) as i64;
+    guest.ok("random_get", &[0, 8]);
+    assert_eq!(guest.ticks, 0);
+}

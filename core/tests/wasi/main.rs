@@ -1,0 +1,23 @@
+//! WASI Preview 1, call by call: every cell of the tables in `docs/spec/wasi.md`, under the name of its function.
+
+mod always;
+mod clock;
+mod config;
+mod costs;
+mod descriptors;
+mod hostile;
+mod list;
+mod model;
+mod offset;
+mod paths;
+mod pending;
+mod pointers;
+mod prestat;
+mod proc;
+mod random;
+mod stat;
+mod strings;
+mod support;
+mod table;
+mod transfer;
+mod tree;

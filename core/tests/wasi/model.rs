@@ -1,0 +1,20 @@
+//! The implementation against the reference model, on random sequences of calls and random trees.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::support::ops;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn descriptors_and_paths_are_the_models(octets in vec(any::<u8>(), 0..600)) {
+        ops::descriptors(&octets);
+    }
+
+    #[test]
+    fn trees_are_the_models(octets in vec(any::<u8>(), 0..400)) {
+        ops::tree(&octets);
+    }
+}

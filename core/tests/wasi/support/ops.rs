@@ -1,0 +1,282 @@
+//! Calls made from octets, and the comparison of what they come to with the model: one body for property tests and for fuzzing.
+
+use std::sync::Arc;
+
+use subvm_core::fd::Content;
+use subvm_core::vfs::Tree;
+use subvm_core::wasi::{Config, Errno};
+use subvm_core::{Outcome, Ram, VmError};
+
+use super::model::{Answer, Files, Model};
+use super::*;
+
+/// A call of the model's.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Open { dir: u32, path: Vec<u8>, oflags: u64, base: u64, inheriting: u64 },
+    Attach(u8),
+    Close(u32),
+    Renumber(u32, u32),
+    Stat { dir: u32, path: Vec<u8> },
+    Read { fd: u32, len: u32 },
+    Pread { fd: u32, len: u32, offset: u64 },
+    Seek { fd: u32, offset: i64, whence: u32 },
+    Tell(u32),
+    List { fd: u32, len: u32, cookie: u64 },
+    Fdstat(u32),
+    Filestat(u32),
+    Prestat(u32),
+}
+
+/// Octets to be made into something; zeros follow the last.
+pub(crate) struct Source<'a>(pub(crate) &'a [u8]);
+
+impl Source<'_> {
+    pub(crate) fn octet(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *first
+    }
+
+    pub(crate) fn below(&mut self, bound: u8) -> u8 {
+        self.octet() % bound
+    }
+
+    fn fd(&mut self) -> u32 {
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 3, 3, 4, 5, u32::MAX][usize::from(self.below(16))]
+    }
+
+    fn rights(&mut self) -> u64 {
+        match self.below(4) {
+            0 => READABLE,
+            1 => ALL_RIGHTS & !FD_WRITE,
+            2 => ALL_RIGHTS,
+            _ => {
+                let bits =
+                    [PATH_OPEN, FD_READ, FD_SEEK, FD_TELL, FD_READDIR, PATH_FILESTAT_GET, FD_FILESTAT_GET, FD_SYNC];
+                let chosen = self.octet();
+                bits.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 != 0).map(|(_, right)| right).sum()
+            }
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        let small = u64::from(self.octet());
+        [small, small, small.wrapping_neg(), i64::MAX as u64 - small, 1 << (small % 64)][usize::from(self.below(5))]
+    }
+
+    pub(crate) fn path(&mut self) -> Vec<u8> {
+        let count = self.below(6);
+        let components: Vec<Vec<u8>> = (0..count).map(|_| self.component()).collect();
+        components.join(&b'/')
+    }
+
+    fn component(&mut self) -> Vec<u8> {
+        let names: [&[u8]; 15] = [
+            b"",
+            b".",
+            b"..",
+            b"dir",
+            b"sub",
+            b"deep",
+            b"one",
+            b"a.txt",
+            b"empty",
+            b"no",
+            "ünï".as_bytes(),
+            b"..",
+            b"dir",
+            b"\0",
+            b"\xFF",
+        ];
+        match self.below(17) {
+            15 => vec![b'x'; 255 + usize::from(self.below(2))],
+            16 => vec![self.octet()],
+            name => names[usize::from(name)].to_vec(),
+        }
+    }
+
+    fn op(&mut self) -> Op {
+        match self.below(16) {
+            0..=2 => Op::Open {
+                dir: self.fd(),
+                path: self.path(),
+                oflags: if self.below(2) == 0 { 0 } else { self.below(16).into() },
+                base: self.rights(),
+                inheriting: self.rights(),
+            },
+            3 => Op::Attach(self.octet()),
+            4 | 5 => Op::Close(self.fd()),
+            6 => Op::Renumber(self.fd(), self.fd()),
+            7 => Op::Stat { dir: self.fd(), path: self.path() },
+            8 => Op::Read { fd: self.fd(), len: self.octet().into() },
+            9 => Op::Pread { fd: self.fd(), len: self.octet().into(), offset: self.number() },
+            10 => Op::Seek { fd: self.fd(), offset: self.number().cast_signed(), whence: self.below(4).into() },
+            11 => Op::Tell(self.fd()),
+            12 => Op::List { fd: self.fd(), len: self.octet().into(), cookie: self.number() },
+            13 => Op::Fdstat(self.fd()),
+            14 => Op::Filestat(self.fd()),
+            _ => Op::Prestat(self.fd()),
+        }
+    }
+}
+
+/// Drives the model and the implementation with the calls that `octets` make.
+pub(crate) fn descriptors(octets: &[u8]) {
+    let mut source = Source(octets);
+    let mut tree = Tree::builder();
+    let mut files = Files::default();
+    for (path, octets) in
+        [("/a.txt", "hello"), ("/empty", ""), ("/dir/one", "1"), ("/dir/sub/deep", "deep"), ("/ünï", "ü")]
+    {
+        tree.map(path, octets.as_bytes().into()).unwrap();
+        files.map(path, octets.as_bytes()).unwrap();
+    }
+    let mut pair = Pair::new(tree.build(), files, 1000);
+    while !source.0.is_empty() {
+        pair.step(&source.op());
+    }
+}
+
+/// Builds a tree and the model of it from `octets`, then compares what walks, attributes and listings tell of them.
+pub(crate) fn tree(octets: &[u8]) {
+    let mut source = Source(octets);
+    let (mut tree, mut files) = (Tree::builder(), Files::default());
+    for _ in 0..source.below(24) {
+        let names = ["a", "b", "c", "a-", "ab"];
+        let path: String = (0..=source.below(5)).map(|_| format!("/{}", names[usize::from(source.below(5))])).collect();
+        let octets = vec![7; source.below(4).into()];
+        let mapped = tree.map(&path, octets.as_slice().into());
+        assert_eq!(mapped.map_err(|error| error.kind), files.map(&path, &octets), "{path}");
+    }
+    let tree = tree.build();
+    assert_eq!(tree.ram(), files.0.keys().map(|path| 256 + path.len() as u64).sum::<u64>());
+    let mut pair = Pair::new(tree, files.clone(), 1 << 20);
+    for path in files.0.keys() {
+        let relative = &path.as_bytes()[1..];
+        pair.step(&Op::Stat { dir: 3, path: relative.to_vec() });
+        let directory = path[1..].rsplit_once('/').map_or(".", |(directory, _)| directory);
+        let open = Op::Open { dir: 3, path: directory.into(), oflags: 2, base: READABLE, inheriting: READABLE };
+        pair.step(&open);
+        for cookie in 0..4 {
+            pair.step(&Op::List { fd: 4, len: source.octet().into(), cookie });
+        }
+        pair.step(&Op::Close(4));
+    }
+    for _ in 0..32 {
+        let names = ["a", "b", "c", "a-", "ab", "..", ".", ""];
+        let path: Vec<&str> = (0..source.below(6)).map(|_| names[usize::from(source.below(8))]).collect();
+        pair.step(&Op::Stat { dir: 3, path: path.join("/").into() });
+    }
+}
+
+/// The model and the implementation, side by side.
+struct Pair {
+    model: Model,
+    guest: Guest,
+}
+
+impl Pair {
+    fn new(tree: Tree, files: Files, ram: u64) -> Self {
+        const FDS: u32 = 9;
+        let mapped = tree.ram();
+        let mut guest = Guest::with(Config { files: Arc::new(tree), announce_root: true, ..config() });
+        assert_eq!(guest.ram.used(), mapped);
+        guest.ram = Ram::new(ram);
+        guest.limits.open_fds = FDS;
+        guest.mem.truncate(0x2000);
+        Self { model: Model::new(files, ram, FDS as usize), guest }
+    }
+
+    fn step(&mut self, op: &Op) {
+        let expected = match op {
+            Op::Open { dir, path, oflags, base, inheriting } => {
+                self.model.path_open(*dir, path, *oflags, *base, *inheriting)
+            }
+            Op::Attach(len) => self.model.attach(&vec![7; (*len).into()]),
+            op => Ok(self.model.call(op).map_or_else(|errno| (errno, vec![]), |octets| (Errno::Success, octets))),
+        };
+        assert_eq!(perform(&mut self.guest, op), expected, "{op:?}");
+        self.check();
+    }
+
+    /// The seed's three invariants, and that all that can be seen of the descriptors is what the model says.
+    fn check(&mut self) {
+        let model = &self.model;
+        assert!(model.free_pool.iter().all(|fd| !model.open.contains_key(fd)));
+        assert!(model.free_pool.iter().chain(model.open.keys()).all(|fd| *fd <= model.next_id));
+        assert_eq!(model.open.len() + model.free_pool.len(), model.next_id as usize + 1);
+        assert_eq!(self.guest.ram.used(), model.ram);
+        for fd in 0..12 {
+            let seen = self.guest.descriptor(fd).map(|(_, offset)| offset);
+            let expected = model
+                .open
+                .contains_key(&fd)
+                .then(|| model.tell(fd).map(|octets| u64::from_le_bytes(octets.try_into().unwrap())));
+            assert_eq!(seen, expected, "descriptor {fd}");
+        }
+    }
+}
+
+/// Makes the call, and gathers what it wrote.
+fn perform(guest: &mut Guest, op: &Op) -> Answer {
+    const OUT: u32 = 0x1800;
+    let out = u64::from(OUT);
+    guest.mem.fill(FILL);
+    let call = |guest: &mut Guest, name: &str, args: &[u64], written: u32| match guest.call(name, args) {
+        Ok(Errno::Success) => Ok((Errno::Success, guest.octets(OUT, written).to_vec())),
+        Ok(errno) => {
+            assert!(guest.octets(OUT, 64).iter().all(|octet| *octet == FILL), "{name} fails and writes");
+            Ok((errno, vec![]))
+        }
+        Err(Outcome::VmError(VmError::OutOf(resource))) => Err(resource),
+        Err(other) => panic!("{name}({args:?}) ends in {other:?}"),
+    };
+    match op {
+        Op::Open { dir, path, oflags, base, inheriting } => {
+            guest.put(0x10, path);
+            let args = [u64::from(*dir), 0, 0x10, path.len() as u64, *oflags, *base, *inheriting, 0, out];
+            call(guest, "path_open", &args, 4)
+        }
+        Op::Attach(len) => {
+            let content = Content::Octets(vec![7; (*len).into()].into());
+            let fd = guest.state.attach(content, &mut guest.ram, &guest.limits);
+            fd.map(|fd| (Errno::Success, fd.0.to_le_bytes().into()))
+        }
+        Op::Stat { dir, path } => {
+            guest.put(0x10, path);
+            call(guest, "path_filestat_get", &[u64::from(*dir), 0, 0x10, path.len() as u64, out], 64)
+        }
+        Op::Close(fd) => call(guest, "fd_close", &[u64::from(*fd)], 0),
+        Op::Renumber(fd, to) => call(guest, "fd_renumber", &[u64::from(*fd), u64::from(*to)], 0),
+        Op::Read { fd, len } => {
+            guest.put_iovecs(0x10, &[(OUT + 4, *len / 2), (OUT + 4 + *len / 2, len - len / 2)]);
+            call(guest, "fd_read", &[u64::from(*fd), 0x10, 2, out], 4).map(|answer| with_octets(guest, answer))
+        }
+        Op::Pread { fd, len, offset } => {
+            guest.put_iovecs(0x10, &[(OUT + 4, *len)]);
+            let args = [u64::from(*fd), 0x10, 1, *offset, out];
+            call(guest, "fd_pread", &args, 4).map(|answer| with_octets(guest, answer))
+        }
+        Op::Seek { fd, offset, whence } => {
+            call(guest, "fd_seek", &[u64::from(*fd), offset.cast_unsigned(), u64::from(*whence), out], 8)
+        }
+        Op::Tell(fd) => call(guest, "fd_tell", &[u64::from(*fd), out], 8),
+        Op::List { fd, len, cookie } => {
+            let args = [u64::from(*fd), out + 4, u64::from(*len), *cookie, out];
+            call(guest, "fd_readdir", &args, 4).map(|answer| with_octets(guest, answer))
+        }
+        Op::Fdstat(fd) => call(guest, "fd_fdstat_get", &[u64::from(*fd), out], 24),
+        Op::Filestat(fd) => call(guest, "fd_filestat_get", &[u64::from(*fd), out], 64),
+        Op::Prestat(fd) => call(guest, "fd_prestat_get", &[u64::from(*fd), out], 8),
+    }
+}
+
+/// Appends as many octets as the number before them says.
+fn with_octets(guest: &Guest, (errno, mut octets): (Errno, Vec<u8>)) -> (Errno, Vec<u8>) {
+    const OUT: u32 = 0x1800;
+    if errno == Errno::Success {
+        octets.extend(guest.octets(OUT + 4, guest.u32(OUT)));
+    }
+    (errno, octets)
+}

@@ -1,0 +1,75 @@
+//! Building file trees.
+
+use subvm_core::vfs::{MapErrorKind, Tree, TreeBuilder};
+
+fn refusal(tree: &mut TreeBuilder, path: &str) -> Option<MapErrorKind> {
+    let result = tree.map(path, b"x".as_slice().into());
+    result.err().map(|error| {
+        assert_eq!(error.path, path);
+        assert!(error.to_string().contains(&format!("{path:?}")));
+        error.kind
+    })
+}
+
+#[test]
+fn other_spellings_are_refused() {
+    let mut tree = Tree::builder();
+    for (path, kind) in [
+        ("", MapErrorKind::NotAbsolute),
+        ("a", MapErrorKind::NotAbsolute),
+        ("./a", MapErrorKind::NotAbsolute),
+        ("/", MapErrorKind::NotCanonical),
+        ("//a", MapErrorKind::NotCanonical),
+        ("/a/", MapErrorKind::NotCanonical),
+        ("/a//b", MapErrorKind::NotCanonical),
+        ("/./a", MapErrorKind::NotCanonical),
+        ("/a/..", MapErrorKind::NotCanonical),
+        ("/a\0", MapErrorKind::Nul),
+    ] {
+        assert_eq!(refusal(&mut tree, path), Some(kind), "{path:?}");
+    }
+    assert_eq!(tree.build().ram(), 0);
+}
+
+#[test]
+fn lengths_are_limited() {
+    let mut tree = Tree::builder();
+    let component = "c".repeat(255);
+    assert_eq!(refusal(&mut tree, &format!("/{component}")), None);
+    assert_eq!(refusal(&mut tree, &format!("/{component}c")), Some(MapErrorKind::ComponentTooLong));
+    assert_eq!(refusal(&mut tree, &"/d".repeat(64)), None);
+    assert_eq!(refusal(&mut tree, &"/e".repeat(65)), Some(MapErrorKind::TooDeep));
+    let longest = format!("/{}", component.clone() + "/").repeat(15) + "/" + &component;
+    let longest = longest.replace("//", "/");
+    assert_eq!(longest.len(), 4096);
+    assert_eq!(refusal(&mut tree, &longest.replace('c', "d")), None);
+    assert_eq!(refusal(&mut tree, &(longest + "c")), Some(MapErrorKind::TooLong));
+}
+
+#[test]
+fn files_and_directories_do_not_replace_each_other() {
+    let mut tree = Tree::builder();
+    assert_eq!(refusal(&mut tree, "/a/b"), None);
+    assert_eq!(refusal(&mut tree, "/a"), Some(MapErrorKind::Directory));
+    assert_eq!(refusal(&mut tree, "/a/b/c"), Some(MapErrorKind::ThroughFile));
+    assert_eq!(refusal(&mut tree, "/a/b/c/d"), Some(MapErrorKind::ThroughFile));
+    assert_eq!(tree.build().ram(), 256 + 4);
+}
+
+#[test]
+fn each_file_costs_256_and_its_path() {
+    let mut tree = Tree::builder();
+    for path in ["/a/b", "/a/ünï", "/c"] {
+        assert_eq!(refusal(&mut tree, path), None);
+    }
+    assert_eq!(tree.build().ram(), 3 * 256 + 4 + 8 + 2);
+    assert_eq!(Tree::default().ram(), 0);
+}
+
+#[test]
+fn a_file_that_is_replaced_costs_nothing_more() {
+    let mut tree = Tree::builder();
+    assert_eq!(refusal(&mut tree, "/a/b"), None);
+    assert_eq!(refusal(&mut tree, "/a/b"), None);
+    assert_eq!(tree.build().ram(), 256 + 4);
+}
