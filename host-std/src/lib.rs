@@ -1,7 +1,12 @@
-//! subvm-host-std
+//! subvm on stock wasmtime: what a node and a developer touch.
+//!
+//! - `WasmtimeEngine` runs sub-VMs for [`subvm_core::run`]; `lower` makes their modules deterministic first.
+//! - [`ledger`] keeps storage; [`random`] and [`clock`] are the operating system's; [`modules`] and [`web`] reach the world outside.
+//! - `cli` is the `subvm` command.
 
 pub mod clock;
 pub mod ledger;
 pub mod modules;
+pub mod pages;
 pub mod random;
 pub mod web;
