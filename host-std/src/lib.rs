@@ -1,1 +1,3 @@
 //! subvm-host-std
+
+pub mod lower;

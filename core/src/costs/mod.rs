@@ -1,1 +1,3 @@
 //! Every price and every limit, each a named constant.
+
+pub mod instructions;
