@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod ledger;
+pub mod lower;
 pub mod modules;
 pub mod pages;
 pub mod random;

@@ -1,6 +1,7 @@
 //! Every price and every limit, each a named constant.
 
 pub mod calls;
+pub mod instructions;
 
 /// Octets of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
 pub const RAM: u64 = u32::MAX as u64;

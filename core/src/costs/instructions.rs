@@ -1,0 +1,128 @@
+//! What a WebAssembly instruction costs: one versioned table of prices by class.
+//!
+//! One tick is about one nanosecond of work on the reference machine. Prices belong to the instructions that the guest
+//! supplied, whatever lowering makes of them, and the floating-point classes are priced as the integer arithmetic of the
+//! *soft* policy under every policy, so that policies agree on gas (`docs/spec/gas.md`).
+
+/// Declares the classes, their names in the specification's table and their prices in version 1.
+macro_rules! classes {
+    ($($(#[doc = $doc:literal])+ $class:ident, $name:literal, $ticks:literal;)+) => {
+        /// A group of instructions that cost the same.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Class {
+            $($(#[doc = $doc])+ $class,)+
+        }
+
+        impl Class {
+            /// Every class, in the order of the specification's table.
+            pub const ALL: &'static [Class] = &[$(Class::$class,)+];
+
+            /// The name of the class in the specification's table.
+            pub const fn name(self) -> &'static str {
+                match self { $(Class::$class => $name,)+ }
+            }
+        }
+
+        const VERSION_1: [u32; Class::ALL.len()] = [$($ticks,)+];
+    };
+}
+
+classes! {
+    /// Structure without work: `nop`, `block`, `loop`, `else`, `end`, `drop`, `return`, `unreachable`.
+    Structure, "structure", 0;
+    /// Constants, locals, integer arithmetic, comparisons, shifts, `select`, reinterpretations.
+    Simple, "simple", 1;
+    /// Integer multiplication.
+    Multiply, "multiply", 2;
+    /// Integer division and remainder.
+    Divide, "divide", 8;
+    /// Loads and stores of scalars.
+    Memory, "memory", 2;
+    /// `global.get`, `global.set`, `memory.size`, `table.size`.
+    Global, "global", 1;
+    /// `br`, `br_if` and `if`.
+    Branch, "branch", 1;
+    /// `br_table`.
+    BranchTable, "branch_table", 3;
+    /// `call` and `return_call`, apart from the callee's entry.
+    Call, "call", 3;
+    /// `call_indirect` and `return_call_indirect`, apart from the callee's entry.
+    CallIndirect, "call_indirect", 6;
+    /// Entering a function, apart from the size of its frame.
+    Entry, "entry", 2;
+    /// 32 units of a function's frame (`docs/spec/lowering.md`, stack bound), charged at its entry.
+    EntryFrame, "entry_frame", 1;
+    /// `table.get` and `table.set`.
+    Table, "table", 4;
+    /// `ref.func`, `elem.drop` and `data.drop`: calls of the engine's run time.
+    Runtime, "runtime", 20;
+    /// Vector instructions that are not floating-point.
+    Vector, "vector", 2;
+    /// `abs`, `neg` and `copysign` of one float.
+    FloatBits, "float_bits", 2;
+    /// A comparison of two floats.
+    FloatCompare, "float_compare", 6;
+    /// `min` and `max`, `pmin` and `pmax` of two floats.
+    FloatMinMax, "float_min_max", 6;
+    /// `ceil`, `floor`, `trunc` and `nearest` of one float.
+    FloatRound, "float_round", 6;
+    /// A conversion between a float and an integer, or between floats.
+    FloatConvert, "float_convert", 6;
+    /// Addition and subtraction of two floats.
+    FloatAdd, "float_add", 12;
+    /// Multiplication of two floats.
+    FloatMultiply, "float_multiply", 12;
+    /// Division of two floats.
+    FloatDivide, "float_divide", 30;
+    /// The square root of one float.
+    FloatSquareRoot, "float_square_root", 60;
+    /// Taking one float out of a vector and putting one back, added to the price of what is done with it.
+    FloatLane, "float_lane", 2;
+    /// `memory.fill`, `memory.copy`, `memory.init`, `table.fill`, `table.copy`, `table.init`, apart from their size.
+    Bulk, "bulk", 30;
+    /// 8 octets that a memory bulk instruction is asked to write.
+    BulkOctets, "bulk_octets", 1;
+    /// One entry that a table bulk instruction is asked to write.
+    BulkEntry, "bulk_entry", 8;
+    /// `memory.grow` and `table.grow`, apart from their size.
+    Grow, "grow", 2000;
+    /// One page of 65,536 octets that `memory.grow` is asked for: what it costs to touch it for the first time.
+    GrowPage, "grow_page", 4096;
+    /// One entry that `table.grow` is asked for.
+    GrowEntry, "grow_entry", 8;
+}
+
+/// Frame units that one [`Class::EntryFrame`] pays for.
+pub const FRAME_UNITS_PER_PRICE: u32 = 32;
+
+/// The binary logarithm of the octets that one [`Class::BulkOctets`] pays for.
+pub const BULK_OCTETS_SHIFT: u32 = 3;
+
+/// A version of the price table. Which one is in force is a consensus parameter.
+///
+/// ```
+/// use subvm_core::costs::instructions::{Class, Schedule};
+///
+/// assert_eq!(Schedule::V1.version(), 1);
+/// assert_eq!(Schedule::V1.ticks(Class::Simple), 1);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Schedule {
+    version: u32,
+    ticks: [u32; Class::ALL.len()],
+}
+
+impl Schedule {
+    /// The first version.
+    pub const V1: Schedule = Schedule { version: 1, ticks: VERSION_1 };
+
+    /// The number of this version; it stands in the consensus parameters.
+    pub const fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// The price of one instruction of `class`, in ticks.
+    pub const fn ticks(&self, class: Class) -> u64 {
+        self.ticks[class as usize] as u64
+    }
+}

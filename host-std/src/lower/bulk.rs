@@ -1,0 +1,211 @@
+//! Bulk and growth instructions become calls of helpers, one for each instruction and its immediates, which charge by
+//! the size asked for, and split what is large, so that a deadline finds a place to interrupt.
+//!
+//! A split instruction still traps before it writes anything: out of bounds, it is left whole to the engine.
+
+use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
+use wasm_encoder::{BlockType, Function, InstructionSink, RefType, ValType};
+use wasmparser::Operator;
+
+use super::memories::Globals;
+use super::traps::TrapKind;
+
+/// The octets that one bulk instruction of the engine writes at most.
+const CHUNK_OCTETS: i32 = 16 << 20;
+
+/// The table entries that one bulk instruction of the engine writes at most, at 64 octets an entry.
+const CHUNK_ENTRIES: i32 = CHUNK_OCTETS / 64;
+
+/// An instruction whose cost depends on its operands, with its immediates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Bulk {
+    Fill(Space),
+    Copy { to: Space, from: Space },
+    Init { segment: u32, to: Space },
+    Grow(Space),
+}
+
+/// A memory or a table, by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Space {
+    Memory(u32),
+    Table(u32),
+}
+
+impl Bulk {
+    /// The bulk instruction that `operator` is, if it is one.
+    pub(super) fn of(operator: &Operator<'_>) -> Option<Bulk> {
+        use Space::{Memory, Table};
+        Some(match *operator {
+            Operator::MemoryFill { mem } => Bulk::Fill(Memory(mem)),
+            Operator::MemoryCopy { dst_mem, src_mem } => Bulk::Copy { to: Memory(dst_mem), from: Memory(src_mem) },
+            Operator::MemoryInit { data_index, mem } => Bulk::Init { segment: data_index, to: Memory(mem) },
+            Operator::MemoryGrow { mem } => Bulk::Grow(Memory(mem)),
+            Operator::TableFill { table } => Bulk::Fill(Table(table)),
+            Operator::TableCopy { dst_table, src_table } => Bulk::Copy { to: Table(dst_table), from: Table(src_table) },
+            Operator::TableInit { elem_index, table } => Bulk::Init { segment: elem_index, to: Table(table) },
+            Operator::TableGrow { table } => Bulk::Grow(Table(table)),
+            _ => return None,
+        })
+    }
+
+    /// The helper's signature; `element` says what a table holds.
+    pub(super) fn signature(self, element: impl Fn(u32) -> RefType) -> (Vec<ValType>, Vec<ValType>) {
+        const I32: ValType = ValType::I32;
+        match self {
+            Bulk::Fill(Space::Memory(_)) | Bulk::Copy { .. } | Bulk::Init { .. } => (vec![I32; 3], vec![]),
+            Bulk::Fill(Space::Table(table)) => (vec![I32, ValType::Ref(element(table)), I32], vec![]),
+            Bulk::Grow(Space::Memory(_)) => (vec![I32], vec![I32]),
+            Bulk::Grow(Space::Table(table)) => (vec![ValType::Ref(element(table)), I32], vec![I32]),
+        }
+    }
+
+    /// The helper: charges, then does what the instruction does.
+    pub(super) fn helper(self, schedule: &Schedule, globals: &Globals) -> Function {
+        let mut function = Function::new([]);
+        let mut sink = function.instructions();
+        self.charge(&mut sink, schedule, globals);
+        match self {
+            Bulk::Grow(_) => {}
+            Bulk::Fill(to) => to.split(&mut sink, None, |sink| self.backward(sink, to.chunk())),
+            Bulk::Init { to, .. } => to.split(&mut sink, Some(None), |sink| self.backward(sink, to.chunk())),
+            Bulk::Copy { to, from } => to.split(&mut sink, Some(Some(from)), |sink| {
+                if to == from {
+                    sink.local_get(0).local_get(1).i32_gt_u().if_(BlockType::Empty);
+                    self.backward(sink, to.chunk());
+                    sink.else_();
+                    self.forward(sink, to.chunk());
+                    sink.end();
+                } else {
+                    self.forward(sink, to.chunk());
+                }
+            }),
+        }
+        for operand in 0..=self.size_operand() {
+            sink.local_get(operand);
+        }
+        self.emit(&mut sink);
+        sink.end();
+        function
+    }
+
+    /// The number of the operand that is the size.
+    fn size_operand(self) -> u32 {
+        match self {
+            Bulk::Grow(Space::Memory(_)) => 0,
+            Bulk::Grow(Space::Table(_)) => 1,
+            _ => 2,
+        }
+    }
+
+    /// Charges for the size asked for and traps when that exceeds the gas.
+    fn charge(self, sink: &mut InstructionSink<'_>, schedule: &Schedule, globals: &Globals) {
+        let (class, shift) = match self {
+            Bulk::Grow(Space::Memory(_)) => (Class::GrowPage, 0),
+            Bulk::Grow(Space::Table(_)) => (Class::GrowEntry, 0),
+            Bulk::Fill(to) | Bulk::Copy { to, .. } | Bulk::Init { to, .. } => match to {
+                Space::Memory(_) => (Class::BulkOctets, BULK_OCTETS_SHIFT),
+                Space::Table(_) => (Class::BulkEntry, 0),
+            },
+        };
+        sink.global_get(globals.gas).local_get(self.size_operand()).i64_extend_i32_u();
+        if shift > 0 {
+            sink.i64_const(i64::from(shift)).i64_shr_u();
+        }
+        if schedule.ticks(class) != 1 {
+            sink.i64_const(schedule.ticks(class) as i64).i64_mul();
+        }
+        sink.i64_sub().global_set(globals.gas);
+        sink.global_get(globals.gas).i64_const(0).i64_lt_s().if_(BlockType::Empty);
+        TrapKind::OutOfGas.emit(sink, globals.trap);
+        sink.end();
+    }
+
+    /// The instruction itself.
+    fn emit(self, sink: &mut InstructionSink<'_>) {
+        use Space::{Memory, Table};
+        match self {
+            Bulk::Fill(Memory(memory)) => sink.memory_fill(memory),
+            Bulk::Fill(Table(table)) => sink.table_fill(table),
+            Bulk::Copy { to: Memory(to), from: Memory(from) | Table(from) } => sink.memory_copy(to, from),
+            Bulk::Copy { to: Table(to), from: Memory(from) | Table(from) } => sink.table_copy(to, from),
+            Bulk::Init { segment, to: Memory(memory) } => sink.memory_init(memory, segment),
+            Bulk::Init { segment, to: Table(table) } => sink.table_init(table, segment),
+            Bulk::Grow(Memory(memory)) => sink.memory_grow(memory),
+            Bulk::Grow(Table(table)) => sink.table_grow(table),
+        };
+    }
+
+    /// From the far end down: the size operand is what remains.
+    fn backward(self, sink: &mut InstructionSink<'_>, chunk: i32) {
+        sink.loop_(BlockType::Empty);
+        sink.local_get(2).i32_const(chunk).i32_sub().local_set(2);
+        sink.local_get(0).local_get(2).i32_add();
+        sink.local_get(1);
+        if !matches!(self, Bulk::Fill(_)) {
+            sink.local_get(2).i32_add();
+        }
+        sink.i32_const(chunk);
+        self.emit(sink);
+        sink.local_get(2).i32_const(chunk).i32_gt_u().br_if(0).end();
+    }
+
+    /// From the near end up: all three operands move.
+    fn forward(self, sink: &mut InstructionSink<'_>, chunk: i32) {
+        sink.loop_(BlockType::Empty);
+        sink.local_get(0).local_get(1).i32_const(chunk);
+        self.emit(sink);
+        for operand in [0, 1] {
+            sink.local_get(operand).i32_const(chunk).i32_add().local_set(operand);
+        }
+        sink.local_get(2).i32_const(chunk).i32_sub().local_tee(2).i32_const(chunk).i32_gt_u().br_if(0).end();
+    }
+}
+
+impl Space {
+    /// What one bulk instruction of the engine writes at most.
+    fn chunk(self) -> i32 {
+        match self {
+            Space::Memory(_) => CHUNK_OCTETS,
+            Space::Table(_) => CHUNK_ENTRIES,
+        }
+    }
+
+    /// Does `split` when the size is more than a chunk and both ranges are within bounds. `source` is the second operand:
+    /// absent for a fill, of a segment (whose length nothing tells, and which is read from its end first), or of a space.
+    fn split(
+        self,
+        sink: &mut InstructionSink<'_>,
+        source: Option<Option<Space>>,
+        split: impl Fn(&mut InstructionSink<'_>),
+    ) {
+        sink.local_get(2).i32_const(self.chunk()).i32_gt_u().if_(BlockType::Empty);
+        end_of(sink, 0);
+        self.size(sink);
+        sink.i64_le_u();
+        if let Some(source) = source {
+            end_of(sink, 1);
+            match source {
+                Some(space) => space.size(sink),
+                None => _ = sink.i64_const(i64::from(u32::MAX)),
+            }
+            sink.i64_le_u().i32_and();
+        }
+        sink.if_(BlockType::Empty);
+        split(sink);
+        sink.end().end();
+    }
+
+    /// Its size in octets or entries, as `i64`.
+    fn size(self, sink: &mut InstructionSink<'_>) {
+        match self {
+            Space::Memory(memory) => sink.memory_size(memory).i64_extend_i32_u().i64_const(16).i64_shl(),
+            Space::Table(table) => sink.table_size(table).i64_extend_i32_u(),
+        };
+    }
+}
+
+/// The end of the range at `operand`, as `i64`.
+fn end_of(sink: &mut InstructionSink<'_>, operand: u32) {
+    sink.local_get(operand).i64_extend_i32_u().local_get(2).i64_extend_i32_u().i64_add();
+}

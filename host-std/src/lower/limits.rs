@@ -1,0 +1,140 @@
+//! What a module may be: the pinned feature set, and a limit for everything that could cost unbounded time or memory to
+//! validate, lower or compile.
+
+use std::fmt;
+
+use wasmparser::WasmFeatures;
+
+/// WebAssembly 2.0, tail calls, multiple memories and extended constants.
+pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST);
+
+/// Declares the limits, their names and values.
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $limit:ident, $name:literal, $value:literal;)+) => {
+        /// A limit on modules. Each is inclusive.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Limit {
+            $($(#[doc = $doc])+ $limit,)+
+        }
+
+        impl Limit {
+            /// Every limit.
+            pub const ALL: &'static [Limit] = &[$(Limit::$limit,)+];
+
+            /// What it counts.
+            pub const fn name(self) -> &'static str {
+                match self { $(Limit::$limit => $name,)+ }
+            }
+
+            /// The largest value allowed.
+            pub const fn value(self) -> u64 {
+                match self { $(Limit::$limit => $value,)+ }
+            }
+        }
+    };
+}
+
+limits! {
+    /// Octets of a module.
+    ModuleSize, "octets of the module", 67_108_864;
+    /// Types.
+    Types, "types", 20_000;
+    /// Imports of every kind.
+    Imports, "imports", 10_000;
+    /// Defined functions.
+    Functions, "functions", 100_000;
+    /// Tables, imported ones included.
+    Tables, "tables", 16;
+    /// Memories, imported ones included.
+    Memories, "memories", 16;
+    /// Defined globals.
+    Globals, "globals", 50_000;
+    /// Exports.
+    Exports, "exports", 50_000;
+    /// Element segments.
+    ElementSegments, "element segments", 50_000;
+    /// Data segments.
+    DataSegments, "data segments", 50_000;
+    /// Entries that a table has from the start.
+    TableEntries, "initial table entries", 10_000_000;
+    /// Octets of an import's or export's name, or of its module's.
+    NameLength, "octets of a name", 4_096;
+    /// Parameters of a function type.
+    Parameters, "parameters", 256;
+    /// Results of a function type.
+    Results, "results", 256;
+    /// Parameters and declared locals of a function.
+    Locals, "locals", 20_000;
+    /// Parameters and declared locals of all functions together.
+    ModuleLocals, "locals of all functions", 10_000_000;
+    /// Octets of a function's body.
+    FunctionSize, "octets of a function", 1_048_576;
+    /// Blocks, loops and ifs around an instruction.
+    Nesting, "nested blocks", 10_000;
+    /// Operands on the stack at once, in slots of 8 octets.
+    OperandHeight, "operands on the stack", 20_000;
+    /// Targets of one `br_table`, apart from the default.
+    BranchTargets, "targets of a br_table", 65_536;
+    /// Octets of a function's body after lowering; what engines accept.
+    LoweredFunctionSize, "octets of a lowered function", 7_654_321;
+}
+
+impl Limit {
+    /// Refuses `found` when it is beyond the limit.
+    pub(super) fn check(self, found: impl TryInto<u64>) -> Result<(), Refusal> {
+        let found = found.try_into().unwrap_or(u64::MAX);
+        if found > self.value() { Err(Refusal::Limit { which: self, found }) } else { Ok(()) }
+    }
+}
+
+/// Why a module is not lowered. To consensus each is `invalid_contract wasm validating`; the rest is diagnostics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is not a valid module under the pinned features.
+    Validating {
+        /// What the validator says.
+        message: String,
+        /// Where in the module, in octets.
+        offset: usize,
+    },
+    /// It is larger than allowed.
+    Limit {
+        /// In which way.
+        which: Limit,
+        /// How large it is, or as far as was counted.
+        found: u64,
+    },
+    /// The name of an import or export contains [`RESERVED`](super::RESERVED).
+    ReservedName {
+        /// The name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Validating { message, offset } => write!(f, "{message} (at offset {offset:#x})"),
+            Refusal::Limit { which, found } => {
+                write!(f, "too many {}: {found}, where {} are allowed", which.name(), which.value())
+            }
+            Refusal::ReservedName { name } => write!(f, "the name {name:?} is reserved"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl From<wasmparser::Error> for Refusal {
+    fn from(error: wasmparser::Error) -> Self {
+        Refusal::Validating {
+            message: error.message().to_owned(),
+            offset: error.offset().try_into().unwrap_or(usize::MAX),
+        }
+    }
+}

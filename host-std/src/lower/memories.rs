@@ -1,0 +1,74 @@
+//! What the engine must see of a module although the guest did not export it: its memories, its counters, and its start
+//! function, which becomes an export so that a start that fails still has an instance to fingerprint.
+
+use wasm_encoder::{
+    ConstExpr, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection, ValType,
+};
+
+use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
+use super::options::Counters;
+use super::survey::Survey;
+
+/// The counters, in the order in which they stand in the global index space.
+const COUNTERS: [(&str, ValType); 3] =
+    [(GAS_GLOBAL, ValType::I64), (STACK_GLOBAL, ValType::I32), (TRAP_GLOBAL, ValType::I32)];
+
+/// Where the counters are in a lowered module's global index space.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Globals {
+    pub(super) gas: u32,
+    pub(super) stack: u32,
+    pub(super) trap: u32,
+    /// Guest globals from this index on are moved up by the number of imported counters.
+    first_moved: u32,
+}
+
+impl Globals {
+    /// Places the counters: the last of the imported globals, or the last of all.
+    pub(super) fn place(survey: &Survey<'_>, counters: Counters) -> Globals {
+        let (first, first_moved) = match counters {
+            Counters::Imported => (survey.imported_globals, survey.imported_globals),
+            Counters::Defined => (survey.imported_globals + survey.globals, u32::MAX),
+        };
+        Globals { gas: first, stack: first + 1, trap: first + 2, first_moved }
+    }
+
+    /// The new index of guest global `index`.
+    pub(super) fn map(&self, index: u32) -> u32 {
+        if index < self.first_moved { index } else { index + COUNTERS.len() as u32 }
+    }
+}
+
+/// Imports the counters.
+pub(super) fn import_counters(imports: &mut ImportSection) {
+    for (name, val_type) in COUNTERS {
+        imports.import(COUNTERS_MODULE, name, EntityType::Global(counter(val_type)));
+    }
+}
+
+/// Defines the counters. No gas and no stack, until the engine sets them.
+pub(super) fn define_counters(globals: &mut GlobalSection) {
+    for (_, val_type) in COUNTERS {
+        let zero = if val_type == ValType::I64 { ConstExpr::i64_const(0) } else { ConstExpr::i32_const(0) };
+        globals.global(counter(val_type), &zero);
+    }
+}
+
+/// Exports what the engine must see.
+pub(super) fn export(exports: &mut ExportSection, survey: &Survey<'_>, globals: &Globals, counters: Counters) {
+    for memory in 0..survey.memories {
+        exports.export(&memory_export(memory), ExportKind::Memory, memory);
+    }
+    if counters == Counters::Defined {
+        for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.trap]) {
+            exports.export(name, ExportKind::Global, index);
+        }
+    }
+    if let Some(start) = survey.start {
+        exports.export(START_EXPORT, ExportKind::Func, start);
+    }
+}
+
+fn counter(val_type: ValType) -> GlobalType {
+    GlobalType { val_type, mutable: true, shared: false }
+}

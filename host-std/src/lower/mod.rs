@@ -1,0 +1,116 @@
+//! Lowering: determinism as a property of the module.
+//!
+//! [`lower`] validates a module against a pinned set of features and limits and rewrites it, WebAssembly to WebAssembly,
+//! so that a stock engine executes it identically on every machine: floats by a policy, a bounded stack, metered time,
+//! memories and the start function under the engine's control (`docs/spec/lowering.md`).
+//!
+//! What the engine does with a lowered module:
+//!
+//! 1. supply the imports; those of host functions bear [`host_import_name`], and under [`Counters::Imported`] the three
+//!    counters come from the exports of the sub-VM's first module;
+//! 2. instantiate; no guest code runs, for there is no start section any more;
+//! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks) and [`STACK_GLOBAL`] (`i32`, remaining frame units);
+//! 4. call the export [`START_EXPORT`] where [`Lowered::has_start`] says so, then what it came for;
+//! 5. after a trap of any kind, read the counters, and [`TRAP_GLOBAL`] through [`TrapKind::from_marker`] to tell an
+//!    `unreachable` of the guest from one of lowering. A negative gas counter is `out_of gas time` whatever else happened.
+//!
+//! ```
+//! use subvm_host_std::lower::{lower, Options};
+//!
+//! let guest = wat::parse_str("(module (memory 1) (func (export \"f\") (result f32) (f32.sqrt (f32.const 2))))")?;
+//! let lowered = lower(&guest, &Options::default()).expect("a valid module");
+//! assert_eq!(lowered.memories, 1);
+//! assert_eq!(lowered.functions.original(0), Some(0)); // the guest's function keeps its index
+//! assert_eq!(lowered.functions.original(1), None); // the square root in integer arithmetic is no guest frame
+//! # Ok::<(), wat::Error>(())
+//! ```
+
+mod body;
+mod bulk;
+mod floats;
+mod gas;
+mod helpers;
+mod limits;
+mod memories;
+mod module;
+mod names;
+mod options;
+mod report;
+mod stack;
+mod survey;
+mod traps;
+
+pub use limits::{Limit, Refusal};
+pub use names::{
+    COUNTERS_MODULE, GAS_GLOBAL, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, host_import_name, memory_export,
+};
+pub use options::{Counters, Floats, Options};
+pub use report::{Frame, Import, Report};
+pub use stack::{OCTETS_PER_UNIT, RESERVED_OCTETS, STACK_UNITS, SUB_VM_UNITS};
+pub use traps::TrapKind;
+
+/// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the consensus
+/// parameters and to the key of the module cache.
+pub const VERSION: u32 = 1;
+
+/// A module that behaves the same on every machine, and what the engine must know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lowered {
+    /// The rewritten module.
+    pub wasm: Vec<u8>,
+    /// Which of its functions are the guest's.
+    pub functions: FunctionMap,
+    /// How many memories it has, imported ones first; memory `i` is exported as [`memory_export`]`(i)`.
+    pub memories: u32,
+    /// Whether the guest had a start function, now exported as [`START_EXPORT`].
+    pub has_start: bool,
+    /// The module's name from its name section, where that is well-formed and has one.
+    pub module_name: Option<String>,
+    /// What was found and changed, for `subvm inspect`.
+    pub report: Report,
+}
+
+/// Maps the function indices of a lowered module back to the guest's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionMap {
+    guest_functions: u32,
+}
+
+impl FunctionMap {
+    /// The guest's index of function `lowered`, or `None` for a function that lowering added: its frames are not shown.
+    ///
+    /// Everything lowering adds is appended, so an index that is the guest's is unchanged.
+    pub fn original(&self, lowered: u32) -> Option<u32> {
+        (lowered < self.guest_functions).then_some(lowered)
+    }
+
+    /// How many functions the guest has, imported ones included.
+    pub fn guest_functions(&self) -> u32 {
+        self.guest_functions
+    }
+}
+
+/// Validates `wasm`, holds it to every [`Limit`] and rewrites it.
+///
+/// The result depends on nothing but the arguments and [`VERSION`].
+///
+/// # Errors
+///
+/// [`Refusal`] when the module is not valid under the pinned features, exceeds a limit or uses a reserved name. All of
+/// them are `invalid_contract wasm validating` to consensus; what they say is diagnostics.
+///
+/// # Cost
+///
+/// Time and memory in proportion to the module, which [`Limit::ModuleSize`] bounds.
+pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
+    let survey = survey::survey(wasm, options)?;
+    let lowered = module::rewrite(&survey, options)?;
+    Ok(Lowered {
+        functions: FunctionMap { guest_functions: survey.function_count() },
+        memories: survey.memories,
+        has_start: survey.start.is_some(),
+        module_name: survey.module_name.clone(),
+        report: report::report(&survey, &lowered),
+        wasm: lowered.wasm,
+    })
+}

@@ -1,0 +1,176 @@
+//! The second pass: writes the module again, section by section, with what lowering adds at the end of each.
+//!
+//! Custom sections are dropped: what they say of offsets is no longer true, and none has a meaning to the engine. The
+//! name section stays where it is well-formed.
+
+use wasm_encoder::reencode::{self, Reencode, utils};
+use wasm_encoder::{
+    CodeSection, DataCountSection, DataSection, ElementSection, ExportSection, FunctionSection, GlobalSection,
+    ImportSection, MemorySection, Module, TableSection, TypeSection,
+};
+use wasmparser::{Import, TypeRef};
+
+use super::body::Context;
+use super::helpers::Helpers;
+use super::limits::Refusal;
+use super::memories::{self, Globals};
+use super::names::{HOST_MODULES, host_import_name};
+use super::options::{Counters, Options};
+use super::survey::Survey;
+
+/// The module rewritten, and how much was added.
+pub(super) struct Rewritten {
+    pub(super) wasm: Vec<u8>,
+    /// How many functions were appended.
+    pub(super) helpers: u32,
+}
+
+/// Writes the surveyed module.
+pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritten, Refusal> {
+    let globals = Globals::place(survey, options.counters);
+    let helpers = Helpers::make(survey, options, &globals);
+    let count = helpers.functions.len() as u32;
+    let mut writer = Writer { context: Context { survey, options, globals, helpers } };
+    let mut module = Module::new();
+    writer.declarations(&mut module).map_err(refusal)?;
+    writer.definitions(&mut module)?;
+    Ok(Rewritten { wasm: module.finish(), helpers: count })
+}
+
+/// An error of the encoder: the survey has accepted the module, so only its parser can still object.
+fn refusal(error: reencode::Error) -> Refusal {
+    match error {
+        reencode::Error::ParseError(error) => error.into(),
+        other => Refusal::Validating { message: other.to_string(), offset: 0 },
+    }
+}
+
+struct Writer<'a> {
+    context: Context<'a>,
+}
+
+impl Reencode for Writer<'_> {
+    type Error = std::convert::Infallible;
+
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
+        Ok(self.context.globals.map(global))
+    }
+}
+
+impl Writer<'_> {
+    /// The sections before the code.
+    fn declarations(&mut self, module: &mut Module) -> Result<(), reencode::Error> {
+        let Context { survey, options, .. } = self.context;
+        let sections = &survey.sections;
+        module.section(&self.types()?);
+        module.section(&self.imports()?);
+        module.section(&self.functions());
+        if let Some(reader) = &sections.tables {
+            let mut tables = TableSection::new();
+            utils::parse_table_section(self, &mut tables, reader.clone())?;
+            module.section(&tables);
+        }
+        if let Some(reader) = &sections.memories {
+            let mut memories = MemorySection::new();
+            utils::parse_memory_section(self, &mut memories, reader.clone())?;
+            module.section(&memories);
+        }
+        let mut globals = GlobalSection::new();
+        if let Some(reader) = &sections.globals {
+            utils::parse_global_section(self, &mut globals, reader.clone())?;
+        }
+        if options.counters == Counters::Defined {
+            memories::define_counters(&mut globals);
+        }
+        module.section(&globals);
+        let mut exports = ExportSection::new();
+        if let Some(reader) = &sections.exports {
+            utils::parse_export_section(self, &mut exports, reader.clone())?;
+        }
+        memories::export(&mut exports, survey, &self.context.globals, options.counters);
+        module.section(&exports);
+        if let Some(reader) = &sections.elements {
+            let mut elements = ElementSection::new();
+            utils::parse_element_section(self, &mut elements, reader.clone())?;
+            module.section(&elements);
+        }
+        if let Some(count) = sections.data_count {
+            module.section(&DataCountSection { count });
+        }
+        Ok(())
+    }
+
+    /// The code and what follows it.
+    fn definitions(&mut self, module: &mut Module) -> Result<(), Refusal> {
+        module.section(&self.code()?);
+        if let Some(reader) = &self.context.survey.sections.data {
+            let mut data = DataSection::new();
+            utils::parse_data_section(self, &mut data, reader.clone()).map_err(refusal)?;
+            module.section(&data);
+        }
+        if let Some(reader) = &self.context.survey.sections.names {
+            let names = utils::custom_name_section(self, reader.clone()).map_err(refusal)?;
+            module.section(&names);
+        }
+        Ok(())
+    }
+
+    fn types(&mut self) -> Result<TypeSection, reencode::Error> {
+        let mut types = TypeSection::new();
+        if let Some(reader) = &self.context.survey.sections.types {
+            utils::parse_type_section(self, &mut types, reader.clone())?;
+        }
+        for (parameters, results) in self.context.helpers.types.iter() {
+            types.ty().function(parameters.iter().copied(), results.iter().copied());
+        }
+        Ok(types)
+    }
+
+    fn imports(&mut self) -> Result<ImportSection, reencode::Error> {
+        let mut imports = ImportSection::new();
+        if let Some(reader) = &self.context.survey.sections.imports {
+            for import in reader.clone().into_imports() {
+                let import = import?;
+                let name = self.import_name(&import);
+                imports.import(import.module, &name, self.entity_type(import.ty)?);
+            }
+        }
+        if self.context.options.counters == Counters::Imported {
+            memories::import_counters(&mut imports);
+        }
+        Ok(imports)
+    }
+
+    fn import_name(&self, import: &Import<'_>) -> String {
+        let host_function = HOST_MODULES.contains(&import.module) && matches!(import.ty, TypeRef::Func(_));
+        host_import_name(import.name, if host_function { self.context.options.ordinal } else { 0 })
+    }
+
+    fn functions(&self) -> FunctionSection {
+        let mut functions = FunctionSection::new();
+        for &ty in &self.context.survey.function_types {
+            functions.function(ty);
+        }
+        for &(ty, _) in &self.context.helpers.functions {
+            functions.function(ty);
+        }
+        functions
+    }
+
+    fn code(&self) -> Result<CodeSection, Refusal> {
+        let mut code = CodeSection::new();
+        let survey = self.context.survey;
+        let mut canonicalise = &survey.canonicalise[..];
+        if let Some(reader) = &survey.sections.code {
+            for (index, body) in reader.clone().into_iter().enumerate() {
+                let own;
+                (own, canonicalise) = canonicalise.split_at(survey.facts[index].canonicalised as usize);
+                code.function(&self.context.rewrite(index, &body?, own)?);
+            }
+        }
+        for (_, function) in &self.context.helpers.functions {
+            code.function(function);
+        }
+        Ok(code)
+    }
+}

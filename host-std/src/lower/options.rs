@@ -1,0 +1,71 @@
+//! What a caller of lowering chooses.
+
+use subvm_core::costs::instructions::Schedule;
+
+/// What becomes of floating-point instructions (`docs/spec/lowering.md`, floats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Floats {
+    /// IEEE 754 in integer arithmetic; no hardware float ever executes.
+    #[default]
+    Soft,
+    /// Reaching one is `wasm_trap nondet_instruction`.
+    Trap,
+    /// Hardware arithmetic; a NaN is made canonical where its bits can be seen.
+    Canonical,
+    /// Left alone: for non-deterministic mode.
+    Native,
+}
+
+/// Where a module's counters live. The instances of one sub-VM share one set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Counters {
+    /// The module defines them and exports them: the first module of a sub-VM.
+    #[default]
+    Defined,
+    /// The module imports them from [`COUNTERS_MODULE`](super::COUNTERS_MODULE): the modules after the first.
+    Imported,
+}
+
+/// The choices of one lowering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// The policy for floats.
+    pub floats: Floats,
+    /// Whether the counters are defined or imported.
+    pub counters: Counters,
+    /// Which module of its sub-VM this is. Unless 0, it is appended to the names of host imports
+    /// ([`host_import_name`](super::host_import_name)), so that the host knows which instance calls.
+    pub ordinal: u32,
+    /// What instructions cost.
+    pub schedule: Schedule,
+}
+
+impl Default for Options {
+    /// *Soft*, own counters, ordinal 0, the first price table.
+    fn default() -> Self {
+        Options { floats: Floats::Soft, counters: Counters::Defined, ordinal: 0, schedule: Schedule::V1 }
+    }
+}
+
+impl Options {
+    /// These options and the [`VERSION`](super::VERSION) of lowering as octets, for the key of a module cache: two
+    /// lowerings of one module with equal keys have equal results.
+    ///
+    /// ```
+    /// use subvm_host_std::lower::{Floats, Options};
+    ///
+    /// let soft = Options::default();
+    /// assert_ne!(soft.key(), Options { floats: Floats::Trap, ..soft }.key());
+    /// ```
+    pub fn key(&self) -> [u8; 14] {
+        let mut key = [0; 14];
+        key[0..4].copy_from_slice(&super::VERSION.to_le_bytes());
+        key[4] = self.floats as u8;
+        key[5] = self.counters as u8;
+        key[6..10].copy_from_slice(&self.ordinal.to_le_bytes());
+        key[10..14].copy_from_slice(&self.schedule.version().to_le_bytes());
+        key
+    }
+}

@@ -1,0 +1,51 @@
+//! The stack bound: one counter per sub-VM, charged at function entry and refunded at each exit.
+//!
+//! What a frame costs depends on the function as the guest supplied it, so that the counter runs out at the same call on
+//! every machine. The native stack behind it is large enough that it never overflows first: [`OCTETS_PER_UNIT`].
+
+use wasm_encoder::{BlockType, InstructionSink};
+
+use super::traps::TrapKind;
+
+/// The units that all sub-VMs of a mode have in a run together; a child starts with its parent's remainder.
+pub const STACK_UNITS: i32 = 8_388_608;
+
+/// The units that entering a sub-VM costs.
+pub const SUB_VM_UNITS: i32 = 4_096;
+
+/// Native stack to reserve for each unit, in octets. No frame of compiled code takes more per unit.
+pub const OCTETS_PER_UNIT: usize = 128;
+
+/// Native stack to reserve once for each sub-VM beyond its units, in octets: what runs uncharged at the end of the stack
+/// (one leaf function, one helper of lowering, one host call).
+pub const RESERVED_OCTETS: usize = 1 << 20;
+
+/// What a frame costs whatever its function does.
+const FRAME_UNITS: u32 = 8;
+
+/// How many operators add one unit: they bound what a compiler may spill.
+const OPERATORS_PER_UNIT: u32 = 8;
+
+/// The cost of a frame with `slots` (parameters, locals and highest operand stack; a vector counts 2) of a function of
+/// `operators` instructions, `end` and unreachable ones included.
+pub(super) fn frame_units(slots: u32, operators: u32) -> u32 {
+    FRAME_UNITS + slots + operators / OPERATORS_PER_UNIT
+}
+
+/// Charges a frame or, in a leaf function, only compares: traps when fewer than `units` remain.
+pub(super) fn enter(sink: &mut InstructionSink<'_>, stack: u32, marker: u32, units: u32, leaf: bool) {
+    if leaf {
+        sink.global_get(stack).i32_const(units as i32).i32_lt_s();
+    } else {
+        sink.global_get(stack).i32_const(units as i32).i32_sub().global_set(stack);
+        sink.global_get(stack).i32_const(0).i32_lt_s();
+    }
+    sink.if_(BlockType::Empty);
+    TrapKind::StackOverflow.emit(sink, marker);
+    sink.end();
+}
+
+/// Refunds a frame at an exit of its function.
+pub(super) fn leave(sink: &mut InstructionSink<'_>, stack: u32, units: u32) {
+    sink.global_get(stack).i32_const(units as i32).i32_add().global_set(stack);
+}

@@ -1,0 +1,244 @@
+//! The first pass: validates the module as the guest supplied it, holds it to the limits, and notes what the second pass
+//! must know before it writes the first section.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{
+    BinaryReader, CodeSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader, FuncType,
+    FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader, KnownCustom,
+    MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
+    TypeSectionReader, ValidPayload, Validator,
+};
+
+use super::bulk::Bulk;
+use super::floats::FloatOp;
+use super::floats::canonical::Flow;
+use super::limits::{FEATURES, Limit, Refusal};
+use super::names::RESERVED;
+use super::options::{Floats, Options};
+
+mod function;
+
+pub(super) use function::{Canonicalise, Facts};
+
+/// The sections of a module that the second pass rewrites.
+#[derive(Default)]
+pub(super) struct Sections<'a> {
+    pub(super) types: Option<TypeSectionReader<'a>>,
+    pub(super) imports: Option<ImportSectionReader<'a>>,
+    pub(super) functions: Option<FunctionSectionReader<'a>>,
+    pub(super) tables: Option<TableSectionReader<'a>>,
+    pub(super) memories: Option<MemorySectionReader<'a>>,
+    pub(super) globals: Option<GlobalSectionReader<'a>>,
+    pub(super) exports: Option<ExportSectionReader<'a>>,
+    pub(super) elements: Option<ElementSectionReader<'a>>,
+    pub(super) data_count: Option<u32>,
+    pub(super) code: Option<CodeSectionReader<'a>>,
+    pub(super) data: Option<DataSectionReader<'a>>,
+    pub(super) names: Option<NameSectionReader<'a>>,
+}
+
+/// What the first pass found.
+#[derive(Default)]
+pub(super) struct Survey<'a> {
+    pub(super) sections: Sections<'a>,
+    pub(super) types: Vec<FuncType>,
+    pub(super) imported_functions: u32,
+    pub(super) imported_globals: u32,
+    pub(super) globals: u32,
+    pub(super) memories: u32,
+    pub(super) tables: Vec<RefType>,
+    /// The type of each defined function, by index into `types`.
+    pub(super) function_types: Vec<u32>,
+    pub(super) facts: Vec<Facts>,
+    /// Where NaNs are made canonical, function after function.
+    pub(super) canonicalise: Vec<Canonicalise>,
+    /// Parameters and declared locals of all functions.
+    locals: u64,
+    /// The float operators in use.
+    pub(super) floats: BTreeSet<FloatOp>,
+    pub(super) float_sites: u64,
+    pub(super) vector_float_sites: u64,
+    /// The bulk and growth instructions in use.
+    pub(super) bulk: BTreeSet<Bulk>,
+    pub(super) start: Option<u32>,
+    pub(super) module_name: Option<String>,
+    /// The names of custom sections that are not kept.
+    pub(super) dropped: Vec<String>,
+}
+
+impl Survey<'_> {
+    /// The guest's functions, imported ones included.
+    pub(super) fn function_count(&self) -> u32 {
+        self.imported_functions + self.function_types.len() as u32
+    }
+
+    /// The type of defined function `index`.
+    pub(super) fn function_type(&self, index: usize) -> &FuncType {
+        &self.types[self.function_types[index] as usize]
+    }
+}
+
+/// Validates and surveys `wasm`.
+pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>, Refusal> {
+    Limit::ModuleSize.check(wasm.len())?;
+    let mut validator = Validator::new_with_features(FEATURES);
+    let mut allocations = FuncValidatorAllocations::default();
+    let mut flow = (options.floats == Floats::Canonical).then(Flow::default);
+    let mut survey = Survey::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        survey.limit(&payload)?;
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            let validator = function.into_validator(allocations);
+            allocations = survey.function(validator, &body, flow.as_mut())?;
+        }
+        survey.note(wasm, payload)?;
+    }
+    Ok(survey)
+}
+
+impl<'a> Survey<'a> {
+    /// Checks what must be small before the validator sees it.
+    fn limit(&self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        match payload {
+            Payload::TypeSection(types) => Limit::Types.check(types.count()),
+            Payload::ImportSection(imports) => {
+                let mut count = 0u32;
+                for import in imports.clone().into_imports() {
+                    let import = import?;
+                    count += 1;
+                    Limit::Imports.check(count)?;
+                    check_name(import.module)?;
+                    check_name(import.name)?;
+                }
+                Ok(())
+            }
+            Payload::FunctionSection(functions) => Limit::Functions.check(functions.count()),
+            Payload::TableSection(tables) => Limit::Tables.check(self.tables.len() as u64 + u64::from(tables.count())),
+            Payload::MemorySection(memories) => {
+                Limit::Memories.check(u64::from(self.memories) + u64::from(memories.count()))
+            }
+            Payload::GlobalSection(globals) => Limit::Globals.check(globals.count()),
+            Payload::ExportSection(exports) => {
+                Limit::Exports.check(exports.count())?;
+                exports.clone().into_iter().try_for_each(|export| check_name(export?.name))
+            }
+            Payload::ElementSection(segments) => Limit::ElementSegments.check(segments.count()),
+            Payload::DataSection(segments) => Limit::DataSegments.check(segments.count()),
+            Payload::DataCountSection { count, .. } => Limit::DataSegments.check(*count),
+            Payload::CodeSectionEntry(body) => Limit::FunctionSize.check(body.as_bytes().len()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes a validated section.
+    fn note(&mut self, wasm: &'a [u8], payload: Payload<'a>) -> Result<(), Refusal> {
+        let sections = &mut self.sections;
+        match payload {
+            Payload::TypeSection(types) => {
+                sections.types = Some(types.clone());
+                self.note_types(types)?;
+            }
+            Payload::ImportSection(imports) => {
+                sections.imports = Some(imports.clone());
+                self.note_imports(imports)?;
+            }
+            Payload::FunctionSection(functions) => {
+                sections.functions = Some(functions.clone());
+                self.function_types = functions.into_iter().collect::<Result<_, _>>()?;
+            }
+            Payload::TableSection(tables) => {
+                sections.tables = Some(tables.clone());
+                for table in tables {
+                    self.note_table(table?.ty)?;
+                }
+            }
+            Payload::MemorySection(memories) => {
+                self.memories += memories.count();
+                sections.memories = Some(memories);
+            }
+            Payload::GlobalSection(globals) => {
+                self.globals = globals.count();
+                sections.globals = Some(globals);
+            }
+            Payload::ExportSection(exports) => sections.exports = Some(exports),
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(elements) => sections.elements = Some(elements),
+            Payload::DataCountSection { count, .. } => sections.data_count = Some(count),
+            Payload::CodeSectionStart { range, .. } => {
+                let reader = BinaryReader::new(&wasm[range.clone()], range.start);
+                sections.code = Some(CodeSectionReader::new(reader)?);
+            }
+            Payload::DataSection(data) => sections.data = Some(data),
+            Payload::CustomSection(custom) => match custom.as_known() {
+                KnownCustom::Name(names) if sections.names.is_none() && self.note_names(names.clone()).is_ok() => {
+                    self.sections.names = Some(names);
+                }
+                _ => self.dropped.push(custom.name().chars().take(100).collect()),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_types(&mut self, types: TypeSectionReader<'a>) -> Result<(), Refusal> {
+        for ty in types.into_iter_err_on_gc_types() {
+            let ty = ty?;
+            Limit::Parameters.check(ty.params().len())?;
+            Limit::Results.check(ty.results().len())?;
+            self.types.push(ty);
+        }
+        Ok(())
+    }
+
+    fn note_imports(&mut self, imports: ImportSectionReader<'a>) -> Result<(), Refusal> {
+        for import in imports.into_imports() {
+            match import?.ty {
+                TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported_functions += 1,
+                TypeRef::Global(_) => self.imported_globals += 1,
+                TypeRef::Memory(_) => self.memories += 1,
+                TypeRef::Table(table) => self.note_table(table)?,
+                TypeRef::Tag(_) => {}
+            }
+        }
+        Limit::Memories.check(self.memories)?;
+        Limit::Tables.check(self.tables.len())
+    }
+
+    fn note_table(&mut self, table: wasmparser::TableType) -> Result<(), Refusal> {
+        self.tables.push(table.element_type);
+        Limit::TableEntries.check(table.initial)
+    }
+
+    /// Reads the whole name section; what is malformed is no error of the module.
+    fn note_names(&mut self, names: NameSectionReader<'a>) -> wasmparser::Result<()> {
+        let mut module_name = None;
+        for name in names {
+            match name? {
+                Name::Module { name, .. } => module_name = Some(name.to_owned()),
+                Name::Local(functions) | Name::Label(functions) => {
+                    for function in functions {
+                        function?.names.into_iter().try_for_each(|naming| naming.map(drop))?;
+                    }
+                }
+                Name::Function(map)
+                | Name::Type(map)
+                | Name::Table(map)
+                | Name::Memory(map)
+                | Name::Global(map)
+                | Name::Element(map)
+                | Name::Data(map)
+                | Name::Tag(map) => map.into_iter().try_for_each(|naming| naming.map(drop))?,
+                _ => {}
+            }
+        }
+        self.module_name = module_name;
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Refusal> {
+    Limit::NameLength.check(name.len())?;
+    if name.contains(RESERVED) { Err(Refusal::ReservedName { name: name.to_owned() }) } else { Ok(()) }
+}

@@ -1,0 +1,183 @@
+//! The counters of lowering: exact, and the same under every code generator.
+
+use subvm_host_std::lower::{Floats, Lowered, Options, STACK_UNITS, TrapKind, lower};
+use subvm_tests::lowered::{Ending, GAS, Generator, Machine, Observed};
+use wasmtime::{Trap, Val};
+
+fn lowered(wat: &str, floats: Floats) -> Lowered {
+    let wasm = wat::parse_str(wat).expect("a module");
+    lower(&wasm, &Options { floats, ..Options::default() }).expect("an acceptable module")
+}
+
+/// Runs `wat`'s export `f` under every generator and holds them to one observation.
+fn observe(wat: &str, arguments: &[Val], gas: i64, stack: i32) -> Observed {
+    let lowered = lowered(wat, Floats::Native);
+    let mut all = Generator::ALL.map(|generator| {
+        let mut machine = Machine::new(&generator.engine(), lowered.clone(), gas, stack).expect("an instance");
+        machine.call("f", arguments)
+    });
+    assert_eq!(all[0], all[1], "{wat}");
+    assert_eq!(all[0], all[2], "{wat}");
+    let [observed, ..] = &mut all;
+    observed.clone()
+}
+
+fn returned(bits: &[u128]) -> Ending {
+    Ending::Returned(bits.to_vec())
+}
+
+const FACTORIAL: &str = "(module (func $f (export \"f\") (param i64) (result i64)
+    (if (result i64) (i64.eqz (local.get 0)) (then (i64.const 1))
+        (else (i64.mul (local.get 0) (call $f (i64.sub (local.get 0) (i64.const 1))))))))";
+
+#[test]
+fn a_return_refunds_the_whole_stack() {
+    let seen = observe(FACTORIAL, &[Val::I64(10)], GAS, STACK_UNITS);
+    assert_eq!(seen.ending, returned(&[3_628_800]));
+    assert_eq!(seen.stack, STACK_UNITS);
+    assert!(seen.frames.is_empty());
+}
+
+#[test]
+fn gas_is_the_sum_of_the_instructions_that_ran() {
+    // Each level: entry 2; local.get, i64.eqz, if 1 each; then i64.const 1, or local.get twice, const, sub 1 each,
+    // call 3 and, after it, mul 2.
+    let seen = observe(FACTORIAL, &[Val::I64(10)], GAS, STACK_UNITS);
+    assert_eq!(GAS - seen.gas, 11 * (2 + 3) + 1 + 10 * (4 + 3 + 2));
+}
+
+#[test]
+fn gas_that_suffices_exactly_suffices() {
+    let cost = GAS - observe(FACTORIAL, &[Val::I64(10)], GAS, STACK_UNITS).gas;
+    assert_eq!(observe(FACTORIAL, &[Val::I64(10)], cost, STACK_UNITS).gas, 0);
+    // The multiplications after the calls are charged at no comparison point: the negative counter is what counts.
+    let short = observe(FACTORIAL, &[Val::I64(10)], cost - 1, STACK_UNITS);
+    assert_eq!(short.gas, -1);
+}
+
+#[test]
+fn an_endless_loop_runs_out_of_gas() {
+    let seen = observe("(module (func (export \"f\") (loop (br 0))))", &[], 10_000, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::OutOfGas));
+    assert_eq!((seen.gas, seen.frames), (-1, vec![0]));
+}
+
+#[test]
+fn a_trap_leaves_the_exact_count_of_a_loop_behind() {
+    // Gas burnt before a trap is gone: a child that burns and traps must not give it back to its parent.
+    let wat = "(module (func (export \"f\") (param i32)
+        (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))
+        (drop (i32.div_u (i32.const 1) (local.get 0)))))";
+    let seen = observe(wat, &[Val::I32(1000)], GAS, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
+    assert_eq!(GAS - seen.gas, 2 + 1000 * 6 + 2 + 8);
+}
+
+#[test]
+fn endless_recursion_overflows_the_stack_at_the_same_call() {
+    let wat = "(module (global $n (mut i32) (i32.const 0)) (memory 1)
+        (func $f (export \"f\") (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) (call $f)))";
+    let seen = observe(wat, &[], GAS, 12 * 1000 + 10);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::StackOverflow));
+    // A frame: 8 + 3 operands + 8 operators / 8.
+    assert_eq!(seen.frames.len(), 1001);
+    assert_eq!(seen.stack, 10 - 12);
+}
+
+#[test]
+fn a_leaf_only_compares() {
+    let wat = "(module (func $leaf) (func (export \"f\") (call $leaf)))";
+    // The caller costs 8; the leaf must find 8 more, and takes none.
+    assert_eq!(observe(wat, &[], GAS, 16).stack, 16);
+    let seen = observe(wat, &[], GAS, 15);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::StackOverflow));
+    assert_eq!((seen.stack, seen.frames), (7, vec![0, 1]));
+}
+
+#[test]
+fn tail_calls_refund_before_they_transfer() {
+    let wat = "(module (table 1 funcref) (elem (i32.const 0) $g) (type $t (func (param i32) (result i32)))
+        (func $f (export \"f\") (param i32) (result i32) (return_call_indirect (type $t) (local.get 0) (i32.const 0)))
+        (func $g (param i32) (result i32)
+            (if (result i32) (local.get 0) (then (return_call $f (i32.sub (local.get 0) (i32.const 1))))
+                (else (i32.const 7)))))";
+    let seen = observe(wat, &[Val::I32(100_000)], GAS, 20);
+    assert_eq!(seen.ending, returned(&[7]));
+    assert_eq!(seen.stack, 20);
+}
+
+#[test]
+fn every_way_out_refunds_and_keeps_its_values() {
+    let wat = "(module (func $call) (func (export \"f\") (param i32) (result i32 i64)
+        (call $call)
+        (block $out
+            (br_table 0 1 2 3 (local.get 0)))
+        (if (i32.eq (local.get 0) (i32.const 0)) (then (return (i32.const 10) (i64.const 20))))
+        (br_if 0 (i32.const 11) (i64.const 21) (i32.eq (local.get 0) (i32.const 1))) (drop) (drop)
+        (i32.const 12) (i64.const 22)))";
+    // Only target 0 has no operands: make the table's other targets the same block.
+    let wat = wat.replace("br_table 0 1 2 3", "br_table 0 0 0 0");
+    for (argument, results) in [(0, [10, 20]), (1, [11, 21]), (2, [12, 22])] {
+        let seen = observe(&wat, &[Val::I32(argument)], GAS, STACK_UNITS);
+        assert_eq!(seen.ending, returned(&results));
+        assert_eq!(seen.stack, STACK_UNITS);
+    }
+}
+
+#[test]
+fn a_branch_to_the_function_is_a_return() {
+    let wat = "(module (func $call) (func (export \"f\") (param i32) (result i32)
+        (call $call)
+        (block (result i32) (block (result i32)
+            (i32.const 5) (br_table 2 1 0 (local.get 0))) (i32.const 1) (i32.add) (br 1))
+        (i32.const 100) (i32.add)))";
+    for (argument, result) in [(0, 5), (1, 105), (2, 6)] {
+        let seen = observe(wat, &[Val::I32(argument)], GAS, STACK_UNITS);
+        assert_eq!((seen.ending, seen.stack), (returned(&[result]), STACK_UNITS));
+    }
+}
+
+#[test]
+fn growth_is_charged_by_the_page_before_it_happens() {
+    let wat = "(module (memory 1) (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0))))";
+    let seen = observe(wat, &[Val::I32(3)], GAS, STACK_UNITS);
+    assert_eq!(seen.ending, returned(&[1]));
+    assert_eq!(GAS - seen.gas, 2 + 1 + 2000 + 3 * 4096);
+    let seen = observe(wat, &[Val::I32(3)], 2 + 1 + 2000 + 3 * 4096 - 1, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::OutOfGas));
+    assert_eq!((seen.frames, seen.memories.len()), (vec![0], 1));
+    assert_eq!(seen.memories[0], *blake3::hash(&[0; 65536]).as_bytes());
+}
+
+#[test]
+fn bulk_instructions_are_charged_by_the_size_asked_for() {
+    let wat = "(module (memory 1) (func (export \"f\") (param i32)
+        (memory.fill (i32.const 0) (i32.const 1) (local.get 0))))";
+    let seen = observe(wat, &[Val::I32(800)], GAS, STACK_UNITS);
+    assert_eq!(GAS - seen.gas, 2 + 3 + 30 + 100);
+    let seen = observe(wat, &[Val::I32(-1)], GAS, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Trapped(Trap::MemoryOutOfBounds));
+    assert_eq!(GAS - seen.gas, 2 + 3 + 30 + (u32::MAX as i64) / 8);
+    assert_eq!(seen.frames, [0]);
+}
+
+#[test]
+fn the_memory_of_one_instance_counts_in_its_library() {
+    let engine = Generator::Speed.engine();
+    let main = lowered("(module (func (export \"f\")))", Floats::Native);
+    let mut main = Machine::new(&engine, main, 1000, 100).expect("an instance");
+    let mut linker = wasmtime::Linker::new(&engine);
+    main.share_counters(&mut linker);
+    let library = wat::parse_str(
+        "(module (global $g (mut i32) (i32.const 5)) (global $h i32 (i32.const 6))
+            (func (export \"f\") (result i32) (global.set $g (i32.add (global.get $g) (global.get $h))) (global.get $g)))",
+    );
+    let options = Options { counters: subvm_host_std::lower::Counters::Imported, ..Options::default() };
+    let library = lower(&library.expect("a module"), &options).expect("an acceptable module");
+    let module = wasmtime::Module::new(&engine, &library.wasm).expect("a module");
+    assert_eq!(module.exports().count(), 1, "imported counters are not exported again");
+    let (instance, store) = main.instantiate_beside(&linker, &module);
+    let f = instance.get_typed_func::<(), i32>(&mut *store, "f").expect("f");
+    assert_eq!(f.call(&mut *store, ()).expect("no trap"), 11);
+    assert_eq!(main.call("f", &[]).gas, 1000 - (2 + 5) - 2);
+}
