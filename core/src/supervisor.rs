@@ -20,9 +20,7 @@ use crate::receipt::{self, Difference, Gas, Receipt, Vote};
 use crate::spawn::{Child, Ran, run_child};
 use crate::sub_vm::View;
 use crate::transaction::{RamOfModes, Transaction};
-use crate::{
-    Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, Package, Params, SlotId, VmError,
-};
+use crate::{Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, Package, Params, SlotId, VmError};
 
 /// Which part a node plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +163,12 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     Ok(Prepared { package: code.package(), locked, datetime, stdin, deadline })
 }
 
-fn begin(engine: Arc<dyn Engine>, node: Node, run: Run, prepared: Prepared) -> (Box<Transaction>, Result<Child, VmError>) {
+fn begin(
+    engine: Arc<dyn Engine>,
+    node: Node,
+    run: Run,
+    prepared: Prepared,
+) -> (Box<Transaction>, Result<Child, VmError>) {
     let (mode, permissions) = match run.entry {
         Entry::Contract => (Mode::Deterministic, Permissions::all()),
         Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),

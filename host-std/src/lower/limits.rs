@@ -6,7 +6,7 @@ use std::fmt;
 use wasmparser::WasmFeatures;
 
 /// WebAssembly 2.0, tail calls, multiple memories and extended constants.
-pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
+pub const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST);

@@ -40,7 +40,7 @@ mod stack;
 mod survey;
 mod traps;
 
-pub use limits::{Limit, Refusal};
+pub use limits::{FEATURES, Limit, Refusal};
 pub use names::{
     COUNTERS_MODULE, GAS_GLOBAL, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, host_import_name, memory_export,
 };

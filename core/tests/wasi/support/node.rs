@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use subvm_core::host::{Clock, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
-use subvm_core::{Address, Package, SlotId};
+use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::{Address, SlotId};
 
 pub(crate) type Output = Vec<(Stream, Vec<u8>)>;
 
@@ -70,7 +70,7 @@ impl Host for Script {
         Err("no WASI call asks for a balance".into())
     }
 
-    fn package(&mut self, _: State, _: &Address) -> Result<Option<Arc<Package>>, HostError> {
+    fn code(&mut self, _: State, _: &Address) -> Result<Code, HostError> {
         Err("no WASI call asks for code".into())
     }
 

@@ -1,0 +1,61 @@
+//! `subvm calldata`: between octets and the text form.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use subvm_core::calldata::Value;
+
+use super::report::hex;
+use super::{Failure, input};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Calldata {
+    /// Text form to hexadecimal
+    Encode(Conversion),
+    /// Hexadecimal to text form
+    Decode(Conversion),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Conversion {
+    /// What to convert [default: standard input]
+    file: Option<PathBuf>,
+    /// Octets in place of hexadecimal
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Calldata {
+    pub(super) fn execute(self) -> Result<u8, Failure> {
+        let mut out = std::io::stdout().lock();
+        let written = match self {
+            Self::Encode(Conversion { file, raw }) => {
+                let text = input::text(input::file_or_stdin(file.as_deref())?, "the text form")?;
+                let value: Value = text.trim().parse().map_err(|error| Failure::usage("not calldata", error))?;
+                let octets = value.encode().map_err(|error| Failure::usage("cannot be encoded", error))?;
+                if raw { out.write_all(&octets) } else { writeln!(out, "{}", hex(&octets)) }
+            }
+            Self::Decode(Conversion { file, raw }) => {
+                let input = input::file_or_stdin(file.as_deref())?;
+                let octets = if raw { input } else { from_hex(&input)? };
+                let value = Value::decode(&octets).map_err(|error| Failure::usage("not calldata", error))?;
+                writeln!(out, "{value}")
+            }
+        };
+        written.map_err(|error| Failure::Internal(format!("cannot write to standard output: {error}")))?;
+        Ok(0)
+    }
+}
+
+fn from_hex(text: &[u8]) -> Result<Vec<u8>, Failure> {
+    let digits: Vec<u8> = text.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+    let nibble = |digit: u8| char::from(digit).to_digit(16).map(|nibble| nibble as u8);
+    if let Some(at) = digits.iter().position(|digit| nibble(*digit).is_none()) {
+        return Err(Failure::usage("not hexadecimal", format_args!("digit {at}; use --raw for octets")));
+    }
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return Err(Failure::usage("not hexadecimal", "the number of digits is odd"));
+    };
+    Ok(pairs.iter().filter_map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect())
+}

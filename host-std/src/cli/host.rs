@@ -1,0 +1,115 @@
+//! The node behind the command line: one contract, no other, and no chain.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use subvm_core::host::{Code, Host, HostError, Modules, Node, Progress, RequestId, State, Storage, Stream};
+use subvm_core::{Address, SlotId};
+
+use crate::clock::SystemClock;
+use crate::random::SystemRng;
+
+/// Octets of a stream that `--json` keeps.
+const KEPT: usize = 64 << 20;
+
+/// What a guest printed, where it is kept rather than passed through.
+#[derive(Debug, Default)]
+pub(super) struct Printed {
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Vec<u8>,
+}
+
+/// Where a guest's streams go.
+#[derive(Clone, Debug)]
+pub(super) enum Output {
+    /// To the process's own.
+    Through,
+    /// To memory; what goes to standard output is shown on standard error as well.
+    Kept(Arc<Mutex<Printed>>),
+}
+
+/// A host with one contract.
+#[derive(Debug)]
+struct OneContract {
+    address: Address,
+    code: Code,
+    output: Output,
+}
+
+/// A node that knows one contract and what is stored for it.
+pub(super) fn node(address: Address, code: Code, time: u64, storage: Box<dyn Storage>, output: Output) -> Node {
+    Node {
+        storage,
+        clock: Box::new(SystemClock::new(time)),
+        rng: Box::new(SystemRng::new()),
+        host: Box::new(OneContract { address, code, output }),
+        modules: Box::new(NoModules),
+        observer: None,
+    }
+}
+
+impl Host for OneContract {
+    fn balance(&mut self, _: State, _: &Address) -> Result<[u8; 32], HostError> {
+        Ok([0; 32])
+    }
+
+    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
+        Ok(if *address == self.address { self.code.clone() } else { Code::Nothing })
+    }
+
+    fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {
+        Ok(Vec::new())
+    }
+
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
+        Err("the command line knows no chain that EthCall could reach".into())
+    }
+
+    fn output(&mut self, stream: Stream, octets: &[u8]) {
+        match &self.output {
+            Output::Through => through(stream, octets),
+            Output::Kept(printed) => {
+                through(Stream::Stderr, octets);
+                let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                let kept = match stream {
+                    Stream::Stdout => &mut printed.stdout,
+                    Stream::Stderr => &mut printed.stderr,
+                    Stream::Trace => return,
+                };
+                let room = KEPT.saturating_sub(kept.len());
+                kept.extend_from_slice(&octets[..octets.len().min(room)]);
+            }
+        }
+    }
+}
+
+/// Passes octets on. A reader that went away is no concern of the guest's.
+fn through(stream: Stream, octets: &[u8]) {
+    let _ = match stream {
+        Stream::Stdout => {
+            let mut out = std::io::stdout().lock();
+            out.write_all(octets).and_then(|()| out.flush())
+        }
+        Stream::Stderr => std::io::stderr().lock().write_all(octets),
+        Stream::Trace => {
+            let mut err = std::io::stderr().lock();
+            err.write_all(b"trace: ").and_then(|()| err.write_all(octets)).and_then(|()| err.write_all(b"\n"))
+        }
+    };
+}
+
+/// No module is configured.
+#[derive(Debug)]
+struct NoModules;
+
+impl Modules for NoModules {
+    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
+        Err("no web or model module is configured".into())
+    }
+
+    fn wait(&mut self, id: RequestId, _: std::time::Duration) -> Result<Progress, HostError> {
+        Err(format!("request {} was never started", id.0).into())
+    }
+
+    fn cancel(&mut self, _: RequestId) {}
+}

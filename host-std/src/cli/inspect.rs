@@ -1,0 +1,74 @@
+//! `subvm inspect`: what is in a module, and what lowering makes of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{Failure, input};
+use crate::lower::{Lowered, Options, Report, lower};
+
+/// Shows what a module imports, its memories and floats, what lowering changes, and the largest frames.
+#[derive(Debug, Args)]
+pub(super) struct Inspect {
+    /// The module: .wasm, or its text form .wat
+    module: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    pub(super) fn execute(self) -> Result<u8, Failure> {
+        let wasm = input::module(&self.module)?;
+        let lowered = lower(&wasm, &Options::default())
+            .map_err(|refusal| Failure::usage(format_args!("{} would be refused", self.module.display()), refusal))?;
+        if self.json {
+            println!("{}", as_json(wasm.len(), &lowered));
+        } else {
+            print(wasm.len(), &lowered);
+        }
+        Ok(0)
+    }
+}
+
+fn as_json(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered) -> serde_json::Value {
+    json!({
+        "name": module_name,
+        "size": size,
+        "imports": report.imports.iter().map(|import| json!({
+            "module": import.module, "name": import.name, "kind": import.kind,
+        })).collect::<Vec<_>>(),
+        "functions": report.functions,
+        "memories": report.memories,
+        "tables": report.tables,
+        "start_function": has_start,
+        "floats": { "operators": report.float_operators, "sites": report.float_sites, "vector_sites": report.vector_float_sites },
+        "lowered": { "size": report.lowered_size, "added_functions": report.helpers, "dropped_sections": report.dropped_sections },
+        "largest_frames": report.largest_frames.iter().map(|frame| json!({
+            "func": frame.function, "units": frame.units,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn print(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered) {
+    let Report { imports, functions, memories, tables, .. } = report;
+    println!("module     {}, {size} octets", module_name.as_deref().unwrap_or("(without a name)"));
+    println!("defines    {functions} functions, {memories} memories, {tables} tables{}", if *has_start { ", a start function" } else { "" });
+    println!("imports    {}", imports.len());
+    for import in imports {
+        println!("           {} {}.{}", import.kind, import.module, import.name);
+    }
+    println!("floats     {} scalar and {} vector instructions", report.float_sites, report.vector_float_sites);
+    if !report.float_operators.is_empty() {
+        println!("           {}", report.float_operators.join(" "));
+    }
+    println!("lowered    {} octets, {} functions added", report.lowered_size, report.helpers);
+    if !report.dropped_sections.is_empty() {
+        println!("           dropped: {}", report.dropped_sections.join(" "));
+    }
+    println!("frames     the largest, in stack units:");
+    for frame in &report.largest_frames {
+        println!("           function {}: {}", frame.function, frame.units);
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line. Source: `docs/spec/cli.md`.
+//!
+//! Results go to standard output, diagnostics to standard error. Exit status 126: wrong usage or input that cannot be read; 127: this node
+//! failed; 125: a guest's error that has no status of its own.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+mod calldata;
+mod exec;
+mod host;
+mod input;
+mod inspect;
+mod program;
+mod report;
+mod run;
+
+/// Wrong usage, or input that cannot be read.
+const USAGE: u8 = 126;
+/// This node failed.
+const INTERNAL: u8 = 127;
+/// A guest's error without a status of its own.
+const GUEST: u8 = 125;
+
+/// Runs untrusted WebAssembly for blockchain nodes: deterministic, metered, checked by votes.
+#[derive(Debug, Parser)]
+#[command(name = "subvm", version, max_term_width = 120, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run a plain WASI program in one sub-VM.
+    Exec(Box<exec::Exec>),
+    /// Run one transaction on a contract.
+    Run(Box<run::Run>),
+    /// Convert between calldata and its text form.
+    #[command(subcommand)]
+    Calldata(calldata::Calldata),
+    /// Show what a module imports, and what lowering makes of it.
+    Inspect(inspect::Inspect),
+}
+
+/// Why a command has no result.
+#[derive(Debug)]
+enum Failure {
+    /// What the user can mend: status 126.
+    Usage(String),
+    /// What this node could not do: status 127.
+    Internal(String),
+}
+
+impl Failure {
+    /// Something the user gave that cannot be used: what was being done, and the cause.
+    fn usage(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::Usage(format!("{what}: {cause}"))
+    }
+}
+
+/// Runs the command that the process was given.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Nobody is left to be told when even this cannot be printed.
+            let _ = error.print();
+            return if wanted { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+        }
+    };
+    let status = match cli.command {
+        Command::Exec(exec) => exec.execute(),
+        Command::Run(run) => run.execute(),
+        Command::Calldata(calldata) => calldata.execute(),
+        Command::Inspect(inspect) => inspect.execute(),
+    };
+    match status {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure::Usage(text)) => failed(USAGE, &text),
+        Err(Failure::Internal(text)) => failed(INTERNAL, &text),
+    }
+}
+
+fn failed(status: u8, text: &str) -> ExitCode {
+    eprintln!("error: {text}");
+    ExitCode::from(status)
+}

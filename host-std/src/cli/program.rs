@@ -1,0 +1,103 @@
+//! The options that `exec` and `run` share: what a sub-VM sees, and what it may use.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use subvm_core::host::Code;
+use subvm_core::{FloatPolicy, Library, Params, Parts};
+
+use super::input::{self, Pair};
+use super::Failure;
+
+#[derive(Debug, Args)]
+pub(super) struct ProgramOptions {
+    /// Map a file or directory into the sub-VM's read-only tree
+    #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM")]
+    map: Vec<Pair>,
+    /// Link a library first, under this name
+    #[arg(long, value_name = "NAME=FILE", help_heading = "Sub-VM")]
+    link: Vec<Pair>,
+    /// Add to the environment
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Sub-VM")]
+    env: Vec<Pair>,
+    /// Argument 0 [default: the module's file name]
+    #[arg(long, value_name = "NAME", help_heading = "Sub-VM")]
+    arg0: Option<String>,
+    /// Announce descriptor 3 as a preopened directory [default: true for exec, false for run]
+    #[arg(long, value_name = "BOOL", help_heading = "Sub-VM")]
+    announce_root: Option<bool>,
+    /// What float instructions do in deterministic mode
+    #[arg(long, value_enum, default_value_t, help_heading = "Consensus parameters")]
+    floats: Floats,
+    /// Limit time gas, in ticks
+    #[arg(long, value_name = "N", help_heading = "Consensus parameters", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    gas_time: Option<u64>,
+    /// Limit RAM, in octets
+    #[arg(long, value_name = "OCTETS", help_heading = "Consensus parameters")]
+    ram: Option<u64>,
+    /// Give up after this time, such as 500ms or 10s
+    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    pub(super) deadline: Option<Duration>,
+    /// Print exactly one JSON object on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Floats {
+    /// IEEE 754 in integer arithmetic
+    #[default]
+    Soft,
+    /// Reaching one is a trap
+    Trap,
+    /// The hardware's, with canonical NaNs
+    Canonical,
+}
+
+impl ProgramOptions {
+    /// The consensus parameters that the options ask for.
+    pub(super) fn params(&self) -> Params {
+        let mut params = Params::default();
+        params.floats = match self.floats {
+            Floats::Soft => FloatPolicy::Soft,
+            Floats::Trap => FloatPolicy::Trap,
+            Floats::Canonical => FloatPolicy::Canonical,
+        };
+        if let Some(ticks) = self.gas_time {
+            params.limits.gas_time = ticks;
+            params.limits.gas_time_nondet = ticks;
+        }
+        params.limits.ram = self.ram.unwrap_or(params.limits.ram);
+        params
+    }
+
+    /// The package of `module` with these options, or why it is malformed, for people.
+    pub(super) fn package(
+        &self,
+        module: &Path,
+        args: &[String],
+        announce_root: bool,
+        params: &Params,
+    ) -> Result<(Code, Option<String>), Failure> {
+        let name = || module.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut parts = Parts {
+            start: input::module(module)?,
+            args: std::iter::once(self.arg0.clone().unwrap_or_else(name)).chain(args.iter().cloned()).collect(),
+            env: self.env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect(),
+            announce_root: self.announce_root.unwrap_or(announce_root),
+            ..Parts::default()
+        };
+        for Pair { left, right } in &self.link {
+            parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))? });
+        }
+        for Pair { left, right } in &self.map {
+            parts.files.extend(input::tree(Path::new(left), right)?);
+        }
+        Ok(match parts.check(&params.refused_env) {
+            Ok(package) => (Code::Package(Arc::new(package)), None),
+            Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! What a run came to, as JSON, for people, and as an exit status.
+
+use std::error::Error;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value as Json, json};
+use subvm_core::calldata::Value;
+use subvm_core::fingerprint::Fingerprint;
+use subvm_core::{InternalError, Outcome, Report, VmError, Vote};
+
+use super::host::Output;
+use super::{GUEST, INTERNAL};
+
+/// A run and what is told of it.
+pub(super) struct Told<'a> {
+    pub(super) result: &'a Result<Report, InternalError>,
+    pub(super) vote: Option<&'a Vote>,
+    pub(super) wall: Duration,
+    pub(super) output: &'a Output,
+}
+
+impl Told<'_> {
+    /// The exit status: the guest's code where it is 0 to 124.
+    pub(super) fn status(&self) -> u8 {
+        match self.result {
+            Err(_) => INTERNAL,
+            Ok(report) => match report.outcome {
+                Outcome::Return(_) => 0,
+                Outcome::VmError(VmError::ExitCode(code)) => {
+                    u8::try_from(code).ok().filter(|code| *code < GUEST).unwrap_or(GUEST)
+                }
+                Outcome::UserError(_) | Outcome::VmError(_) => GUEST,
+            },
+        }
+    }
+
+    /// One line on standard error for what went wrong, and one for each thing people should know.
+    pub(super) fn explain(&self) {
+        match self.result {
+            Err(error) => eprintln!("error: internal: {}", chain(error)),
+            Ok(report) => {
+                let why: Vec<&str> = report.diagnostics.iter().map(String::as_str).collect();
+                let why = why.join("; ");
+                let separator = if why.is_empty() { "" } else { ": " };
+                match &report.outcome {
+                    Outcome::Return(_) => {}
+                    // The guest speaks for itself.
+                    Outcome::VmError(VmError::ExitCode(code)) if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
+                    Outcome::VmError(error) => eprintln!("error: {error}{separator}{why}"),
+                    Outcome::UserError(text) => eprintln!("error: the contract failed: {text}"),
+                }
+            }
+        }
+    }
+
+    /// The object that `--json` prints.
+    pub(super) fn json(&self) -> Json {
+        let report = self.result.as_ref().ok();
+        let outcome = report.map(|report| &report.outcome);
+        let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
+        let (stdout, stderr) = match self.output {
+            Output::Through => (String::new(), String::new()),
+            Output::Kept(printed) => {
+                let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                (BASE64.encode(&printed.stdout), BASE64.encode(&printed.stderr))
+            }
+        };
+        json!({
+            "outcome": match outcome {
+                None => "internal_error",
+                Some(Outcome::Return(_)) => "return",
+                Some(Outcome::UserError(_)) => "user_error",
+                Some(Outcome::VmError(_)) => "vm_error",
+            },
+            "value": match outcome {
+                Some(Outcome::Return(value)) => Some(text(value)),
+                _ => None,
+            },
+            "message": match (self.result, outcome) {
+                (Err(error), _) => Some(chain(error)),
+                (_, Some(Outcome::UserError(text))) => Some(text.clone()),
+                (_, Some(Outcome::VmError(error))) => Some(error.to_string()),
+                _ => None,
+            },
+            "exit_code": match outcome {
+                Some(Outcome::VmError(VmError::ExitCode(code))) => Some(*code),
+                Some(Outcome::Return(_)) => Some(0),
+                _ => None,
+            },
+            "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
+            "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
+            "vote": self.vote.map(|vote| match vote {
+                Vote::Agree => "agree",
+                Vote::Disagree(_) => "disagree",
+                Vote::Timeout(_) => "timeout",
+            }),
+            "gas": { "time": gas.time, "storage": gas.storage, "data": gas.data },
+            "ram_peak": report.map_or(0, |report| report.ram_peak.max(report.ram_peak_nondet)),
+            "wall_ms": self.wall.as_secs_f64() * 1e3,
+            "stdout": stdout,
+            "stderr": stderr,
+        })
+    }
+}
+
+/// The text form of a returned value.
+pub(super) fn text(value: &[u8]) -> String {
+    // It was validated when it was returned.
+    Value::decode(value).map_or_else(|error| error.to_string(), |value| value.to_string())
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &InternalError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// A fingerprint with its digests as hexadecimal.
+pub(super) fn fingerprint(fingerprint: &Fingerprint) -> Json {
+    let frames = fingerprint.frames.iter().map(|frame| json!({ "module_name": frame.module_name, "func": frame.func }));
+    let instances = fingerprint.module_instances.iter().map(|(name, memories)| {
+        let memories: Vec<String> = memories.iter().map(|digest| hex(digest)).collect();
+        (name.clone(), json!({ "memories": memories }))
+    });
+    json!({
+        "frames": frames.collect::<Vec<_>>(),
+        "module_instances": instances.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

@@ -1,0 +1,178 @@
+//! The way of one sub-VM: instantiate its modules in order, call its entry.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome};
+use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
+
+use super::deadline::{Need, Ticker};
+use super::program::{Program, Programs, Refused, Unit};
+use super::running::{Counters, Running};
+use crate::lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+
+/// Why a sub-VM did not fall off the end of its entry.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The guest was unwound, or never began: by a trap, or by what stands in [`Running::end`].
+    Unwound(wasmtime::Error),
+    /// The package cannot run.
+    Refused(Refused),
+    /// This node failed.
+    Internal(InternalError),
+}
+
+impl From<wasmtime::Error> for Stopped {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Unwound(error)
+    }
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<InternalError> for Stopped {
+    fn from(error: InternalError) -> Self {
+        Self::Internal(error)
+    }
+}
+
+/// A program that ran, as far as it got.
+pub(super) type Ended = Result<Outcome, Stopped>;
+
+/// Runs the sub-VM of a store to its end.
+pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
+    let vm = &store.data().vm;
+    let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
+    let program = programs.load(&package, mode, policy)?;
+    let _ticks = interrupt(ticker, store)?;
+    store.limiter(|running| running);
+    store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
+    block_on(run(store, &program))
+}
+
+/// Has the guest interrupted when its deadline passes.
+fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>, InternalError> {
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| match store.data().vm.time_left() {
+        Ok(_) => Ok(UpdateDeadline::Continue(1)),
+        Err(error) => {
+            store.data_mut().end = Some(error.into());
+            Err(wasmtime::Error::msg("interrupted"))
+        }
+    });
+    if store.data().vm.time_left()?.is_none() {
+        return Ok(None);
+    }
+    let need = ticker.need().map_err(|error| {
+        InternalError::caused_by(InternalErrorKind::Engine, "starting the thread that watches deadlines", error.into())
+    })?;
+    Ok(Some(need))
+}
+
+async fn run(store: &mut Store<Running>, program: &Program) -> Ended {
+    let mut linker = program.linker.clone();
+    let last = program.parts.len() - 1;
+    for (position, (name, unit)) in program.parts.iter().enumerate() {
+        // The start module has ordinal 0, which is also that of a module alone.
+        let ordinal = if position == last { 0 } else { position + 1 };
+        let instance = instantiate(store, unit, linker.as_ref()).await?;
+        adopt(store, instance, ordinal, linker.as_mut())?;
+        if unit.has_start {
+            call(store, instance, START_EXPORT).await?;
+        }
+        if position < last {
+            if instance.get_func(&mut *store, INITIALIZE).is_some() {
+                call(store, instance, INITIALIZE).await?;
+            }
+            if let Some(linker) = &mut linker {
+                linker.instance(&mut *store, name, instance).map_err(unlinkable)?;
+            }
+        } else {
+            let entry = if instance.get_func(&mut *store, "").is_some() { "" } else { "_start" };
+            call(store, instance, entry).await?;
+        }
+    }
+    Ok(Outcome::null())
+}
+
+/// The export of a library that prepares it.
+const INITIALIZE: &str = "_initialize";
+
+fn unlinkable(error: wasmtime::Error) -> Refused {
+    Refused::new(Invalid::WasmLinking, format!("{error:#}"))
+}
+
+async fn instantiate(store: &mut Store<Running>, unit: &Unit, linker: Option<&Linker<Running>>) -> Result<Instance, Stopped> {
+    store.data_mut().instantiating = true;
+    let instance = match (&unit.alone, linker) {
+        (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
+        (None, Some(linker)) => {
+            let linked = linker.instantiate_pre(&unit.module).map_err(unlinkable)?;
+            linked.instantiate_async(&mut *store).await?
+        }
+        (None, None) => {
+            return Err(InternalError::new(InternalErrorKind::Bug, "a module without a linker").into());
+        }
+    };
+    store.data_mut().instantiating = false;
+    Ok(instance)
+}
+
+/// Makes an instance known to host calls, and sets the counters with the first one.
+fn adopt(
+    store: &mut Store<Running>,
+    instance: Instance,
+    ordinal: usize,
+    linker: Option<&mut Linker<Running>>,
+) -> Result<(), Stopped> {
+    let memory = instance.get_memory(&mut *store, &crate::lower::memory_export(0));
+    let running = store.data_mut();
+    if running.memories.len() <= ordinal {
+        running.memories.resize(ordinal + 1, None);
+    }
+    running.memories[ordinal] = memory;
+    running.instances.push(instance);
+    if running.counters.is_some() {
+        return Ok(());
+    }
+    let (ticks, stack_units) = (running.vm.ticks, running.vm.stack_units);
+    let mut global = |name| {
+        instance.get_global(&mut *store, name).ok_or_else(|| {
+            InternalError::new(InternalErrorKind::Bug, format!("the lowered module lacks the counter {name}"))
+        })
+    };
+    let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
+    counters.gas.set(&mut *store, Val::I64(ticks))?;
+    counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
+    if let Some(linker) = linker {
+        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)] {
+            linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
+        }
+    }
+    store.data_mut().counters = Some(counters);
+    Ok(())
+}
+
+async fn call(store: &mut Store<Running>, instance: Instance, name: &str) -> Result<(), Stopped> {
+    let function = instance.get_typed_func::<(), ()>(&mut *store, name).map_err(|error| {
+        Refused::new(Invalid::WasmEntrypoint, format!("entry {name:?} is not there, or takes or returns something: {error:#}"))
+    })?;
+    Ok(function.call_async(&mut *store, ()).await?)
+}
+
+/// Runs a future that never waits: a guest suspends only into its own fiber.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}

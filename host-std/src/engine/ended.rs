@@ -1,0 +1,103 @@
+//! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use subvm_core::fingerprint::{Fingerprint, Frame};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
+use wasmtime::{Module, Store, WasmBacktrace};
+
+use super::drive::{Ended, Stopped};
+use super::program::Unit;
+use super::running::Running;
+use crate::lower::{TrapKind, memory_export};
+
+/// How a sub-VM ended, and the machine at that moment where it is wanted.
+pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
+
+/// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
+pub(super) fn conclude(store: &mut Store<Running>, ended: Ended) -> Concluded {
+    if let Some(counters) = store.data().counters {
+        let ticks = counters.gas.get(&mut *store).unwrap_i64();
+        store.data_mut().vm.ticks = ticks;
+    }
+    let (result, frames) = match ended {
+        Ok(outcome) => (Ok(outcome), Vec::new()),
+        Err(Stopped::Internal(error)) => (Err(error), Vec::new()),
+        Err(Stopped::Refused(refused)) => {
+            store.data_mut().vm.diagnose(refused.why);
+            (Ok(Outcome::VmError(refused.error)), Vec::new())
+        }
+        Err(Stopped::Unwound(error)) => {
+            let result = match store.data_mut().end.take() {
+                Some(end) => end.into_result(),
+                None => trapped(store, &error),
+            };
+            (result, frames(store.data(), &error))
+        }
+    };
+    let result = store.data_mut().vm.conclude(result);
+    let wanted = store.data().vm.wants_fingerprint(&result);
+    let fingerprint = wanted.then(|| Fingerprint { frames, module_instances: memories(store) });
+    (result, fingerprint)
+}
+
+/// What a trap is called.
+fn trapped(store: &mut Store<Running>, error: &wasmtime::Error) -> Result<Outcome, InternalError> {
+    let trap = match error.downcast_ref::<wasmtime::Trap>() {
+        Some(wasmtime::Trap::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
+        Some(wasmtime::Trap::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
+        Some(wasmtime::Trap::TableOutOfBounds) => Trap::TableOutOfBounds,
+        Some(wasmtime::Trap::IndirectCallToNull) => Trap::IndirectCallToNull,
+        Some(wasmtime::Trap::BadSignature) => Trap::BadSignature,
+        Some(wasmtime::Trap::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(wasmtime::Trap::IntegerDivisionByZero) => Trap::IntegerDivideByZero,
+        Some(wasmtime::Trap::BadConversionToInteger) => Trap::BadConversionToInteger,
+        Some(wasmtime::Trap::HeapMisaligned) => Trap::HeapMisaligned,
+        // A native stack overflow among them: the counters must trip first.
+        _ => {
+            let what = format!("wasmtime failed: {}", error.root_cause());
+            return Err(InternalError::new(InternalErrorKind::Engine, what));
+        }
+    };
+    Ok(Outcome::VmError(VmError::Trap(trap)))
+}
+
+/// Whose `unreachable` it was: lowering's have left a mark.
+fn unreachable(store: &mut Store<Running>) -> VmError {
+    let marker = store.data().counters.map_or(0, |counters| counters.trap.get(&mut *store).unwrap_i32());
+    VmError::Trap(match TrapKind::from_marker(marker) {
+        None => Trap::Unreachable,
+        Some(TrapKind::OutOfGas) => return VmError::OutOf(subvm_core::Resource::GasTime),
+        Some(TrapKind::StackOverflow) => Trap::StackOverflow,
+        Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
+        Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(TrapKind::BadConversionToInteger) => Trap::BadConversionToInteger,
+    })
+}
+
+/// Active functions as the guest supplied them, innermost first.
+fn frames(running: &Running, error: &wasmtime::Error) -> Vec<Frame> {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+    let known = |module: &Module| running.program.iter().find(|(_, unit)| Module::same(&unit.module, module));
+    let frame = |frame: &wasmtime::FrameInfo| {
+        let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
+        Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })
+    };
+    backtrace.frames().iter().filter_map(frame).collect()
+}
+
+/// BLAKE3 of every memory of every instance that was completely created.
+fn memories(store: &mut Store<Running>) -> BTreeMap<String, Vec<[u8; 32]>> {
+    let running = store.data();
+    let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
+    let mut instances = BTreeMap::new();
+    for (instance, (name, unit)) in created {
+        let digests = (0..unit.memories).filter_map(|index| {
+            let memory = instance.get_memory(&mut *store, &memory_export(index))?;
+            Some(*blake3::hash(memory.data(&*store)).as_bytes())
+        });
+        instances.insert(name, digests.collect());
+    }
+    instances
+}

@@ -1,0 +1,87 @@
+//! The host functions that guests import, made from the core's two lists.
+
+use subvm_core::{End, Guest, sdk, wasi};
+use wasmtime::{Caller, Linker, Val};
+
+use super::running::Running;
+use crate::lower::host_import_name;
+
+/// Defines every host function for the module with this ordinal.
+pub(super) fn define(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+    define_wasi(linker, ordinal)?;
+    define_sdk(linker, ordinal)
+}
+
+/// What a closure gives back to wasmtime for a function that returns an errno, and for one that never returns.
+macro_rules! answer {
+    (never, $result:expr) => {
+        $result.map(|_: u32| ())
+    };
+    ($errno:ident, $result:expr) => {
+        $result.map(|errno: u32| errno as i32)
+    };
+}
+
+macro_rules! link_wasi {
+    ($($(#[$doc:meta])* $name:ident($($param:ident: $ty:ident),* $(,)?) -> $answer:ident, $price:ident;)*) => {
+        fn define_wasi(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+            $(
+                linker.func_wrap(
+                    wasi::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: $ty),*| {
+                        answer!($answer, host_call(caller, ordinal, |guest| {
+                            wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
+                        }))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+    };
+}
+subvm_core::wasi_functions!(link_wasi);
+
+macro_rules! link_sdk {
+    ($($name:ident($($param:ident),*) = $price:literal;)*) => {
+        fn define_sdk(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+            $(
+                linker.func_wrap(
+                    sdk::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: i32),*| {
+                        answer!(errno, host_call(caller, ordinal, |guest| sdk::entry::$name(guest, $($param as u32),*)))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+    };
+}
+subvm_core::sdk_functions!(link_sdk);
+
+/// One host call: reads the counters, hands the core the caller's memory, and writes the gas counter back.
+fn host_call(
+    mut caller: Caller<'_, Running>,
+    ordinal: u32,
+    function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
+) -> wasmtime::Result<u32> {
+    let Some(counters) = caller.data().counters else {
+        return Err(wasmtime::Error::msg("a host function was called before the counters were set"));
+    };
+    let mut ticks = counters.gas.get(&mut caller).unwrap_i64();
+    let stack_units = counters.stack.get(&mut caller).unwrap_i32();
+    let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
+    let (mem, running) = match memory {
+        Some(memory) => memory.data_and_store_mut(&mut caller),
+        None => (&mut [][..], caller.data_mut()),
+    };
+    let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
+    let result = function(&mut guest);
+    counters.gas.set(&mut caller, Val::I64(ticks))?;
+    result.map_err(|end| {
+        caller.data_mut().end = Some(end);
+        // The sub-VM's end stands in the store; this only unwinds the guest.
+        wasmtime::Error::msg("the sub-VM ended in a host call")
+    })
+}

@@ -1,0 +1,117 @@
+//! The engine: sub-VMs on stock wasmtime.
+//!
+//! A module is lowered ([`crate::lower`]) and compiled once ([`program`]); each sub-VM runs in a store of its own, on a fiber with a bounded
+//! stack of its own ([`drive`]), since a host call may start another; host functions come from one list ([`host_calls`]).
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use subvm_core::costs::STACK_UNITS;
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
+use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
+
+mod deadline;
+mod drive;
+mod ended;
+mod host_calls;
+mod program;
+mod running;
+
+use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
+use deadline::Ticker;
+use program::Programs;
+use ended::Concluded;
+use running::Running;
+
+/// Octets of native stack that a guest may use: what its stack units stand for, so that they always run out first.
+const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT as usize + RESERVED_OCTETS;
+/// Octets of a fiber's stack beyond what guests may use: for host functions, and for what they call.
+const HOST_STACK: usize = 2 << 20;
+/// Frames that a backtrace may hold: more than a stack budget allows. (`usize::MAX` silently yields none.)
+const MAX_FRAMES: usize = 1 << 24;
+
+/// How well modules are compiled. It changes no result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Optimize {
+    /// For speed of execution.
+    #[default]
+    Speed,
+    /// Not at all: for tests.
+    Nothing,
+}
+
+/// Runs sub-VMs on wasmtime. One serves any number of transactions at once; clone the `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_host_std::WasmtimeEngine;
+///
+/// let engine: Arc<dyn subvm_core::Engine> = Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime"));
+/// # drop(engine);
+/// ```
+#[derive(Debug)]
+pub struct WasmtimeEngine {
+    engine: wasmtime::Engine,
+    programs: Programs,
+    ticker: Ticker,
+}
+
+impl WasmtimeEngine {
+    /// An engine that compiles for speed.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn new() -> wasmtime::Result<Self> {
+        Self::with(Optimize::Speed)
+    }
+
+    /// An engine that compiles as `optimize` says.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn with(optimize: Optimize) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config(optimize))?;
+        Ok(Self { programs: Programs::new(&engine)?, ticker: Ticker::new(&engine), engine })
+    }
+
+    /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
+    fn run_in(&self, store: &mut Store<Running>) -> Concluded {
+        let caught = catch_unwind(AssertUnwindSafe(|| drive::drive(&self.programs, &self.ticker, store)));
+        let ended = caught.unwrap_or_else(|panic| Err(drive::Stopped::Internal(panicked(&*panic))));
+        ended::conclude(store, ended)
+    }
+}
+
+impl Engine for WasmtimeEngine {
+    fn run(&self, vm: Box<SubVm>) -> Finished {
+        let mut store = Store::new(&self.engine, Running::new(vm));
+        let (result, fingerprint) = self.run_in(&mut store);
+        Finished { vm: store.into_data().vm, result, fingerprint }
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let what = format!("a part of the node or of this library panicked: {}", text.unwrap_or("without a message"));
+    InternalError::new(InternalErrorKind::Bug, what)
+}
+
+fn config(optimize: Optimize) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(FEATURES, true)
+        .cranelift_opt_level(match optimize {
+            Optimize::Speed => OptLevel::Speed,
+            Optimize::Nothing => OptLevel::None,
+        })
+        .compiler_inlining(Inlining::No)
+        .memory_init_cow(false)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(GUEST_STACK + HOST_STACK);
+    config
+}
+

@@ -1,0 +1,98 @@
+//! What a store holds while a sub-VM runs in it, and the limits that wasmtime asks for.
+
+use std::sync::Arc;
+
+use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
+use wasmtime::{Global, Instance, Memory, ResourceLimiter};
+
+use super::program::Unit;
+
+/// Octets in a page of WebAssembly.
+const WASM_PAGE: u64 = 65_536;
+
+/// A store's data.
+pub(super) struct Running {
+    pub(super) vm: Box<SubVm>,
+    /// Memory 0 of each instance, by the ordinal of its module.
+    pub(super) memories: Vec<Option<Memory>>,
+    /// The counters, once the first instance is there.
+    pub(super) counters: Option<Counters>,
+    /// The names and modules of the program, in order.
+    pub(super) program: Vec<(String, Arc<Unit>)>,
+    /// Instances that were completely created, in the same order.
+    pub(super) instances: Vec<Instance>,
+    /// Why a host call ended the sub-VM.
+    pub(super) end: Option<End>,
+    /// Whether memories and tables are being made rather than grown.
+    pub(super) instantiating: bool,
+}
+
+/// The globals that lowering put into the first module.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counters {
+    pub(super) gas: Global,
+    pub(super) stack: Global,
+    pub(super) trap: Global,
+}
+
+impl Running {
+    pub(super) fn new(vm: Box<SubVm>) -> Self {
+        Self {
+            vm,
+            memories: Vec::new(),
+            counters: None,
+            program: Vec::new(),
+            instances: Vec::new(),
+            end: None,
+            instantiating: false,
+        }
+    }
+
+    /// Charges growth. At run time a charge that cannot be met is a failed growth, which the guest sees as -1.
+    fn grow(&mut self, octets: u64, resource: Resource) -> wasmtime::Result<bool> {
+        if self.vm.charge_ram(octets).is_ok() {
+            return Ok(true);
+        }
+        if !self.instantiating {
+            return Ok(false);
+        }
+        self.end = Some(resource.into());
+        Err(wasmtime::Error::msg("the RAM budget is used up"))
+    }
+
+    /// What was charged for and failed all the same: the operating system has no more, which no guest may see.
+    fn growth_failed(&mut self, what: &str, error: wasmtime::Error) -> wasmtime::Result<()> {
+        let what = format!("the operating system gave no room for a {what} to grow");
+        self.end = Some(InternalError::caused_by(InternalErrorKind::Engine, what, error.into()).into());
+        Err(wasmtime::Error::msg("growth failed"))
+    }
+}
+
+/// How wasmtime 48 words the one failure that it reports without having asked for the charge: a size that no memory of the type can have.
+const BEYOND_TYPE: &str = "memory growth exceeds memory type's limits";
+
+impl ResourceLimiter for Running {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // Beyond the declared maximum nothing is charged; wasmtime would ask first and refuse afterwards.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        debug_assert!((desired as u64).is_multiple_of(WASM_PAGE));
+        self.grow((desired - current) as u64, Resource::WasmMemory)
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        if error.to_string() == BEYOND_TYPE { Ok(()) } else { self.growth_failed("memory", error) }
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.grow((desired - current) as u64 * costs::TABLE_ELEMENT, Resource::WasmTable)
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.growth_failed("table", error)
+    }
+}
