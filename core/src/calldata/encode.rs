@@ -45,20 +45,17 @@ impl Value {
 
 /// Appends the encoding of `value`, or the start of it and an error.
 pub(super) fn put(value: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let mut walk = Walk::of(value);
-    while let Some(event) = walk.next() {
+    Walk::of(value).try_each(|event, depth| {
         match event {
             Event::Leaf(leaf) => put_leaf(leaf, limits, out)?,
             Event::Key(key) => put_key(out, key),
             Event::Close => {}
+            Event::Array(_) | Event::Map(_) if depth > limits.max_depth as usize => return Err(Kind::TooDeep.into()),
             Event::Array(len) => wire::put_head(out, wire::ARRAY, len),
             Event::Map(len) => wire::put_head(out, wire::MAP, len),
         }
-        if walk.depth() > limits.max_depth as usize {
-            return Err(Kind::TooDeep.into());
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[inline]

@@ -44,11 +44,6 @@ impl<'v> Walk<'v> {
         Self { level: Level::Entries(None, map.0.iter()), outer: Vec::new() }
     }
 
-    /// Containers around the last event that the walk itself has entered.
-    pub(super) fn depth(&self) -> usize {
-        self.outer.len()
-    }
-
     #[inline]
     fn enter(&mut self, value: &'v Value) -> Event<'v> {
         let (level, event) = match value {
@@ -58,6 +53,41 @@ impl<'v> Walk<'v> {
         };
         self.outer.push(core::mem::replace(&mut self.level, level));
         event
+    }
+
+    /// Calls `visit` with each event and the number of containers entered. Faster than taking the
+    /// events one by one: between containers, it is a plain loop over a slice.
+    #[inline]
+    pub(super) fn try_each<E>(mut self, mut visit: impl FnMut(Event<'v>, usize) -> Result<(), E>) -> Result<(), E> {
+        loop {
+            let depth = self.outer.len();
+            let inner = match &mut self.level {
+                Level::Items(items) => loop {
+                    match items.next() {
+                        Some(inner @ (Value::Array(_) | Value::Map(_))) => break Some(inner),
+                        Some(leaf) => visit(Event::Leaf(leaf), depth)?,
+                        None => break None,
+                    }
+                },
+                Level::Entries(_, entries) => loop {
+                    let Some((key, value)) = entries.next() else { break None };
+                    visit(Event::Key(key), depth)?;
+                    match value {
+                        Value::Array(_) | Value::Map(_) => break Some(value),
+                        leaf => visit(Event::Leaf(leaf), depth)?,
+                    }
+                },
+            };
+            let event = if let Some(inner) = inner {
+                self.enter(inner)
+            } else if let Some(parent) = self.outer.pop() {
+                self.level = parent;
+                Event::Close
+            } else {
+                return Ok(());
+            };
+            visit(event, self.outer.len())?;
+        }
     }
 }
 

@@ -121,14 +121,10 @@ impl Int {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
         match &self.0 {
-            Repr::Inline { .. } => {
-                let payload = self.inline_payload();
-                if payload >> 61 == 0 {
-                    wire::put_uleb(out, (payload as u64) << wire::TYPE_BITS | u64::from(kind));
-                } else {
-                    wire::put_limbs(out, kind, &[payload as u64, (payload >> 64) as u64]);
-                }
-            }
+            Repr::Inline { .. } => match self.inline_payload() {
+                payload if payload >> 64 == 0 => wire::put_payload(out, kind, payload as u64),
+                payload => wire::put_limbs(out, kind, &[payload as u64, (payload >> 64) as u64]),
+            },
             Repr::Wide { payload, .. } => wire::put_limbs(out, kind, payload),
         }
     }
@@ -138,24 +134,35 @@ impl Int {
     /// # Cost
     /// Linear in the length.
     pub(super) fn from_encoding(uleb: &[u8]) -> Self {
-        let negative = uleb.first().is_some_and(|first| first & wire::TYPE_MASK == wire::NEGATIVE);
-        let mut limbs = Vec::with_capacity(uleb.len() * wire::GROUP_BITS as usize / 64 + 1);
+        let (Some(first), Some(top)) = (uleb.first(), uleb.last()) else {
+            return Self::ZERO;
+        };
+        let negative = first & wire::TYPE_MASK == wire::NEGATIVE;
+        let top_bits = u8::BITS - top.leading_zeros();
+        let bits = (uleb.len() - 1) * wire::GROUP_BITS as usize + top_bits as usize - wire::TYPE_BITS as usize;
+        let mut limbs = Vec::with_capacity(bits.div_ceil(64));
         let (mut pending, mut pending_bits) = (0_u128, 0);
-        let mut groups = uleb.iter().map(|octet| u128::from(octet & !wire::MORE));
-        if let Some(first) = groups.next() {
-            pending = first >> wire::TYPE_BITS;
-            pending_bits = wire::GROUP_BITS - wire::TYPE_BITS;
-        }
-        for group in groups {
-            pending |= group << pending_bits;
-            pending_bits += wire::GROUP_BITS;
+        let (words, rest) = uleb.as_chunks();
+        for word in words {
+            pending |= u128::from(wire::gather(u64::from_le_bytes(*word))) << pending_bits;
+            pending_bits += wire::WORD_BITS;
+            if limbs.is_empty() && pending_bits == wire::WORD_BITS {
+                pending >>= wire::TYPE_BITS;
+                pending_bits -= wire::TYPE_BITS;
+            }
             if pending_bits >= u64::BITS {
                 limbs.push(pending as u64);
                 pending >>= u64::BITS;
                 pending_bits -= u64::BITS;
             }
         }
-        limbs.push(pending as u64);
+        let mut word = [0; 8];
+        word[..rest.len()].copy_from_slice(rest);
+        pending |= u128::from(wire::gather(u64::from_le_bytes(word))) << pending_bits;
+        while limbs.len() < limbs.capacity() {
+            limbs.push(pending as u64);
+            pending >>= u64::BITS;
+        }
         Self::from_limbs(negative, limbs)
     }
 }
