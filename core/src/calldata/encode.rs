@@ -48,7 +48,7 @@ pub(super) fn put(value: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Re
     Walk::of(value).try_each(|event, depth| {
         match event {
             Event::Leaf(leaf) => put_leaf(leaf, limits, out)?,
-            Event::Key(key) => put_key(out, key),
+            Event::Key(key) => put_key(out, key.as_bytes()),
             Event::Close => {}
             Event::Array(_) | Event::Map(_) if depth > limits.max_depth as usize => return Err(Kind::TooDeep.into()),
             Event::Array(len) => wire::put_head(out, wire::ARRAY, len),
@@ -76,7 +76,7 @@ fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<()
 
 #[inline]
 pub(super) fn put_int(out: &mut Vec<u8>, int: &Int, limits: &DecodeLimits) -> Result<(), EncodeError> {
-    if int.payload_bits() > u64::from(limits.max_int_bits) {
+    if !int.is_within(limits.max_int_bits) {
         return Err(Kind::IntTooLarge.into());
     }
     int.put(out);
@@ -90,7 +90,7 @@ pub(super) fn put_counted(out: &mut Vec<u8>, kind: u8, octets: &[u8]) {
 }
 
 #[inline]
-pub(super) fn put_key(out: &mut Vec<u8>, key: &str) {
+pub(super) fn put_key(out: &mut Vec<u8>, key: &[u8]) {
     wire::put_uleb(out, key.len() as u64);
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
 }

@@ -68,19 +68,26 @@ impl<'a> Reader<'a> {
 
     /// Reads the head of a value. Where it opens a container, [`close`](Self::close) must follow
     /// once the content is read.
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
-        let start = self.at;
-        let Some(&first) = self.input.get(start) else {
-            return Err(Kind::UnexpectedEnd.at(start));
-        };
-        let kind = first & wire::TYPE_MASK;
-        match kind {
-            wire::NON_NEGATIVE | wire::NEGATIVE if first < self.short_int_below => {
+        match self.input.get(self.at) {
+            Some(&first)
+                if first < self.short_int_below
+                    && matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) =>
+            {
                 self.at += 1;
-                Ok(Head::Int(small(kind, u64::from(first >> wire::TYPE_BITS))))
+                Ok(Head::Int(small(first & wire::TYPE_MASK, u64::from(first >> wire::TYPE_BITS))))
             }
-            wire::NON_NEGATIVE | wire::NEGATIVE => match self.short_uleb() {
+            Some(&first) => self.long_head(first),
+            None => Err(Kind::UnexpectedEnd.at(self.at)),
+        }
+    }
+
+    #[inline(always)]
+    fn long_head(&mut self, first: u8) -> Result<Head<'a>, DecodeError> {
+        let start = self.at;
+        match first & wire::TYPE_MASK {
+            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => match self.short_uleb() {
                 Some(x) if self.short_int_below > 0 => Ok(Head::Int(small(kind, x >> wire::TYPE_BITS))),
                 _ => self.int(start, kind),
             },
@@ -178,10 +185,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a `uleb` if it is in form and at most 8 octets, and 8 octets are left.
+    /// Reads a `uleb` if it is in form and either of 2 octets, or of at most 8 where 8 are left.
     #[inline]
     fn short_uleb(&mut self) -> Option<u64> {
-        let word = u64::from_le_bytes(*self.input.get(self.at..)?.first_chunk()?);
+        let rest = self.input.get(self.at..)?;
+        if let [low, high @ 1..wire::MORE, ..] = *rest
+            && low >= wire::MORE
+        {
+            self.at += 2;
+            return Some(u64::from(high) << wire::GROUP_BITS | u64::from(low & !wire::MORE));
+        }
+        let word = u64::from_le_bytes(*rest.first_chunk()?);
         let len = wire::uleb_len(word)?;
         let groups = word & u64::MAX >> (u64::BITS - 8 * len);
         if len > 1 && groups >> (8 * (len - 1)) == 0 {
@@ -235,7 +249,7 @@ impl<'a> Reader<'a> {
         if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
             return Err(Kind::IntTooLarge.at(start));
         }
-        self.at += len;
+        self.at = start + len;
         let uleb = &within[..len];
         Ok(Head::Int(if len <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
     }

@@ -82,21 +82,21 @@ fn end_uleb(out: &mut Vec<u8>, end: usize) {
 pub(crate) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
     let bits = bit_len(limbs) + u64::from(TYPE_BITS);
     let octets = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
-    out.reserve(octets + size_of::<u64>());
-    let end = out.len() + octets;
-    let mut put_word = |n: u128| out.extend_from_slice(&(spread(n as u64) | ALL_MORE).to_le_bytes());
+    let start = out.len();
+    out.resize(start + octets.next_multiple_of(8), 0);
+    let (words, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    let mut limbs = limbs.iter();
     let (mut pending, mut pending_bits) = (u128::from(kind), TYPE_BITS);
-    for limb in limbs {
-        pending |= u128::from(*limb) << pending_bits;
-        pending_bits += u64::BITS;
-        while pending_bits >= WORD_BITS {
-            put_word(pending);
-            pending >>= WORD_BITS;
-            pending_bits -= WORD_BITS;
+    for word in words {
+        if pending_bits < WORD_BITS {
+            pending |= u128::from(limbs.next().copied().unwrap_or_default()) << pending_bits;
+            pending_bits += u64::BITS;
         }
+        *word = (spread(pending as u64) | ALL_MORE).to_le_bytes();
+        pending >>= WORD_BITS;
+        pending_bits -= WORD_BITS;
     }
-    put_word(pending);
-    end_uleb(out, end);
+    end_uleb(out, start + octets);
 }
 
 /// The number of bits of a number in limbs, none for zero.
