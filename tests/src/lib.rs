@@ -1,1 +1,3 @@
-//! subvm-tests
+//! Conformance, determinism and fuzz-replay tests of subvm.
+
+pub mod fuzz;

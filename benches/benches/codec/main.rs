@@ -27,7 +27,7 @@ fn case<'a, T>(name: &'static str, mut run: impl FnMut() -> T + 'a) -> Case<'a> 
 
 /// The least time of each case in nanoseconds.
 fn measure(cases: &mut [Case<'_>]) -> Vec<f64> {
-    let mut timed = |case: &mut Case<'_>, times: u32| {
+    let timed = |case: &mut Case<'_>, times: u32| {
         let start = Instant::now();
         (0..times).for_each(|_| (case.run)());
         start.elapsed()
