@@ -67,7 +67,7 @@ fn put_long_uleb(out: &mut Vec<u8>, n: u64) {
 }
 
 /// Cuts octets that all say that another follows so that the last at `end` does not.
-fn end_uleb(out: &mut Vec<u8>, end: usize) {
+pub(crate) fn end_uleb(out: &mut Vec<u8>, end: usize) {
     out.truncate(end);
     if let Some(last) = out.last_mut() {
         *last &= !MORE;

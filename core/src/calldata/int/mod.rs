@@ -3,6 +3,7 @@
 mod arith;
 mod convert;
 mod text;
+mod word;
 
 pub use convert::IntRangeError;
 pub use text::ParseIntError;
@@ -103,21 +104,33 @@ impl Int {
     fn from_limbs(negative: bool, limbs: &[u64]) -> Self {
         let bits = wire::bit_len(limbs);
         let limbs = limbs.get(..bits.div_ceil(64) as usize).unwrap_or_default();
-        let limb = |at| limbs.get(at).copied().unwrap_or(0);
-        if bits < 128 {
-            let payload = (u128::from(limb(1)) << 64 | u128::from(limb(0))) as i128;
-            return Self::from_i128(if negative { !payload } else { payload });
-        }
         if bits <= 256 {
-            return Self(Repr::Word { negative, payload: [0, 1, 2, 3].map(limb) });
+            let limb = |at| limbs.get(at).copied().unwrap_or(0);
+            return Self::from_word(negative, [0, 1, 2, 3].map(limb));
         }
         Self(Repr::Wide { negative, payload: limbs.into() })
+    }
+
+    #[inline]
+    fn from_word(negative: bool, payload: [u64; 4]) -> Self {
+        match payload {
+            [low, high, 0, 0] if high >> 63 == 0 => {
+                let sign = if negative { u64::MAX } else { 0 };
+                Self(Repr::Inline { low: low ^ sign, high: high ^ sign })
+            }
+            _ => Self(Repr::Word { negative, payload }),
+        }
     }
 
     /// Whether the payload is within so many bits.
     #[inline]
     pub(super) fn is_within(&self, max_bits: u32) -> bool {
-        matches!(self.0, Repr::Inline { .. }) && max_bits >= 127 || self.payload_bits() <= u64::from(max_bits)
+        match self.0 {
+            Repr::Inline { .. } if max_bits >= 127 => return true,
+            Repr::Word { .. } if max_bits >= 256 => return true,
+            _ => {}
+        }
+        self.payload_bits() <= u64::from(max_bits)
     }
 
     /// Appends the encoding.
@@ -126,6 +139,9 @@ impl Int {
         match &self.0 {
             Repr::Inline { low, high: 0 } => wire::put_payload(out, wire::NON_NEGATIVE, *low),
             Repr::Inline { low, high: u64::MAX } => wire::put_payload(out, wire::NEGATIVE, !*low),
+            Repr::Word { negative, payload } => {
+                word::put(out, if *negative { wire::NEGATIVE } else { wire::NON_NEGATIVE }, *payload);
+            }
             _ => {
                 let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
                 wire::put_limbs(out, kind, &self.limbs());
@@ -142,6 +158,9 @@ impl Int {
             return Self::ZERO;
         };
         let negative = first & wire::TYPE_MASK == wire::NEGATIVE;
+        if let Some(payload) = word::get(uleb) {
+            return Self::from_word(negative, payload);
+        }
         let top_bits = u8::BITS - top.leading_zeros();
         let bits = (uleb.len() - 1) * wire::GROUP_BITS as usize + top_bits as usize - wire::TYPE_BITS as usize;
 
@@ -161,9 +180,6 @@ impl Int {
             pending_bits -= u64::BITS;
             limb
         };
-        if bits <= 256 {
-            return Self::from_limbs(negative, &[limb(), limb(), limb(), limb()]);
-        }
         Self::from_limbs(negative, &(0..bits.div_ceil(64)).map(|_| limb()).collect::<Vec<_>>())
     }
 }

@@ -35,9 +35,10 @@ impl Output {
     fn put_key(&mut self, key: &[u8]) {
         let start = self.octets.len();
         encode::put_key(&mut self.octets, key);
-        let mut prefix = [0; 8];
-        prefix.iter_mut().zip(key).for_each(|(octet, from)| *octet = *from);
-        let prefix = u64::from_be_bytes(prefix);
+        let prefix = match key.first_chunk() {
+            Some(first) => u64::from_be_bytes(*first),
+            None => key.iter().fold(0, |prefix, octet| prefix << 8 | u64::from(*octet)) << (64 - 8 * key.len()).min(63),
+        };
         self.entries.push(Entry { prefix, start, end: start });
     }
 }
@@ -325,6 +326,7 @@ impl Output {
             return Err(EncodeError::from(Kind::DuplicateKey).into());
         }
         scratch.clear();
+        scratch.reserve(octets.len() - body);
         for entry in entries {
             scratch.extend_from_slice(octets.get(entry.start..entry.end).unwrap_or_default());
         }
