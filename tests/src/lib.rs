@@ -1,3 +1,5 @@
-//! subvm-tests
+//! What the tests of subvm share: the bodies of the fuzz targets, and modules lowered for tests.
 
+pub mod fuzz;
+#[cfg(feature = "engine")]
 pub mod lowered;

@@ -69,7 +69,7 @@ impl DerefMut for Array {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        walk::release(self.0.drain(..));
+        walk::empty(self.0.iter_mut());
     }
 }
 

@@ -1,14 +1,14 @@
 //! Putting a value together from the outside in, without recursion.
 
+use super::key::Key;
 use super::{Array, Map, Value};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// A container that is not complete.
 pub(super) enum Open {
     Array(Vec<Value>),
     /// The entries so far, and the key of the next.
-    Map(Vec<(String, Value)>, String),
+    Map(Vec<(Key, Value)>, Key),
 }
 
 impl Open {

@@ -45,20 +45,17 @@ impl Value {
 
 /// Appends the encoding of `value`, or the start of it and an error.
 pub(super) fn put(value: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let mut walk = Walk::of(value);
-    while let Some(event) = walk.next() {
+    Walk::of(value).try_each(|event, depth| {
         match event {
             Event::Leaf(leaf) => put_leaf(leaf, limits, out)?,
-            Event::Key(key) => put_key(out, key),
+            Event::Key(key) => put_key(out, key.as_bytes()),
             Event::Close => {}
+            Event::Array(_) | Event::Map(_) if depth > limits.max_depth as usize => return Err(Kind::TooDeep.into()),
             Event::Array(len) => wire::put_head(out, wire::ARRAY, len),
             Event::Map(len) => wire::put_head(out, wire::MAP, len),
         }
-        if walk.depth() > limits.max_depth as usize {
-            return Err(Kind::TooDeep.into());
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[inline]
@@ -79,7 +76,7 @@ fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<()
 
 #[inline]
 pub(super) fn put_int(out: &mut Vec<u8>, int: &Int, limits: &DecodeLimits) -> Result<(), EncodeError> {
-    if int.payload_bits() > u64::from(limits.max_int_bits) {
+    if !int.is_within(limits.max_int_bits) {
         return Err(Kind::IntTooLarge.into());
     }
     int.put(out);
@@ -93,7 +90,7 @@ pub(super) fn put_counted(out: &mut Vec<u8>, kind: u8, octets: &[u8]) {
 }
 
 #[inline]
-pub(super) fn put_key(out: &mut Vec<u8>, key: &str) {
+pub(super) fn put_key(out: &mut Vec<u8>, key: &[u8]) {
     wire::put_uleb(out, key.len() as u64);
-    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(key);
 }

@@ -212,7 +212,7 @@ impl Encoder {
             Some(Ordering::Equal) => return Err(Kind::DuplicateKey.into()),
             Some(Ordering::Greater) | None => {}
         }
-        encode::put_key(&mut self.out, key);
+        encode::put_key(&mut self.out, key.as_bytes());
         let end = self.out.len();
         self.level.place = Place::ValueOf(end - key.len()..end);
         Ok(())

@@ -1,6 +1,7 @@
 //! A map of values.
 
 use super::Value;
+use super::key::Key;
 use super::walk::{self, Walk};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ use core::hash::{Hash, Hasher};
 /// assert_eq!(map.remove("z"), None);
 /// ```
 #[derive(Default)]
-pub struct Map(pub(super) Vec<(String, Value)>);
+pub struct Map(pub(super) Vec<(Key, Value)>);
 
 impl Map {
     /// A map of nothing.
@@ -53,7 +54,7 @@ impl Map {
     }
 
     fn find(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(each, _)| each.as_str().cmp(key))
+        self.0.binary_search_by(|(each, _)| each.as_bytes().cmp(key.as_bytes()))
     }
 
     /// The value under `key`.
@@ -75,12 +76,12 @@ impl Map {
 
     /// Sets the value under `key` and gives back the one that was there.
     pub fn insert(&mut self, key: impl Into<String>, value: impl Into<Value>) -> Option<Value> {
-        let (key, value) = (key.into(), value.into());
+        let (key, value) = (Key::from(key.into()), value.into());
         if self.0.last().is_none_or(|(last, _)| *last < key) {
             self.0.push((key, value));
             return None;
         }
-        match self.find(&key) {
+        match self.find(key.as_str()) {
             Ok(at) => Some(core::mem::replace(&mut self.0[at].1, value)),
             Err(at) => {
                 self.0.insert(at, (key, value));
@@ -132,7 +133,7 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        walk::release(self.0.drain(..).map(|(_, value)| value));
+        walk::empty(self.0.iter_mut().map(|(_, value)| value));
     }
 }
 
@@ -169,7 +170,7 @@ impl<K: Into<String>, V: Into<Value>> FromIterator<(K, V)> for Map {
 /// Of entries with the same key, the last stays.
 impl<K: Into<String>, V: Into<Value>> Extend<(K, V)> for Map {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        self.0.extend(entries.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self.0.extend(entries.into_iter().map(|(key, value)| (key.into().into(), value.into())));
         self.restore_order();
     }
 }
@@ -183,9 +184,26 @@ impl<K: Into<String>, V: Into<Value>, const N: usize> From<[(K, V); N]> for Map 
 
 impl IntoIterator for Map {
     type Item = (String, Value);
-    type IntoIter = alloc::vec::IntoIter<(String, Value)>;
+    type IntoIter = IntoEntries;
 
-    fn into_iter(mut self) -> Self::IntoIter {
-        core::mem::take(&mut self.0).into_iter()
+    fn into_iter(mut self) -> IntoEntries {
+        IntoEntries(core::mem::take(&mut self.0).into_iter())
     }
 }
+
+/// Iterator of the entries of a [`Map`] that is taken apart.
+pub struct IntoEntries(alloc::vec::IntoIter<(Key, Value)>);
+
+impl Iterator for IntoEntries {
+    type Item = (String, Value);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, value)| (key.into_string(), value))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for IntoEntries {}

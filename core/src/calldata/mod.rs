@@ -41,6 +41,7 @@ mod encoder;
 mod error;
 mod int;
 mod int_ref;
+mod key;
 mod limits;
 mod map;
 mod read;
@@ -60,7 +61,7 @@ pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use int::{Int, IntRangeError, ParseIntError};
 pub use int_ref::IntRef;
 pub use limits::DecodeLimits;
-pub use map::Map;
+pub use map::{IntoEntries, Map};
 pub use text::{TextError, TextErrorKind};
 #[cfg(feature = "serde")]
 pub use typed::{Bytes, SerdeError, from_slice, from_value, to_bytes, to_value};

@@ -29,14 +29,15 @@ pub(super) struct Reader<'a> {
     /// Containers that may still be entered.
     depth_left: u32,
     max_int_bits: u32,
-    /// First octets below this are whole integers within the limit.
+    /// First octets below this are whole integers within the limit. If it is 0, then even integers of
+    /// up to 8 octets must be held against the limit.
     short_int_below: u8,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(input: &'a [u8], limits: &DecodeLimits) -> Self {
         let max_int_bits = limits.max_int_bits;
-        let within = max_int_bits >= wire::GROUP_BITS - wire::TYPE_BITS;
+        let within = max_int_bits >= wire::WORD_BITS - wire::TYPE_BITS;
         let depth_left = limits.max_depth;
         Self { input, at: 0, depth_left, max_int_bits, short_int_below: if within { wire::MORE } else { 0 } }
     }
@@ -67,19 +68,29 @@ impl<'a> Reader<'a> {
 
     /// Reads the head of a value. Where it opens a container, [`close`](Self::close) must follow
     /// once the content is read.
-    #[inline]
+    #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
-        let start = self.at;
-        let Some(&first) = self.input.get(start) else {
-            return Err(Kind::UnexpectedEnd.at(start));
-        };
-        let kind = first & wire::TYPE_MASK;
-        match kind {
-            wire::NON_NEGATIVE | wire::NEGATIVE if first < self.short_int_below => {
+        match self.input.get(self.at) {
+            Some(&first)
+                if first < self.short_int_below
+                    && matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) =>
+            {
                 self.at += 1;
-                Ok(Head::Int(small(kind, u64::from(first >> wire::TYPE_BITS))))
+                Ok(Head::Int(small(first & wire::TYPE_MASK, u64::from(first >> wire::TYPE_BITS))))
             }
-            wire::NON_NEGATIVE | wire::NEGATIVE => self.int(kind),
+            Some(&first) => self.long_head(first),
+            None => Err(Kind::UnexpectedEnd.at(self.at)),
+        }
+    }
+
+    #[inline(always)]
+    fn long_head(&mut self, first: u8) -> Result<Head<'a>, DecodeError> {
+        let start = self.at;
+        match first & wire::TYPE_MASK {
+            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => match self.short_uleb() {
+                Some(x) if self.short_int_below > 0 => Ok(Head::Int(small(kind, x >> wire::TYPE_BITS))),
+                _ => self.int(start, kind),
+            },
             wire::BYTES => Ok(Head::Bytes(self.counted(start)?)),
             wire::STR => Ok(Head::Str(self.text(start, wire::TYPE_BITS)?)),
             wire::ARRAY => Ok(Head::Array(self.open(start)?)),
@@ -167,8 +178,31 @@ impl<'a> Reader<'a> {
                 self.at += 1;
                 Ok(Some(u64::from(group)))
             }
-            _ => self.long_uleb(),
+            _ => match self.short_uleb() {
+                Some(n) => Ok(Some(n)),
+                None => self.long_uleb(),
+            },
         }
+    }
+
+    /// Reads a `uleb` if it is in form and either of 2 octets, or of at most 8 where 8 are left.
+    #[inline]
+    fn short_uleb(&mut self) -> Option<u64> {
+        let rest = self.input.get(self.at..)?;
+        if let [low, high @ 1..wire::MORE, ..] = *rest
+            && low >= wire::MORE
+        {
+            self.at += 2;
+            return Some(u64::from(high) << wire::GROUP_BITS | u64::from(low & !wire::MORE));
+        }
+        let word = u64::from_le_bytes(*rest.first_chunk()?);
+        let len = wire::uleb_len(word)?;
+        let groups = word & u64::MAX >> (u64::BITS - 8 * len);
+        if len > 1 && groups >> (8 * (len - 1)) == 0 {
+            return None;
+        }
+        self.at += len as usize;
+        Some(wire::gather(groups))
     }
 
     fn long_uleb(&mut self) -> Result<Option<u64>, DecodeError> {
@@ -196,30 +230,38 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an integer that needs more than a glance.
-    fn int(&mut self, kind: u8) -> Result<Head<'a>, DecodeError> {
-        let start = self.at;
+    fn int(&mut self, start: usize, kind: u8) -> Result<Head<'a>, DecodeError> {
         let rest = &self.input[start..];
         let max_bits = u64::from(self.max_int_bits) + u64::from(wire::TYPE_BITS);
         let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
-        let Some(last) = rest.iter().take(max_octets).position(|group| group & wire::MORE == 0) else {
+        let within = &rest[..max_octets.min(rest.len())];
+        let Some(len) = find_end(within) else {
             return Err(if rest.len() < max_octets {
                 Kind::UnexpectedEnd.at(self.input.len())
             } else {
                 Kind::IntTooLarge.at(start)
             });
         };
-        self.at += last + 1;
-        let uleb = self.since(start);
-        let top = rest[last];
+        let top = within[len - 1];
         if top == 0 {
             return Err(Kind::UlebNotShortest.at(start));
         }
-        let bits = last as u64 * 7 + u64::from(8 - top.leading_zeros());
-        if bits > max_bits {
+        if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
             return Err(Kind::IntTooLarge.at(start));
         }
-        Ok(Head::Int(if uleb.len() <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
+        self.at = start + len;
+        let uleb = &within[..len];
+        Ok(Head::Int(if len <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
     }
+}
+
+/// The number of octets of a `uleb` that starts with the first; none if it goes on.
+fn find_end(octets: &[u8]) -> Option<usize> {
+    let (words, rest) = octets.as_chunks();
+    let ends = |word: &[u8; 8]| !u64::from_le_bytes(*word) & wire::ALL_MORE != 0;
+    let whole = words.iter().position(ends).unwrap_or(words.len());
+    let last = words.get(whole).map_or(rest, |word| word);
+    last.iter().position(|group| group & wire::MORE == 0).map(|at| whole * 8 + at + 1)
 }
 
 /// The payload of an encoding of at most 9 octets, so of less than 2^60.

@@ -1,8 +1,8 @@
 //! Going through a value without recursion, and what is done by that: clone, compare, hash, drop.
 
 use super::build::Open;
+use super::key::Key;
 use super::{Array, Map, Value};
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::slice;
 
@@ -15,14 +15,14 @@ pub(super) enum Event<'v> {
     Array(usize),
     /// A map of that many entries begins; each is a `Key` and a value, then `Close`.
     Map(usize),
-    Key(&'v str),
+    Key(&'v Key),
     Close,
 }
 
 enum Level<'v> {
     Items(slice::Iter<'v, Value>),
     /// The value whose key was the last event, and the entries after it.
-    Entries(Option<&'v Value>, slice::Iter<'v, (String, Value)>),
+    Entries(Option<&'v Value>, slice::Iter<'v, (Key, Value)>),
 }
 
 /// The events of a value, or of what is inside a container, in the order of their encoding.
@@ -44,11 +44,6 @@ impl<'v> Walk<'v> {
         Self { level: Level::Entries(None, map.0.iter()), outer: Vec::new() }
     }
 
-    /// Containers around the last event that the walk itself has entered.
-    pub(super) fn depth(&self) -> usize {
-        self.outer.len()
-    }
-
     #[inline]
     fn enter(&mut self, value: &'v Value) -> Event<'v> {
         let (level, event) = match value {
@@ -58,6 +53,41 @@ impl<'v> Walk<'v> {
         };
         self.outer.push(core::mem::replace(&mut self.level, level));
         event
+    }
+
+    /// Calls `visit` with each event and the number of containers entered. Faster than taking the
+    /// events one by one: between containers, it is a plain loop over a slice.
+    #[inline]
+    pub(super) fn try_each<E>(mut self, mut visit: impl FnMut(Event<'v>, usize) -> Result<(), E>) -> Result<(), E> {
+        loop {
+            let depth = self.outer.len();
+            let inner = match &mut self.level {
+                Level::Items(items) => loop {
+                    match items.next() {
+                        Some(inner @ (Value::Array(_) | Value::Map(_))) => break Some(inner),
+                        Some(leaf) => visit(Event::Leaf(leaf), depth)?,
+                        None => break None,
+                    }
+                },
+                Level::Entries(_, entries) => loop {
+                    let Some((key, value)) = entries.next() else { break None };
+                    visit(Event::Key(key), depth)?;
+                    match value {
+                        Value::Array(_) | Value::Map(_) => break Some(value),
+                        leaf => visit(Event::Leaf(leaf), depth)?,
+                    }
+                },
+            };
+            let event = if let Some(inner) = inner {
+                self.enter(inner)
+            } else if let Some(parent) = self.outer.pop() {
+                self.level = parent;
+                Event::Close
+            } else {
+                return Ok(());
+            };
+            visit(event, self.outer.len())?;
+        }
     }
 }
 
@@ -94,8 +124,8 @@ pub(super) fn clone_items(array: &Array) -> Vec<Value> {
     }
 }
 
-pub(super) fn clone_entries(map: &Map) -> Vec<(String, Value)> {
-    let root = Open::Map(Vec::with_capacity(map.len()), String::new());
+pub(super) fn clone_entries(map: &Map) -> Vec<(Key, Value)> {
+    let root = Open::Map(Vec::with_capacity(map.len()), Key::default());
     match rebuild(root, Walk::of_entries(map)) {
         Open::Map(entries, _) => entries,
         Open::Array(_) => Vec::new(),
@@ -112,7 +142,7 @@ fn rebuild(mut open: Open, walk: Walk<'_>) -> Open {
             }
             Event::Key(next) => {
                 if let Open::Map(_, key) = &mut open {
-                    *key = next.into();
+                    key.clone_from(next);
                 }
                 continue;
             }
@@ -124,38 +154,38 @@ fn rebuild(mut open: Open, walk: Walk<'_>) -> Open {
                 continue;
             }
             Event::Array(len) => Open::Array(Vec::with_capacity(len)),
-            Event::Map(len) => Open::Map(Vec::with_capacity(len), String::new()),
+            Event::Map(len) => Open::Map(Vec::with_capacity(len), Key::default()),
         };
         outer.push(core::mem::replace(&mut open, inner));
     }
     open
 }
 
-/// Drops values: containers give up their content before they are dropped themselves, so that
-/// dropping them has nothing to recurse into.
+/// Prepares values to be dropped: takes out what is inside the containers among them, and inside
+/// those, so that dropping them has nothing to recurse into.
 ///
 /// # Cost
 /// Linear; allocates only where containers hold containers.
-pub(super) fn release(values: impl Iterator<Item = Value>) {
+pub(super) fn empty<'v>(values: impl Iterator<Item = &'v mut Value>) {
     let mut pending = Vec::new();
-    values.for_each(|value| put_off(value, &mut pending));
+    values.for_each(|value| take_full(value, &mut pending));
     while let Some(mut value) = pending.pop() {
         match &mut value {
-            Value::Array(array) => array.0.drain(..).for_each(|item| put_off(item, &mut pending)),
-            Value::Map(map) => map.0.drain(..).for_each(|(_, item)| put_off(item, &mut pending)),
+            Value::Array(array) => array.0.iter_mut().for_each(|item| take_full(item, &mut pending)),
+            Value::Map(map) => map.0.iter_mut().for_each(|(_, item)| take_full(item, &mut pending)),
             _ => {}
         }
     }
 }
 
 #[inline]
-fn put_off(value: Value, pending: &mut Vec<Value>) {
-    let full = match &value {
+fn take_full(value: &mut Value, pending: &mut Vec<Value>) {
+    let full = match value {
         Value::Array(array) => !array.0.is_empty(),
         Value::Map(map) => !map.0.is_empty(),
         _ => false,
     };
     if full {
-        pending.push(value);
+        pending.push(core::mem::take(value));
     }
 }

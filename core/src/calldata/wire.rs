@@ -25,12 +25,16 @@ pub(crate) const TYPE_MASK: u8 = 7;
 pub(crate) const MORE: u8 = 0x80;
 pub(crate) const GROUP_BITS: u32 = 7;
 
-/// A length or count of this crate's own collections: they are at most `isize::MAX`, so that
-/// with 3 bits of type below them they fit in a `u64` on every platform but for zero-sized items.
+/// Appends the head of a value with a length or count.
 #[inline]
 pub(crate) fn put_head(out: &mut Vec<u8>, kind: u8, payload: usize) {
-    let payload = payload as u64;
-    if payload >> 61 == 0 {
+    put_payload(out, kind, payload as u64);
+}
+
+/// Appends `uleb(payload << 3 | kind)`.
+#[inline]
+pub(crate) fn put_payload(out: &mut Vec<u8>, kind: u8, payload: u64) {
+    if payload >> (u64::BITS - TYPE_BITS) == 0 {
         put_uleb(out, payload << TYPE_BITS | u64::from(kind));
     } else {
         put_limbs(out, kind, &[payload]);
@@ -45,54 +49,92 @@ pub(crate) fn put_atom(out: &mut Vec<u8>, atom: u64) {
 /// Appends `uleb(n)`.
 #[inline]
 pub(crate) fn put_uleb(out: &mut Vec<u8>, n: u64) {
-    if n < u64::from(MORE) {
+    if n < 1 << 7 {
         out.push(n as u8);
+    } else if n < 1 << 14 {
+        out.extend_from_slice(&[n as u8 | MORE, (n >> 7) as u8]);
     } else {
         put_long_uleb(out, n);
     }
 }
 
-fn put_long_uleb(out: &mut Vec<u8>, mut n: u64) {
-    let mut groups = [0; 10];
-    let mut len = 0;
-    for group in &mut groups {
-        len += 1;
-        *group = n as u8 | MORE;
-        n >>= GROUP_BITS;
-        if n == 0 {
-            *group &= !MORE;
-            break;
-        }
-    }
-    out.extend_from_slice(&groups[..len]);
+fn put_long_uleb(out: &mut Vec<u8>, n: u64) {
+    let octets = (u64::BITS - n.leading_zeros()).div_ceil(GROUP_BITS) as usize;
+    let start = out.len();
+    out.extend_from_slice(&(spread(n) | ALL_MORE).to_le_bytes());
+    out.extend_from_slice(&(spread(n >> WORD_BITS) | ALL_MORE).to_le_bytes()[..2]);
+    end_uleb(out, start + octets);
 }
 
-/// Appends `uleb(payload << 3 | kind)` of a payload in limbs of 64 bits, least significant first.
+/// Cuts octets that all say that another follows so that the last at `end` does not.
+pub(crate) fn end_uleb(out: &mut Vec<u8>, end: usize) {
+    out.truncate(end);
+    if let Some(last) = out.last_mut() {
+        *last &= !MORE;
+    }
+}
+
+/// Appends `uleb(payload << 3 | kind)` of a payload in limbs of 64 bits, least significant first,
+/// which is not zero.
 ///
 /// # Cost
 /// Linear in the number of limbs.
 pub(crate) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
     let bits = bit_len(limbs) + u64::from(TYPE_BITS);
     let octets = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
-    out.reserve(octets);
-    let last = out.len() + octets - 1;
+    let start = out.len();
+    out.resize(start + octets.next_multiple_of(8), 0);
+    let (words, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
+    let mut limbs = limbs.iter();
     let (mut pending, mut pending_bits) = (u128::from(kind), TYPE_BITS);
-    for limb in limbs {
-        pending |= u128::from(*limb) << pending_bits;
-        pending_bits += u64::BITS;
-        while pending_bits >= GROUP_BITS && out.len() < last {
-            out.push(pending as u8 | MORE);
-            pending >>= GROUP_BITS;
-            pending_bits -= GROUP_BITS;
+    for word in words {
+        if pending_bits < WORD_BITS {
+            pending |= u128::from(limbs.next().copied().unwrap_or_default()) << pending_bits;
+            pending_bits += u64::BITS;
         }
+        *word = (spread(pending as u64) | ALL_MORE).to_le_bytes();
+        pending >>= WORD_BITS;
+        pending_bits -= WORD_BITS;
     }
-    out.push(pending as u8);
+    end_uleb(out, start + octets);
 }
 
 /// The number of bits of a number in limbs, none for zero.
+#[inline]
 pub(crate) fn bit_len(limbs: &[u64]) -> u64 {
     match limbs.iter().rposition(|limb| *limb != 0) {
         Some(top) => (top as u64 + 1) * 64 - u64::from(limbs[top].leading_zeros()),
         None => 0,
+    }
+}
+
+/// Bits that 8 octets of a `uleb` hold.
+pub(crate) const WORD_BITS: u32 = 8 * GROUP_BITS;
+/// [`MORE`] in each of 8 octets.
+pub(crate) const ALL_MORE: u64 = 0x8080_8080_8080_8080;
+
+/// The low 56 bits of `n` as 8 groups of 7 bits, each in an octet, the first in the lowest.
+#[inline]
+pub(crate) const fn spread(n: u64) -> u64 {
+    let n = n & 0x0fff_ffff | (n & 0x00ff_ffff_f000_0000) << 4;
+    let n = n & 0x0000_3fff_0000_3fff | (n & 0x0fff_c000_0fff_c000) << 2;
+    n & 0x007f_007f_007f_007f | (n & 0x3f80_3f80_3f80_3f80) << 1
+}
+
+/// The number of 56 bits whose groups of 7 are the octets of `groups`, whose high bits do not count:
+/// the inverse of [`spread`].
+#[inline]
+pub(crate) const fn gather(groups: u64) -> u64 {
+    let n = groups & 0x007f_007f_007f_007f | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+    let n = n & 0x0000_3fff_0000_3fff | (n & 0x3fff_0000_3fff_0000) >> 2;
+    n & 0x0fff_ffff | (n & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// Of 8 octets, how many belong to a `uleb` that starts with the first; none if it goes on.
+#[inline]
+pub(crate) const fn uleb_len(word: u64) -> Option<u32> {
+    match (!word & ALL_MORE).trailing_zeros() {
+        u64::BITS => None,
+        last => Some(last / 8 + 1),
     }
 }

@@ -107,7 +107,7 @@ fn arrays_are_slices_that_grow() {
 }
 
 #[test]
-fn a_value_takes_32_octets() {
-    assert_eq!(size_of::<Value>(), 32);
-    assert_eq!(size_of::<Option<Value>>(), 32);
+fn a_value_takes_40_octets() {
+    assert_eq!(size_of::<Value>(), 40);
+    assert_eq!(size_of::<Option<Value>>(), 40);
 }

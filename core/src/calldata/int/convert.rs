@@ -56,7 +56,7 @@ from_int!([u8; 32], |int| int.to_u256_le());
 
 impl From<u128> for Int {
     fn from(n: u128) -> Self {
-        Self::from_limbs(false, [n as u64, (n >> 64) as u64].into())
+        Self::from_limbs(false, &[n as u64, (n >> 64) as u64])
     }
 }
 
@@ -78,7 +78,7 @@ impl Int {
     #[must_use]
     pub fn to_u128(&self) -> Option<u128> {
         match (self.is_negative(), &*self.limbs()) {
-            (false, [low, high]) => Some(u128::from(*high) << 64 | u128::from(*low)),
+            (false, [low, high] | [low, high, 0, 0]) => Some(u128::from(*high) << 64 | u128::from(*low)),
             _ => None,
         }
     }
@@ -86,9 +86,11 @@ impl Int {
     /// The unsigned integer in 32 octets, least significant first: a balance.
     #[must_use]
     pub fn from_u256_le(word: &[u8; 32]) -> Self {
-        let limbs =
-            word.chunks_exact(8).map(|chunk| chunk.iter().rev().fold(0, |limb, octet| limb << 8 | u64::from(*octet)));
-        Self::from_limbs(false, limbs.collect())
+        let mut limbs = [0; 4];
+        for (limb, octets) in limbs.iter_mut().zip(word.as_chunks().0) {
+            *limb = u64::from_le_bytes(*octets);
+        }
+        Self::from_limbs(false, &limbs)
     }
 
     /// The integer in 32 octets, least significant first, if it is not negative and fits.
@@ -143,7 +145,7 @@ impl From<&BigInt> for Int {
         if negative {
             subtract_one(&mut limbs);
         }
-        Self::from_limbs(negative, limbs)
+        Self::from_limbs(negative, &limbs)
     }
 }
 

@@ -3,6 +3,7 @@
 mod arith;
 mod convert;
 mod text;
+mod word;
 
 pub use convert::IntRangeError;
 pub use text::ParseIntError;
@@ -12,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
-/// An integer of any size. From -2^127 to 2^127 - 1 it is held inline and allocates nothing.
+/// An integer of any size. From -2^256 to 2^256 - 1 it is held inline and allocates nothing.
 ///
 /// ```
 /// use subvm_core::calldata::Int;
@@ -31,15 +32,12 @@ pub struct Int(Repr);
 /// [`Value`](super::Value) half as large again.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Inline {
-        low: u64,
-        high: u64,
-    },
-    /// See [`Int::from_limbs`]; the payload has at least 128 bits and no leading zero limb.
-    Wide {
-        negative: bool,
-        payload: Box<[u64]>,
-    },
+    /// An `i128`, of which `high` has the sign.
+    Inline { low: u64, high: u64 },
+    /// See [`Int::from_limbs`]; the payload has 128 to 256 bits.
+    Word { negative: bool, payload: [u64; 4] },
+    /// See [`Int::from_limbs`]; the payload has more than 256 bits and no leading zero limb.
+    Wide { negative: bool, payload: Box<[u64]> },
 }
 
 impl Int {
@@ -59,7 +57,7 @@ impl Int {
     pub const fn to_i128(&self) -> Option<i128> {
         match &self.0 {
             Repr::Inline { low, high } => Some((*high as i128) << 64 | *low as i128),
-            Repr::Wide { .. } => None,
+            Repr::Word { .. } | Repr::Wide { .. } => None,
         }
     }
 
@@ -68,7 +66,7 @@ impl Int {
     pub const fn is_negative(&self) -> bool {
         match &self.0 {
             Repr::Inline { high, .. } => *high >> 63 == 1,
-            Repr::Wide { negative, .. } => *negative,
+            Repr::Word { negative, .. } | Repr::Wide { negative, .. } => *negative,
         }
     }
 
@@ -82,10 +80,7 @@ impl Int {
     /// what [`DecodeLimits::max_int_bits`](super::DecodeLimits::max_int_bits) is held against.
     #[must_use]
     pub fn payload_bits(&self) -> u64 {
-        match &self.0 {
-            Repr::Inline { .. } => 128 - u64::from(self.inline_payload().leading_zeros()),
-            Repr::Wide { payload, .. } => wire::bit_len(payload),
-        }
+        wire::bit_len(&self.limbs())
     }
 
     fn inline_payload(&self) -> u128 {
@@ -100,36 +95,57 @@ impl Int {
                 let payload = self.inline_payload();
                 Limbs::Inline([payload as u64, (payload >> 64) as u64])
             }
+            Repr::Word { payload, .. } => Limbs::Wide(payload),
             Repr::Wide { payload, .. } => Limbs::Wide(payload),
         }
     }
 
     /// The integer of a payload in limbs of 64 bits, least significant first.
-    fn from_limbs(negative: bool, mut limbs: Vec<u64>) -> Self {
-        let bits = wire::bit_len(&limbs);
-        if bits < 128 {
-            let limb = |at| u128::from(limbs.get(at).copied().unwrap_or(0));
-            let payload = (limb(1) << 64 | limb(0)) as i128;
-            return Self::from_i128(if negative { !payload } else { payload });
+    fn from_limbs(negative: bool, limbs: &[u64]) -> Self {
+        let bits = wire::bit_len(limbs);
+        let limbs = limbs.get(..bits.div_ceil(64) as usize).unwrap_or_default();
+        if bits <= 256 {
+            let limb = |at| limbs.get(at).copied().unwrap_or(0);
+            return Self::from_word(negative, [0, 1, 2, 3].map(limb));
         }
-        limbs.truncate(bits.div_ceil(64) as usize);
         Self(Repr::Wide { negative, payload: limbs.into() })
+    }
+
+    #[inline]
+    fn from_word(negative: bool, payload: [u64; 4]) -> Self {
+        match payload {
+            [low, high, 0, 0] if high >> 63 == 0 => {
+                let sign = if negative { u64::MAX } else { 0 };
+                Self(Repr::Inline { low: low ^ sign, high: high ^ sign })
+            }
+            _ => Self(Repr::Word { negative, payload }),
+        }
+    }
+
+    /// Whether the payload is within so many bits.
+    #[inline]
+    pub(super) fn is_within(&self, max_bits: u32) -> bool {
+        match self.0 {
+            Repr::Inline { .. } if max_bits >= 127 => return true,
+            Repr::Word { .. } if max_bits >= 256 => return true,
+            _ => {}
+        }
+        self.payload_bits() <= u64::from(max_bits)
     }
 
     /// Appends the encoding.
     #[inline]
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
         match &self.0 {
-            Repr::Inline { .. } => {
-                let payload = self.inline_payload();
-                if payload >> 61 == 0 {
-                    wire::put_uleb(out, (payload as u64) << wire::TYPE_BITS | u64::from(kind));
-                } else {
-                    wire::put_limbs(out, kind, &[payload as u64, (payload >> 64) as u64]);
-                }
+            Repr::Inline { low, high: 0 } => wire::put_payload(out, wire::NON_NEGATIVE, *low),
+            Repr::Inline { low, high: u64::MAX } => wire::put_payload(out, wire::NEGATIVE, !*low),
+            Repr::Word { negative, payload } => {
+                word::put(out, if *negative { wire::NEGATIVE } else { wire::NON_NEGATIVE }, *payload);
             }
-            Repr::Wide { payload, .. } => wire::put_limbs(out, kind, payload),
+            _ => {
+                let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
+                wire::put_limbs(out, kind, &self.limbs());
+            }
         }
     }
 
@@ -138,25 +154,33 @@ impl Int {
     /// # Cost
     /// Linear in the length.
     pub(super) fn from_encoding(uleb: &[u8]) -> Self {
-        let negative = uleb.first().is_some_and(|first| first & wire::TYPE_MASK == wire::NEGATIVE);
-        let mut limbs = Vec::with_capacity(uleb.len() * wire::GROUP_BITS as usize / 64 + 1);
-        let (mut pending, mut pending_bits) = (0_u128, 0);
-        let mut groups = uleb.iter().map(|octet| u128::from(octet & !wire::MORE));
-        if let Some(first) = groups.next() {
-            pending = first >> wire::TYPE_BITS;
-            pending_bits = wire::GROUP_BITS - wire::TYPE_BITS;
+        let (Some(first), Some(top)) = (uleb.first(), uleb.last()) else {
+            return Self::ZERO;
+        };
+        let negative = first & wire::TYPE_MASK == wire::NEGATIVE;
+        if let Some(payload) = word::get(uleb) {
+            return Self::from_word(negative, payload);
         }
-        for group in groups {
-            pending |= group << pending_bits;
-            pending_bits += wire::GROUP_BITS;
-            if pending_bits >= u64::BITS {
-                limbs.push(pending as u64);
-                pending >>= u64::BITS;
-                pending_bits -= u64::BITS;
+        let top_bits = u8::BITS - top.leading_zeros();
+        let bits = (uleb.len() - 1) * wire::GROUP_BITS as usize + top_bits as usize - wire::TYPE_BITS as usize;
+
+        let (words, rest) = uleb.as_chunks();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let mut words = words.iter().chain([&last]).map(|word| wire::gather(u64::from_le_bytes(*word)));
+        let mut pending = u128::from(words.next().unwrap_or_default() >> wire::TYPE_BITS);
+        let mut pending_bits = wire::WORD_BITS - wire::TYPE_BITS;
+        let mut limb = || {
+            while pending_bits < u64::BITS {
+                pending |= u128::from(words.next().unwrap_or_default()) << pending_bits;
+                pending_bits += wire::WORD_BITS;
             }
-        }
-        limbs.push(pending as u64);
-        Self::from_limbs(negative, limbs)
+            let limb = pending as u64;
+            pending >>= u64::BITS;
+            pending_bits -= u64::BITS;
+            limb
+        };
+        Self::from_limbs(negative, &(0..bits.div_ceil(64)).map(|_| limb()).collect::<Vec<_>>())
     }
 }
 
@@ -199,7 +223,9 @@ impl PartialOrd for Int {
     }
 }
 
-/// Of at least two limbs each, and no leading zeros in more than two.
+/// As numbers, whatever zeros lead them.
 fn compare_limbs(a: &[u64], b: &[u64]) -> Ordering {
+    let significant = |limbs: &[u64]| wire::bit_len(limbs).div_ceil(64) as usize;
+    let (a, b) = (&a[..significant(a)], &b[..significant(b)]);
     a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
 }

@@ -1,11 +1,11 @@
 //! From text to a value.
 
 use super::super::build::Open;
+use super::super::key::Key;
 use super::super::{DecodeLimits, Map, Value};
 use super::TextError;
 use super::TextErrorKind as Kind;
 use super::scan::Scanner;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::str::FromStr;
 
@@ -94,7 +94,7 @@ impl Parser<'_, '_> {
         let (open, closer) = if self.scanner.take("[") {
             (Open::Array(Vec::new()), "]")
         } else if self.scanner.take("{") {
-            (Open::Map(Vec::new(), String::new()), "}")
+            (Open::Map(Vec::new(), Key::default()), "}")
         } else {
             return None;
         };
@@ -121,7 +121,7 @@ impl Level {
         if let Open::Map(_, key) = &mut self.open {
             scanner.peek();
             self.offsets.push(scanner.at());
-            *key = scanner.string()?;
+            *key = scanner.string()?.into();
             scanner.expect(":")?;
         }
         Ok(())

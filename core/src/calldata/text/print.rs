@@ -80,7 +80,7 @@ fn print(walk: Walk<'_>, f: &mut Formatter<'_>) -> fmt::Result {
         match event {
             Event::Leaf(leaf) => print_leaf(leaf, f)?,
             Event::Key(key) => {
-                print_string(key, f)?;
+                print_string(key.as_str(), f)?;
                 f.write_str(if indented { ": " } else { ":" })?;
                 after_key = true;
             }

@@ -18,17 +18,28 @@ pub(super) struct Output {
     scratch: Vec<u8>,
 }
 
-/// Where an entry of a map stands in the output: `uleb` of the key's length, key, value.
+/// Where an entry of a map stands in the output.
 struct Entry {
+    /// The first octets of the key, to be compared before the rest.
+    prefix: u64,
     start: usize,
-    key: usize,
-    value: usize,
     end: usize,
 }
 
 impl Output {
-    pub(super) const fn new() -> Self {
-        Self { octets: Vec::new(), entries: Vec::new(), scratch: Vec::new() }
+    pub(super) fn new() -> Self {
+        Self { octets: Vec::with_capacity(128), entries: Vec::with_capacity(16), scratch: Vec::new() }
+    }
+
+    /// Writes a key, and notes that an entry starts with it.
+    fn put_key(&mut self, key: &[u8]) {
+        let start = self.octets.len();
+        encode::put_key(&mut self.octets, key);
+        let prefix = match key.first_chunk() {
+            Some(first) => u64::from_be_bytes(*first),
+            None => key.iter().fold(0, |prefix, octet| prefix << 8 | u64::from(*octet)) << (64 - 8 * key.len()).min(63),
+        };
+        self.entries.push(Entry { prefix, start, end: start });
     }
 }
 
@@ -75,7 +86,7 @@ impl<'o> Serializer<'o> {
     /// Begins the map of one entry that says the variant of an enum.
     fn variant(self, variant: &str) -> Result<Self, SerdeError> {
         let map = self.open(wire::MAP, 1)?;
-        encode::put_key(&mut map.output.octets, variant);
+        encode::put_key(&mut map.output.octets, variant.as_bytes());
         Ok(Self::new(map.output, map.depth_left))
     }
 
@@ -250,13 +261,6 @@ impl Compound<'_> {
         content.serialize(Serializer::new(self.output, self.depth_left))
     }
 
-    fn put_field(&mut self, key: &str) {
-        let start = self.output.octets.len();
-        encode::put_key(&mut self.output.octets, key);
-        let value = self.output.octets.len();
-        self.output.entries.push(Entry { start, key: value - key.len(), value, end: value });
-    }
-
     /// Writes a key of any type as a value, and that again as a key.
     fn put_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
         let start = self.output.octets.len();
@@ -265,14 +269,12 @@ impl Compound<'_> {
         let read::Head::Str(key) = read::Reader::trusted(written).head()? else {
             return Err(STRING_KEYS);
         };
-        self.output.scratch.clear();
-        self.output.scratch.extend_from_slice(key.as_bytes());
+        let mut scratch = core::mem::take(&mut self.output.scratch);
+        scratch.clear();
+        scratch.extend_from_slice(key.as_bytes());
         self.output.octets.truncate(start);
-        wire::put_uleb(&mut self.output.octets, self.output.scratch.len() as u64);
-        let key = self.output.octets.len();
-        self.output.octets.extend_from_slice(&self.output.scratch);
-        let value = self.output.octets.len();
-        self.output.entries.push(Entry { start, key, value, end: value });
+        self.output.put_key(&scratch);
+        self.output.scratch = scratch;
         Ok(())
     }
 
@@ -303,8 +305,15 @@ impl Compound<'_> {
     }
 }
 
+/// By key. Prefixes of keys below 8 octets are filled up with zeros, which a key can have too, so that
+/// equal prefixes say nothing.
+#[inline]
 fn compare(octets: &[u8], a: &Entry, b: &Entry) -> Ordering {
-    octets.get(a.key..a.value).cmp(&octets.get(b.key..b.value))
+    a.prefix.cmp(&b.prefix).then_with(|| key(octets, a).cmp(&key(octets, b)))
+}
+
+fn key<'o>(octets: &'o [u8], entry: &Entry) -> Option<&'o str> {
+    read::Reader::trusted(octets.get(entry.start..)?).key(None).ok()
 }
 
 impl Output {
@@ -317,6 +326,7 @@ impl Output {
             return Err(EncodeError::from(Kind::DuplicateKey).into());
         }
         scratch.clear();
+        scratch.reserve(octets.len() - body);
         for entry in entries {
             scratch.extend_from_slice(octets.get(entry.start..entry.end).unwrap_or_default());
         }
@@ -350,7 +360,7 @@ macro_rules! structure {
             type Error = SerdeError;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, content: &T) -> Result<(), SerdeError> {
-                self.put_field(key);
+                self.output.put_key(key.as_bytes());
                 self.put_value(content)
             }
 

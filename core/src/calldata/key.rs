@@ -1,0 +1,100 @@
+//! The key of an entry of an owned map.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::cmp::Ordering;
+use core::hash::{Hash, Hasher};
+
+/// The longest key that is held inline: what makes [`Key`] as large as a `String`.
+const INLINE: usize = 22;
+
+/// A string that never changes, and allocates nothing if it is short, as nearly all keys are. It is
+/// what makes decoding a map cheap: the other allocations are those of its values.
+#[derive(Clone)]
+pub(super) struct Key(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// So many octets, which are UTF-8, and zeros after them.
+    Inline(u8, [u8; INLINE]),
+    Boxed(Box<str>),
+}
+
+impl Key {
+    #[inline]
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline(len, octets) => octets.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Boxed(text) => text.as_bytes(),
+        }
+    }
+
+    /// The text. Where it is inline this looks at the octets again, since only unsafe code could do
+    /// without: compare and encode by [`as_bytes`](Self::as_bytes).
+    pub(super) fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Inline(..) => core::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Repr::Boxed(text) => text,
+        }
+    }
+
+    pub(super) fn into_string(self) -> String {
+        match self.0 {
+            Repr::Inline(..) => self.as_str().into(),
+            Repr::Boxed(text) => text.into(),
+        }
+    }
+}
+
+impl From<&str> for Key {
+    #[inline]
+    fn from(text: &str) -> Self {
+        let mut octets = [0; INLINE];
+        match octets.get_mut(..text.len()) {
+            Some(prefix) => {
+                prefix.copy_from_slice(text.as_bytes());
+                Self(Repr::Inline(text.len() as u8, octets))
+            }
+            None => Self(Repr::Boxed(text.into())),
+        }
+    }
+}
+
+impl From<String> for Key {
+    fn from(text: String) -> Self {
+        if text.len() <= INLINE { text.as_str().into() } else { Self(Repr::Boxed(text.into())) }
+    }
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self(Repr::Inline(0, [0; INLINE]))
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+/// By octets.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
