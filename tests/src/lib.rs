@@ -1,1 +1,3 @@
 //! subvm-tests
+
+pub mod fuzz;
