@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use crate::support::{calls, ops};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn descriptors_and_paths_are_the_models(octets in vec(any::<u8>(), 0..600)) {
