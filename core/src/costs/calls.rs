@@ -25,6 +25,8 @@ pub const PATH_OCTET: u64 = 16;
 pub const LISTING_OCTET: u64 = 1;
 /// An octet of randomness.
 pub const RANDOM_OCTET: u64 = 1;
+/// Seeding the deterministic generator of a sub-VM.
+pub const RANDOM_SEED: u64 = 6000;
 /// Octets that are copied for one tick.
 pub const COPIED_PER_TICK: u64 = 16;
 

@@ -14,6 +14,10 @@ pub use rights::Rights;
 pub(crate) use table::Table;
 
 /// A descriptor's number.
+///
+/// ```
+/// assert_eq!(subvm_core::fd::Fd::ROOT.to_string(), "3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fd(pub u32);
 

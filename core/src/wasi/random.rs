@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rand_mt::Mt;
 
-use crate::costs::calls::RANDOM_OCTET;
+use crate::costs::calls::{RANDOM_OCTET, RANDOM_SEED};
 use crate::host::Rng;
 use crate::wasi::{Done, Errno, mem};
 use crate::{Cx, Mode};
@@ -32,13 +32,19 @@ impl Generator {
 ///
 /// # Errors
 /// `Io` where the host's generator fails, in non-deterministic mode.
+///
+/// # Cost
+/// The octets; in deterministic mode, until a call succeeds, the seeding of the generator too.
 pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
-    cx.charge(u64::from(buf_len) * RANDOM_OCTET)?;
+    let deterministic = cx.wasi.config.mode == Mode::Deterministic;
+    let seeding = if deterministic && cx.wasi.random.is_none() { RANDOM_SEED } else { 0 };
+    cx.charge(seeding + u64::from(buf_len) * RANDOM_OCTET)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let into = mem::octets_mut(cx.mem, range);
-    match cx.wasi.config.mode {
-        Mode::Deterministic => cx.wasi.random.get_or_insert_with(|| Box::new(Generator::new())).fill(into),
-        Mode::NonDeterministic => fill_securely(&mut *cx.node.rng, into)?,
+    if deterministic {
+        cx.wasi.random.get_or_insert_with(|| Box::new(Generator::new())).fill(into);
+    } else {
+        fill_securely(&mut *cx.node.rng, into)?;
     }
     Ok(())
 }

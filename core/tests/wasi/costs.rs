@@ -18,10 +18,11 @@ fn every_call_pays_its_base_even_where_it_fails() {
     for function in &FUNCTIONS {
         let mut guest = Guest::new();
         let args = vec![u64::MAX; function.params.len()];
-        let requested = if function.name == "random_get" { u64::from(u32::MAX) } else { 0 };
-        let requested = if function.name == "args_get" { 0 } else { requested };
-        let environ = copying("LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u64 + 12);
-        let requested = if function.name == "environ_get" { environ } else { requested };
+        let requested = match function.name {
+            "random_get" => RANDOM_SEED + u64::from(u32::MAX),
+            "environ_get" => copying("LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u64 + 12),
+            _ => 0,
+        };
         assert_eq!(cost(&mut guest, function.name, &args).0, function.base + requested, "{}", function.name);
     }
 }
@@ -38,6 +39,7 @@ fn octets_cost_what_is_requested() {
         ("fd_write", &[1, 0x2000, 1, 0], IOVEC + 7),
         ("fd_write", &[1, 0x2000, 0, 0], 0),
         ("fd_readdir", &[3, 0x4000, 4096, 0, 0], 4096 * LISTING_OCTET),
+        ("random_get", &[0, 77], RANDOM_SEED + 77 * RANDOM_OCTET),
         ("random_get", &[0, 77], 77 * RANDOM_OCTET),
         ("path_open", &[3, 0, 0x1004, 5, 0, 0, 0, 0, 0], 5 * PATH_OCTET),
         ("path_filestat_get", &[3, 0, 0x1004, 5, 0], 5 * PATH_OCTET),
@@ -47,6 +49,19 @@ fn octets_cost_what_is_requested() {
     }
     let mut guest = Guest::with(subvm_core::wasi::Config { announce_root: true, ..crate::support::config() });
     assert_eq!(cost(&mut guest, "fd_prestat_dir_name", &[3, 0, 33]).0, base("fd_prestat_dir_name") + 3);
+}
+
+#[test]
+fn random_get_pays_for_the_seeding_until_there_is_a_generator() {
+    let base = subvm_core::wasi::function("random_get").unwrap().base;
+    let mut guest = Guest::new();
+    let end = guest.mem.len() as u64;
+    assert_eq!(cost(&mut guest, "random_get", &[end, 1]).0, base + RANDOM_SEED + 1);
+    assert_eq!(cost(&mut guest, "random_get", &[0, 0]).0, base + RANDOM_SEED);
+    assert_eq!(cost(&mut guest, "random_get", &[0, 1]).0, base + 1);
+    let mode = subvm_core::Mode::NonDeterministic;
+    let mut guest = Guest::with(subvm_core::wasi::Config { mode, ..crate::support::config() });
+    assert_eq!(cost(&mut guest, "random_get", &[0, 1]).0, base + 1);
 }
 
 #[test]
@@ -71,9 +86,9 @@ fn without_ticks_the_sub_vm_ends_before_any_effect() {
     }
     let mut guest = Guest::new();
     let base = subvm_core::wasi::function("random_get").unwrap().base;
-    guest.ticks = (base + 7) as i64;
+    guest.ticks = (base + RANDOM_SEED + 7) as i64;
     guest.ends(out(), "random_get", &[0, 8]);
-    guest.ticks = (base + 8) as i64;
+    guest.ticks = (base + RANDOM_SEED + 8) as i64;
     guest.ok("random_get", &[0, 8]);
     assert_eq!(guest.ticks, 0);
 }

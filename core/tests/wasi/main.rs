@@ -8,6 +8,7 @@ mod descriptors;
 mod hostile;
 mod list;
 mod model;
+mod observer;
 mod offset;
 mod paths;
 mod pending;

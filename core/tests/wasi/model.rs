@@ -3,10 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::support::ops;
+use crate::support::{calls, ops};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn descriptors_and_paths_are_the_models(octets in vec(any::<u8>(), 0..600)) {
@@ -16,5 +16,10 @@ proptest! {
     #[test]
     fn trees_are_the_models(octets in vec(any::<u8>(), 0..400)) {
         ops::tree(&octets);
+    }
+
+    #[test]
+    fn calls_that_fail_have_no_effect_whatever_their_arguments(octets in vec(any::<u8>(), 0..2000)) {
+        calls::any(&octets);
     }
 }

@@ -1,6 +1,11 @@
 //! Building file trees.
 
+use std::sync::Arc;
+
 use subvm_core::vfs::{MapErrorKind, Tree, TreeBuilder};
+use subvm_core::wasi::Config;
+
+use crate::support::{Guest, config};
 
 fn refusal(tree: &mut TreeBuilder, path: &str) -> Option<MapErrorKind> {
     let result = tree.map(path, b"x".as_slice().into());
@@ -72,4 +77,18 @@ fn a_file_that_is_replaced_costs_nothing_more() {
     assert_eq!(refusal(&mut tree, "/a/b"), None);
     assert_eq!(refusal(&mut tree, "/a/b"), None);
     assert_eq!(tree.build().ram(), 256 + 4);
+}
+
+#[test]
+fn octets_are_shared_between_trees_sub_vms_and_descriptors() {
+    let octets: Arc<[u8]> = vec![7; 1000].into();
+    let mut tree = Tree::builder();
+    tree.map("/lib", octets.clone()).unwrap();
+    let files = Arc::new(tree.build());
+    let mut guests: Vec<Guest> = (0..100).map(|_| Guest::with(Config { files: files.clone(), ..config() })).collect();
+    for guest in &mut guests {
+        guest.open("lib");
+        guest.open("lib");
+    }
+    assert_eq!(Arc::strong_count(&octets), 2);
 }

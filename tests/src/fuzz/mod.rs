@@ -1,3 +1,5 @@
-//! The bodies of the fuzz targets, so that stable tests can replay what fuzzing has found.
+//! The bodies of the fuzz targets: what a fuzzer calls with octets, and what tests on stable replay the corpora with.
+//! They panic where something is wrong.
 
 pub mod calldata;
+pub mod wasi;

@@ -1,5 +1,6 @@
 //! A guest without a module: memory, and the calls that it makes.
 
+pub(crate) mod calls;
 pub(crate) mod model;
 mod node;
 pub(crate) mod ops;

@@ -1,0 +1,20 @@
+//! WASI Preview 1. The bodies are those of the core's own property tests.
+
+#[allow(dead_code, unreachable_pub, reason = "what only the core's own tests use is here as well")]
+#[path = "../../../core/tests/wasi/support/mod.rs"]
+mod support;
+
+/// Any calls with any arguments: nothing panics, a call that fails has no effect, all is reproducible.
+pub fn preview1(octets: &[u8]) {
+    support::calls::any(octets);
+}
+
+/// Sequences of calls on descriptors and paths, against the reference model.
+pub fn descriptors(octets: &[u8]) {
+    support::ops::descriptors(octets);
+}
+
+/// File trees, against the reference model.
+pub fn tree(octets: &[u8]) {
+    support::ops::tree(octets);
+}
