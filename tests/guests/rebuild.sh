@@ -6,7 +6,7 @@
 #
 # A guest whose compiler is not here, in the very version that its octets come from, is left out with a loud line.
 # C wants Debian 12's packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32; Rust the pinned toolchain and its
-# target wasm32-wasip1.
+# target wasm32-wasip1; Go the compiler that ../programs/fetch.sh fetches.
 set -eu
 
 cd "$(dirname "$0")"
@@ -40,6 +40,32 @@ c() { # source, guest
     settle "$out/c.wasm" "$2"
 }
 
+rust() { # source, guest
+    target=wasm32-wasip1
+    if [ ! -d "$(rustc --print target-libdir --target $target)" ]; then
+        skipped "$2" "the toolchain has no $target; add it with: rustup target add $target"
+        return
+    fi
+    rustc --edition 2024 --target $target -C opt-level=s -C lto=fat -C codegen-units=1 -C panic=abort \
+        -C strip=debuginfo -o "$out/rust.wasm" "$1"
+    settle "$out/rust.wasm" "$2"
+}
+
+go() { # source, guest
+    programs=${out%/*}/programs
+    if ! "$programs/go/bin/go" version 2>/dev/null | grep -q 'go1\.24\.11 linux/amd64'; then
+        skipped "$2" "it comes from Go 1.24.11; fetch it with ../programs/fetch.sh"
+        return
+    fi
+    env -u GOFLAGS GOROOT="$programs/go" GOCACHE="$programs/go-cache" GOPATH="$programs/go-path" GOTOOLCHAIN=local \
+        GOPROXY=off GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 \
+        "$programs/go/bin/go" build -trimpath -ldflags='-s -w -buildid=' -o "$out/go.wasm" "$1"
+    settle "$out/go.wasm" "$2"
+}
+
 c report/report.c report/report.wasm
+c listing/listing.c listing/listing-c.wasm
+rust listing/listing.rs listing/listing-rust.wasm
+go listing/listing.go listing/listing-go.wasm
 
 exit $status

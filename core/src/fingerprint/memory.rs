@@ -19,8 +19,8 @@ pub const LEAF_LEN: usize = 65_536;
 ///
 /// # Cost
 ///
-/// With `touched`: hashing the leaves it names, and what `zeros` has yet to learn (all of it once: hashing as many
-/// zeros). Without: reading all of `memory` besides. No gas: a sub-VM's price covers it (`docs/spec/fingerprint.md`).
+/// With `touched`: hashing the leaves it names, and what `zeros` has yet to learn, once. Without: reading all of
+/// `memory` besides. No gas: the price of a sub-VM covers it (`docs/spec/fingerprint.md`).
 ///
 /// # Example
 ///

