@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod ledger;
+pub mod model;
 pub mod modules;
 pub mod random;
 pub mod web;
