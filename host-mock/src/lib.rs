@@ -1,1 +1,3 @@
 //! subvm-host-mock
+
+pub mod conformance;
