@@ -1,6 +1,7 @@
 //! subvm-host-std
 
 pub mod clock;
+pub mod config;
 pub mod ledger;
 pub mod model;
 pub mod modules;
