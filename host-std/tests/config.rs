@@ -94,14 +94,16 @@ fn mistakes_are_explained() {
 #[test]
 fn services_are_what_is_configured() {
     let none = Config::default().services().unwrap();
-    assert!(none.web.is_none() && none.model.is_none());
-    let text =
-        "[web]\nenabled = true\n[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\ntimeout = '1m 30s'";
+    assert!(none.web.is_none() && none.render.is_none() && none.model.is_none());
+    let text = "[web]\nenabled = true\n[render]\nenabled = true\n[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\ntimeout = '1m 30s'";
     let config = Config::parse(text, "node.toml").unwrap();
     assert_eq!(config.model.providers[0].timeout, Time(std::time::Duration::from_secs(90)));
     let both = config.services().unwrap();
     assert!(both.web.is_some() && both.model.is_some());
-    assert!(format!("{:?}", both.module_set()).contains("WebRequest"));
+    let modules = format!("{:?}", both.module_set());
+    for name in ["WebRequest", "WebRender", "ExecPrompt", "ExecPromptTemplate"] {
+        assert!(modules.contains(name), "{modules}");
+    }
     assert_eq!(config.consensus.limits(), subvm_core::costs::Limits::default());
 }
 

@@ -46,8 +46,10 @@ pub struct Config {
     pub random: Random,
     /// All modules.
     pub modules: Modules,
-    /// `WebRequest`.
+    /// `WebRequest`, and where `WebRender` may go.
     pub web: Web,
+    /// `WebRender`.
+    pub render: Render,
     /// `ExecPrompt` and `ExecPromptTemplate`.
     pub model: Model,
 }
@@ -146,6 +148,28 @@ pub struct Web {
     pub max_head: usize,
     /// Redirects that are followed.
     pub redirects: u32,
+}
+
+/// Section `render`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Render {
+    /// Whether there is this module.
+    pub enabled: bool,
+    /// The WebDriver program.
+    pub driver: PathBuf,
+    /// The browser; empty for the one that the driver finds.
+    pub browser: PathBuf,
+    /// Whether the browser runs without its sandbox.
+    pub no_sandbox: bool,
+    /// How long a page may take.
+    pub time: Time,
+    /// Octets of an answer.
+    pub max_answer: usize,
+    /// Width of the window.
+    pub width: u32,
+    /// Height of the window.
+    pub height: u32,
 }
 
 /// Section `model`.
@@ -247,6 +271,22 @@ impl Default for Web {
             max_body: limits.body,
             max_head: limits.head,
             redirects: limits.redirects,
+        }
+    }
+}
+
+impl Default for Render {
+    fn default() -> Self {
+        let options = crate::web::RenderOptions::default();
+        Self {
+            enabled: false,
+            driver: options.driver,
+            browser: options.browser.unwrap_or_default(),
+            no_sandbox: options.no_sandbox,
+            time: Time(options.time),
+            max_answer: options.answer,
+            width: options.window.0,
+            height: options.window.1,
         }
     }
 }

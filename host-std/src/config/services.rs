@@ -5,17 +5,19 @@ use std::sync::Arc;
 use subvm_core::costs::Limits;
 use url::Url;
 
-use super::{Config, ConfigError, Consensus, ModelProvider, Web};
+use super::{Config, ConfigError, Consensus, ModelProvider, Render, Web};
 use crate::model::{Key, ModelClient, Provider};
 use crate::modules::ModuleSet;
 use crate::random::SystemRng;
-use crate::web::{self, Rules, WebClient};
+use crate::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
 
 /// What runs share: made once, when a node starts.
 #[derive(Clone, Debug)]
 pub struct Services {
     /// The web, where it is configured.
     pub web: Option<Arc<WebClient>>,
+    /// The browser, where it is configured.
+    pub render: Option<Arc<WebRenderer>>,
     /// Models, where there are any.
     pub model: Option<Arc<ModelClient>>,
     concurrency: usize,
@@ -28,6 +30,9 @@ impl Services {
         let mut modules = ModuleSet::new(self.concurrency);
         if let Some(web) = &self.web {
             modules = modules.with(&["WebRequest"], Arc::clone(web) as _);
+        }
+        if let Some(render) = &self.render {
+            modules = modules.with(&["WebRender"], Arc::clone(render) as _);
         }
         if let Some(model) = &self.model {
             modules = modules.with(ModelClient::REQUESTS, Arc::clone(model) as _);
@@ -46,10 +51,12 @@ impl Config {
             return Err(ConfigError::value("modules.concurrency", "must be at least 1"));
         }
         self.consensus.check()?;
-        let web = self.web.enabled.then(|| self.web.client()).transpose()?;
+        let rules = self.web.rules()?;
+        let web = self.web.enabled.then(|| Arc::new(WebClient::new(rules.clone(), self.web.limits())));
+        let render = self.render.enabled.then(|| Arc::new(WebRenderer::new(rules, self.render.options())));
         let providers = self.model.providers.iter().map(ModelProvider::provider).collect::<Result<Vec<_>, _>>()?;
         let model = (!providers.is_empty()).then(|| Arc::new(ModelClient::new(providers)));
-        Ok(Services { web: web.map(Arc::new), model, concurrency: self.modules.concurrency })
+        Ok(Services { web, render, model, concurrency: self.modules.concurrency })
     }
 
     /// The secure generator.
@@ -90,7 +97,7 @@ impl Consensus {
 }
 
 impl Web {
-    fn client(&self) -> Result<WebClient, ConfigError> {
+    fn rules(&self) -> Result<Rules, ConfigError> {
         if let Some(scheme) = self.schemes.iter().find(|scheme| !["http", "https"].contains(&scheme.as_str())) {
             return Err(ConfigError::value(
                 "web.schemes",
@@ -100,7 +107,7 @@ impl Web {
         if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|octet| octet.is_ascii_uppercase())) {
             return Err(ConfigError::value("web.deny_headers", format_args!("write {name:?} in small letters")));
         }
-        let rules = Rules {
+        Ok(Rules {
             schemes: self.schemes.clone(),
             ports: self.ports.clone(),
             allow_hosts: self.allow_hosts.clone(),
@@ -108,10 +115,24 @@ impl Web {
             allow_networks: self.allow_networks.clone(),
             methods: self.methods.clone(),
             deny_headers: self.deny_headers.clone(),
-        };
-        let limits =
-            web::Limits { time: self.time.0, body: self.max_body, head: self.max_head, redirects: self.redirects };
-        Ok(WebClient::new(rules, limits))
+        })
+    }
+
+    fn limits(&self) -> web::Limits {
+        web::Limits { time: self.time.0, body: self.max_body, head: self.max_head, redirects: self.redirects }
+    }
+}
+
+impl Render {
+    fn options(&self) -> RenderOptions {
+        RenderOptions {
+            driver: self.driver.clone(),
+            browser: Some(self.browser.clone()).filter(|browser| !browser.as_os_str().is_empty()),
+            no_sandbox: self.no_sandbox,
+            time: self.time.0,
+            answer: self.max_answer,
+            window: (self.width, self.height),
+        }
     }
 }
 
