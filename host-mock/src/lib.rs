@@ -2,6 +2,7 @@
 //!
 //! - [`MemoryHost`] is a whole node in memory: a chain's contracts, balances and storage.
 //! - [`ScriptedEngine`] runs Rust closures in place of WebAssembly.
+//! - [`conformance`] checks a node's own parts for the promises of the traits.
 //! - [`fault`] makes any part fail at a chosen call; [`trace`] writes down every host call.
 //!
 //! ```
@@ -30,6 +31,7 @@
 //! assert_eq!(report.receipt.storage.len(), 1);
 //! ```
 
+pub mod conformance;
 mod engine;
 pub mod fault;
 mod host;

@@ -37,3 +37,13 @@ impl Clock for SystemClock {
         self.start.elapsed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_keeps_the_promises_of_a_clock() {
+        subvm_host_mock::conformance::clock(|| SystemClock::new(5)).unwrap();
+    }
+}

@@ -98,6 +98,11 @@ mod tests {
     }
 
     #[test]
+    fn it_keeps_the_promises_of_a_generator() {
+        subvm_host_mock::conformance::rng(SystemRng::new).unwrap();
+    }
+
+    #[test]
     fn failure_is_an_error() {
         let mut octets = [5; 8];
         assert_eq!(failing().fill(&mut octets).unwrap_err().to_string(), "none left");

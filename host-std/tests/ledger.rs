@@ -5,6 +5,7 @@ use std::path::Path;
 
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
+use subvm_host_mock::conformance::Written;
 use subvm_host_std::ledger::{Heights, Ledger, LedgerError, RedbLedger, conformance};
 
 const CONTRACT: Address = Address([7; 20]);
@@ -36,6 +37,24 @@ fn it_conforms_in_a_file() {
         RedbLedger::open(&dir.path().join(count.to_string())).unwrap()
     };
     conformance::check(make).unwrap();
+}
+
+/// A ledger that holds what a conformance check wants it to hold: first what is final, then what was accepted above it.
+fn holding(written: &[Written]) -> RedbLedger {
+    let mut ledger = RedbLedger::in_memory().unwrap();
+    for (state, height) in [(State::Finalized, 1), (State::Accepted, 2)] {
+        for written in written.iter().filter(|written| written.state == state) {
+            ledger.apply(&written.contract, &[written.page], height).unwrap();
+        }
+        ledger.finalize(1).unwrap();
+    }
+    ledger
+}
+
+#[test]
+fn it_and_its_snapshots_keep_the_promises_of_storage() {
+    subvm_host_mock::conformance::storage(holding).unwrap();
+    subvm_host_mock::conformance::storage(|written| holding(written).snapshot().unwrap()).unwrap();
 }
 
 #[test]

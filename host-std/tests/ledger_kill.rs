@@ -1,15 +1,15 @@
 //! A process that changes a ledger is killed again and again: each time, the ledger is as it was before the change or after it.
 
 use std::env;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
-use subvm_host_std::ledger::{Heights, Ledger, RedbLedger};
+use subvm_host_std::ledger::{Heights, Ledger, LedgerError, RedbLedger};
 
 const KILLS: u64 = 30;
 const PAGES: u32 = 96;
@@ -60,8 +60,8 @@ fn change_until_killed(dir: &Path) -> ! {
     }
 }
 
-/// Starts the child at `next`, kills it some time after its first step, and returns its last step that was finished for certain.
-fn run_and_kill(dir: &Path, next: u64, delay: Duration) -> u64 {
+/// Starts a process that changes the ledger from step `next` on, and tells each step that is done.
+fn start(dir: &Path, next: u64) -> (Child, Lines<BufReader<ChildStderr>>) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "a_killed_process_leaves_the_old_or_the_new_state", "--nocapture"])
         .env(CHILD, dir)
@@ -70,12 +70,14 @@ fn run_and_kill(dir: &Path, next: u64, delay: Duration) -> u64 {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    let reader = thread::spawn(move || {
-        let lines = stderr.lines().map_while(Result::ok);
-        let lines: Vec<String> = lines.collect();
-        lines.iter().rev().find_map(|line| line.parse().ok())
-    });
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    (child, lines)
+}
+
+/// Starts the process at `next`, kills it after `delay`, and returns its last step that was finished for certain.
+fn run_and_kill(dir: &Path, next: u64, delay: Duration) -> u64 {
+    let (mut child, lines) = start(dir, next);
+    let reader = thread::spawn(move || lines.map_while(Result::ok).filter_map(|line| line.parse().ok()).last());
     thread::sleep(delay);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -114,4 +116,16 @@ fn a_killed_process_leaves_the_old_or_the_new_state() {
     }
     assert!(at_work > 3, "{at_work} of {KILLS} kills hit a process that had begun its work");
     println!("{at_work} of {KILLS} kills at work, in {next} steps");
+}
+
+#[test]
+fn a_second_process_is_kept_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut child, mut lines) = start(dir.path(), 1);
+    assert!(lines.any(|line| line.unwrap() == "1"), "it did not make its first step");
+    let error = RedbLedger::open(dir.path()).unwrap_err();
+    assert!(matches!(error, LedgerError::Locked { .. }), "{error:?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(state(dir.path()).accepted > 0);
 }

@@ -13,6 +13,7 @@ use subvm_core::host::{Modules, Progress};
 use subvm_host_std::modules::ModuleSet;
 use subvm_host_std::web::{Limits, Rules, WebClient};
 use ureq::http::Uri;
+use ureq::tls::RootCerts;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
@@ -260,7 +261,7 @@ fn a_name_cannot_change_its_mind() {
     let ask = |addresses: &[&'static str]| {
         asked.store(0, Ordering::SeqCst);
         let resolver = Rebinding { addresses: addresses.to_vec(), port: server.port, asked: Arc::clone(&asked) };
-        let client = WebClient::with_resolver(rules(&[server.port]), limits(), resolver);
+        let client = WebClient::with_parts(rules(&[server.port]), limits(), resolver, RootCerts::WebPki);
         ask(client, "GET", &format!("http://rebinding.test:{}/", server.port), Map::new(), Value::Null)
     };
     // One of several addresses is not allowed.

@@ -1,4 +1,5 @@
-//! Where contracts' storage lives: [`Ledger`] applies receipts to a database, block by block; [`RedbLedger`] is the embedded one.
+//! Where contracts' storage lives: [`Ledger`] applies receipts to a database, block by block; [`RedbLedger`] is the embedded one, and
+//! `PostgresLedger`, with the feature `postgres`, one in a database server.
 //!
 //! A ledger has two states. What was *finalized* never changes again; what was *accepted* since lies above it, by block height, and can be
 //! rolled back. Each change is one transaction of the database: it is there as a whole or not at all, whenever the process is killed.
@@ -8,11 +9,15 @@ use subvm_core::{Address, PageWrite};
 
 mod error;
 mod page;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod redb;
 
 pub mod conformance;
 
 pub use self::error::LedgerError;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresLedger;
 pub use self::redb::{RedbLedger, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.

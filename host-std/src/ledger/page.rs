@@ -65,6 +65,14 @@ pub(crate) fn check_apply(heights: Heights, pages: &[PageWrite], height: u64) ->
     }
 }
 
+/// Whether rolling back to `height` changes anything; refuses what [`rollback`](super::Ledger::rollback) promises to refuse.
+pub(crate) fn check_rollback(heights: Heights, height: u64) -> Result<bool, LedgerError> {
+    if height < heights.finalized {
+        return Err(LedgerError::Height { given: height, lowest: heights.finalized });
+    }
+    Ok(height < heights.accepted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

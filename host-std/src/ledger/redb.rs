@@ -12,7 +12,7 @@ use subvm_core::host::{HostError, State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
 
 use super::error::LAYOUT;
-use super::page::check_apply;
+use super::page::{check_apply, check_rollback};
 use super::{Heights, Ledger, LedgerError};
 
 mod file;
@@ -207,11 +207,7 @@ impl Ledger for RedbLedger {
     }
 
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError> {
-        let heights = self.heights()?;
-        if height < heights.finalized {
-            return Err(LedgerError::Height { given: height, lowest: heights.finalized });
-        }
-        if height >= heights.accepted {
+        if !check_rollback(self.heights()?, height)? {
             return Ok(());
         }
         self.change("rolling back", |tables| {

@@ -133,7 +133,11 @@ impl Modules for ModuleSet {
 }
 
 fn not_configured(name: &str) -> HostError {
-    let section = if name.starts_with("Web") { "web" } else { "model" };
+    let section = match name {
+        "WebRequest" => "web",
+        "WebRender" => "render",
+        _ => "model",
+    };
     format!("no module answers {name}: configure [{section}] (docs/config.md)").into()
 }
 

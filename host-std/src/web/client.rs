@@ -8,6 +8,7 @@ use subvm_core::calldata::{Int, Map, Value};
 use tracing::debug;
 use ureq::http::header::{HeaderName, LOCATION};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Error};
@@ -71,12 +72,12 @@ impl WebClient {
     /// A client that resolves names as the operating system does.
     #[must_use]
     pub fn new(rules: Rules, limits: Limits) -> Self {
-        Self::with_resolver(rules, limits, DefaultResolver::default())
+        Self::with_parts(rules, limits, DefaultResolver::default(), RootCerts::WebPki)
     }
 
-    /// A client that asks `resolver`, whose answers are checked all the same.
+    /// A client that asks `resolver`, whose answers are checked all the same, and trusts the authorities in `roots`.
     #[must_use]
-    pub fn with_resolver(rules: Rules, limits: Limits, resolver: impl Resolver) -> Self {
+    pub fn with_parts(rules: Rules, limits: Limits, resolver: impl Resolver, roots: RootCerts) -> Self {
         let rules = Arc::new(rules);
         let config = Agent::config_builder()
             // Not the environment's proxy: it would connect where we do not see.
@@ -88,6 +89,7 @@ impl WebClient {
             .max_response_header_size(limits.head)
             // A connection that is kept would skip the check of its address.
             .max_idle_connections(0)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .user_agent(concat!("subvm/", env!("CARGO_PKG_VERSION")))
             .build();
         let resolver = Checked { inner: Arc::new(resolver), rules: Arc::clone(&rules) };

@@ -22,9 +22,11 @@
 
 mod client;
 mod network;
+mod render;
 mod resolver;
 mod rules;
 
 pub use client::{Limits, WebClient};
 pub use network::{Network, NetworkError, is_public};
+pub use render::{RenderOptions, WebRenderer};
 pub use rules::{HostPattern, Rules};

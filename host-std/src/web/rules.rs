@@ -1,6 +1,7 @@
 //! What guests may ask of the web.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -23,6 +24,12 @@ impl FromStr for HostPattern {
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(Self(text.trim_end_matches('.').to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,0 +1,108 @@
+//! The promises of `Host`.
+
+use std::time::{Duration, Instant};
+
+use subvm_core::host::{Host, State, Stream};
+use subvm_core::{Address, Library, Package};
+
+use super::{Broken, ensure, expect, unpanicking};
+
+/// What a host under test is known to hold.
+#[derive(Clone, Copy, Debug)]
+pub struct HostSample {
+    /// A contract that has code in both states.
+    pub contract: Address,
+    /// An address without code.
+    pub nobody: Address,
+}
+
+/// The longest that one call in these checks may take: generous, for slow machines.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Checks a host. `make` gives one for the same chain at the same height each time.
+///
+/// # Errors
+/// The first broken promise.
+pub fn host<H: Host>(sample: HostSample, mut make: impl FnMut() -> H) -> Result<(), Broken> {
+    unpanicking(|| {
+        let (mut host, mut other) = (make(), make());
+        for state in [State::Accepted, State::Finalized] {
+            for address in [sample.contract, sample.nobody] {
+                answers_again(&mut host, &mut other, state, &address)?;
+            }
+            packages(&mut host, &mut other, state, &sample)?;
+        }
+        takes_output(&mut host)
+    })
+}
+
+/// Balances, locked slots and calls of the layer below are the same each time; a call that fails, fails each time.
+fn answers_again<H: Host>(host: &mut H, other: &mut H, state: State, address: &Address) -> Result<(), Broken> {
+    const AGAIN: &str = "the same question has the same answer throughout a run, and on every node";
+    let answers = |host: &mut H| {
+        let start = Instant::now();
+        let balance = host.balance(state, address);
+        let balance = balance.map_err(|error| failed("a balance can be had for any address", &error))?;
+        let locked = host.locked_slots(address);
+        let locked = locked.map_err(|error| failed("locked slots can be had for any address", &error))?;
+        let called = host.eth_call(state, address, b"\x01\x02\x03\x04").ok();
+        let took = start.elapsed();
+        ensure("a call returns within the stated time", took < PATIENCE, || format!("it took {took:?}"))?;
+        Ok((balance, locked, called))
+    };
+    let first = answers(host)?;
+    expect(AGAIN, &answers(host)?, &first)?;
+    expect(AGAIN, &answers(other)?, &first)
+}
+
+fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSample) -> Result<(), Broken> {
+    let get = |host: &mut H, address| {
+        let package = host.package(state, address);
+        package.map_err(|error| failed("the code of any address can be asked for", &error))
+    };
+    let none = get(host, &sample.nobody)?;
+    ensure("an address without code has none", none.is_none(), || format!("{} has code", sample.nobody))?;
+
+    let parts = |host: &mut H| {
+        let package = get(host, &sample.contract)?;
+        let missing = || Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) };
+        package.map(|package| code(&package)).ok_or_else(missing)
+    };
+    const SAME: &str = "a contract's code is the same octets throughout a run, and on every node";
+    let first = parts(host)?;
+    expect(SAME, &parts(host)?, &first)?;
+    expect(SAME, &parts(other)?, &first)?;
+    let unnamed = first.1.iter().find(|(name, _)| !library_name(name));
+    ensure("libraries have names that can be linked", unnamed.is_none(), || {
+        format!("{:?}", unnamed.map(|(name, _)| name))
+    })
+}
+
+type Code = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
+
+fn code(package: &Package) -> Code {
+    let library = |library: &Library| (library.name.clone(), library.wasm.to_vec());
+    (package.start.to_vec(), package.libraries.iter().map(library).collect(), package.announce_root)
+}
+
+fn library_name(name: &str) -> bool {
+    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"_.-".contains(&octet);
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// Nothing that a guest prints may trouble a host.
+fn takes_output<H: Host>(host: &mut H) -> Result<(), Broken> {
+    let start = Instant::now();
+    let large = vec![0xff; 1 << 20];
+    for octets in [&b""[..], b"text\n", b"\xff\xfe\0\x1b[2J", &large] {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            (0..16).for_each(|_| host.output(stream, octets));
+        }
+    }
+    let took = start.elapsed();
+    ensure("output is taken without waiting", took < PATIENCE, || format!("32 MiB took {took:?}"))
+}
+
+fn failed(promise: &'static str, error: &subvm_core::host::HostError) -> Broken {
+    Broken { promise, found: error.to_string() }
+}

@@ -1,0 +1,313 @@
+//! A node's configuration: one TOML file, each key of which stands in `docs/config.md`.
+//!
+//! What the command line says, overrides the file; what neither says has the default that the page shows.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod error;
+mod keys;
+mod services;
+mod types;
+
+pub use error::ConfigError;
+pub use keys::{KEYS, Key};
+pub use services::Services;
+pub use types::{Floats, Time};
+
+use crate::model::Provider;
+use crate::web::{HostPattern, Network};
+
+/// All of the configuration.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+///
+/// let config = Config::parse("[web]\nenabled = true\nports = [443]", "node.toml")?;
+/// assert_eq!(config.web.ports, [443]);
+/// assert_eq!(config.store.dir, Config::default().store.dir);
+///
+/// let error = Config::parse("[web]\nprots = [443]", "node.toml").unwrap_err();
+/// assert_eq!(error.to_string(), "node.toml:2: unknown key web.prots: did you mean web.ports?");
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What all nodes of a chain must have in common.
+    pub consensus: Consensus,
+    /// How this node runs.
+    pub run: Run,
+    /// Where contracts' storage lives.
+    pub store: Store,
+    /// The secure generator.
+    pub random: Random,
+    /// All modules.
+    pub modules: Modules,
+    /// `WebRequest`, and where `WebRender` may go.
+    pub web: Web,
+    /// `WebRender`.
+    pub render: Render,
+    /// `ExecPrompt` and `ExecPromptTemplate`.
+    pub model: Model,
+}
+
+/// Section `consensus`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Consensus {
+    /// What float instructions do.
+    pub floats: Floats,
+    /// Whether failed runs carry a fingerprint.
+    pub fingerprints: bool,
+    /// Octets of RAM for each mode.
+    pub ram: u64,
+    /// Descriptors open at once in a sub-VM.
+    pub open_fds: u32,
+    /// Nested sub-VMs.
+    pub depth: u32,
+    /// Non-deterministic blocks in a transaction.
+    pub nondet_blocks: u32,
+    /// Stack units for each mode.
+    pub stack_units: u64,
+    /// Octets of one non-deterministic result.
+    pub nondet_result: u64,
+    /// Time gas of the deterministic side, in ticks.
+    pub gas_time: u64,
+    /// Time gas of each non-deterministic sub-VM, in ticks.
+    pub gas_time_nondet: u64,
+    /// Storage gas, in pages.
+    pub gas_storage: u64,
+    /// Data gas, in octets.
+    pub gas_data: u64,
+}
+
+/// Section `run`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Run {
+    /// How long a run may take.
+    pub deadline: Time,
+    /// What is logged.
+    pub log: String,
+}
+
+/// Section `store`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The ledger's directory.
+    pub dir: PathBuf,
+    /// Whether the ledger is read through when it is opened.
+    pub verify: bool,
+}
+
+/// Section `random`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Random {
+    /// Whether pseudo-random octets will do.
+    pub pseudo_random_fallback: bool,
+}
+
+/// Section `modules`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Modules {
+    /// Requests under way at once.
+    pub concurrency: usize,
+}
+
+/// Section `web`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// Whether there is this module.
+    pub enabled: bool,
+    /// Allowed schemes.
+    pub schemes: Vec<String>,
+    /// Allowed ports.
+    pub ports: Vec<u16>,
+    /// Allowed hosts.
+    pub allow_hosts: Vec<HostPattern>,
+    /// Refused hosts.
+    pub deny_hosts: Vec<HostPattern>,
+    /// Allowed addresses that are not public.
+    pub allow_networks: Vec<Network>,
+    /// Allowed methods.
+    pub methods: Vec<String>,
+    /// Refused request headers.
+    pub deny_headers: Vec<String>,
+    /// How long a request may take.
+    pub time: Time,
+    /// Octets of an answer's body.
+    pub max_body: u64,
+    /// Octets of an answer's head.
+    pub max_head: usize,
+    /// Redirects that are followed.
+    pub redirects: u32,
+}
+
+/// Section `render`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Render {
+    /// Whether there is this module.
+    pub enabled: bool,
+    /// The WebDriver program.
+    pub driver: PathBuf,
+    /// The browser; empty for the one that the driver finds.
+    pub browser: PathBuf,
+    /// Whether the browser runs without its sandbox.
+    pub no_sandbox: bool,
+    /// How long a page may take.
+    pub time: Time,
+    /// Octets of an answer.
+    pub max_answer: usize,
+    /// Width of the window.
+    pub width: u32,
+    /// Height of the window.
+    pub height: u32,
+}
+
+/// Section `model`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Model {
+    /// Endpoints, in order of preference.
+    pub providers: Vec<ModelProvider>,
+}
+
+/// One of `model.providers`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelProvider {
+    /// What comes before `/chat/completions`.
+    pub base_url: String,
+    /// The model's name.
+    pub model: String,
+    /// The file that holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The environment variable that holds the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// How long an answer may take.
+    #[serde(default = "timeout")]
+    pub timeout: Time,
+    /// How often to try again.
+    #[serde(default = "retries")]
+    pub retries: u32,
+    /// The first wait before trying again.
+    #[serde(default = "backoff")]
+    pub backoff: Time,
+}
+
+fn timeout() -> Time {
+    Time(Provider::new("", "").timeout)
+}
+
+fn retries() -> u32 {
+    Provider::new("", "").retries
+}
+
+fn backoff() -> Time {
+    Time(Provider::new("", "").backoff)
+}
+
+impl Default for Consensus {
+    fn default() -> Self {
+        let limits = subvm_core::costs::Limits::default();
+        Self {
+            floats: Floats::Soft,
+            fingerprints: true,
+            ram: limits.ram,
+            open_fds: limits.open_fds,
+            depth: limits.depth,
+            nondet_blocks: limits.nondet_blocks,
+            stack_units: limits.stack_units,
+            nondet_result: limits.nondet_result,
+            gas_time: limits.gas_time,
+            gas_time_nondet: limits.gas_time_nondet,
+            gas_storage: limits.gas_storage,
+            gas_data: limits.gas_data,
+        }
+    }
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self { deadline: Time(Duration::from_secs(60)), log: "warn".into() }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { dir: "subvm-data".into(), verify: true }
+    }
+}
+
+impl Default for Modules {
+    fn default() -> Self {
+        Self { concurrency: 8 }
+    }
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        let (rules, limits) = (crate::web::Rules::default(), crate::web::Limits::default());
+        Self {
+            enabled: false,
+            schemes: rules.schemes,
+            ports: rules.ports,
+            allow_hosts: rules.allow_hosts,
+            deny_hosts: rules.deny_hosts,
+            allow_networks: rules.allow_networks,
+            methods: rules.methods,
+            deny_headers: rules.deny_headers,
+            time: Time(limits.time),
+            max_body: limits.body,
+            max_head: limits.head,
+            redirects: limits.redirects,
+        }
+    }
+}
+
+impl Default for Render {
+    fn default() -> Self {
+        let options = crate::web::RenderOptions::default();
+        Self {
+            enabled: false,
+            driver: options.driver,
+            browser: options.browser.unwrap_or_default(),
+            no_sandbox: options.no_sandbox,
+            time: Time(options.time),
+            max_answer: options.answer,
+            width: options.window.0,
+            height: options.window.1,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no TOML, or holds unknown keys or values that make no sense.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
+        Self::parse(&text, &name)
+    }
+
+    /// Reads `text`, which errors call `name`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        keys::check(text, name)?;
+        toml::from_str(text).map_err(|error| ConfigError::toml(name, text, &error))
+    }
+}

@@ -1,0 +1,166 @@
+//! From a configuration to the services it describes.
+
+use std::sync::Arc;
+
+use subvm_core::costs::Limits;
+use url::Url;
+
+use super::{Config, ConfigError, Consensus, ModelProvider, Render, Web};
+use crate::model::{Key, ModelClient, Provider};
+use crate::modules::ModuleSet;
+use crate::random::SystemRng;
+use crate::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
+
+/// What runs share: made once, when a node starts.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// The web, where it is configured.
+    pub web: Option<Arc<WebClient>>,
+    /// The browser, where it is configured.
+    pub render: Option<Arc<WebRenderer>>,
+    /// Models, where there are any.
+    pub model: Option<Arc<ModelClient>>,
+    concurrency: usize,
+}
+
+impl Services {
+    /// The modules of one run.
+    #[must_use]
+    pub fn module_set(&self) -> ModuleSet {
+        let mut modules = ModuleSet::new(self.concurrency);
+        if let Some(web) = &self.web {
+            modules = modules.with(&["WebRequest"], Arc::clone(web) as _);
+        }
+        if let Some(render) = &self.render {
+            modules = modules.with(&["WebRender"], Arc::clone(render) as _);
+        }
+        if let Some(model) = &self.model {
+            modules = modules.with(ModelClient::REQUESTS, Arc::clone(model) as _);
+        }
+        modules
+    }
+}
+
+impl Config {
+    /// Makes the services, and so checks all that can be checked without using them: this is `subvm config check`.
+    ///
+    /// # Errors
+    /// When a value makes no sense, or a key cannot be read.
+    pub fn services(&self) -> Result<Services, ConfigError> {
+        if self.modules.concurrency == 0 {
+            return Err(ConfigError::value("modules.concurrency", "must be at least 1"));
+        }
+        self.consensus.check()?;
+        let rules = self.web.rules()?;
+        let web = self.web.enabled.then(|| Arc::new(WebClient::new(rules.clone(), self.web.limits())));
+        let render = self.render.enabled.then(|| Arc::new(WebRenderer::new(rules, self.render.options())));
+        let providers = self.model.providers.iter().map(ModelProvider::provider).collect::<Result<Vec<_>, _>>()?;
+        let model = (!providers.is_empty()).then(|| Arc::new(ModelClient::new(providers)));
+        Ok(Services { web, render, model, concurrency: self.modules.concurrency })
+    }
+
+    /// The secure generator.
+    #[must_use]
+    pub fn rng(&self) -> SystemRng {
+        let rng = SystemRng::new();
+        if self.random.pseudo_random_fallback { rng.or_pseudo_random() } else { rng }
+    }
+}
+
+impl Consensus {
+    /// The limits, as the core has them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            ram: self.ram,
+            open_fds: self.open_fds,
+            depth: self.depth,
+            nondet_blocks: self.nondet_blocks,
+            stack_units: self.stack_units,
+            nondet_result: self.nondet_result,
+            gas_time: self.gas_time,
+            gas_time_nondet: self.gas_time_nondet,
+            gas_storage: self.gas_storage,
+            gas_data: self.gas_data,
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        for (key, ticks) in [("consensus.gas_time", self.gas_time), ("consensus.gas_time_nondet", self.gas_time_nondet)]
+        {
+            if i64::try_from(ticks).is_err() {
+                return Err(ConfigError::value(key, "must be below 2^63"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Web {
+    fn rules(&self) -> Result<Rules, ConfigError> {
+        if let Some(scheme) = self.schemes.iter().find(|scheme| !["http", "https"].contains(&scheme.as_str())) {
+            return Err(ConfigError::value(
+                "web.schemes",
+                format_args!("{scheme:?} is neither \"http\" nor \"https\""),
+            ));
+        }
+        if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|octet| octet.is_ascii_uppercase())) {
+            return Err(ConfigError::value("web.deny_headers", format_args!("write {name:?} in small letters")));
+        }
+        Ok(Rules {
+            schemes: self.schemes.clone(),
+            ports: self.ports.clone(),
+            allow_hosts: self.allow_hosts.clone(),
+            deny_hosts: self.deny_hosts.clone(),
+            allow_networks: self.allow_networks.clone(),
+            methods: self.methods.clone(),
+            deny_headers: self.deny_headers.clone(),
+        })
+    }
+
+    fn limits(&self) -> web::Limits {
+        web::Limits { time: self.time.0, body: self.max_body, head: self.max_head, redirects: self.redirects }
+    }
+}
+
+impl Render {
+    fn options(&self) -> RenderOptions {
+        RenderOptions {
+            driver: self.driver.clone(),
+            browser: Some(self.browser.clone()).filter(|browser| !browser.as_os_str().is_empty()),
+            no_sandbox: self.no_sandbox,
+            time: self.time.0,
+            answer: self.max_answer,
+            window: (self.width, self.height),
+        }
+    }
+}
+
+impl ModelProvider {
+    fn provider(&self) -> Result<Provider, ConfigError> {
+        let bad_url = |what| ConfigError::value("model.providers.base_url", format_args!("{:?} {what}", self.base_url));
+        let url = Url::parse(&self.base_url).map_err(|_| bad_url("is no address"))?;
+        if !["http", "https"].contains(&url.scheme()) {
+            return Err(bad_url("is neither http nor https"));
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
+            // Not shown: it may hold a secret.
+            let what = "must hold no user, password or query: put the key into key_file or key_env";
+            return Err(ConfigError::value("model.providers.base_url", what));
+        }
+        let key = match (&self.key_file, &self.key_env) {
+            (Some(path), None) => Some(Key::from_file(path)),
+            (None, Some(name)) => Some(Key::from_env(name)),
+            (None, None) => None,
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::value("model.providers", "give key_file or key_env, not both"));
+            }
+        };
+        let mut provider = Provider::new(&self.base_url, &self.model);
+        provider.key = key.transpose().map_err(|error| ConfigError::value("model.providers", error))?;
+        provider.timeout = self.timeout.0;
+        provider.retries = self.retries;
+        provider.backoff = self.backoff.0;
+        Ok(provider)
+    }
+}
