@@ -31,6 +31,7 @@ impl Generator {
             config.target("pulley64").expect("a target of this build");
         }
         config.wasm_multi_memory(true).wasm_tail_call(true).wasm_extended_const(true).wasm_relaxed_simd(false);
+        config.wasm_gc(false).wasm_function_references(false);
         config.compiler_inlining(Inlining::No).memory_init_cow(false).collector(Collector::Null);
         config.max_wasm_stack(NATIVE_STACK).async_stack_size(NATIVE_STACK + (2 << 20));
         config.memory_reservation(1 << 32).memory_guard_size(1 << 25);
