@@ -1,3 +1,4 @@
 //! subvm-tests
 
+pub mod fuzz;
 pub mod lowered;
