@@ -25,14 +25,20 @@ impl Generator {
 
     /// An engine with this generator and the settings that lowering asks for.
     pub fn engine(self) -> Engine {
+        self.engine_with_stack(NATIVE_STACK)
+    }
+
+    /// The same, for guests that have `native` octets of stack.
+    pub fn engine_with_stack(self, native: usize) -> Engine {
         let mut config = Config::new();
         config.cranelift_opt_level(if self == Generator::None { OptLevel::None } else { OptLevel::Speed });
         if self == Generator::Pulley {
             config.target("pulley64").expect("a target of this build");
         }
         config.wasm_multi_memory(true).wasm_tail_call(true).wasm_extended_const(true).wasm_relaxed_simd(false);
+        config.wasm_gc(false).wasm_function_references(false);
         config.compiler_inlining(Inlining::No).memory_init_cow(false).collector(Collector::Null);
-        config.max_wasm_stack(NATIVE_STACK).async_stack_size(NATIVE_STACK + (2 << 20));
+        config.max_wasm_stack(native).async_stack_size(native + (2 << 20));
         config.memory_reservation(1 << 32).memory_guard_size(1 << 25);
         config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(1 << 20));
         Engine::new(&config).expect("an engine")

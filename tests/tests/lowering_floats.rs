@@ -100,6 +100,8 @@ fn nothing_is_made_canonical_twice_or_without_need() {
         ("(local.set 0 (f64.sqrt (local.get 0)))", 1),
         ("(local.set 1 (f64.sqrt (local.get 0)))", 0),
         ("(drop (i32.trunc_sat_f64_s (f64.ceil (local.get 0))))", 0),
+        // What a label has shown is replaced by what nothing has shown yet.
+        ("(drop (block (result f64) (f64.sqrt (block (result f64) (local.get 0)))))", 1),
     ] {
         let wat = format!("(module (memory 1) (func (param f64) (local f64) {body}))");
         assert_eq!(lowered(&wat, Floats::Canonical).report.canonicalised, points, "{body}");

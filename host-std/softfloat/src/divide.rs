@@ -38,11 +38,14 @@ pub(crate) fn divide<F: Format>(a: u64, b: u64) -> u64 {
     }
 }
 
+/// The leading bit of a significand's upper half: it is set, and saying so spares the check for zero.
+const NOT_ZERO: u64 = 1 << 31;
+
 /// `a / b * 2^63` of two significands, sticky.
 #[inline(always)]
 fn quotient<F: Format>(a: u64, b: u64) -> u64 {
     if F::FRACTION < 32 {
-        let divisor = b >> 32;
+        let divisor = b >> 32 | NOT_ZERO;
         let quotient = (a >> 1) / divisor;
         return quotient << 32 | u64::from(quotient * divisor != a >> 1);
     }
@@ -56,7 +59,7 @@ fn quotient<F: Format>(a: u64, b: u64) -> u64 {
 /// The digit `remainder * 2^32 / b` and the remainder that it leaves. `remainder` is less than `b`.
 #[inline(always)]
 fn digit(remainder: u64, b: u64) -> (u64, u64) {
-    let (b_high, b_low) = (b >> 32, b & u64::from(u32::MAX));
+    let (b_high, b_low) = (b >> 32 | NOT_ZERO, b & u64::from(u32::MAX));
     let mut digit = remainder / b_high;
     let mut rest = remainder - digit * b_high;
     // At most twice: the estimate is too large while digit * b_low exceeds what is left for it.

@@ -51,8 +51,9 @@ fn root_of_16(value: u64) -> (u64, u64) {
 #[inline(always)]
 fn double<const HALF: u32>(root: u64, rest: u64, next: u64) -> (u64, u64) {
     let dividend = rest << HALF | next >> HALF;
-    let quotient = dividend / (2 * root);
-    let remainder = dividend - quotient * 2 * root;
+    let divisor = 2 * root | 1 << HALF; // the root's leading bit, set anyway: it spares the check for zero
+    let quotient = dividend / divisor;
+    let remainder = dividend - quotient * divisor;
     let doubled = (root << HALF) + quotient;
     let rest = (remainder << HALF | next & ((1 << HALF) - 1)) as i64 - (quotient * quotient) as i64;
     if rest < 0 { (doubled - 1, (rest + 2 * doubled as i64 - 1) as u64) } else { (doubled, rest as u64) }
@@ -62,7 +63,7 @@ fn double<const HALF: u32>(root: u64, rest: u64, next: u64) -> (u64, u64) {
 #[inline(always)]
 fn root_of_128(root: u64, rest: u64) -> u64 {
     let dividend = rest << 31;
-    let quotient = dividend / root;
+    let quotient = dividend / (root | 1 << 31); // as in `double`
     if quotient >> 32 != 0 {
         return root << 32 | 0xffff_ffff;
     }

@@ -2,4 +2,8 @@
 //! They panic where something is wrong.
 
 pub mod calldata;
+#[cfg(feature = "engine")]
+pub mod float_programs;
+#[cfg(feature = "engine")]
+pub mod lowering;
 pub mod wasi;

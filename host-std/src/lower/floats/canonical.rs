@@ -87,6 +87,7 @@ impl Flow {
             let result = self.consume(index, operator, bottom);
             self.stack.truncate(bottom);
             self.stack.resize(bottom + arity.1 as usize, result);
+            self.settled = self.settled.min(bottom);
         }
         self.stack.resize(height, Value::Bits);
         self.settled = self.settled.min(height);

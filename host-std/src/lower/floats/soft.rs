@@ -1,23 +1,20 @@
 //! The *soft* policy: the functions of the float library that a module needs become part of it.
 //!
 //! The library exists once, in Rust (`host-std/softfloat/`); `softfloat.wasm` beside this file is what the compiler makes
-//! of it, and a test builds it anew to compare. Its exports bear the names of the operators they carry out. It imports
-//! one function, `trap`, which takes a [`TrapKind`].
+//! of it, and a test builds it anew to compare. Its exports bear the names of the operators they carry out. What it
+//! imports stands for what only lowering can write: see [`Intrinsic`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use wasm_encoder::Function;
 use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{Function, Instruction};
 use wasmparser::{FuncType, FunctionBody, Operator, Parser, Payload};
 
 use super::{FloatOp, Form, lanes};
 use crate::lower::body::encoded;
 use crate::lower::helpers::{Helpers, Signature};
 use crate::lower::memories::Globals;
-
-/// The library's functions import nothing but this.
-const TRAP: u32 = 0;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::parse(include_bytes!("softfloat.wasm")).expect("the library is a module"));
@@ -26,11 +23,48 @@ static LIBRARY: LazyLock<Library> =
 #[derive(Default)]
 struct Library {
     types: Vec<FuncType>,
-    /// The type of each function, the imported one first.
+    /// The imported functions.
+    intrinsics: Vec<Intrinsic>,
+    /// The type of each function, the imported ones first.
     function_types: Vec<u32>,
     exports: BTreeMap<&'static str, u32>,
     /// The bodies of the defined functions.
     bodies: Vec<FunctionBody<'static>>,
+}
+
+/// A function that the library imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Intrinsic {
+    /// Ends the guest; takes a [`TrapKind`](crate::lower::TrapKind). It becomes a helper.
+    Trap,
+    /// The bits of a float, or the float of bits. It becomes an instruction.
+    BitsOfF32,
+    BitsOfF64,
+    F32OfBits,
+    F64OfBits,
+}
+
+impl Intrinsic {
+    fn of(name: &str) -> Intrinsic {
+        match name {
+            "trap" => Intrinsic::Trap,
+            "bits_of_f32" => Intrinsic::BitsOfF32,
+            "bits_of_f64" => Intrinsic::BitsOfF64,
+            "f32_of_bits" => Intrinsic::F32OfBits,
+            "f64_of_bits" => Intrinsic::F64OfBits,
+            other => unreachable!("the library imports no {other}"),
+        }
+    }
+
+    fn instruction(self) -> Option<Instruction<'static>> {
+        match self {
+            Intrinsic::Trap => None,
+            Intrinsic::BitsOfF32 => Some(Instruction::I32ReinterpretF32),
+            Intrinsic::BitsOfF64 => Some(Instruction::I64ReinterpretF64),
+            Intrinsic::F32OfBits => Some(Instruction::F32ReinterpretI32),
+            Intrinsic::F64OfBits => Some(Instruction::F64ReinterpretI64),
+        }
+    }
 }
 
 /// Appends what `operators` need to `helpers`.
@@ -74,7 +108,9 @@ impl Library {
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
-                        if let wasmparser::TypeRef::Func(ty) = import?.ty {
+                        let import = import?;
+                        if let wasmparser::TypeRef::Func(ty) = import.ty {
+                            library.intrinsics.push(Intrinsic::of(import.name));
                             library.function_types.push(ty);
                         }
                     }
@@ -108,26 +144,41 @@ impl Library {
         let first = helpers.next();
         let map: BTreeMap<u32, u32> = needed.iter().copied().zip(first..).collect();
         for &index in &needed {
-            let body = if index == TRAP { trap(globals) } else { self.body(index, &map)? };
+            let body = match self.defined(index) {
+                Some(body) => self.rewrite(body, &map)?,
+                None => trap(globals),
+            };
             helpers.push(self.signature(index), body);
         }
         Ok(roots.iter().map(|name| (*name, map[&self.exports[name]])).collect())
     }
 
-    /// The functions that can be reached from `roots`.
+    /// The functions to append for `roots`: all that they call, but for what becomes an instruction.
     fn reachable(&self, roots: impl Iterator<Item = u32>) -> wasmparser::Result<BTreeSet<u32>> {
         let mut found = BTreeSet::new();
         let mut open: Vec<u32> = roots.collect();
         while let Some(index) = open.pop() {
-            if found.insert(index) && index != TRAP {
-                for operator in self.bodies[index as usize - 1].get_operators_reader()? {
-                    if let Operator::Call { function_index } = operator? {
-                        open.push(function_index);
-                    }
+            if self.instruction(index).is_some() || !found.insert(index) {
+                continue;
+            }
+            let Some(body) = self.defined(index) else { continue };
+            for operator in body.get_operators_reader()? {
+                if let Operator::Call { function_index } = operator? {
+                    open.push(function_index);
                 }
             }
         }
         Ok(found)
+    }
+
+    /// The body of a function that is not imported.
+    fn defined(&self, index: u32) -> Option<&FunctionBody<'static>> {
+        self.bodies.get((index as usize).checked_sub(self.intrinsics.len())?)
+    }
+
+    /// What a call of function `index` becomes, where it is not another call.
+    fn instruction(&self, index: u32) -> Option<Instruction<'static>> {
+        self.intrinsics.get(index as usize)?.instruction()
     }
 
     fn signature(&self, index: u32) -> Signature {
@@ -136,13 +187,19 @@ impl Library {
         (list(ty.params()), list(ty.results()))
     }
 
-    fn body(&self, index: u32, map: &BTreeMap<u32, u32>) -> Result<Function, reencode::Error> {
-        let body = &self.bodies[index as usize - 1];
+    fn rewrite(&self, body: &FunctionBody<'_>, map: &BTreeMap<u32, u32>) -> Result<Function, reencode::Error> {
         let mut renumber = Renumber(map);
         let mut function = renumber.new_function_with_parsed_locals(body)?;
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            function.instruction(&renumber.parse_instruction(&mut reader)?);
+        for operator in body.get_operators_reader()? {
+            let operator = operator?;
+            let intrinsic = match operator {
+                Operator::Call { function_index } => self.instruction(function_index),
+                _ => None,
+            };
+            match intrinsic {
+                Some(instruction) => function.instruction(&instruction),
+                None => function.instruction(&renumber.instruction(operator)?),
+            };
         }
         Ok(function)
     }
@@ -171,25 +228,30 @@ mod tests {
     use super::*;
     use crate::lower::floats::float_op;
 
-    /// Every function of the library that lowering can append.
-    fn library_operators() -> impl Iterator<Item = Operator<'static>> {
-        LIBRARY.bodies.iter().flat_map(|body| body.get_operators_reader().unwrap()).map(Result::unwrap)
-    }
-
     #[test]
     fn the_library_uses_integers_and_nothing_of_its_module() {
-        for operator in library_operators() {
-            assert!(float_op(&operator).is_none(), "{operator:?}");
-            let text = format!("{operator:?}");
-            for word in ["memarg", "mem", "Global", "Table", "Indirect", "Unreachable", "V128"] {
-                assert!(!text.contains(word), "{operator:?}");
+        for body in &LIBRARY.bodies {
+            let mut before = None;
+            for operator in body.get_operators_reader().unwrap() {
+                let operator = operator.unwrap();
+                assert!(float_op(&operator).is_none(), "{operator:?}");
+                let text = format!("{operator:?}");
+                for word in ["memarg", "mem", "Global", "Table", "Indirect", "V128"] {
+                    assert!(!text.contains(word), "{operator:?}");
+                }
+                // What follows the trap is never reached; nothing else may end in one.
+                if matches!(operator, Operator::Unreachable) {
+                    let Some(Operator::Call { function_index }) = before else { panic!("after {before:?}") };
+                    assert_eq!(LIBRARY.intrinsics.get(function_index as usize), Some(&Intrinsic::Trap));
+                }
+                before = Some(operator);
             }
         }
     }
 
     #[test]
-    fn the_library_imports_only_the_trap() {
-        assert_eq!(LIBRARY.function_types.len(), LIBRARY.bodies.len() + 1);
-        assert_eq!(LIBRARY.types[LIBRARY.function_types[0] as usize].params(), [wasmparser::ValType::I32]);
+    fn every_operator_that_names_a_function_finds_it() {
+        assert_eq!(LIBRARY.bodies.len(), 60, "29 operators a format, promotion and demotion");
+        assert_eq!(LIBRARY.function_types.len(), LIBRARY.bodies.len() + 5);
     }
 }

@@ -1,0 +1,20 @@
+//! The checked-in WebAssembly is what the pinned compiler makes of this crate.
+
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn the_recipe_rebuilds_the_library_octet_for_octet() {
+    let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("softfloat");
+    let output = target_directory.with_extension("wasm");
+    let recipe = Command::new(crate_directory.join("build-wasm"))
+        .arg(&output)
+        .env("CARGO_TARGET_DIR", &target_directory)
+        .output()
+        .expect("the recipe is executable");
+    assert!(recipe.status.success(), "{}", String::from_utf8_lossy(&recipe.stderr));
+    let rebuilt = std::fs::read(&output).expect("the recipe's output");
+    let kept = std::fs::read(crate_directory.join("../src/lower/floats/softfloat.wasm")).expect("the checked-in file");
+    assert!(rebuilt == kept, "run host-std/softfloat/build-wasm and review the difference");
+}

@@ -1,0 +1,48 @@
+//! The fuzz bodies of lowering, replayed on inputs of a fixed generator. `SUBVM_ROUNDS` says how many of each.
+
+use subvm_tests::fuzz::lowering;
+
+/// Octets of xorshift64* (S. Vigna), the same on every run.
+fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
+    let rounds = std::env::var("SUBVM_ROUNDS").map_or(60, |rounds| rounds.parse().expect("a number"));
+    (0..rounds).map(move |round: u64| {
+        let mut state = (seed << 32 | round).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let octet = move || {
+            state ^= state >> 12;
+            state ^= state << 25;
+            state ^= state >> 27;
+            (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
+        };
+        std::iter::repeat_with(octet).take(length).collect()
+    })
+}
+
+#[test]
+fn generated_modules() {
+    inputs(1, 6_000).for_each(|data| lowering::generated(&data));
+}
+
+#[test]
+fn float_programs() {
+    inputs(2, 6_000).for_each(|data| lowering::floats(&data));
+}
+
+#[test]
+fn damaged_modules() {
+    let whole = wat::parse_str(
+        "(module (import \"m\" \"f\" (func)) (memory 1) (table 2 funcref) (elem (i32.const 0) 0 1) (start 1)
+            (func (result i32) (block (loop (br_table 0 1 0 (i32.const 1)))) (i32.trunc_f32_s (f32.const 1)) drop
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const 0)) (return_call 1)) (data \"x\"))",
+    );
+    let whole =
+        whole.or_else(|_| wat::parse_str("(module (memory 1) (func (result i32) (i32.trunc_f32_s (f32.const 1))))"));
+    let whole = whole.expect("a module");
+    for data in inputs(3, 8) {
+        let mut damaged = whole.clone();
+        for pair in data.chunks(2) {
+            let place = usize::from(pair[0]) % damaged.len();
+            damaged[place] = pair[1];
+        }
+        lowering::octets(&damaged);
+    }
+}
