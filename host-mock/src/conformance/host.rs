@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use subvm_core::host::{Host, State, Stream};
+use subvm_core::host::{Code, Host, State, Stream};
 use subvm_core::{Address, Library, Package};
 
 use super::{Broken, ensure, expect, unpanicking};
@@ -57,16 +57,17 @@ fn answers_again<H: Host>(host: &mut H, other: &mut H, state: State, address: &A
 
 fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSample) -> Result<(), Broken> {
     let get = |host: &mut H, address| {
-        let package = host.package(state, address);
-        package.map_err(|error| failed("the code of any address can be asked for", &error))
+        let code = host.code(state, address);
+        code.map_err(|error| failed("the code of any address can be asked for", &error))
     };
     let none = get(host, &sample.nobody)?;
-    ensure("an address without code has none", none.is_none(), || format!("{} has code", sample.nobody))?;
+    ensure("an address without code has none", matches!(none, Code::Nothing), || format!("{} has code", sample.nobody))?;
 
     let parts = |host: &mut H| {
-        let package = get(host, &sample.contract)?;
-        let missing = || Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) };
-        package.map(|package| code(&package)).ok_or_else(missing)
+        match get(host, &sample.contract)? {
+            Code::Package(package) => Ok(octets(&package)),
+            _ => Err(Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) }),
+        }
     };
     const SAME: &str = "a contract's code is the same octets throughout a run, and on every node";
     let first = parts(host)?;
@@ -78,9 +79,9 @@ fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSam
     })
 }
 
-type Code = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
+type Octets = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
 
-fn code(package: &Package) -> Code {
+fn octets(package: &Package) -> Octets {
     let library = |library: &Library| (library.name.clone(), library.wasm.to_vec());
     (package.start.to_vec(), package.libraries.iter().map(library).collect(), package.announce_root)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use subvm_core::host::{Clock, Host, HostError, Rng, State, Storage, Stream};
+use subvm_core::host::{Clock, Code, Host, HostError, Rng, State, Storage, Stream};
 use subvm_core::{Address, Package, SlotId};
 
 use super::*;
@@ -197,7 +197,7 @@ impl Host for Chain {
         Ok([self.calls; 32])
     }
 
-    fn package(&mut self, _: State, address: &Address) -> Result<Option<Arc<Package>>, HostError> {
+    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
         let everywhere = self.fault == Fault::IgnoresContract;
         let package = || {
             Arc::new(Package {
@@ -209,7 +209,7 @@ impl Host for Chain {
                 announce_root: false,
             })
         };
-        Ok((everywhere || *address == SAMPLE.contract).then(package))
+        Ok(if everywhere || *address == SAMPLE.contract { Code::Package(package()) } else { Code::Nothing })
     }
 
     fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {
