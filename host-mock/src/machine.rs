@@ -11,6 +11,10 @@ const MEMORY: usize = 1 << 20;
 /// Where calls put what they are given, and what they answer.
 const INPUT: u32 = 4096;
 const ANSWER: u32 = 0;
+/// `whence` of `fd_seek`: from the beginning.
+const WHENCE_SET: u64 = 0;
+/// Octets that are read at a time: a call is charged for all that it asks for.
+const CHUNK: u32 = 4096;
 
 /// A sub-VM as its script sees it.
 #[derive(Debug)]
@@ -66,11 +70,12 @@ impl<'a> Machine<'a> {
         Guest { mem: &mut self.mem, ticks: &mut self.ticks, stack_units, vm: self.vm }
     }
 
-    /// The extended message on descriptor 0.
+    /// The extended message on descriptor 0, from its beginning.
     ///
     /// # Errors
     /// As reading does.
     pub fn message(&mut self) -> Result<Value, End> {
+        self.wasi("fd_seek", &[0, 0, WHENCE_SET, 16])?;
         let octets = self.read(0)?;
         Ok(Value::decode(&octets).unwrap_or_default())
     }
@@ -82,7 +87,7 @@ impl<'a> Machine<'a> {
     pub fn read(&mut self, fd: u32) -> Result<Vec<u8>, End> {
         let mut all = Vec::new();
         loop {
-            let (buffer, length) = (INPUT, MEMORY as u32 - INPUT);
+            let (buffer, length) = (INPUT, CHUNK);
             self.mem[8..12].copy_from_slice(&buffer.to_le_bytes());
             self.mem[12..16].copy_from_slice(&length.to_le_bytes());
             let errno = self.wasi("fd_read", &[fd.into(), 8, 1, ANSWER.into()])?;

@@ -1,0 +1,273 @@
+//! The command line, as a user meets it: what goes well, and one clear line and the right exit status for what does not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value as Json;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn subvm(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
+    // Nothing that the surroundings set may show.
+    command.current_dir(ROOT).args(args).stdin(Stdio::null()).env("RUST_BACKTRACE", "1");
+    command.output().expect("the binary runs")
+}
+
+fn guest(name: &str) -> String {
+    format!("tests/guests/wat/{name}.wat")
+}
+
+/// A failing command: its status, and the one line that it prints.
+#[track_caller]
+fn fails(args: &[&str], status: i32, says: &[&str]) {
+    let output = subvm(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{args:?}: one line, not: {stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    for text in says {
+        assert!(stderr.contains(text), "{args:?}: {text:?} is missing from: {stderr}");
+    }
+}
+
+fn scratch(name: &str) -> tempfile::TempDir {
+    tempfile::Builder::new().prefix(name).tempdir().expect("a temporary directory")
+}
+
+fn write(dir: &Path, name: &str, content: &[u8]) -> String {
+    let path = dir.join(name);
+    fs::write(&path, content).expect("the temporary directory is writable");
+    path.to_str().expect("its path is UTF-8").to_owned()
+}
+
+const REPORT: [&str; 7] = [
+    "--map",
+    "tests/guests/report/data=/data",
+    "tests/guests/report/report.wasm",
+    "--",
+    "/data/numbers.txt",
+    "/data",
+    "7",
+];
+
+#[test]
+fn a_stock_program_runs_twice_with_the_same_output_and_receipt() {
+    let runs: Vec<Output> =
+        (0..2).map(|_| subvm(&[&["exec", "--arg0", "report.wasm"], &REPORT[..]].concat())).collect();
+    let expected = fs::read(format!("{ROOT}/tests/guests/report/expected.txt")).unwrap();
+    assert_eq!(runs[0].status.code(), Some(7));
+    assert_eq!(String::from_utf8_lossy(&runs[0].stdout), String::from_utf8_lossy(&expected));
+    assert_eq!(runs[0], runs[1]);
+
+    let digests: Vec<Json> = (0..2)
+        .map(|_| {
+            let output = subvm(&[&["exec", "--json"], &REPORT[..]].concat());
+            let mut json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+            json["wall_ms"] = Json::Null;
+            json
+        })
+        .collect();
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0]["outcome"], "vm_error");
+    assert_eq!(digests[0]["exit_code"], 7);
+    assert!(digests[0]["gas"]["time"].as_u64() > Some(1_000_000), "{digests:?}");
+}
+
+#[test]
+fn json_is_exactly_one_object_with_every_key() {
+    let output = subvm(&["exec", "--json", &guest("trap_deep")]);
+    let json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+    let expected = [
+        "outcome", "value", "message", "exit_code", "fingerprint", "receipt_digest", "vote", "gas", "ram_peak", "wall_ms",
+        "stdout", "stderr",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(json["message"], "wasm_trap integer_divide_by_zero");
+    let funcs: Vec<_> = json["fingerprint"]["frames"].as_array().unwrap().iter().map(|f| f["func"].as_u64()).collect();
+    assert_eq!(funcs, [Some(3), Some(2), Some(1), Some(0)], "innermost first");
+}
+
+#[test]
+fn what_is_not_wasm_is_refused() {
+    let dir = scratch("not-wasm");
+    fails(&["exec", &write(dir.path(), "a.wasm", b"hello")], 126, &["a.wasm is not WebAssembly"]);
+    fails(&["exec", &write(dir.path(), "b.wat", b"(module (func")], 126, &["cannot parse", "b.wat"]);
+    fails(&["exec", "no/such/file.wasm"], 126, &["cannot read no/such/file.wasm"]);
+    fails(&["inspect", &write(dir.path(), "c.wasm", b"\0asm\x01\0\0\0\xff")], 126, &["would be refused"]);
+}
+
+#[test]
+fn truncated_wasm_is_an_invalid_contract() {
+    let dir = scratch("truncated");
+    let whole = fs::read(format!("{ROOT}/tests/guests/report/report.wasm")).unwrap();
+    let module = write(dir.path(), "cut.wasm", &whole[..whole.len() / 2]);
+    fails(&["exec", &module], 125, &["invalid_contract wasm validating"]);
+}
+
+#[test]
+fn modules_that_cannot_be_linked_or_entered_say_why() {
+    fails(&["exec", &guest("unknown_import")], 125, &["invalid_contract wasm linking", "fd_conjure"]);
+    fails(&["exec", &guest("wrong_signature")], 125, &["invalid_contract wasm linking", "fd_close"]);
+    fails(&["exec", &guest("no_start")], 125, &["invalid_contract wasm entrypoint", "_start"]);
+    fails(&["exec", &guest("not_valid")], 125, &["invalid_contract wasm validating"]);
+    fails(&["exec", &guest("big_memory")], 125, &["out_of memory wasm_memory"]);
+}
+
+#[test]
+fn traps_and_limits_have_their_own_texts() {
+    fails(&["exec", &guest("trap")], 125, &["wasm_trap unreachable"]);
+    fails(&["exec", &guest("out_of_bounds")], 125, &["wasm_trap memory_out_of_bounds"]);
+    fails(&["exec", &guest("recursion")], 125, &["wasm_trap stack_overflow"]);
+    fails(&["exec", &guest("exit")], 125, &["exit_code 300"]);
+    fails(&["exec", "--gas-time", "1000", &guest("loop")], 125, &["out_of gas time"]);
+}
+
+#[test]
+fn an_endless_loop_ends_at_its_deadline() {
+    fails(&["exec", "--deadline", "100ms", &guest("loop")], 127, &["internal", "deadline"]);
+}
+
+#[test]
+fn refused_surroundings_are_named() {
+    fails(&["exec", "--env", "LD_PRELOAD=x", &guest("trap")], 125, &["invalid_contract env", "LD_PRELOAD"]);
+    fails(&["exec", "--map", "no/such/dir=/x", &guest("trap")], 126, &["cannot map no/such/dir"]);
+    fails(&["exec", &guest("trap"), "--", "a\u{1}b"], 125, &["invalid_contract args"]);
+}
+
+#[test]
+fn wrong_usage_has_status_126() {
+    for args in [&["exec"][..], &["frob"], &["exec", "--floats", "odd", "x.wasm"], &["run", "x.wasm"], &["exec", "--deadline", "soon", "x"]] {
+        assert_eq!(subvm(args).status.code(), Some(126), "{args:?}");
+    }
+    assert_eq!(subvm(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn calldata_goes_both_ways_and_refusals_have_an_offset() {
+    let dir = scratch("calldata");
+    let text = write(dir.path(), "a.txt", br#"{"b": [1, -1, b#00ff], "a": null}"#);
+    let output = subvm(&["calldata", "encode", &text]);
+    let hex = String::from_utf8(output.stdout).unwrap();
+    let back = subvm(&["calldata", "decode", &write(dir.path(), "a.hex", hex.as_bytes())]);
+    assert_eq!(String::from_utf8_lossy(&back.stdout).trim(), r#"{"a":null,"b":[1,-1,b#00ff]}"#);
+    fails(&["calldata", "decode", &write(dir.path(), "bad.hex", b"0e0161")], 126, &["not calldata", "3"]);
+    fails(&["calldata", "decode", &write(dir.path(), "odd.hex", b"0")], 126, &["odd"]);
+    fails(&["calldata", "encode", &write(dir.path(), "float.txt", b"1.5")], 126, &["floating"]);
+}
+
+/// Contracts on the embedded store.
+mod run {
+    use super::*;
+
+    const MESSAGE: &str = r#"{
+        "contract_address": "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0",
+        "sender_address": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
+        "calldata": CALL
+    }"#;
+    const ORACLE: &str = "host-std/examples/oracle/oracle.wasm";
+
+    struct World {
+        dir: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { dir: scratch("run") }
+        }
+
+        fn message(&self, call: &str) -> String {
+            write(self.dir.path(), "message.json", MESSAGE.replace("CALL", call).as_bytes())
+        }
+
+        fn store(&self) -> PathBuf {
+            self.dir.path().join("store")
+        }
+
+        fn run(&self, call: &str) -> Json {
+            let store = self.store();
+            let message = self.message(call);
+            let output = subvm(&["run", "--json", "--message", &message, "--store", store.to_str().unwrap(), ORACLE]);
+            serde_json::from_slice(&output.stdout)
+                .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+        }
+    }
+
+    #[test]
+    fn a_contract_reads_fails_and_traps_without_a_trace_in_the_store() {
+        let world = World::new();
+        assert_eq!(world.run(r#"{"method": "get"}"#)["value"], r#"{"answer":"","count":0}"#);
+        let failed = world.run(r#"{"method": "fail", "message": "no"}"#);
+        assert_eq!((&failed["outcome"], &failed["message"]), (&"user_error".into(), &"no".into()));
+        assert!(failed["fingerprint"].is_object());
+        // It wrote 0xff over the count before it trapped.
+        assert_eq!(world.run(r#"{"method": "trap"}"#)["message"], "wasm_trap unreachable");
+        assert_eq!(world.run(r#"{"method": "get"}"#)["value"], r#"{"answer":"","count":0}"#);
+    }
+
+    #[test]
+    fn malformed_messages_are_refused_before_anything_runs() {
+        let world = World::new();
+        let dir = world.dir.path();
+        let run = |name: &str, content: &[u8], says: &[&str]| {
+            let message = write(dir, name, content);
+            fails(&["run", "--message", &message, "--store", dir.join("none").to_str().unwrap(), ORACLE], 126, says);
+            assert!(!dir.join("none").exists(), "no store is made for a message that cannot be read");
+        };
+        run("a.json", b"{", &["a.json"]);
+        run("b.json", b"{\"calldata\": 1.5}", &["b.json", "floating"]);
+        run("c.json", b"{\"calldata\": 1}", &["sender_address is missing"]);
+        run("d.json", b"{\"calldata\": 1, \"colour\": 2}", &["unknown field \"colour\""]);
+        run("e.json", b"{\"calldata\": 1, \"sender_address\": \"xyz\"}", &["sender_address has to be an address"]);
+        run("f.json", b"\xff", &["not UTF-8"]);
+    }
+
+    #[test]
+    fn a_damaged_store_and_a_foreign_receipt_are_reported() {
+        let world = World::new();
+        world.run(r#"{"method": "get"}"#);
+        let message = world.message(r#"{"method": "get"}"#);
+        let store = world.store();
+        for entry in fs::read_dir(&store).unwrap() {
+            let path = entry.unwrap().path();
+            if fs::metadata(&path).unwrap().len() > 0 {
+                fs::write(&path, [0x55; 4096]).unwrap();
+            }
+        }
+        fails(&["run", "--message", &message, "--store", store.to_str().unwrap(), ORACLE], 126, &["store"]);
+        let receipt = write(world.dir.path(), "bad.receipt", b"\x05");
+        fails(&["run", "--message", &message, "--role", "validator", "--leader", &receipt, ORACLE], 126, &["receipt"]);
+    }
+
+    #[test]
+    fn a_store_that_another_process_holds_is_reported() {
+        let world = World::new();
+        let held = subvm_host_std::ledger::RedbLedger::open(&world.store()).unwrap();
+        let message = world.message(r#"{"method": "get"}"#);
+        fails(&["run", "--message", &message, "--store", world.store().to_str().unwrap(), ORACLE], 126, &["another process"]);
+        drop(held);
+    }
+
+    #[test]
+    fn a_leader_writes_a_receipt_that_a_validator_agrees_with() {
+        let world = World::new();
+        let message = world.message(r#"{"method": "get"}"#);
+        let receipt = world.dir.path().join("leader.receipt");
+        let receipt = receipt.to_str().unwrap();
+        let leader = subvm(&["run", "--message", &message, "--receipt", receipt, ORACLE]);
+        assert_eq!(leader.status.code(), Some(0), "{}", String::from_utf8_lossy(&leader.stderr));
+        let validate = |leader: &str| {
+            let output = subvm(&["run", "--message", &message, "--role", "validator", "--leader", leader, "--vote", "--json", ORACLE]);
+            serde_json::from_slice::<Json>(&output.stdout).unwrap()["vote"].clone()
+        };
+        assert_eq!(validate(receipt), "agree");
+        // The gas that the leader claims is another.
+        let mut octets = fs::read(receipt).unwrap();
+        let at = octets.windows(4).position(|four| four == b"time").unwrap() + 4;
+        octets[at] ^= 8;
+        let tampered = write(world.dir.path(), "tampered.receipt", &octets);
+        assert_eq!(validate(&tampered), "disagree");
+    }
+}
