@@ -64,12 +64,18 @@ pub trait Ledger: Storage {
     /// # Errors
     /// [`LedgerError::Height`] when `height` is finalized already, or lower than what was applied; [`LedgerError::Page`] when a page lies
     /// outside its slot; [`LedgerError::Backend`] or [`LedgerError::Damaged`]. Nothing is changed then.
+    ///
+    /// # Cost
+    /// One transaction, which waits for the disk, and a row or two for each page; whatever else the ledger holds.
     fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError>;
 
     /// Makes all blocks up to `height` final. What is final already stays so: a lower `height` changes nothing.
     ///
     /// # Errors
     /// [`LedgerError::Backend`] or [`LedgerError::Damaged`]; nothing is changed then.
+    ///
+    /// # Cost
+    /// In proportion to the pages that become final.
     fn finalize(&mut self, height: u64) -> Result<(), LedgerError>;
 
     /// Takes back all accepted blocks above `height`.
@@ -77,5 +83,8 @@ pub trait Ledger: Storage {
     /// # Errors
     /// [`LedgerError::Height`] when `height` is below what is finalized; [`LedgerError::Backend`] or [`LedgerError::Damaged`]. Nothing is
     /// changed then.
+    ///
+    /// # Cost
+    /// In proportion to the pages that are taken back.
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError>;
 }
