@@ -71,8 +71,12 @@ fn many_locals_all_alive_across_the_call() {
         }
         body += &format!("(local.set $n {RECURSE})");
         for local in 0..count {
-            write!(body, "({ty}.store (i32.const {}) ({ty}.{shift} (local.get $l{local}) (local.get $l{local})))", local * 8)
-                .expect("a string grows");
+            write!(
+                body,
+                "({ty}.store (i32.const {}) ({ty}.{shift} (local.get $l{local}) (local.get $l{local})))",
+                local * 8
+            )
+            .expect("a string grows");
         }
         body += "(local.get $n)";
         let locals: String = (0..count).map(|local| format!("(local $l{local} {ty})")).collect();
@@ -85,7 +89,10 @@ fn vectors_alive_across_the_call() {
     let count = 200;
     let load = |local: usize| format!("(local.set $l{local} (v128.load (i32.const {})))", local * 16);
     let store = |local: usize| {
-        format!("(v128.store (i32.const {}) (f32x4.sqrt (f64x2.mul (local.get $l{local}) (local.get $l{local}))))", local * 16)
+        format!(
+            "(v128.store (i32.const {}) (f32x4.sqrt (f64x2.mul (local.get $l{local}) (local.get $l{local}))))",
+            local * 16
+        )
     };
     let locals: String = (0..count).map(|local| format!("(local $l{local} v128)")).collect();
     let loads: String = (0..count).map(load).collect();
@@ -107,13 +114,18 @@ fn loops_that_spill() {
     // Values computed before a loop and needed after it, with calls within it.
     let count = 100;
     let before: String = (0..count)
-        .map(|local| format!("(local.set $l{local} (i64.mul (i64.load (i32.const {0})) (i64.load (i32.const {0}))))", local * 8))
+        .map(|local| {
+            format!("(local.set $l{local} (i64.mul (i64.load (i32.const {0})) (i64.load (i32.const {0}))))", local * 8)
+        })
         .collect();
     let within: String = (0..count)
-        .map(|local| format!("(local.set $l{local} (i64.add (local.get $l{local}) (local.get $l{})))", (local * 7 + 3) % count))
+        .map(|local| {
+            format!("(local.set $l{local} (i64.add (local.get $l{local}) (local.get $l{})))", (local * 7 + 3) % count)
+        })
         .collect();
     let locals: String = (0..count).map(|local| format!("(local $l{local} i64)")).collect();
-    let after: String = (0..count).map(|local| format!("(i64.store (i32.const {}) (local.get $l{local}))", local * 8)).collect();
+    let after: String =
+        (0..count).map(|local| format!("(i64.store (i32.const {}) (local.get $l{local}))", local * 8)).collect();
     let body = format!(
         "{before} (loop {within} (local.set $n (call $g (local.get $n)))
             (br_if 0 (i32.eq (local.get $n) (i32.const 0)))) (local.set $n {RECURSE}) {after} (local.get $n)"
@@ -139,7 +151,9 @@ fn many_arguments_and_results() {
 fn calls_in_many_branches() {
     // Each arm needs its values across its own call.
     let arm = |place: usize| {
-        format!("(if (i32.eq (local.get $n) (i32.const {place})) (then (return (i32.add (i32.load (i32.const {place})) {RECURSE}))))")
+        format!(
+            "(if (i32.eq (local.get $n) (i32.const {place})) (then (return (i32.add (i32.load (i32.const {place})) {RECURSE}))))"
+        )
     };
     let arms: String = (1000..1400).map(arm).collect();
     check("branches", &module("", &format!("{arms} {RECURSE}")));

@@ -1,9 +1,9 @@
 //! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use subvm_core::fingerprint::{Fingerprint, Frame};
+use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
@@ -11,12 +11,13 @@ use super::drive::{Ended, Stopped};
 use super::program::Unit;
 use super::running::Running;
 use crate::lower::{TrapKind, memory_export};
+use crate::pages;
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
 
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
-pub(super) fn conclude(store: &mut Store<Running>, ended: Ended) -> Concluded {
+pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &Mutex<ZeroTree>) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.gas.get(&mut *store).unwrap_i64();
         store.data_mut().vm.ticks = ticks;
@@ -38,7 +39,7 @@ pub(super) fn conclude(store: &mut Store<Running>, ended: Ended) -> Concluded {
     };
     let result = store.data_mut().vm.conclude(result);
     let wanted = store.data().vm.wants_fingerprint(&result);
-    let fingerprint = wanted.then(|| Fingerprint { frames, module_instances: memories(store) });
+    let fingerprint = wanted.then(|| Fingerprint { frames, module_instances: memories(store, zeros) });
     (result, fingerprint)
 }
 
@@ -88,14 +89,16 @@ fn frames(running: &Running, error: &wasmtime::Error) -> Vec<Frame> {
 }
 
 /// BLAKE3 of every memory of every instance that was completely created.
-fn memories(store: &mut Store<Running>) -> BTreeMap<String, Vec<[u8; 32]>> {
+fn memories(store: &mut Store<Running>, zeros: &Mutex<ZeroTree>) -> BTreeMap<String, Vec<[u8; 32]>> {
+    let mut zeros = zeros.lock().unwrap_or_else(PoisonError::into_inner);
     let running = store.data();
     let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
     let mut instances = BTreeMap::new();
     for (instance, (name, unit)) in created {
         let digests = (0..unit.memories).filter_map(|index| {
             let memory = instance.get_memory(&mut *store, &memory_export(index))?;
-            Some(*blake3::hash(memory.data(&*store)).as_bytes())
+            let octets = memory.data(&*store);
+            Some(hash_memory(octets, pages::touched(octets).as_ref(), &mut zeros))
         });
         instances.insert(name, digests.collect());
     }

@@ -5,8 +5,10 @@
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 
 use subvm_core::costs::STACK_UNITS;
+use subvm_core::fingerprint::ZeroTree;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
@@ -54,6 +56,8 @@ pub struct WasmtimeEngine {
     engine: wasmtime::Engine,
     programs: Programs,
     ticker: Ticker,
+    /// What subtrees of zeros hash to, learned once for all fingerprints.
+    zeros: Mutex<ZeroTree>,
 }
 
 impl WasmtimeEngine {
@@ -71,14 +75,14 @@ impl WasmtimeEngine {
     /// When wasmtime cannot run here.
     pub fn with(optimize: Optimize) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(&config(optimize))?;
-        Ok(Self { programs: Programs::new(&engine)?, ticker: Ticker::new(&engine), engine })
+        Ok(Self { programs: Programs::new(&engine)?, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
         let caught = catch_unwind(AssertUnwindSafe(|| drive::drive(&self.programs, &self.ticker, store)));
         let ended = caught.unwrap_or_else(|panic| Err(drive::Stopped::Internal(panicked(&*panic))));
-        ended::conclude(store, ended)
+        ended::conclude(store, ended, &self.zeros)
     }
 }
 

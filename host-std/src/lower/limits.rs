@@ -77,6 +77,10 @@ limits! {
     Nesting, "nested blocks", 10_000;
     /// Operands on the stack at once, in slots of 8 octets.
     OperandHeight, "operands on the stack", 20_000;
+    /// Blocks, loops, ifs and conditional branches of a function: compilers take time by their square.
+    Branches, "branches and labels of a function", 32_768;
+    /// The squares of each function's branches and labels, together.
+    BranchSquares, "squares of functions' branches and labels", 4_294_967_296;
     /// Targets of one `br_table`, apart from the default.
     BranchTargets, "targets of a br_table", 65_536;
     /// Octets of a function's body after lowering; what engines accept.

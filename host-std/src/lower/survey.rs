@@ -55,6 +55,8 @@ pub(super) struct Survey<'a> {
     pub(super) canonicalise: Vec<Canonicalise>,
     /// Parameters and declared locals of all functions.
     locals: u64,
+    /// The squares of each function's branches and labels, together.
+    branch_squares: u64,
     /// The float operators in use.
     pub(super) floats: BTreeSet<FloatOp>,
     pub(super) float_sites: u64,

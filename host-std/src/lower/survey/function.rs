@@ -44,6 +44,7 @@ impl Survey<'_> {
         }
         let mut heights = Heights::default();
         let mut leaf = true;
+        let mut branches = 0u64;
         let mut operators = 0;
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
@@ -59,10 +60,14 @@ impl Survey<'_> {
                 flow.step(operators, &operator, arity, validator.operand_stack_height() as usize);
             }
             leaf &= !is_call(&operator);
+            branches += u64::from(is_branch(&operator));
             operators += 1;
             self.operator(&operator)?;
         }
         reader.finish()?;
+        Limit::Branches.check(branches)?;
+        self.branch_squares += branches * branches;
+        Limit::BranchSquares.check(self.branch_squares)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators);
         self.facts.push(Facts { units, leaf, canonicalised });
@@ -141,5 +146,17 @@ fn is_call(operator: &Operator<'_>) -> bool {
             | Operator::CallIndirect { .. }
             | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
+    )
+}
+
+/// Whether a straight-line block ends with `operator`, or at its label, for the compiler.
+fn is_branch(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::BrIf { .. }
+            | Operator::BrTable { .. }
     )
 }
