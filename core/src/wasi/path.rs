@@ -93,7 +93,7 @@ fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rig
         Err(Missing::Last) if oflags.contains(Oflags::CREAT) => return Err(Errno::Rofs),
         found => found?,
     };
-    if oflags.contains(Oflags::CREAT | Oflags::EXCL) {
+    if oflags.contains(Oflags::CREAT.union(Oflags::EXCL)) {
         return Err(Errno::Exist);
     }
     let is_directory = tree.node(node).is_directory();
