@@ -17,4 +17,4 @@ pub mod pages;
 pub mod random;
 pub mod web;
 
-pub use engine::{Optimize, WasmtimeEngine};
+pub use engine::{Codegen, WasmtimeEngine};

@@ -81,8 +81,18 @@ fn json_is_exactly_one_object_with_every_key() {
     let json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
     let expected = [
-        "outcome", "value", "message", "exit_code", "fingerprint", "receipt_digest", "vote", "gas", "ram_peak", "wall_ms",
-        "stdout", "stderr",
+        "outcome",
+        "value",
+        "message",
+        "exit_code",
+        "fingerprint",
+        "receipt_digest",
+        "vote",
+        "gas",
+        "ram_peak",
+        "wall_ms",
+        "stdout",
+        "stderr",
     ];
     assert_eq!(keys, expected);
     assert_eq!(json["message"], "wasm_trap integer_divide_by_zero");
@@ -139,7 +149,13 @@ fn refused_surroundings_are_named() {
 
 #[test]
 fn wrong_usage_has_status_126() {
-    for args in [&["exec"][..], &["frob"], &["exec", "--floats", "odd", "x.wasm"], &["run", "x.wasm"], &["exec", "--deadline", "soon", "x"]] {
+    for args in [
+        &["exec"][..],
+        &["frob"],
+        &["exec", "--floats", "odd", "x.wasm"],
+        &["run", "x.wasm"],
+        &["exec", "--deadline", "soon", "x"],
+    ] {
         assert_eq!(subvm(args).status.code(), Some(126), "{args:?}");
     }
     assert_eq!(subvm(&["--help"]).status.code(), Some(0));
@@ -246,7 +262,11 @@ mod run {
         let world = World::new();
         let held = subvm_host_std::ledger::RedbLedger::open(&world.store()).unwrap();
         let message = world.message(r#"{"method": "get"}"#);
-        fails(&["run", "--message", &message, "--store", world.store().to_str().unwrap(), ORACLE], 126, &["another process"]);
+        fails(
+            &["run", "--message", &message, "--store", world.store().to_str().unwrap(), ORACLE],
+            126,
+            &["is in use"],
+        );
         drop(held);
     }
 
@@ -259,7 +279,18 @@ mod run {
         let leader = subvm(&["run", "--message", &message, "--receipt", receipt, ORACLE]);
         assert_eq!(leader.status.code(), Some(0), "{}", String::from_utf8_lossy(&leader.stderr));
         let validate = |leader: &str| {
-            let output = subvm(&["run", "--message", &message, "--role", "validator", "--leader", leader, "--vote", "--json", ORACLE]);
+            let output = subvm(&[
+                "run",
+                "--message",
+                &message,
+                "--role",
+                "validator",
+                "--leader",
+                leader,
+                "--vote",
+                "--json",
+                ORACLE,
+            ]);
             serde_json::from_slice::<Json>(&output.stdout).unwrap()["vote"].clone()
         };
         assert_eq!(validate(receipt), "agree");

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{Node, State};
 use subvm_core::{
-    Address, Difference, End, Entry, InternalErrorKind, Message, Outcome, Params, Report, Resource, Role, Run, SlotId, Vote,
-    VmError, run,
+    Address, Difference, End, Entry, InternalErrorKind, Message, Outcome, Params, Report, Resource, Role, Run, SlotId,
+    VmError, Vote, run,
 };
 use subvm_host_mock::fault::{Fault, failing_at};
 use subvm_host_mock::{Machine, MemoryHost, ScriptedEngine};
@@ -43,14 +43,18 @@ impl World {
 
     fn run_on(&self, node: Node, role: Role) -> (Node, std::result::Result<Report, subvm_core::InternalError>) {
         let message = Message { contract_address: CONTRACT, sender_address: OTHER, ..Message::default() };
-        run(self.engine.clone(), node, Run {
-            message,
-            entry: Entry::Contract,
-            role,
-            params: Arc::new(self.params.clone()),
-            state: State::Accepted,
-            deadline: None,
-        })
+        run(
+            self.engine.clone(),
+            node,
+            Run {
+                message,
+                entry: Entry::Contract,
+                role,
+                params: Arc::new(self.params.clone()),
+                state: State::Accepted,
+                deadline: None,
+            },
+        )
     }
 
     fn run(&self, role: Role) -> Report {
@@ -401,7 +405,8 @@ fn a_model_validates_an_answer_under_a_principle() {
         }
         _ => machine.end_with("Return", "a dog"),
     });
-    let role = || Role::Validator { results: vec![[&[0], Value::from("un chien").encode().unwrap().as_slice()].concat()] };
+    let role =
+        || Role::Validator { results: vec![[&[0], Value::from("un chien").encode().unwrap().as_slice()].concat()] };
     for (answer, agrees) in [(Value::Bool(true), true), (Value::Bool(false), false), (Value::from("true"), false)] {
         world.host.answer(map([("ok", answer)]).encode().unwrap());
         assert_eq!(matches!(world.run(role()).outcome, Outcome::Return(_)), agrees);
@@ -459,14 +464,18 @@ fn called_contracts_read_their_own_storage_and_write_nothing() {
     host.deploy(CONTRACT, caller);
     host.deploy(OTHER, callee);
     let message = Message { contract_address: CONTRACT, sender_address: Address([9; 20]), ..Message::default() };
-    let (_, report) = run(Arc::new(engine), host.node(), Run {
-        message,
-        entry: Entry::Contract,
-        role: Role::Leader,
-        params: Arc::default(),
-        state: State::Accepted,
-        deadline: None,
-    });
+    let (_, report) = run(
+        Arc::new(engine),
+        host.node(),
+        Run {
+            message,
+            entry: Entry::Contract,
+            role: Role::Leader,
+            params: Arc::default(),
+            state: State::Accepted,
+            deadline: None,
+        },
+    );
     assert_eq!(report.unwrap().outcome, Outcome::Return(bytes(b"\x01no").encode().unwrap()));
 }
 

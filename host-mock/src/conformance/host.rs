@@ -61,13 +61,13 @@ fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSam
         code.map_err(|error| failed("the code of any address can be asked for", &error))
     };
     let none = get(host, &sample.nobody)?;
-    ensure("an address without code has none", matches!(none, Code::Nothing), || format!("{} has code", sample.nobody))?;
+    ensure("an address without code has none", matches!(none, Code::Nothing), || {
+        format!("{} has code", sample.nobody)
+    })?;
 
-    let parts = |host: &mut H| {
-        match get(host, &sample.contract)? {
-            Code::Package(package) => Ok(octets(&package)),
-            _ => Err(Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) }),
-        }
+    let parts = |host: &mut H| match get(host, &sample.contract)? {
+        Code::Package(package) => Ok(octets(&package)),
+        _ => Err(Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) }),
     };
     const SAME: &str = "a contract's code is the same octets throughout a run, and on every node";
     let first = parts(host)?;

@@ -94,14 +94,18 @@ impl Network {
             entry_data: Value::from(call.clone()).encode()?,
             ..Message::default()
         };
-        let (_, report) = run(Arc::clone(&self.engine), self.node(store)?, Run {
-            message,
-            entry: Entry::Contract,
-            role,
-            params: Arc::new(Params::default()),
-            state: State::Accepted,
-            deadline: Some(Duration::from_secs(30)),
-        });
+        let (_, report) = run(
+            Arc::clone(&self.engine),
+            self.node(store)?,
+            Run {
+                message,
+                entry: Entry::Contract,
+                role,
+                params: Arc::new(Params::default()),
+                state: State::Accepted,
+                deadline: Some(Duration::from_secs(30)),
+            },
+        );
         let report = report?;
         print(name, &report, leader)?;
         if report.receipt.returned() {

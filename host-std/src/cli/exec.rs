@@ -70,14 +70,18 @@ impl Exec {
             ModeName::Nondet => Mode::NonDeterministic,
         };
         let start = Instant::now();
-        let (_, mut result) = run(Arc::new(engine), node, Run {
-            message,
-            entry: Entry::Program { mode, stdin: stdin.map(Arc::from) },
-            role: Role::Leader,
-            params: Arc::new(params),
-            state: State::Accepted,
-            deadline: self.program.deadline,
-        });
+        let (_, mut result) = run(
+            Arc::new(engine),
+            node,
+            Run {
+                message,
+                entry: Entry::Program { mode, stdin: stdin.map(Arc::from) },
+                role: Role::Leader,
+                params: Arc::new(params),
+                state: State::Accepted,
+                deadline: self.program.deadline,
+            },
+        );
         if let (Ok(report), Some(why)) = (&mut result, malformed) {
             report.diagnostics.push(why);
         }

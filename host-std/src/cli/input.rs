@@ -38,7 +38,9 @@ pub(super) fn module(path: &Path) -> Result<Arc<[u8]>, Failure> {
         return match parsed {
             Ok(wasm) => Ok(wasm.into()),
             // What follows the first lines only draws the place in the text.
-            Err(error) => Err(Failure::usage(format_args!("cannot parse {}", path.display()), first_line(&error.to_string()))),
+            Err(error) => {
+                Err(Failure::usage(format_args!("cannot parse {}", path.display()), first_line(&error.to_string())))
+            }
         };
     }
     if !octets.starts_with(b"\0asm") {
@@ -93,7 +95,10 @@ pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<(String, Arc<[u8]>)>,
         for entry in std::fs::read_dir(&host).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name().into_string().map_err(|name| {
-                Failure::usage(format_args!("cannot map {}", host.display()), format_args!("the name {name:?} is not UTF-8"))
+                Failure::usage(
+                    format_args!("cannot map {}", host.display()),
+                    format_args!("the name {name:?} is not UTF-8"),
+                )
             })?;
             pending.push((entry.path(), format!("{}/{name}", guest.trim_end_matches('/'))));
         }

@@ -54,7 +54,10 @@ fn as_json(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered
 fn print(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered) {
     let Report { imports, functions, memories, tables, .. } = report;
     println!("module     {}, {size} octets", module_name.as_deref().unwrap_or("(without a name)"));
-    println!("defines    {functions} functions, {memories} memories, {tables} tables{}", if *has_start { ", a start function" } else { "" });
+    println!(
+        "defines    {functions} functions, {memories} memories, {tables} tables{}",
+        if *has_start { ", a start function" } else { "" }
+    );
     println!("imports    {}", imports.len());
     for import in imports {
         println!("           {} {}.{}", import.kind, import.module, import.name);

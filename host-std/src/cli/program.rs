@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::Code;
 use subvm_core::{FloatPolicy, Library, Params, Parts};
 
-use super::input::{self, Pair};
 use super::Failure;
+use super::input::{self, Pair};
 
 #[derive(Debug, Args)]
 pub(super) struct ProgramOptions {

@@ -48,7 +48,8 @@ impl Told<'_> {
                 match &report.outcome {
                     Outcome::Return(_) => {}
                     // The guest speaks for itself.
-                    Outcome::VmError(VmError::ExitCode(code)) if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
+                    Outcome::VmError(VmError::ExitCode(code))
+                        if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
                     Outcome::VmError(error) => eprintln!("error: {error}{separator}{why}"),
                     Outcome::UserError(text) => eprintln!("error: the contract failed: {text}"),
                 }

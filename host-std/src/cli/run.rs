@@ -71,20 +71,25 @@ impl Run {
             RoleName::Sync => Role::Sync { results: results() },
         };
         let mut ledger = open(&self.store)?;
-        let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(|error| Failure::Internal(error.to_string()))?);
+        let storage: Box<dyn Storage> =
+            Box::new(ledger.snapshot().map_err(|error| Failure::Internal(error.to_string()))?);
         let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone());
         let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
         let start = Instant::now();
-        let (node, mut result) = run(Arc::new(engine), node, subvm_core::Run {
-            message,
-            entry: Entry::Contract,
-            role,
-            params: Arc::new(params),
-            state: State::Accepted,
-            deadline: self.program.deadline,
-        });
+        let (node, mut result) = run(
+            Arc::new(engine),
+            node,
+            subvm_core::Run {
+                message,
+                entry: Entry::Contract,
+                role,
+                params: Arc::new(params),
+                state: State::Accepted,
+                deadline: self.program.deadline,
+            },
+        );
         // The snapshot goes before the ledger is written.
         drop(node);
         let wall = start.elapsed();
@@ -132,7 +137,8 @@ fn open(store: &Path) -> Result<RedbLedger, Failure> {
 
 fn leader(path: &Path) -> Result<Receipt, Failure> {
     let octets = input::file(path)?;
-    Receipt::from_octets(&octets).map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
+    Receipt::from_octets(&octets)
+        .map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
 }
 
 /// What people read.

@@ -108,7 +108,11 @@ fn unlinkable(error: wasmtime::Error) -> Refused {
     Refused::new(Invalid::WasmLinking, format!("{error:#}"))
 }
 
-async fn instantiate(store: &mut Store<Running>, unit: &Unit, linker: Option<&Linker<Running>>) -> Result<Instance, Stopped> {
+async fn instantiate(
+    store: &mut Store<Running>,
+    unit: &Unit,
+    linker: Option<&Linker<Running>>,
+) -> Result<Instance, Stopped> {
     store.data_mut().instantiating = true;
     let instance = match (&unit.alone, linker) {
         (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
@@ -151,7 +155,8 @@ fn adopt(
     counters.gas.set(&mut *store, Val::I64(ticks))?;
     counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
     if let Some(linker) = linker {
-        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)] {
+        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)]
+        {
             linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
         }
     }
@@ -161,7 +166,10 @@ fn adopt(
 
 async fn call(store: &mut Store<Running>, instance: Instance, name: &str) -> Result<(), Stopped> {
     let function = instance.get_typed_func::<(), ()>(&mut *store, name).map_err(|error| {
-        Refused::new(Invalid::WasmEntrypoint, format!("entry {name:?} is not there, or takes or returns something: {error:#}"))
+        Refused::new(
+            Invalid::WasmEntrypoint,
+            format!("entry {name:?} is not there, or takes or returns something: {error:#}"),
+        )
     })?;
     Ok(function.call_async(&mut *store, ()).await?)
 }

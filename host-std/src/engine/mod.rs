@@ -21,25 +21,36 @@ mod running;
 
 use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
 use deadline::Ticker;
-use program::Programs;
 use ended::Concluded;
+use program::Programs;
 use running::Running;
 
 /// Octets of native stack that a guest may use: what its stack units stand for, so that they always run out first.
 const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT as usize + RESERVED_OCTETS;
 /// Octets of a fiber's stack beyond what guests may use: for host functions, and for what they call.
 const HOST_STACK: usize = 2 << 20;
+/// The interpreter for this machine's pointers and octet order.
+const PULLEY: &str = if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" };
 /// Frames that a backtrace may hold: more than a stack budget allows. (`usize::MAX` silently yields none.)
 const MAX_FRAMES: usize = 1 << 24;
 
-/// How well modules are compiled. It changes no result.
+/// How modules become machine code. It changes no result: every one gives the same receipts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Optimize {
-    /// For speed of execution.
+pub enum Codegen {
+    /// Compiled for speed.
     #[default]
     Speed,
-    /// Not at all: for tests.
-    Nothing,
+    /// Compiled for speed and size.
+    SpeedAndSize,
+    /// Compiled without optimisation.
+    Unoptimised,
+    /// Interpreted: portable, and slow.
+    Pulley,
+}
+
+impl Codegen {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Speed, Self::SpeedAndSize, Self::Unoptimised, Self::Pulley];
 }
 
 /// Runs sub-VMs on wasmtime. One serves any number of transactions at once; clone the `Arc`.
@@ -66,15 +77,15 @@ impl WasmtimeEngine {
     /// # Errors
     /// When wasmtime cannot run here.
     pub fn new() -> wasmtime::Result<Self> {
-        Self::with(Optimize::Speed)
+        Self::with(Codegen::Speed)
     }
 
-    /// An engine that compiles as `optimize` says.
+    /// An engine that makes code as `codegen` says.
     ///
     /// # Errors
     /// When wasmtime cannot run here.
-    pub fn with(optimize: Optimize) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config(optimize))?;
+    pub fn with(codegen: Codegen) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(&config(codegen)?)?;
         Ok(Self { programs: Programs::new(&engine)?, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
     }
 
@@ -100,14 +111,15 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
     InternalError::new(InternalErrorKind::Bug, what)
 }
 
-fn config(optimize: Optimize) -> Config {
+fn config(codegen: Codegen) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
         .wasm_features(FEATURES, true)
-        .cranelift_opt_level(match optimize {
-            Optimize::Speed => OptLevel::Speed,
-            Optimize::Nothing => OptLevel::None,
+        .cranelift_opt_level(match codegen {
+            Codegen::Speed | Codegen::Pulley => OptLevel::Speed,
+            Codegen::SpeedAndSize => OptLevel::SpeedAndSize,
+            Codegen::Unoptimised => OptLevel::None,
         })
         .compiler_inlining(Inlining::No)
         .memory_init_cow(false)
@@ -116,6 +128,8 @@ fn config(optimize: Optimize) -> Config {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + HOST_STACK);
-    config
+    if codegen == Codegen::Pulley {
+        config.target(PULLEY)?;
+    }
+    Ok(config)
 }
-

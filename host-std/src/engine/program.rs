@@ -87,7 +87,8 @@ impl Programs {
         let mut names = HashSet::from(HOST_MODULES.map(str::to_owned));
         for library in &package.libraries {
             if !is_module_name(&library.name) || !names.insert(library.name.clone()) {
-                let why = format!("library name {:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -", library.name);
+                let why =
+                    format!("library name {:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -", library.name);
                 return Err(Refused::new(Invalid::WasmLinking, why));
             }
             let ordinal = parts.len() as u32 + 1;
@@ -101,7 +102,10 @@ impl Programs {
         let name = start.own_name.clone().filter(|name| is_module_name(name) && !names.contains(name));
         let name = match name {
             None if names.contains("main") => {
-                return Err(Refused::new(Invalid::WasmLinking, "a library is named main, which is the start module's name"));
+                return Err(Refused::new(
+                    Invalid::WasmLinking,
+                    "a library is named main, which is the start module's name",
+                ));
             }
             name => name.unwrap_or_else(|| "main".to_owned()),
         };

@@ -169,7 +169,9 @@ impl<'a> Survey<'a> {
             Payload::ElementSection(elements) => sections.elements = Some(elements),
             Payload::DataCountSection { count, .. } => sections.data_count = Some(count),
             Payload::CodeSectionStart { range, .. } => {
-                let reader = BinaryReader::new(&wasm[range.clone()], range.start);
+                // The section may claim more octets than there are; the reader then says so.
+                let octets = wasm.get(range.clone()).unwrap_or_default();
+                let reader = BinaryReader::new(octets, range.start);
                 sections.code = Some(CodeSectionReader::new(reader)?);
             }
             Payload::DataSection(data) => sections.data = Some(data),

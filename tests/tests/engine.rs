@@ -1,0 +1,277 @@
+//! Transactions on wasmtime: what every way of making code, every thread and every nesting have in common.
+
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::fingerprint::Frame;
+use subvm_core::host::{Node, State};
+use subvm_core::wasi::Refused;
+use subvm_core::{
+    Address, Engine, Entry, InternalError, InternalErrorKind, Library, Message, Outcome, Parts, Report, Resource, Role,
+    Run, Trap, VmError, run,
+};
+use subvm_host_mock::MemoryHost;
+use subvm_host_std::clock::SystemClock;
+use subvm_host_std::{Codegen, WasmtimeEngine};
+
+static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
+
+type Ran = Result<Report, InternalError>;
+
+fn parts(start: &str) -> Parts {
+    Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() }
+}
+
+fn run_within(
+    engine: Arc<dyn Engine>,
+    parts: Parts,
+    params: &Arc<subvm_core::Params>,
+    deadline: Option<Duration>,
+) -> Ran {
+    let host = MemoryHost::new();
+    let message = Message { contract_address: Address([1; 20]), ..Message::default() };
+    host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
+    // Deadlines are real time.
+    let node = Node { clock: Box::new(SystemClock::new(0)), ..host.node() };
+    let (_, result) = run(
+        engine,
+        node,
+        Run {
+            message,
+            entry: Entry::Contract,
+            role: Role::Leader,
+            params: Arc::clone(params),
+            state: State::Accepted,
+            deadline,
+        },
+    );
+    result
+}
+
+fn run_on(engine: Arc<dyn Engine>, parts: Parts) -> Report {
+    run_within(engine, parts, &Arc::default(), None).expect("no internal error")
+}
+
+fn run_wat(start: &str) -> Report {
+    run_on(ENGINE.clone(), parts(start))
+}
+
+/// Octets as a string of the text format.
+fn quoted(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("\\{octet:02x}")).collect()
+}
+
+fn sandbox() -> String {
+    let fields = Map::from([
+        ("data", Value::Bytes(Vec::new())),
+        ("allow_write_storage", true.into()),
+        ("allow_send_messages", false.into()),
+    ]);
+    quoted(&Value::from(Map::from([("Sandbox", Value::Map(fields))])).encode().unwrap())
+}
+
+/// Writes storage, computes with floats, fills memory, and divides by zero three calls deep.
+const FAILING: &str = r#"(module $failing
+    (import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 3 5)
+    (memory $second 1)
+    (func (export "_start")
+        (drop (call $write (i32.const 0) (i32.const 5) (i32.const 64) (i32.const 100)))
+        (f64.store (i32.const 128) (f64.div (f64.sqrt (f64.const 2)) (f64.const 0x1p-1060)))
+        (memory.fill (i32.const 70000) (i32.const 0x5a) (i32.const 50000))
+        (i32.store $second (i32.const 8) (memory.grow (i32.const 1)))
+        (drop (call $spin (i32.const 1000))))
+    (func $spin (param i32) (result i32)
+        (if (result i32) (local.get 0)
+            (then (call $spin (i32.sub (local.get 0) (i32.const 1))))
+            (else (i32.div_u (i32.const 1) (local.get 0))))))"#;
+
+#[test]
+fn every_way_of_making_code_gives_one_receipt_and_fingerprint() {
+    let reports: Vec<Report> = Codegen::ALL
+        .iter()
+        .map(|codegen| run_on(Arc::new(WasmtimeEngine::with(*codegen).unwrap()), parts(FAILING)))
+        .collect();
+    for report in &reports {
+        assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::IntegerDivideByZero)));
+        assert_eq!(report.fingerprint, reports[0].fingerprint);
+        assert_eq!(report.receipt, reports[0].receipt);
+    }
+    let fingerprint = reports[0].fingerprint.as_ref().unwrap();
+    let frame = |func| Frame { module_name: "failing".into(), func };
+    assert_eq!(fingerprint.frames.len(), 1002);
+    assert_eq!((&fingerprint.frames[0], &fingerprint.frames[1001]), (&frame(2), &frame(1)));
+    let mut memory = vec![0; 4 << 16];
+    memory[70_000..120_000].fill(0x5a);
+    memory[128..136].copy_from_slice(&(2f64.sqrt() / f64::from_bits(1 << 14)).to_le_bytes());
+    let mut second = vec![0; 1 << 16];
+    second[8] = 3;
+    let digests = [memory, second].map(|memory| *blake3::hash(&memory).as_bytes());
+    assert_eq!(fingerprint.module_instances["failing"], digests);
+}
+
+#[test]
+fn a_warm_cache_and_many_threads_change_nothing() {
+    let expected = run_wat(FAILING).receipt.digest();
+    let threads: Vec<_> = (0..64)
+        .map(|_| std::thread::spawn(|| (0..4).map(|_| run_wat(FAILING).receipt.digest()).collect::<Vec<_>>()))
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), [expected; 4]);
+    }
+}
+
+#[test]
+fn a_failing_start_function_has_a_fingerprint() {
+    let report = run_wat("(module (memory 1) (start 0) (func (i32.store (i32.const 0) (i32.const 7)) unreachable))");
+    assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
+    let fingerprint = report.fingerprint.unwrap();
+    assert_eq!(fingerprint.frames, [Frame { module_name: "main".into(), func: 0 }]);
+    assert_eq!(fingerprint.module_instances["main"].len(), 1);
+}
+
+#[test]
+fn a_trap_in_an_active_segment_lists_no_instance() {
+    let report = run_wat(r#"(module (memory 1) (data (i32.const 65536) "x") (func (export "_start")))"#);
+    assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::MemoryOutOfBounds)));
+    let fingerprint = report.fingerprint.unwrap();
+    assert!(fingerprint.frames.is_empty() && fingerprint.module_instances.is_empty());
+}
+
+/// A library and a start module that both call `fd_tell`, each with its own memory 0.
+#[test]
+fn host_calls_get_the_memory_of_the_module_that_calls() {
+    let library = r#"(module
+        (import "wasi_snapshot_preview1" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+        (memory 1)
+        (func (export "_initialize") (drop (call $seek (i32.const 0) (i64.const 5) (i32.const 0) (i32.const 16))))
+        (func (export "seen") (result i64) (i64.load (i32.const 16))))"#;
+    let start = r#"(module
+        (import "wasi_snapshot_preview1" "fd_tell" (func $tell (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (import "lib" "seen" (func $seen (result i64)))
+        (memory (export "memory") 1)
+        (func (export "_start")
+            (drop (call $tell (i32.const 0) (i32.const 32)))
+            (call $exit (i32.add
+                (i32.mul (i32.wrap_i64 (call $seen)) (i32.const 10))
+                (i32.wrap_i64 (i64.add (i64.load (i32.const 32)) (i64.load (i32.const 16))))))))"#;
+    let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
+    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(start) });
+    // The library saw 5, and the start module 5 in its own memory and nothing where the library wrote.
+    assert_eq!(report.outcome, Outcome::VmError(VmError::ExitCode(55)), "{:?}", report.diagnostics);
+    let names: Vec<&String> = report.fingerprint.as_ref().unwrap().module_instances.keys().collect();
+    assert_eq!(names, ["lib", "main"]);
+}
+
+#[test]
+fn modules_of_one_sub_vm_share_their_counters() {
+    let spin = |count: i32| {
+        format!(
+            "(local.set 0 (i32.const {count})) (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+        )
+    };
+    let library = format!(r#"(module (func (export "f") (local i32) {}))"#, spin(1_000_000));
+    let start =
+        format!(r#"(module (import "lib" "f" (func $f)) (func (export "_start") (local i32) (call $f) (call $f) {}))"#, spin(10));
+    let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
+    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(&start) });
+    assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+    assert!(report.receipt.gas.time > 2_000_000, "{:?}", report.receipt.gas);
+}
+
+#[test]
+fn sandboxes_nest_512_deep() {
+    let request = sandbox();
+    let start = format!(
+        r#"(module
+        (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))
+        (import "genlayer_sdk" "storage_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 1024) "{request}")
+        (func (export "_start")
+            ;; Count the sub-VMs in storage.
+            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
+            (i32.store (i32.const 64) (i32.add (i32.load (i32.const 64)) (i32.const 1)))
+            (drop (call $write (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
+            (drop (call $gl_call (i32.const 1024) (i32.const {}) (i32.const 128)))))"#,
+        request.len() / 3
+    );
+    let report = run_wat(&start);
+    assert_eq!(report.outcome, Outcome::null());
+    assert_eq!(report.receipt.storage[0].content[..4], 513_u32.to_le_bytes());
+    assert!(report.ram_peak > 512 * 65_536);
+}
+
+#[test]
+fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
+    let start = r#"(module
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (memory $small 1 2)
+        (table $t 1 funcref)
+        (func (export "_start")
+            ;; All of these fail, and leave the budget as it was.
+            (if (i32.ne (memory.grow (i32.const 65536)) (i32.const -1)) (then (call $exit (i32.const 1))))
+            (if (i32.ne (memory.grow (i32.const 65535)) (i32.const -1)) (then (call $exit (i32.const 2))))
+            (if (i32.ne (memory.grow $small (i32.const 2)) (i32.const -1)) (then (call $exit (i32.const 3))))
+            (if (i32.ne (table.grow $t (ref.null func) (i32.const 9000000)) (i32.const -1)) (then (call $exit (i32.const 4))))
+            ;; So this still fits: 6 MiB of 8 MiB.
+            (if (i32.ne (memory.grow (i32.const 96)) (i32.const 1)) (then (call $exit (i32.const 5))))
+            (if (i32.ne (memory.grow (i32.const 96)) (i32.const -1)) (then (call $exit (i32.const 6))))))"#;
+    let mut params = subvm_core::Params::default();
+    params.limits.ram = 8 << 20;
+    let report = run_within(ENGINE.clone(), parts(start), &Arc::new(params), None).unwrap();
+    assert_eq!(report.outcome, Outcome::null());
+    assert_eq!(report.ram_peak, (97 + 1) * 65_536 + 64 + 65_536);
+}
+
+#[test]
+fn gas_ends_a_loop_at_the_same_tick_everywhere() {
+    let spin = r#"(module (memory 1) (func (export "_start") (local i64)
+        (loop (i64.store (i32.const 0) (local.tee 0 (i64.add (local.get 0) (i64.const 1)))) (br 0))))"#;
+    let mut params = subvm_core::Params::default();
+    params.limits.gas_time = 1_000_000;
+    let params = Arc::new(params);
+    let reports = Codegen::ALL.map(|codegen| {
+        run_within(Arc::new(WasmtimeEngine::with(codegen).unwrap()), parts(spin), &params, None).unwrap()
+    });
+    for report in &reports {
+        assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+        assert_eq!(report.receipt, reports[0].receipt, "the memory stands in the fingerprint");
+        assert_eq!(report.receipt.gas.time, 1_000_000);
+    }
+}
+
+#[test]
+fn a_deadline_interrupts_wasm_and_no_parent_catches_it() {
+    let request = sandbox();
+    let start = format!(
+        r#"(module
+        (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 1024) "{request}")
+        (func (export "_start")
+            (drop (call $gl_call (i32.const 1024) (i32.const {}) (i32.const 128)))
+            (loop (br 0))))"#,
+        request.len() / 3
+    );
+    let started = Instant::now();
+    let error =
+        run_within(ENGINE.clone(), parts(&start), &Arc::default(), Some(Duration::from_millis(50))).unwrap_err();
+    assert_eq!(error.kind(), InternalErrorKind::Deadline);
+    // How soon is for benches to measure; that it ends at all is what this shows.
+    assert!(started.elapsed() >= Duration::from_millis(50));
+}
+
+#[test]
+fn names_that_cannot_be_linked_are_refused() {
+    for (name, valid) in [("lib", true), ("", false), ("a b", false), ("genlayer_sdk", false), ("main", false)] {
+        let library = Library { name: name.into(), wasm: wat::parse_str("(module)").unwrap().into() };
+        let report =
+            run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(r#"(module (func (export "_start")))"#) });
+        assert_eq!(matches!(report.outcome, Outcome::Return(_)), valid, "{name:?}: {:?}", report.outcome);
+    }
+}
