@@ -57,8 +57,8 @@ limits! {
     Exports, "exports", 50_000;
     /// Element segments.
     ElementSegments, "element segments", 50_000;
-    /// Data segments.
-    DataSegments, "data segments", 50_000;
+    /// Data segments: Go writes one for each stretch of octets between zeros.
+    DataSegments, "data segments", 100_000;
     /// Entries that a table has from the start.
     TableEntries, "initial table entries", 10_000_000;
     /// Octets of an import's or export's name, or of its module's.
