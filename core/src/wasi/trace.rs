@@ -212,6 +212,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_failing_call_did_not_write_is_not_shown() {
+        assert_eq!(exit("fd_prestat_dir_name", &[3, 0, 1], 0, b"/"), "<== ESUCCESS path=\"/\"");
+        assert_eq!(exit("fd_prestat_dir_name", &[3, 0, 1], 58, b"/"), "<== ENOTSUP");
+        for (name, args) in [("fd_prestat_get", &[3, 0][..]), ("fd_fdstat_get", &[3, 0]), ("fd_filestat_get", &[3, 0])]
+        {
+            assert_eq!(exit(name, args, 8, &[1; 64]), "<== EBADF", "{name}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_shown_without_a_panic() {
         let args = [u64::MAX; 9];
         for function in &FUNCTIONS {
