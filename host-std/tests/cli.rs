@@ -262,11 +262,7 @@ mod run {
         let world = World::new();
         let held = subvm_host_std::ledger::RedbLedger::open(&world.store()).unwrap();
         let message = world.message(r#"{"method": "get"}"#);
-        fails(
-            &["run", "--message", &message, "--store", world.store().to_str().unwrap(), ORACLE],
-            126,
-            &["is in use"],
-        );
+        fails(&["run", "--message", &message, "--store", world.store().to_str().unwrap(), ORACLE], 126, &["is in use"]);
         drop(held);
     }
 

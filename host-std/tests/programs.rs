@@ -31,7 +31,10 @@ fn programs() -> Vec<Json> {
 /// Brings what can be brought. Without a registry, programs are missing, and each is named.
 fn fetch() {
     let status = Command::new("bash").current_dir(ROOT).arg("tests/programs/fetch.sh").stdin(Stdio::null()).status();
-    assert!(status.is_ok_and(|status| status.success()), "tests/programs/fetch.sh brought something else than it should");
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "tests/programs/fetch.sh brought something else than it should"
+    );
 }
 
 #[test]

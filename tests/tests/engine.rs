@@ -173,8 +173,10 @@ fn modules_of_one_sub_vm_share_their_counters() {
         )
     };
     let library = format!(r#"(module (func (export "f") (local i32) {}))"#, spin(1_000_000));
-    let start =
-        format!(r#"(module (import "lib" "f" (func $f)) (func (export "_start") (local i32) (call $f) (call $f) {}))"#, spin(10));
+    let start = format!(
+        r#"(module (import "lib" "f" (func $f)) (func (export "_start") (local i32) (call $f) (call $f) {}))"#,
+        spin(10)
+    );
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
     let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(&start) });
     assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);

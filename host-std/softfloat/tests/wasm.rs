@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+/// How the recipe says that the toolchain cannot compile to WebAssembly.
+const TARGET_IS_MISSING: i32 = 2;
+
 #[test]
 fn the_recipe_rebuilds_the_library_octet_for_octet() {
     let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -13,6 +16,10 @@ fn the_recipe_rebuilds_the_library_octet_for_octet() {
         .env("CARGO_TARGET_DIR", &target_directory)
         .output()
         .expect("the recipe is executable");
+    if recipe.status.code() == Some(TARGET_IS_MISSING) {
+        println!("SKIPPED: {}", String::from_utf8_lossy(&recipe.stderr));
+        return;
+    }
     assert!(recipe.status.success(), "{}", String::from_utf8_lossy(&recipe.stderr));
     let rebuilt = std::fs::read(&output).expect("the recipe's output");
     let kept = std::fs::read(crate_directory.join("../src/lower/floats/softfloat.wasm")).expect("the checked-in file");

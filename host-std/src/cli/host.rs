@@ -3,10 +3,11 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use subvm_core::host::{Code, Host, HostError, Modules, Node, Progress, RequestId, State, Storage, Stream};
+use subvm_core::host::{Code, Host, HostError, Node, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
 
 use crate::clock::SystemClock;
+use crate::config::Services;
 use crate::random::SystemRng;
 
 /// Octets of a stream that `--json` keeps.
@@ -37,13 +38,21 @@ struct OneContract {
 }
 
 /// A node that knows one contract and what is stored for it.
-pub(super) fn node(address: Address, code: Code, time: u64, storage: Box<dyn Storage>, output: Output) -> Node {
+pub(super) fn node(
+    address: Address,
+    code: Code,
+    time: u64,
+    storage: Box<dyn Storage>,
+    output: Output,
+    rng: SystemRng,
+    services: &Services,
+) -> Node {
     Node {
         storage,
         clock: Box::new(SystemClock::new(time)),
-        rng: Box::new(SystemRng::new()),
+        rng: Box::new(rng),
         host: Box::new(OneContract { address, code, output }),
-        modules: Box::new(NoModules),
+        modules: Box::new(services.module_set()),
         observer: None,
     }
 }
@@ -96,20 +105,4 @@ fn through(stream: Stream, octets: &[u8]) {
             err.write_all(b"trace: ").and_then(|()| err.write_all(octets)).and_then(|()| err.write_all(b"\n"))
         }
     };
-}
-
-/// No module is configured.
-#[derive(Debug)]
-struct NoModules;
-
-impl Modules for NoModules {
-    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
-        Err("no web or model module is configured".into())
-    }
-
-    fn wait(&mut self, id: RequestId, _: std::time::Duration) -> Result<Progress, HostError> {
-        Err(format!("request {} was never started", id.0).into())
-    }
-
-    fn cancel(&mut self, _: RequestId) {}
 }

@@ -10,6 +10,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 mod calldata;
+mod config;
 mod exec;
 mod host;
 mod input;
@@ -42,6 +43,9 @@ enum Command {
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
+    /// Work with the configuration file.
+    #[command(subcommand)]
+    Config(config::Config),
     /// Show what a module imports, and what lowering makes of it.
     Inspect(inspect::Inspect),
 }
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
         Command::Calldata(calldata) => calldata.execute(),
+        Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
     };
     match status {

@@ -10,9 +10,14 @@ use subvm_core::{FloatPolicy, Library, Params, Parts};
 
 use super::Failure;
 use super::input::{self, Pair};
+use crate::config::{Config, Floats as ConfigFloats, Services};
+use crate::random::SystemRng;
 
 #[derive(Debug, Args)]
 pub(super) struct ProgramOptions {
+    /// Configuration (docs/config.md); the options override it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Map a file or directory into the sub-VM's read-only tree
     #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM")]
     map: Vec<Pair>,
@@ -29,8 +34,8 @@ pub(super) struct ProgramOptions {
     #[arg(long, value_name = "BOOL", help_heading = "Sub-VM")]
     announce_root: Option<bool>,
     /// What float instructions do in deterministic mode
-    #[arg(long, value_enum, default_value_t, help_heading = "Consensus parameters")]
-    floats: Floats,
+    #[arg(long, value_enum, help_heading = "Consensus parameters")]
+    floats: Option<Floats>,
     /// Limit time gas, in ticks
     #[arg(long, value_name = "N", help_heading = "Consensus parameters", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     gas_time: Option<u64>,
@@ -39,16 +44,15 @@ pub(super) struct ProgramOptions {
     ram: Option<u64>,
     /// Give up after this time, such as 500ms or 10s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
-    pub(super) deadline: Option<Duration>,
+    deadline: Option<Duration>,
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     pub(super) json: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 enum Floats {
     /// IEEE 754 in integer arithmetic
-    #[default]
     Soft,
     /// Reaching one is a trap
     Trap,
@@ -56,21 +60,37 @@ enum Floats {
     Canonical,
 }
 
+/// What a run is made with.
+pub(super) struct Settings {
+    pub(super) params: Params,
+    pub(super) deadline: Option<Duration>,
+    pub(super) rng: SystemRng,
+    pub(super) services: Services,
+}
+
 impl ProgramOptions {
-    /// The consensus parameters that the options ask for.
-    pub(super) fn params(&self) -> Params {
-        let mut params = Params::default();
-        params.floats = match self.floats {
-            Floats::Soft => FloatPolicy::Soft,
-            Floats::Trap => FloatPolicy::Trap,
-            Floats::Canonical => FloatPolicy::Canonical,
+    /// What the configuration and the options over it ask for.
+    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+        let config = match &self.config {
+            Some(path) => Config::load(path).map_err(|error| Failure::Usage(error.to_string()))?,
+            None => Config::default(),
+        };
+        let services = config.services().map_err(|error| Failure::Usage(error.to_string()))?;
+        let limits = config.consensus.limits();
+        let mut params = Params { limits, fingerprints: config.consensus.fingerprints, ..Params::default() };
+        params.floats = match (self.floats, config.consensus.floats) {
+            (Some(Floats::Soft), _) | (None, ConfigFloats::Soft) => FloatPolicy::Soft,
+            (Some(Floats::Trap), _) | (None, ConfigFloats::Trap) => FloatPolicy::Trap,
+            (Some(Floats::Canonical), _) | (None, ConfigFloats::Canonical) => FloatPolicy::Canonical,
         };
         if let Some(ticks) = self.gas_time {
             params.limits.gas_time = ticks;
             params.limits.gas_time_nondet = ticks;
         }
         params.limits.ram = self.ram.unwrap_or(params.limits.ram);
-        params
+        // Without a configuration a run may take as long as it likes.
+        let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
+        Ok(Settings { params, deadline, rng: config.rng(), services })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.

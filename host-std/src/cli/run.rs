@@ -11,7 +11,7 @@ use subvm_core::{Address, Entry, InternalError, Message, Outcome, Receipt, Repor
 
 use super::exec::EPOCH;
 use super::host::{Output, node};
-use super::program::ProgramOptions;
+use super::program::{ProgramOptions, Settings};
 use super::report::{Told, fingerprint, hex, text};
 use super::{Failure, input};
 use crate::WasmtimeEngine;
@@ -60,7 +60,7 @@ enum RoleName {
 
 impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let params = self.program.params();
+        let Settings { params, deadline, rng, services } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -75,7 +75,7 @@ impl Run {
             Box::new(ledger.snapshot().map_err(|error| Failure::Internal(error.to_string()))?);
         let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
         let contract = message.contract_address;
-        let node = node(contract, code, time, storage, output.clone());
+        let node = node(contract, code, time, storage, output.clone(), rng, &services);
         let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
         let start = Instant::now();
         let (node, mut result) = run(
@@ -87,7 +87,7 @@ impl Run {
                 role,
                 params: Arc::new(params),
                 state: State::Accepted,
-                deadline: self.program.deadline,
+                deadline,
             },
         );
         // The snapshot goes before the ledger is written.

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use subvm_core::{FloatPolicy, Invalid, Mode, Package, VmError};
+use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Package, VmError};
 use wasmtime::{Engine, InstancePre, Linker, Module};
 
+use super::drive::Stopped;
 use super::host_calls;
 use super::running::Running;
 use crate::lower::{Counters, Floats, FunctionMap, Lowered, Options, lower};
@@ -81,7 +82,7 @@ impl Programs {
     }
 
     /// The program of a package, under the consensus parameters' policy for floats.
-    pub(super) fn load(&self, package: &Package, mode: Mode, policy: FloatPolicy) -> Result<Program, Refused> {
+    pub(super) fn load(&self, package: &Package, mode: Mode, policy: FloatPolicy) -> Result<Program, Stopped> {
         let floats = floats(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         let mut names = HashSet::from(HOST_MODULES.map(str::to_owned));
@@ -89,7 +90,7 @@ impl Programs {
             if !is_module_name(&library.name) || !names.insert(library.name.clone()) {
                 let why =
                     format!("library name {:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -", library.name);
-                return Err(Refused::new(Invalid::WasmLinking, why));
+                return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
             let ordinal = parts.len() as u32 + 1;
             let counters = if parts.is_empty() { Counters::Defined } else { Counters::Imported };
@@ -105,7 +106,8 @@ impl Programs {
                 return Err(Refused::new(
                     Invalid::WasmLinking,
                     "a library is named main, which is the start module's name",
-                ));
+                )
+                .into());
             }
             name => name.unwrap_or_else(|| "main".to_owned()),
         };
@@ -121,7 +123,7 @@ impl Programs {
         Ok(linker)
     }
 
-    fn unit(&self, wasm: &[u8], options: &Options) -> Result<Arc<Unit>, Refused> {
+    fn unit(&self, wasm: &[u8], options: &Options) -> Result<Arc<Unit>, Stopped> {
         let key = key(wasm, options);
         if let Some(unit) = self.kept().units.get(&key) {
             return Ok(Arc::clone(unit));
@@ -144,13 +146,13 @@ impl Programs {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compile(&self, wasm: &[u8], options: &Options) -> Result<Unit, Refused> {
+    fn compile(&self, wasm: &[u8], options: &Options) -> Result<Unit, Stopped> {
         let Lowered { wasm, functions, memories, has_start, module_name, .. } =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
-        // What is valid before lowering is valid after it, so that what fails here is the engine's or this library's fault; still the module
-        // is what cannot be run, on this node as on every other.
-        let module = Module::new(&self.engine, &wasm)
-            .map_err(|error| Refused::new(Invalid::WasmValidating, format!("{error:#}")))?;
+        // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
+        let module = Module::new(&self.engine, &wasm).map_err(|error| {
+            InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
+        })?;
         let alone = if options.ordinal == 0 && options.counters == Counters::Defined {
             let linked = self.linker.instantiate_pre(&module);
             Some(linked.map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?)

@@ -1,0 +1,27 @@
+//! `subvm config`: the configuration file.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Failure;
+use crate::config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Check a file without using it: its keys, its values, and the keys of models that it names
+    Check {
+        /// The configuration (docs/config.md)
+        file: PathBuf,
+    },
+}
+
+impl Config {
+    pub(super) fn execute(self) -> Result<u8, Failure> {
+        let Self::Check { file } = self;
+        let checked = config::Config::load(&file).and_then(|config| config.services());
+        checked.map_err(|error| Failure::Usage(error.to_string()))?;
+        println!("{}: every key is known and every value makes sense", file.display());
+        Ok(0)
+    }
+}
