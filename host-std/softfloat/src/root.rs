@@ -51,7 +51,7 @@ fn root_of_16(value: u64) -> (u64, u64) {
 #[inline(always)]
 fn double<const HALF: u32>(root: u64, rest: u64, next: u64) -> (u64, u64) {
     let dividend = rest << HALF | next >> HALF;
-    let divisor = 2 * root | 1 << HALF; // the root's leading bit, set anyway: it spares the check for zero
+    let divisor = (2 * root) | (1 << HALF); // the root's leading bit, set anyway: it spares the check for zero
     let quotient = dividend / divisor;
     let remainder = dividend - quotient * divisor;
     let doubled = (root << HALF) + quotient;

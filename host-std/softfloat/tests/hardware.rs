@@ -24,7 +24,7 @@ fn every_u32(check: impl Fn(u32) + Sync) {
         (0..8).for_each(|low| check((exponent << 23) + low));
         (0..8).for_each(|low| check((exponent << 23 | 0x007f_ffff) - low));
         (0..23).for_each(|bit| check(exponent << 23 | 1 << bit));
-        (0..23).for_each(|bit| check(exponent << 23 | (1 << bit) - 1));
+        (0..23).for_each(|bit| check((exponent << 23) | ((1 << bit) - 1)));
     }
     let stride = if is_exhaustive() { 1 } else { STRIDE };
     thread::scope(|scope| {

@@ -136,9 +136,6 @@ impl std::error::Error for Refusal {}
 
 impl From<wasmparser::Error> for Refusal {
     fn from(error: wasmparser::Error) -> Self {
-        Refusal::Validating {
-            message: error.message().to_owned(),
-            offset: error.offset().try_into().unwrap_or(usize::MAX),
-        }
+        Refusal::Validating { message: error.message().to_owned(), offset: error.offset() }
     }
 }
