@@ -62,7 +62,7 @@ pub(crate) fn small_integers() -> Value {
 }
 
 pub(crate) fn bytes() -> Value {
-    (0..1 << 20).map(|n: u32| (n * 31 >> 3) as u8).collect::<Vec<u8>>().into()
+    (0..1 << 20).map(|n: u32| ((n * 31) >> 3) as u8).collect::<Vec<u8>>().into()
 }
 
 pub(crate) fn large_map() -> Value {

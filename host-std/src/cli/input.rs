@@ -82,8 +82,11 @@ pub(super) fn instant(text: &str) -> Result<u64, String> {
     u64::try_from(parsed.as_nanosecond()).map_err(|_| "the time has to lie between 1970 and 2554".to_owned())
 }
 
+/// A path as the guest sees it, and what it reads there.
+type GuestFile = (String, Arc<[u8]>);
+
 /// The files below `host`, each with the path below `guest` under which it is seen.
-pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<(String, Arc<[u8]>)>, Failure> {
+pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<GuestFile>, Failure> {
     let mut files = Vec::new();
     let mut pending: Vec<(PathBuf, String)> = vec![(host.to_owned(), guest.to_owned())];
     while let Some((host, guest)) = pending.pop() {

@@ -26,7 +26,7 @@ use program::Programs;
 use running::Running;
 
 /// Octets of native stack that a guest may use: what its stack units stand for, so that they always run out first.
-const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT as usize + RESERVED_OCTETS;
+const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT + RESERVED_OCTETS;
 /// Octets of a fiber's stack beyond what guests may use: for host functions, and for what they call.
 const HOST_STACK: usize = 2 << 20;
 /// The interpreter for this machine's pointers and octet order.
