@@ -9,6 +9,7 @@ use core::time::Duration;
 use num_bigint::BigUint;
 
 use crate::calldata::{Map, Value};
+use crate::costs;
 use crate::fingerprint::Fingerprint;
 use crate::host::{Node, State};
 use crate::message::{EntryKind, Message, datetime};
@@ -147,6 +148,13 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     if (schedule, lowering) != (SCHEDULE_VERSION, LOWERING_VERSION) {
         let what = alloc::format!(
             "parameters ask for schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}"
+        );
+        return Err(InternalError::new(InternalErrorKind::Params, what));
+    }
+    if run.params.limits.stack_units > costs::STACK_UNITS {
+        let what = alloc::format!(
+            "parameters allow more than {} stack units, for which no native stack is reserved",
+            costs::STACK_UNITS
         );
         return Err(InternalError::new(InternalErrorKind::Params, what));
     }

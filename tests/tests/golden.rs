@@ -1,0 +1,110 @@
+//! Golden traces: every host call of whole programs, with its answer and the time gas left. A difference is a change of consensus.
+//!
+//! `SUBVM_RECORD=1 cargo test --workspace --test golden` records anew; a line in `CHANGELOG.md` says why.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::host::{Node, State};
+use subvm_core::wasi::Refused;
+use subvm_core::{Address, Entry, Message, Mode, Parts, Role, Run, run};
+use subvm_host_mock::MemoryHost;
+use subvm_host_mock::trace::Trace;
+use subvm_host_std::WasmtimeEngine;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// 2024-01-01T00:00:00Z.
+const NOW: u64 = 1_704_067_200_000_000_000;
+
+fn module(path: &str) -> Arc<[u8]> {
+    fs::read(format!("{ROOT}/{path}")).unwrap().into()
+}
+
+/// Runs a package and compares its trace and its receipt with what is recorded under `name`.
+#[track_caller]
+fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers: &[Value]) {
+    let host = MemoryHost::new();
+    host.set_now(NOW);
+    answers.iter().for_each(|answer| host.answer(answer.encode().unwrap()));
+    let contract_address = Address([0xc0; 20]);
+    host.deploy(contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
+    let trace = Trace::with_costs();
+    let node = Node { observer: Some(Box::new(trace.clone())), ..host.node() };
+    let message = Message { contract_address, entry_data, ..Message::default() };
+    let (_, report) = run(
+        Arc::new(WasmtimeEngine::new().unwrap()),
+        node,
+        Run { message, entry, role: Role::Leader, params: Arc::default(), state: State::Accepted, deadline: None },
+    );
+    let report = report.unwrap();
+    let digest: String = report.receipt.digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut seen = trace.lines().join("\n");
+    seen.push_str(&format!("\n{:?}\ngas {:?}\nreceipt {digest}\n", report.outcome, report.receipt.gas));
+
+    let path = Path::new(ROOT).join("tests/golden").join(name).with_extension("txt");
+    if std::env::var_os("SUBVM_RECORD").is_some() {
+        fs::write(&path, &seen).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    let differs = expected.lines().zip(seen.lines()).position(|(expected, seen)| expected != seen);
+    if let Some(line) = differs {
+        let at = |text: &str| text.lines().nth(line).unwrap_or_default().to_owned();
+        panic!("{}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
+    }
+    assert_eq!(expected.lines().count(), seen.lines().count(), "{} and the trace differ in length", path.display());
+}
+
+fn listing(announce_root: bool) -> Parts {
+    let files = ["fruit.csv", "note.txt", "deep/er/leaf.txt"]
+        .map(|path| (format!("/data/{path}"), module(&format!("tests/programs/data/{path}"))));
+    Parts {
+        start: module("tests/guests/listing/listing-c.wasm"),
+        files: files.into(),
+        args: vec!["listing-c.wasm".into(), "/data".into()],
+        announce_root,
+        ..Parts::default()
+    }
+}
+
+fn program() -> Entry {
+    Entry::Program { mode: Mode::Deterministic, stdin: Some(Arc::default()) }
+}
+
+#[test]
+fn a_program_that_lists_and_reads() {
+    compare("listing-c", listing(true), program(), Vec::new(), &[]);
+}
+
+#[test]
+fn a_program_whose_root_is_hidden() {
+    compare("listing-c-hidden-root", listing(false), program(), Vec::new(), &[]);
+}
+
+#[test]
+fn a_program_that_prints_floats() {
+    let files = ["numbers.txt", "note.txt"]
+        .map(|path| (format!("/data/{path}"), module(&format!("tests/guests/report/data/{path}"))));
+    let parts = Parts {
+        start: module("tests/guests/report/report.wasm"),
+        files: files.into(),
+        args: ["report.wasm", "/data/numbers.txt", "/data", "7"].map(String::from).into(),
+        announce_root: true,
+        ..Parts::default()
+    };
+    compare("report", parts, program(), Vec::new(), &[]);
+}
+
+#[test]
+fn a_contract_that_asks_the_web() {
+    let parts = Parts { start: module("host-std/examples/oracle/oracle.wasm"), ..Parts::default() };
+    let call = Map::from([("method", Value::from("ask")), ("url", Value::from("https://example.org/price"))]);
+    let page = Map::from([
+        ("body", Value::Bytes(b"101.25".to_vec())),
+        ("headers", Value::Map(Map::new())),
+        ("status", Value::from(200)),
+    ]);
+    let answer = Value::Map(Map::from([("ok", Value::Map(page))]));
+    compare("oracle-ask", parts, Entry::Contract, Value::Map(call).encode().unwrap(), &[answer]);
+}
