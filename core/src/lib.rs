@@ -1,6 +1,21 @@
-//! The deterministic core of subvm.
+//! The deterministic core of subvm: everything that consensus depends on, without an engine, without I/O, without `std`.
+//!
+//! [`run`] takes a transaction from its [`Message`] to its [`Receipt`]. It asks the [`Node`](host::Node) for what the chain knows, and an
+//! [`Engine`] to run sub-VMs; what guests may call stands in [`wasi`] and [`sdk`]; what they read and write is [`calldata`]; every price and
+//! limit is in [`costs`].
+//!
+//! | to | see |
+//! |---|---|
+//! | implement a node's part | [`host`] |
+//! | bring another engine | [`Engine`] |
+//! | vote on a leader's receipt | [`Report::vote`] |
+//! | read or write calldata | [`calldata::Value`] |
+//!
+//! The specification is `docs/spec/`, the reasons are in `docs/RATIONALE.md`.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic, clippy::disallowed_types)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 extern crate alloc;
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! Calldata as a format of serde, and calldata's types in other formats.
+
+#![allow(clippy::disallowed_types, reason = "types of others are what serde is for")]
 #![cfg(feature = "serde")]
 
 use proptest::prelude::*;

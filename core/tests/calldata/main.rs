@@ -1,6 +1,8 @@
 //! Calldata: what holds of every value and of all octets, and what must not take the stack or the
 //! machine down.
 
+#![allow(clippy::disallowed_types, reason = "tests may look at the clock")]
+
 mod deep;
 mod hostile;
 mod ints;
