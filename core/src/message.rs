@@ -50,6 +50,22 @@ impl EntryKind {
 }
 
 impl Message {
+    /// This message with other entry data: its own, which may be large, is not copied.
+    pub(crate) fn with_data(&self, entry_data: Vec<u8>) -> Self {
+        let Self { contract_address, sender_address, origin_address, stack, chain_id, value, is_init, entry_data: _ } =
+            self;
+        Self {
+            contract_address: *contract_address,
+            sender_address: *sender_address,
+            origin_address: *origin_address,
+            stack: stack.clone(),
+            chain_id: chain_id.clone(),
+            value: value.clone(),
+            is_init: *is_init,
+            entry_data,
+        }
+    }
+
     /// The canonical octets of descriptor 0.
     ///
     /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.

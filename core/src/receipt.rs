@@ -61,7 +61,8 @@ impl Receipt {
         own::encode(&self.to_value())
     }
 
-    /// BLAKE3 of the encoding. Two nodes agree iff theirs are equal.
+    /// BLAKE3 of the encoding. Two nodes agree iff theirs are equal, but that a validator never agrees with a leader whose result it did not
+    /// accept: [`Report::vote`](crate::Report::vote).
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         *blake3::hash(&self.to_octets()).as_bytes()

@@ -9,7 +9,7 @@ use crate::message::{EntryKind, Message};
 use crate::permissions::Permissions;
 use crate::sub_vm::{Guest, SubVm, View};
 use crate::transaction::Transaction;
-use crate::{End, InternalError, InternalErrorKind, Mode, Outcome, Package, Resource, VmError, wasi};
+use crate::{End, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Package, Resource, VmError, wasi};
 
 /// What a sub-VM starts with.
 pub(crate) struct Child {
@@ -57,7 +57,6 @@ pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran 
             let Finished { mut vm, result, fingerprint } = engine.run(vm);
             #[expect(clippy::expect_used, reason = "a broken engine, never a guest: see Engine::run")]
             let mut transaction = vm.transaction.take().expect("the engine hands the sub-VM back as it got it");
-            vm.wasi.cancel_pending(&mut *transaction.node.modules);
             transaction.depth -= 1;
             let root_hidden = vm.wasi.prestat_refused();
             Ran { transaction, result, fingerprint, ticks: vm.ticks.clamp(0, ticks), root_hidden }
@@ -75,7 +74,12 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
         return Err(out_of(Resource::VmRecursion));
     }
     let ram = transaction.ram.of(child.mode);
-    ram.charge(costs::SUB_VM).map_err(|_| out_of(Resource::Memory))?;
+    // The host holds what a child is handed; the main sub-VM's message is the node's own.
+    let handed = if child.main { 0 } else { child.stdin.len() as u64 };
+    ram.charge(costs::SUB_VM + handed).map_err(|_| out_of(Resource::Memory))?;
+    if child.package.env.names().any(|name| transaction.params.refused_env.refuses(name)) {
+        return Err(VmError::InvalidContract(Invalid::Env));
+    }
     let config = wasi::Config {
         mode: child.mode,
         stdin: child.stdin,
@@ -83,7 +87,7 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
         args: Arc::clone(&child.package.args),
         env: Arc::clone(&child.package.env),
         announce_root: child.package.announce_root,
-        now: transaction.node.clock.transaction_time(),
+        now: transaction.now,
     };
     let wasi = wasi::State::new(config, ram)?;
     Ok(Box::new(SubVm {
@@ -100,9 +104,17 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     }))
 }
 
+/// What starting a sub-VM costs, in ticks, whether or not its modules are compiled already: each node pays the same.
+pub(crate) fn starting(package: &Package) -> u64 {
+    let libraries = package.libraries.iter().map(|library| library.wasm.len());
+    let octets: usize = libraries.sum::<usize>() + package.start.len();
+    costs::calls::SUB_VM + octets as u64 / costs::calls::MODULE_OCTETS_PER_TICK
+}
+
 impl Guest<'_> {
     /// Runs a child in this guest's mode, on what is left of its budgets; `at_most` limits its time gas further.
     pub(crate) fn spawn_within(&mut self, mut child: Child, at_most: Option<u64>) -> Result<Outcome, End> {
+        self.charge(starting(&child.package))?;
         let cap = at_most.and_then(|cap| i64::try_from(cap).ok()).unwrap_or(i64::MAX);
         child.ticks = cap.min(*self.ticks);
         child.stack_units = self.stack_units;
@@ -112,11 +124,12 @@ impl Guest<'_> {
         Ok(result?)
     }
 
-    /// Runs a non-deterministic child on budgets of its own.
+    /// Runs a non-deterministic child on budgets of its own. The block that it belongs to has paid for its start.
     pub(crate) fn spawn_nondet(&mut self, mut child: Child) -> Result<Outcome, End> {
-        let limits = &self.vm.transaction_ref()?.params.limits;
-        child.ticks = i64::try_from(limits.gas_time_nondet).unwrap_or(i64::MAX);
-        child.stack_units = i64::try_from(limits.stack_units).unwrap_or(i64::MAX);
+        let Transaction { params, ticks_nondet, .. } = self.vm.transaction_ref()?;
+        let left = params.limits.gas_time_nondet.saturating_sub(*ticks_nondet);
+        child.ticks = i64::try_from(left).unwrap_or(i64::MAX);
+        child.stack_units = i64::try_from(params.limits.stack_units).unwrap_or(i64::MAX);
         let given = child.ticks;
         let (result, left) = self.spawn(child)?;
         let used = &mut self.vm.transaction_mut()?.ticks_nondet;
@@ -143,7 +156,7 @@ impl Guest<'_> {
         data: &[u8],
         leaders_result: Option<&[u8]>,
     ) -> Result<Child, InternalError> {
-        let message = Message { entry_data: data.to_vec(), ..Message::clone(&self.vm.message) };
+        let message = self.vm.message.with_data(data.to_vec());
         let datetime = &self.vm.transaction_ref()?.datetime;
         Ok(Child {
             main: false,

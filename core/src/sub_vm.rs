@@ -12,6 +12,10 @@ use crate::permissions::Permissions;
 use crate::transaction::Transaction;
 use crate::{Exhausted, InternalError, InternalErrorKind, Mode, Outcome, Package, Params, Resource, VmError, wasi};
 
+/// Notes for people that a run keeps, and characters that each may have: a guest brings them about.
+const DIAGNOSTICS: usize = 64;
+const DIAGNOSTIC: usize = 1024;
+
 /// One WebAssembly store with its instances, file tree, descriptors, random state and permissions.
 ///
 /// The engine owns it while it runs; through it passes the transaction's state, which has one owner at a time.
@@ -124,17 +128,21 @@ impl SubVm {
 
     /// Notes, for people, why something ended as it did. It is no part of any result.
     pub fn diagnose(&mut self, text: impl Into<String>) {
-        if let Some(transaction) = self.transaction.as_deref_mut() {
-            transaction.diagnostics.push(text.into());
+        let Some(transaction) = self.transaction.as_deref_mut() else { return };
+        if transaction.diagnostics.len() < DIAGNOSTICS {
+            transaction.diagnostics.push(text.into().chars().take(DIAGNOSTIC).collect());
         }
     }
 
-    /// Settles how the sub-VM ends, once the engine has written the counters back: negative ticks are `out_of gas time` whatever happened, and
+    /// Settles how the sub-VM ends, once the engine has written the counters back: requests to modules that nobody waits for are given up, negative ticks are `out_of gas time` whatever happened, and
     /// the main sub-VM's result is charged as data.
     ///
     /// # Errors
     /// An internal error stays one.
     pub fn conclude(&mut self, ended: Result<Outcome, InternalError>) -> Result<Outcome, InternalError> {
+        if let Some(transaction) = self.transaction.as_deref_mut() {
+            self.wasi.cancel_pending(&mut *transaction.node.modules);
+        }
         let mut outcome = ended?;
         if self.ticks < 0 {
             self.ticks = 0;

@@ -9,7 +9,7 @@ use core::time::Duration;
 use num_bigint::BigUint;
 
 use crate::calldata::{Map, Value};
-use crate::costs;
+use crate::costs::{self, Limits};
 use crate::fingerprint::Fingerprint;
 use crate::host::{Node, State};
 use crate::message::{EntryKind, Message, datetime};
@@ -97,7 +97,10 @@ impl Report {
     #[must_use]
     pub fn vote(&self, leader: &Receipt) -> Vote {
         match (self.disagreed_at, receipt::vote(Ok(&self.receipt), leader)) {
-            (Some(call), Vote::Disagree(_)) => Vote::Disagree(Difference { field: "nondet", call: Some(call) }),
+            // Whatever the leader says its receipt is: it may have foreseen this one.
+            (Some(call), Vote::Agree | Vote::Disagree(_)) => {
+                Vote::Disagree(Difference { field: "nondet", call: Some(call) })
+            }
             (_, vote) => vote,
         }
     }
@@ -138,6 +141,7 @@ const HIDDEN_ROOT: &str = "the program ended with exit code 71 after fd_prestat_
 struct Prepared {
     package: Result<Arc<Package>, VmError>,
     locked: Vec<SlotId>,
+    now: u64,
     datetime: String,
     stdin: Arc<[u8]>,
     deadline: Option<Duration>,
@@ -151,6 +155,13 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
         );
         return Err(InternalError::new(InternalErrorKind::Params, what));
     }
+    let Limits { gas_time, gas_time_nondet, .. } = run.params.limits;
+    if gas_time.max(gas_time_nondet) > i64::MAX as u64 {
+        return Err(InternalError::new(
+            InternalErrorKind::Params,
+            "parameters allow more time gas than 2^63 - 1 ticks",
+        ));
+    }
     if run.params.limits.stack_units > costs::STACK_UNITS {
         let what = alloc::format!(
             "parameters allow more than {} stack units, for which no native stack is reserved",
@@ -162,13 +173,14 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     let contract = &run.message.contract_address;
     let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
     let locked = node.host.locked_slots(contract).map_err(failed("asking the host for the contract's locked slots"))?;
-    let datetime = datetime(node.clock.transaction_time());
+    let now = node.clock.transaction_time();
+    let datetime = datetime(now);
     let stdin = match &run.entry {
         Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
         _ => run.message.to_octets(EntryKind::Main, &datetime, None).into(),
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
-    Ok(Prepared { package: code.package(), locked, datetime, stdin, deadline })
+    Ok(Prepared { package: code.package(), locked, now, datetime, stdin, deadline })
 }
 
 fn begin(
@@ -207,6 +219,7 @@ fn begin(
         contract: run.message.contract_address,
         state: run.state,
         deadline: prepared.deadline,
+        now: prepared.now,
         datetime: prepared.datetime,
         depth: 0,
         locked: prepared.locked,

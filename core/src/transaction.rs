@@ -23,6 +23,8 @@ pub(crate) struct Transaction {
     pub(crate) state: State,
     /// In terms of the clock's elapsed time.
     pub(crate) deadline: Option<Duration>,
+    /// The instant, in nanoseconds since 1970, and as text.
+    pub(crate) now: u64,
     pub(crate) datetime: String,
     pub(crate) ram: RamOfModes,
     pub(crate) storage: Meter,

@@ -267,6 +267,26 @@ mod run {
     }
 
     #[test]
+    fn a_receipt_that_cannot_be_written_leaves_the_store_as_it_was() {
+        let world = World::new();
+        let message = world.message(r#"{"method": "get"}"#);
+        let store = world.store();
+        let store = store.to_str().unwrap();
+        let receipt = world.dir.path().join("no/such/dir/receipt");
+        let args = ["run", "--message", &message, "--store", store, "--receipt", receipt.to_str().unwrap(), ORACLE];
+        fails(&args, 126, &["cannot write the receipt"]);
+        let mut ledger = subvm_host_std::ledger::RedbLedger::open(&world.store()).unwrap();
+        assert_eq!(subvm_host_std::ledger::Ledger::heights(&mut ledger).unwrap().accepted, 0);
+    }
+
+    #[test]
+    fn what_a_contract_says_stays_one_line() {
+        let world = World::new();
+        let message = world.message(r#"{"method": "fail", "message": "a\nerror: b\u001b[2J"}"#);
+        fails(&["run", "--message", &message, ORACLE], 125, &["a\\nerror: b\\u{1b}[2J"]);
+    }
+
+    #[test]
     fn a_leader_writes_a_receipt_that_a_validator_agrees_with() {
         let world = World::new();
         let message = world.message(r#"{"method": "get"}"#);

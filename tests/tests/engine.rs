@@ -277,3 +277,31 @@ fn names_that_cannot_be_linked_are_refused() {
         assert_eq!(matches!(report.outcome, Outcome::Return(_)), valid, "{name:?}: {:?}", report.outcome);
     }
 }
+
+/// Two indices of one memory: a copy that the engine splits must still be a move.
+#[test]
+fn a_large_copy_within_a_memory_imported_twice_is_a_move() {
+    let library = r#"(module (memory (export "m") 1000))"#;
+    let start = r#"(module
+        (import "lib" "m" (memory $a 1))
+        (import "lib" "m" (memory $b 1))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (func (export "_start")
+            (i32.store8 $a (i32.const 0xffffff) (i32.const 0x2a))
+            (i32.store8 $a (i32.const 0x1000000) (i32.const 0x3b))
+            (memory.copy $b $a (i32.const 1) (i32.const 0) (i32.const 0x1800000))
+            (if (i32.ne (i32.load8_u $a (i32.const 0x1000000)) (i32.const 0x2a)) (then (call $exit (i32.const 1))))
+            (if (i32.ne (i32.load8_u $a (i32.const 0x1000001)) (i32.const 0x3b)) (then (call $exit (i32.const 2))))))"#;
+    let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
+    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(start) });
+    assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+}
+
+/// The engine would copy a function's name for each of its frames.
+#[test]
+fn long_names_cost_nothing_at_a_trap() {
+    let start = format!(r#"(module (func ${0} (export "_start") (call ${0})))"#, "n".repeat(99_000));
+    let report = run_wat(&start);
+    assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::StackOverflow)));
+    assert!(report.fingerprint.unwrap().frames.len() > 1_000_000);
+}

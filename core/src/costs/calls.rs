@@ -17,6 +17,18 @@ pub const WALK: u64 = 60;
 /// Base of a call that makes random octets.
 pub const RANDOM: u64 = 30;
 
+/// Base of a call that asks the node's storage or chain.
+pub const NODE: u64 = 1500;
+/// A call of a contract on the layer below, beside its base.
+pub const ETH_CALL: u64 = 20_000;
+/// A page of storage that is read or written.
+pub const STORAGE_PAGE: u64 = 150;
+/// An octet of a `gl_call` request: it is copied, checked and taken apart.
+pub const REQUEST_OCTET: u64 = 4;
+/// Starting a sub-VM.
+pub const SUB_VM: u64 = 20_000;
+/// Octets of a started sub-VM's modules for one tick: they are looked up by their digest, and their data is copied.
+pub const MODULE_OCTETS_PER_TICK: u64 = 4;
 /// An iovec, whatever its length.
 pub const IOVEC: u64 = 8;
 /// An octet of a path: two of them may be a component to be looked up in the largest of directories.

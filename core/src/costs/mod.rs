@@ -27,6 +27,10 @@ pub const STACK_UNITS: u64 = 8_388_608;
 pub const SUB_VM_STACK_UNITS: u64 = 4096;
 /// Octets of one non-deterministic result, code octet included.
 pub const NONDET_RESULT: u64 = 16 << 20;
+/// Octets of one `gl_call` request.
+pub const REQUEST: u64 = 32 << 20;
+/// Octets of RAM charged for an octet of a request while it is taken apart: the largest that a value can become.
+pub const REQUEST_RAM: u64 = 48;
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
 /// Octets in a path.

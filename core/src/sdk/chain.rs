@@ -2,27 +2,33 @@
 
 use alloc::vec::Vec;
 
+use num_bigint::BigUint;
+
 use crate::call::Stop;
 use crate::calldata::Value;
+use crate::costs;
 use crate::own;
 use crate::permissions::Permissions;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
-use crate::sdk::request::Message;
 use crate::sub_vm::Guest;
 use crate::{Address, InternalError, InternalErrorKind};
 
 impl Guest<'_> {
     /// Accepts a message: it goes into the receipt as it came, and the node acts on it when it applies the receipt.
-    pub(super) fn accept(&mut self, message: &Message, request: Vec<u8>) -> Granted {
+    pub(super) fn accept(&mut self, value: &BigUint, request: Vec<u8>) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::SEND_MESSAGES)?;
         // Asked only where it matters: a host call less, and none that could fail, for an event.
-        if message.value != num_bigint::BigUint::ZERO && message.value > self.own_balance()? {
-            return Err(Stop::Errno(Errno::Inbalance));
+        if *value != BigUint::ZERO {
+            self.charge(costs::calls::NODE)?;
+            if *value > self.own_balance()? {
+                return Err(Stop::Errno(Errno::Inbalance));
+            }
         }
-        self.charge_data(message.data)?;
+        // All of it is carried by the receipt.
+        self.charge_data(request.len() as u64)?;
         let transaction = self.vm.transaction_mut()?;
-        transaction.sent += &message.value;
+        transaction.sent += value;
         transaction.messages.push(request);
         Ok(Given::Nothing)
     }
@@ -30,6 +36,7 @@ impl Guest<'_> {
     /// Calls a contract of the layer below, which cannot change anything.
     pub(super) fn eth_call(&mut self, address: &Address, calldata: &[u8]) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::CALL_OTHERS)?;
+        self.charge(costs::calls::ETH_CALL)?;
         let state = self.vm.view.state;
         let host = &mut self.vm.transaction_mut()?.node.host;
         let octets = host.eth_call(state, address, calldata).map_err(|source| {

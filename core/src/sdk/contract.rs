@@ -50,8 +50,7 @@ impl Guest<'_> {
             contract_address: call.address,
             value: 0.into(),
             is_init: false,
-            entry_data: call.calldata,
-            ..Message::clone(&self.vm.message)
+            ..self.vm.message.with_data(call.calldata)
         };
         message.stack.push(self.vm.message.contract_address);
         let datetime = &self.vm.transaction_ref()?.datetime;

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::End;
 use crate::call::Stop;
+use crate::costs;
 use crate::fd::Content;
 use crate::host::RequestId;
 use crate::outcome::Outcome;
@@ -11,6 +11,7 @@ use crate::sdk::request::Request;
 use crate::sdk::{Answer, Errno};
 use crate::sub_vm::Guest;
 use crate::wasi::mem::{self, Place};
+use crate::{End, Resource};
 
 /// Says that a request has no result.
 const NO_RESULT: u32 = u32::MAX;
@@ -32,11 +33,14 @@ pub(super) type Granted = Result<Given, Stop<Errno>>;
 /// # Errors
 /// `inval` for what is no request; else what the request says. `Return` and `UserError` end the sub-VM.
 pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: u32) -> Answer {
-    guest.charge_octets(len.into())?;
+    if u64::from(len) > costs::REQUEST {
+        return Err(Stop::Errno(Errno::Inval));
+    }
+    guest.charge(u64::from(len) * costs::calls::REQUEST_OCTET)?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
     let octets = mem::octets(guest.mem, range).to_vec();
-    let request = Request::parse(&octets).ok_or(Stop::Errno(Errno::Inval))?;
+    let request = guest.parse(&octets)?;
     let content = match guest.grant(request, octets)? {
         Given::Nothing => None,
         Given::Octets(octets) => Some(Content::Octets(octets.into())),
@@ -57,15 +61,30 @@ impl Guest<'_> {
             Request::Sandbox(sandbox) => self.sandbox(&sandbox),
             Request::CallContract(call) => self.call_contract(call),
             Request::EthCall { address, calldata } => self.eth_call(&address, &calldata),
-            Request::Message(message) => self.accept(&message, octets),
+            Request::Message { value } => self.accept(&value, octets),
             Request::Module => self.start_module(&octets),
             Request::TraceMessage(text) => self.trace_message(&text),
             Request::TraceRuntime => self.trace_runtime(),
         }
     }
 
+    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts.
+    fn parse(&mut self, octets: &[u8]) -> Result<Request, Stop<Errno>> {
+        let cx = self.cx()?;
+        let held = octets.len() as u64 * costs::REQUEST_RAM;
+        cx.ram.charge(held).map_err(|_| Resource::Memory)?;
+        let request = Request::parse(octets);
+        cx.ram.release(held);
+        request.ok_or(Stop::Errno(Errno::Inval))
+    }
+
     fn attach(&mut self, content: Content) -> Result<u32, End> {
         let cx = self.cx()?;
-        Ok(cx.wasi.attach(content, cx.ram, cx.limits)?.0)
+        let pending = if let Content::Pending(id) = content { Some(id) } else { None };
+        let attached = cx.wasi.attach(content, cx.ram, cx.limits);
+        if let (Err(_), Some(id)) = (&attached, pending) {
+            cx.node.modules.cancel(id);
+        }
+        Ok(attached?.0)
     }
 }

@@ -5,6 +5,7 @@
 use crate::call::Stop;
 use crate::costs;
 use crate::host::Call;
+use crate::overlay::PAGE;
 use crate::permissions::Permissions;
 use crate::sub_vm::Guest;
 use crate::{End, Resource, Trap};
@@ -44,16 +45,16 @@ pub enum Errno {
     Inbalance = 7,
 }
 
-/// The list of functions: name, parameters, base price in ticks. All parameters are `i32`, and so is the result, an [`Errno`].
+/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and so is the result, an [`Errno`].
 #[macro_export]
 macro_rules! sdk_functions {
     ($callback:path) => {
         $callback! {
-            storage_read(slot, index, buf, len) = 60;
-            storage_write(slot, index, buf, len) = 60;
-            get_balance(address, result) = 60;
-            get_self_balance(result) = 60;
-            gl_call(request, len, result_fd) = 100;
+            storage_read(slot, index, buf, len) = NODE;
+            storage_write(slot, index, buf, len) = NODE;
+            get_balance(address, result) = NODE;
+            get_self_balance(result) = NODE;
+            gl_call(request, len, result_fd) = TRANSFER;
         }
     };
 }
@@ -70,10 +71,10 @@ pub struct Function {
 }
 
 macro_rules! make_functions {
-    ($($name:ident($($param:ident),*) = $price:literal;)*) => {
+    ($($name:ident($($param:ident),*) = $price:ident;)*) => {
         /// Every function, in the order of the specification.
         pub const FUNCTIONS: &[Function] = &[
-            $(Function { name: stringify!($name), params: &[$(stringify!($param)),*], price: $price },)*
+            $(Function { name: stringify!($name), params: &[$(stringify!($param)),*], price: costs::calls::$price },)*
         ];
 
         /// One entry a function: it charges the base price, tells the observer, and calls the function.
@@ -97,7 +98,7 @@ macro_rules! make_functions {
                         params: &[$(stringify!($param)),*],
                         args: &args,
                     };
-                    super::observed(guest, &call, $price, |guest| super::functions::$name(guest, $($param),*))
+                    super::observed(guest, &call, crate::costs::calls::$price, |guest| super::functions::$name(guest, $($param),*))
                 }
             )*
         }
@@ -143,13 +144,14 @@ fn observed(
 
 impl Guest<'_> {
     /// Charges time gas.
-    fn charge(&mut self, ticks: u64) -> Result<(), End> {
+    pub(crate) fn charge(&mut self, ticks: u64) -> Result<(), End> {
         self.cx()?.charge(ticks)
     }
 
-    /// Charges for `octets` moved.
-    fn charge_octets(&mut self, octets: u64) -> Result<(), End> {
-        self.charge(costs::calls::copying(octets))
+    /// Charges for octets of storage that are read or written: for each page, and for copying.
+    fn charge_storage(&mut self, octets: u32) -> Result<(), End> {
+        let pages = u64::from(octets) / PAGE as u64 + 2;
+        self.charge(pages * costs::calls::STORAGE_PAGE + costs::calls::copying(octets.into()))
     }
 
     /// Forbids what needs permissions that the sub-VM lacks.

@@ -7,6 +7,7 @@ use crate::message::EntryKind;
 use crate::permissions::Permissions;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::strategy::Strategy;
+use crate::spawn::starting;
 use crate::sub_vm::Guest;
 use crate::supervisor::Role;
 use crate::{End, InternalError, Mode, Outcome, Resource, VmError};
@@ -42,6 +43,9 @@ impl Guest<'_> {
 
     fn block(&mut self, data_leader: &[u8], agrees: impl FnOnce(&mut Self, &[u8]) -> Result<bool, End>) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::SPAWN_NONDET)?;
+        // The same for every role, whatever runs on this node.
+        let price = starting(&self.vm.package);
+        self.charge(price)?;
         let call = self.next_block()?;
         let result = match self.part(call)? {
             Part::Propose => {
@@ -97,7 +101,7 @@ impl Guest<'_> {
     }
 
     /// What a leader posts: a result that no validator would take for its size becomes one that it takes.
-    fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
+    pub(super) fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
         let octets = outcome.to_octets();
         let fits = octets.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
         let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_octets();

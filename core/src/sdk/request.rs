@@ -32,8 +32,10 @@ pub(super) enum Request {
         address: Address,
         calldata: Vec<u8>,
     },
-    /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came.
-    Message(Message),
+    /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came; and what it sends along.
+    Message {
+        value: BigUint,
+    },
     /// `WebRequest`, `WebRender`, `ExecPrompt` or `ExecPromptTemplate`, which all go to a module as they came.
     Module,
     TraceMessage(String),
@@ -60,14 +62,6 @@ pub(super) enum CalledState {
     Default,
     LatestFinal,
     LatestNonFinal,
-}
-
-/// What the core has to know of a message.
-pub(super) struct Message {
-    /// What it sends along.
-    pub(super) value: BigUint,
-    /// Octets that data gas is charged for.
-    pub(super) data: u64,
 }
 
 impl Request {
@@ -117,7 +111,9 @@ impl Request {
                 },
             }),
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
-            "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => Self::Message(Message::parse(name, fields)?),
+            "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => {
+                Self::Message { value: message(name, fields)? }
+            }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
                 module(name, fields)?;
                 Self::Module
@@ -127,39 +123,32 @@ impl Request {
     }
 }
 
-impl Message {
-    fn parse(name: &str, fields: &mut Fields<'_>) -> Option<Self> {
-        let mut message = Self { value: BigUint::ZERO, data: 0 };
-        match name {
-            "PostMessage" => {
-                fields.address("address")?;
-                message.data = fields.encoded("calldata")?.len() as u64;
-                fields.choice("on", &["accepted", "finalized"])?;
-            }
-            "DeployContract" => {
-                message.data = fields.encoded("calldata")?.len() as u64 + fields.bytes("code")?.len() as u64;
-                fields.choice("on", &["accepted", "finalized"])?;
-                word(fields.take("salt_nonce")?)?;
-            }
-            "EthSend" => {
-                fields.address("address")?;
-                message.data = fields.bytes("calldata")?.len() as u64;
-            }
-            _ => {
-                let topics = fields.take("topics")?.as_array()?;
-                let all_words = topics.iter().all(|topic| topic.as_bytes().is_some_and(|topic| topic.len() == 32));
-                if topics.len() > TOPICS || !all_words {
-                    return None;
-                }
-                let blob = fields.take("blob")?;
-                blob.as_map()?;
-                message.data = 32 * topics.len() as u64 + blob.encode().ok()?.len() as u64;
-                return Some(message);
-            }
+/// Checks the fields of a message. Gives what it sends along.
+fn message(name: &str, fields: &mut Fields<'_>) -> Option<BigUint> {
+    match name {
+        "PostMessage" => {
+            fields.address("address")?;
+            fields.take("calldata")?;
+            fields.choice("on", &["accepted", "finalized"])?;
         }
-        message.value = word(fields.take("value")?)?;
-        Some(message)
+        "DeployContract" => {
+            fields.take("calldata")?;
+            fields.take("code")?.as_bytes()?;
+            fields.choice("on", &["accepted", "finalized"])?;
+            word(fields.take("salt_nonce")?)?;
+        }
+        "EthSend" => {
+            fields.address("address")?;
+            fields.take("calldata")?.as_bytes()?;
+        }
+        _ => {
+            let topics = fields.take("topics")?.as_array()?;
+            let all_words = topics.iter().all(|topic| topic.as_bytes().is_some_and(|topic| topic.len() == 32));
+            fields.take("blob")?.as_map()?;
+            return (topics.len() <= TOPICS && all_words).then_some(BigUint::ZERO);
+        }
     }
+    word(fields.take("value")?)
 }
 
 fn trace(argument: &Value) -> Option<Request> {

@@ -16,7 +16,7 @@ use crate::{InternalError, InternalErrorKind, Resource, SlotId, costs};
 pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
     check_range(index, len)?;
     guest.need(Permissions::DETERMINISTIC | Permissions::READ_STORAGE)?;
-    guest.charge_octets(len.into())?;
+    guest.charge_storage(len)?;
     let slot = SlotId(array(guest.mem, slot)?);
     let buffer = mem::range(guest.mem, buf, len)?;
     let octets = mem::octets_mut(guest.mem, buffer);
@@ -38,7 +38,7 @@ pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u3
 pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
     check_range(index, len)?;
     guest.need(Permissions::DETERMINISTIC | Permissions::WRITE_STORAGE)?;
-    guest.charge_octets(len.into())?;
+    guest.charge_storage(len)?;
     let slot = SlotId(array(guest.mem, slot)?);
     let buffer = mem::range(guest.mem, buf, len)?;
     let View { state, .. } = guest.vm.view;

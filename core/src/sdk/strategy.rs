@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::calldata::{Int, Map, Value};
 use crate::own;
 use crate::sub_vm::Guest;
-use crate::{End, InternalError, InternalErrorKind, Outcome};
+use crate::{End, InternalError, InternalErrorKind};
 
 /// How a validator compares its own answer with the leader's.
 pub(super) enum Strategy {
@@ -28,7 +28,8 @@ impl Strategy {
         let (name, fields) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
         let fields = fields.as_map()?;
         let text = |name| fields.get(name)?.as_str().map(ToString::to_string);
-        let tolerance = |name| fields.get(name)?.as_int().filter(|int| !int.is_negative()).cloned();
+        // 256 bits are enough for any amount, and bound what a comparison takes.
+        let tolerance = |name| fields.get(name)?.as_int().filter(|int| int.to_u256_le().is_some()).cloned();
         match (name, fields.len()) {
             ("Numeric", 2) => Some(Self::Numeric { abs: tolerance("abs")?, rel_ppm: tolerance("rel_ppm")? }),
             ("Comparative", 1) => Some(Self::Comparative { principle: text("principle")? }),
@@ -42,19 +43,22 @@ impl Guest<'_> {
     /// Whether this validator agrees with the leader's result, which is well-formed.
     pub(super) fn agrees(&mut self, strategy: &Strategy, data: &[u8], leaders: &[u8]) -> Result<bool, End> {
         let fields = match strategy {
-            Strategy::StrictEq => return Ok(self.run_block(data, None)?.to_octets() == leaders),
+            Strategy::StrictEq => return Ok(self.own_answer(data)? == leaders),
             Strategy::Numeric { abs, rel_ppm } => {
-                let own = self.run_block(data, None)?.to_octets();
+                let own = self.own_answer(data)?;
                 return Ok(own == leaders || numeric(&own, leaders, abs, rel_ppm));
             }
             Strategy::Comparative { principle } => {
-                let own = self.run_block(data, None)?;
-                let (Outcome::Return(own), Some(leaders)) = (own, returned(leaders)) else { return Ok(false) };
+                let own = self.own_answer(data)?;
+                if own == leaders {
+                    return Ok(true);
+                }
+                let (Some(own), Some(leaders)) = (returned(&own), returned(leaders)) else { return Ok(false) };
                 Map::from([
                     ("leader_answer", Value::Str(text_of(leaders))),
                     ("principle", Value::Str(principle.clone())),
                     ("template", Value::Str("EqComparative".to_string())),
-                    ("validator_answer", Value::Str(text_of(&own))),
+                    ("validator_answer", Value::Str(text_of(own))),
                 ])
             }
             Strategy::NonComparative { task, criteria } => {
@@ -69,6 +73,12 @@ impl Guest<'_> {
             }
         };
         self.ask_model(fields)
+    }
+
+    /// What this validator would have posted as the leader.
+    fn own_answer(&mut self, data: &[u8]) -> Result<Vec<u8>, End> {
+        let outcome = self.run_block(data, None)?;
+        Ok(self.proposal(&outcome)?)
     }
 
     /// Asks the model module, and waits. Only `{"ok": true}` is a yes.

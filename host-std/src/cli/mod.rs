@@ -92,7 +92,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// One line, whatever a guest or a file put into it: control characters are shown, not obeyed.
+fn line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
 fn failed(status: u8, text: &str) -> ExitCode {
-    eprintln!("error: {text}");
+    eprintln!("error: {}", line(text));
     ExitCode::from(status)
 }

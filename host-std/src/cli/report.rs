@@ -12,7 +12,7 @@ use subvm_core::fingerprint::Fingerprint;
 use subvm_core::{InternalError, Outcome, Report, VmError, Vote};
 
 use super::host::Output;
-use super::{GUEST, INTERNAL};
+use super::{GUEST, INTERNAL, line};
 
 /// A run and what is told of it.
 pub(super) struct Told<'a> {
@@ -50,8 +50,8 @@ impl Told<'_> {
                     // The guest speaks for itself.
                     Outcome::VmError(VmError::ExitCode(code))
                         if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
-                    Outcome::VmError(error) => eprintln!("error: {error}{separator}{why}"),
-                    Outcome::UserError(text) => eprintln!("error: the contract failed: {text}"),
+                    Outcome::VmError(error) => eprintln!("error: {}", line(&format!("{error}{separator}{why}"))),
+                    Outcome::UserError(text) => eprintln!("error: the contract failed: {}", line(text)),
                 }
             }
         }
@@ -122,7 +122,7 @@ pub(super) fn chain(error: &InternalError) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text.replace('\n', " ")
+    line(&text)
 }
 
 /// A fingerprint with its digests as hexadecimal.

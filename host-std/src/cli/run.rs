@@ -13,7 +13,7 @@ use super::exec::EPOCH;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings};
 use super::report::{Told, fingerprint, hex, text};
-use super::{Failure, input};
+use super::{Failure, input, line};
 use crate::WasmtimeEngine;
 use crate::ledger::{Ledger, RedbLedger};
 
@@ -110,16 +110,24 @@ impl Run {
         Ok(told.status())
     }
 
-    /// Writes the receipt and commits the storage of a run that returned.
+    /// Writes the receipt and commits the storage of a run that returned: the receipt first, under another name, so that what cannot be
+    /// written leaves the store as it was.
     fn keep(&self, report: &Report, ledger: &mut RedbLedger, contract: &Address) -> Result<(), Failure> {
+        let unwritable =
+            |path: &Path, error| Failure::usage(format_args!("cannot write the receipt to {}", path.display()), error);
+        let written = self.receipt.as_ref().map(|path| (path, path.with_added_extension("part")));
+        if let Some((path, part)) = &written {
+            std::fs::write(part, report.receipt.to_octets()).map_err(|error| unwritable(path, error))?;
+        }
         let internal = |error: crate::ledger::LedgerError| Failure::Internal(error.to_string());
         if report.receipt.returned() {
             let height = ledger.heights().map_err(internal)?.accepted + 1;
             ledger.apply(contract, &report.receipt.storage, height).map_err(internal)?;
         }
-        let Some(path) = &self.receipt else { return Ok(()) };
-        std::fs::write(path, report.receipt.to_octets())
-            .map_err(|error| Failure::usage(format_args!("cannot write the receipt to {}", path.display()), error))
+        match &written {
+            Some((path, part)) => std::fs::rename(part, path).map_err(|error| unwritable(path, error)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -146,7 +154,7 @@ fn print(result: &Result<Report, InternalError>, vote: Option<&Vote>) {
     if let Ok(report) = result {
         match &report.outcome {
             Outcome::Return(value) => println!("return:   {}", text(value)),
-            Outcome::UserError(error) => println!("error:    {error}"),
+            Outcome::UserError(error) => println!("error:    {}", line(error)),
             Outcome::VmError(error) => println!("error:    {error}"),
         }
         let gas = report.receipt.gas;

@@ -7,6 +7,7 @@ use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
+use super::MAX_FRAMES;
 use super::drive::{Ended, Stopped};
 use super::program::Unit;
 use super::running::Running;
@@ -34,7 +35,15 @@ pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &Mutex<Z
                 Some(end) => end.into_result(),
                 None => trapped(store, &error),
             };
-            (result, frames(store.data(), &error))
+            // An error while a module was instantiated arose where no wasm was running.
+            if store.data().instantiating {
+                (result, Vec::new())
+            } else {
+                match frames(store.data(), &error) {
+                    Some(frames) => (result, frames),
+                    None => (result.and_then(|_| Err(cut())), Vec::new()),
+                }
+            }
         }
     };
     let result = store.data_mut().vm.conclude(result);
@@ -77,15 +86,26 @@ fn unreachable(store: &mut Store<Running>) -> VmError {
     })
 }
 
-/// Active functions as the guest supplied them, innermost first.
-fn frames(running: &Running, error: &wasmtime::Error) -> Vec<Frame> {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
+/// This machine had no room for the frames: another might, so that nothing may be said.
+fn cut() -> InternalError {
+    InternalError::new(
+        InternalErrorKind::Engine,
+        "the frames of a failed sub-VM could not be captured whole; give the node more memory",
+    )
+}
+
+/// Active functions as the guest supplied them, innermost first; nothing where they could not be captured whole.
+fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
+        return None;
+    }
     let known = |module: &Module| running.program.iter().find(|(_, unit)| Module::same(&unit.module, module));
     let frame = |frame: &wasmtime::FrameInfo| {
         let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
         Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })
     };
-    backtrace.frames().iter().filter_map(frame).collect()
+    Some(backtrace.frames().iter().filter_map(frame).collect())
 }
 
 /// BLAKE3 of every memory of every instance that was completely created.

@@ -43,7 +43,7 @@ macro_rules! link_wasi {
 subvm_core::wasi_functions!(link_wasi);
 
 macro_rules! link_sdk {
-    ($($name:ident($($param:ident),*) = $price:literal;)*) => {
+    ($($name:ident($($param:ident),*) = $price:ident;)*) => {
         fn define_sdk(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
             $(
                 linker.func_wrap(

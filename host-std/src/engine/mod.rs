@@ -31,8 +31,11 @@ const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT + RESERVED_OCT
 const HOST_STACK: usize = 2 << 20;
 /// The interpreter for this machine's pointers and octet order.
 const PULLEY: &str = if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" };
-/// Frames that a backtrace may hold: more than a stack budget allows. (`usize::MAX` silently yields none.)
-const MAX_FRAMES: usize = 1 << 24;
+/// Frames that a backtrace may hold: more than a stack budget allows, and no more than that, since room for all of them is made for each.
+/// (`usize::MAX` silently yields none.)
+const MAX_FRAMES: usize = STACK_UNITS as usize / FRAME_UNITS + (1 << 16);
+/// Stack units that the smallest frame costs.
+const FRAME_UNITS: usize = 8;
 
 /// How modules become machine code. It changes no result: every one gives the same receipts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,9 +94,11 @@ impl WasmtimeEngine {
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
-        let caught = catch_unwind(AssertUnwindSafe(|| drive::drive(&self.programs, &self.ticker, store)));
-        let ended = caught.unwrap_or_else(|panic| Err(drive::Stopped::Internal(panicked(&*panic))));
-        ended::conclude(store, ended, &self.zeros)
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let ended = drive::drive(&self.programs, &self.ticker, store);
+            ended::conclude(store, ended, &self.zeros)
+        }));
+        caught.unwrap_or_else(|panic| (Err(panicked(&*panic)), None))
     }
 }
 

@@ -69,16 +69,13 @@ impl Bulk {
             Bulk::Grow(_) => {}
             Bulk::Fill(to) => to.split(&mut sink, None, |sink| self.backward(sink, to.chunk())),
             Bulk::Init { to, .. } => to.split(&mut sink, Some(None), |sink| self.backward(sink, to.chunk())),
+            // Two indices may be one space, imported twice: the direction is chosen whatever they are.
             Bulk::Copy { to, from } => to.split(&mut sink, Some(Some(from)), |sink| {
-                if to == from {
-                    sink.local_get(0).local_get(1).i32_gt_u().if_(BlockType::Empty);
-                    self.backward(sink, to.chunk());
-                    sink.else_();
-                    self.forward(sink, to.chunk());
-                    sink.end();
-                } else {
-                    self.forward(sink, to.chunk());
-                }
+                sink.local_get(0).local_get(1).i32_gt_u().if_(BlockType::Empty);
+                self.backward(sink, to.chunk());
+                sink.else_();
+                self.forward(sink, to.chunk());
+                sink.end();
             }),
         }
         for operand in 0..=self.size_operand() {

@@ -108,10 +108,6 @@ impl Writer<'_> {
             utils::parse_data_section(self, &mut data, reader.clone()).map_err(refusal)?;
             module.section(&data);
         }
-        if let Some(reader) = &self.context.survey.sections.names {
-            let names = utils::custom_name_section(self, reader.clone()).map_err(refusal)?;
-            module.section(&names);
-        }
         Ok(())
     }
 

@@ -67,6 +67,15 @@ impl Env {
         self.0.iter()
     }
 
+    /// The names of the variables, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|variable| {
+            let name = variable.split(|octet| *octet == b'=').next().unwrap_or_default();
+            // Names were checked to be ASCII.
+            core::str::from_utf8(name).unwrap_or_default()
+        })
+    }
+
     pub(in crate::wasi) fn strings(&self) -> &Strings {
         &self.0
     }
