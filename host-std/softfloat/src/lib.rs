@@ -2,7 +2,7 @@
 //! nearest, ties to even; subnormals are numbers; every NaN result is the canonical one (quiet, positive, no payload).
 //!
 //! Floats are bit patterns, `u32` and `u64`. The two formats share one implementation, on significands of 64 bits, which
-//! nothing but its constants tells apart ([`format::Format`]).
+//! nothing but its constants tells apart (`format::Format`).
 //!
 //! The crate is also compiled to WebAssembly: lowering merges those functions into guests (`host-std/src/lower/floats`).
 //! So nothing here may touch memory, panic, or use a float.
