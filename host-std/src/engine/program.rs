@@ -9,14 +9,12 @@ use wasmtime::{Engine, InstancePre, Linker, Module};
 use super::drive::Stopped;
 use super::host_calls;
 use super::running::Running;
-use crate::lower::{Counters, Floats, FunctionMap, Lowered, Options, lower};
+use crate::lower::{Counters, Floats, FunctionMap, HOST_MODULES, Lowered, Options, lower};
 
 /// Compiled modules that are kept in memory.
 const KEPT: usize = 256;
 /// Octets that the name of a linked module may have.
 const MODULE_NAME: usize = 64;
-/// Names that guests import the host's functions from.
-const HOST_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "genlayer_sdk"];
 
 /// Why a package cannot run: what consensus sees, and what people should know.
 #[derive(Debug)]

@@ -41,12 +41,13 @@ mod survey;
 mod traps;
 
 pub use limits::{FEATURES, Limit, Refusal};
+pub(crate) use names::HOST_MODULES;
 pub use names::{
     COUNTERS_MODULE, GAS_GLOBAL, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, host_import_name, memory_export,
 };
 pub use options::{Counters, Floats, Options};
 pub use report::{Frame, Import, Report};
-pub use stack::{OCTETS_PER_UNIT, RESERVED_OCTETS, STACK_UNITS, SUB_VM_UNITS};
+pub use stack::{OCTETS_PER_UNIT, RESERVED_OCTETS, STACK_UNITS};
 pub use traps::TrapKind;
 
 /// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the consensus

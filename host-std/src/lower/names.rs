@@ -21,7 +21,7 @@ pub const TRAP_GLOBAL: &str = "$subvm:trap";
 pub const START_EXPORT: &str = "$subvm:start";
 
 /// The modules whose functions the host supplies.
-pub(super) const HOST_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "genlayer_sdk"];
+pub(crate) const HOST_MODULES: [&str; 2] = [subvm_core::wasi::MODULE, subvm_core::sdk::MODULE];
 
 /// The export of memory `index`, in the order of the module's memory index space.
 ///

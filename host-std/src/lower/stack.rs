@@ -10,9 +10,6 @@ use super::traps::TrapKind;
 /// The units that all sub-VMs of a mode have in a run together; a child starts with its parent's remainder.
 pub const STACK_UNITS: i32 = subvm_core::costs::STACK_UNITS as i32;
 
-/// The units that entering a sub-VM costs.
-pub const SUB_VM_UNITS: i32 = subvm_core::costs::SUB_VM_STACK_UNITS as i32;
-
 /// Native stack to reserve for each unit, in octets. No frame of compiled code takes more per unit.
 pub const OCTETS_PER_UNIT: usize = 128;
 

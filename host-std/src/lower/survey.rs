@@ -35,7 +35,8 @@ pub(super) struct Sections<'a> {
     pub(super) data_count: Option<u32>,
     pub(super) code: Option<CodeSectionReader<'a>>,
     pub(super) data: Option<DataSectionReader<'a>>,
-    pub(super) names: Option<NameSectionReader<'a>>,
+    /// Whether a well-formed name section was read: another one is ignored.
+    named: bool,
 }
 
 /// What the first pass found.
@@ -176,8 +177,8 @@ impl<'a> Survey<'a> {
             }
             Payload::DataSection(data) => sections.data = Some(data),
             Payload::CustomSection(custom) => match custom.as_known() {
-                KnownCustom::Name(names) if sections.names.is_none() && self.note_names(names.clone()).is_ok() => {
-                    self.sections.names = Some(names);
+                KnownCustom::Name(names) if !sections.named && self.note_names(names.clone()).is_ok() => {
+                    self.sections.named = true;
                 }
                 _ => self.dropped.push(custom.name().chars().take(100).collect()),
             },
