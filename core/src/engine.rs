@@ -21,6 +21,16 @@ use crate::{InternalError, Outcome};
 pub trait Engine: Send + Sync + 'static {
     /// Runs `vm` to its end and hands it back. It does not unwind: a panic of a part of the node, or of its own, is an internal error.
     fn run(&self, vm: Box<SubVm>) -> Finished;
+
+    /// Calls `asks`, in which the node is asked for what a run needs before its first sub-VM. An engine that can catch panics catches them here
+    /// too, so that a node whose part panics gets its parts back; without `std` there is nothing to catch them with, hence the default.
+    ///
+    /// # Errors
+    /// An internal error that says what panicked.
+    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
+        asks();
+        Ok(())
+    }
 }
 
 /// A sub-VM that has ended.

@@ -114,7 +114,10 @@ impl Report {
 /// # Panics
 /// When `engine` breaks its contract and keeps what it was handed.
 pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
-    let prepared = match prepare(&mut node, &run) {
+    let mut prepared = None;
+    let shielded = engine.shield(&mut || prepared = Some(prepare(&mut node, &run)));
+    let never_asked = || Err(InternalError::new(InternalErrorKind::Bug, "the engine never asked the node"));
+    let prepared = match shielded.and_then(|()| prepared.unwrap_or_else(never_asked)) {
         Ok(prepared) => prepared,
         Err(error) => return (node, Err(error)),
     };

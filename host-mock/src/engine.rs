@@ -48,13 +48,12 @@ impl ScriptedEngine {
             return Ok(Outcome::VmError(VmError::InvalidContract(Invalid::WasmValidating)));
         };
         let mut machine = Machine::new(vm);
-        let ended = catch_unwind(AssertUnwindSafe(|| script(&mut machine)));
+        let ended = catching(|| script(&mut machine));
         let ticks = machine.ticks();
         vm.ticks = ticks;
-        match ended {
-            Ok(Ok(())) => Ok(Outcome::null()),
-            Ok(Err(end)) => end.into_result(),
-            Err(_) => Err(InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked")),
+        match ended? {
+            Ok(()) => Ok(Outcome::null()),
+            Err(end) => end.into_result(),
         }
     }
 }
@@ -62,8 +61,17 @@ impl ScriptedEngine {
 impl Engine for ScriptedEngine {
     fn run(&self, mut vm: Box<SubVm>) -> Finished {
         let ended = self.call(&mut vm);
-        let result = vm.conclude(ended);
+        let result = catching(|| vm.conclude(ended)).and_then(|result| result);
         let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
         Finished { vm, result, fingerprint }
     }
+
+    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
+        catching(asks)
+    }
+}
+
+fn catching<T>(work: impl FnOnce() -> T) -> Result<T, InternalError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked"))
 }

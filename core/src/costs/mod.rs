@@ -31,6 +31,10 @@ pub const NONDET_RESULT: u64 = 16 << 20;
 pub const REQUEST: u64 = 32 << 20;
 /// Octets of RAM charged for an octet of a request while it is taken apart: the largest that a value can become.
 pub const REQUEST_RAM: u64 = 48;
+/// What a `gl_call` request of so many octets is charged in RAM while it is taken apart, and until a module has answered it.
+pub(crate) fn request_ram(octets: usize) -> u64 {
+    octets as u64 * REQUEST_RAM
+}
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
 /// Octets in a path.

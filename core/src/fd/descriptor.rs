@@ -13,7 +13,12 @@ pub enum Content {
     /// Octets that are there.
     Octets(Arc<[u8]>),
     /// The result of a module request that still runs. The first call that needs its octets or its size waits for it.
-    Pending(RequestId),
+    Pending {
+        /// The request.
+        id: RequestId,
+        /// Octets of RAM that the node holds for the request until its result is there, or it is given up.
+        held: u64,
+    },
 }
 
 /// One open descriptor.
@@ -57,8 +62,8 @@ pub(crate) enum Source {
     Tree(NodeId),
     /// Held by this descriptor, which charged so many octets of RAM for them.
     Held { octets: Arc<[u8]>, charged: u64 },
-    /// Not there yet.
-    Pending(RequestId),
+    /// Not there yet; meanwhile so many octets of RAM are charged for the request.
+    Pending { id: RequestId, charged: u64 },
 }
 
 impl Source {
@@ -67,7 +72,7 @@ impl Source {
         match self {
             Self::Tree(node) => tree.octets(*node),
             Self::Held { octets, .. } => octets,
-            Self::Pending(_) => &[],
+            Self::Pending { .. } => &[],
         }
     }
 
@@ -76,7 +81,10 @@ impl Source {
         match self {
             Self::Tree(_) => {}
             Self::Held { charged, .. } => ram.release(charged),
-            Self::Pending(id) => modules.cancel(id),
+            Self::Pending { id, charged } => {
+                modules.cancel(id);
+                ram.release(charged);
+            }
         }
     }
 }

@@ -93,10 +93,10 @@ impl Table {
     pub(crate) fn cancel_pending(&mut self, modules: &mut dyn Modules) {
         for descriptor in self.slots.iter_mut().flatten() {
             if let Object::File(File { source, .. }) = &mut descriptor.object
-                && let Source::Pending(id) = *source
+                && let Source::Pending { id, charged } = *source
             {
                 modules.cancel(id);
-                *source = Source::Held { octets: [].into(), charged: 0 };
+                *source = Source::Held { octets: [].into(), charged };
             }
         }
     }

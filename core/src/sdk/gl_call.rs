@@ -22,8 +22,8 @@ pub(super) enum Given {
     Nothing,
     /// A descriptor over these octets.
     Octets(Vec<u8>),
-    /// A descriptor over what a module will answer.
-    Pending(RequestId),
+    /// A descriptor over what a module will answer, and the RAM that the request is charged meanwhile.
+    Pending { id: RequestId, held: u64 },
 }
 
 pub(super) type Granted = Result<Given, Stop<Errno>>;
@@ -44,7 +44,7 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     let content = match guest.grant(request, octets)? {
         Given::Nothing => None,
         Given::Octets(octets) => Some(Content::Octets(octets.into())),
-        Given::Pending(id) => Some(Content::Pending(id)),
+        Given::Pending { id, held } => Some(Content::Pending { id, held }),
     };
     let fd = content.map_or(Ok(NO_RESULT), |content| guest.attach(content))?;
     place.put(guest.mem, fd.to_le_bytes());
@@ -71,7 +71,7 @@ impl Guest<'_> {
     /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts.
     fn parse(&mut self, octets: &[u8]) -> Result<Request, Stop<Errno>> {
         let cx = self.cx()?;
-        let held = octets.len() as u64 * costs::REQUEST_RAM;
+        let held = costs::request_ram(octets.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
         let request = Request::parse(octets);
         cx.ram.release(held);
@@ -80,7 +80,7 @@ impl Guest<'_> {
 
     fn attach(&mut self, content: Content) -> Result<u32, End> {
         let cx = self.cx()?;
-        let pending = if let Content::Pending(id) = content { Some(id) } else { None };
+        let pending = if let Content::Pending { id, .. } = content { Some(id) } else { None };
         let attached = cx.wasi.attach(content, cx.ram, cx.limits);
         if let (Err(_), Some(id)) = (&attached, pending) {
             cx.node.modules.cancel(id);

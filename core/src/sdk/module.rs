@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::call::Stop;
 use crate::calldata::Value;
+use crate::costs;
 use crate::host::Stream;
 use crate::own;
 use crate::sdk::Errno;
@@ -18,10 +19,10 @@ impl Guest<'_> {
             return Err(Stop::Errno(Errno::Forbidden));
         }
         let modules = &mut self.vm.transaction_mut()?.node.modules;
-        let started = modules.start(request);
-        Ok(Given::Pending(started.map_err(|source| {
+        let id = modules.start(request).map_err(|source| {
             InternalError::caused_by(InternalErrorKind::Module, "starting a request to a module", source)
-        })?))
+        })?;
+        Ok(Given::Pending { id, held: costs::request_ram(request.len()) })
     }
 
     pub(super) fn trace_message(&mut self, text: &str) -> Granted {

@@ -63,7 +63,7 @@ impl State {
     /// `out_of fds`, then `out_of memory`. Nothing has changed then.
     ///
     /// # Cost
-    /// Its octets of RAM, until it is closed (for a pending content, from when it is there), and
+    /// Its octets of RAM, until it is closed (for a pending content, first what the request holds), and
     /// [`FD_ALLOCATION`](crate::costs::FD_ALLOCATION) for a number never used before.
     pub fn attach(&mut self, content: Content, ram: &mut Ram, limits: &Limits) -> Result<Fd, Resource> {
         let (source, octets) = match content {
@@ -71,7 +71,7 @@ impl State {
                 let charged = octets.len() as u64;
                 (Source::Held { octets, charged }, charged)
             }
-            Content::Pending(id) => (Source::Pending(id), 0),
+            Content::Pending { id, held } => (Source::Pending { id, charged: held }, held),
         };
         let object = Object::File(File { source, offset: 0 });
         let descriptor = Descriptor { base: Rights::CONTENT, inheriting: Rights::empty(), object };

@@ -8,11 +8,13 @@ use subvm_core::{Ram, Resource, VmError};
 use crate::support::Guest;
 
 const ID: RequestId = RequestId(7);
+/// What its request holds.
+const HELD: u64 = 4;
 
 /// A guest with descriptor 4 pending, and the result ready.
 fn pending() -> Guest {
     let mut guest = Guest::new();
-    let fd = guest.state.attach(Content::Pending(ID), &mut guest.ram, &guest.limits).unwrap();
+    let fd = guest.state.attach(Content::Pending { id: ID, held: HELD }, &mut guest.ram, &guest.limits).unwrap();
     assert_eq!(fd.0, 4);
     guest.script.results.lock().unwrap().insert(ID, b"result".to_vec());
     guest.put_iovecs(0x100, &[(0x200, 3)]);
@@ -32,10 +34,10 @@ fn fd_read_waits_for_a_result_once_and_charges_it() {
     let mut guest = pending();
     let before = guest.ram.used();
     guest.writes("fd_read", &[4, 0x100, 1, 0], &[(0, &3_u32.to_le_bytes()), (0x200, b"res")]);
-    assert_eq!(guest.ram.used(), before + 6);
+    assert_eq!(guest.ram.used(), before - HELD + 6);
     guest.writes("fd_read", &[4, 0x100, 1, 0], &[(0, &3_u32.to_le_bytes()), (0x200, b"ult")]);
     guest.ok("fd_close", &[4]);
-    assert_eq!(guest.ram.used(), before);
+    assert_eq!(guest.ram.used(), before - HELD);
     assert!(cancelled(&guest).is_empty());
 }
 
@@ -82,8 +84,10 @@ fn fd_read_that_fails_does_not_wait() {
 #[test]
 fn fd_close_gives_a_pending_result_up() {
     let mut guest = pending();
+    let before = guest.ram.used();
     guest.ok("fd_close", &[4]);
     assert_eq!(cancelled(&guest), [ID]);
+    assert_eq!(guest.ram.used(), before - HELD, "the request holds nothing any more");
 }
 
 #[test]
@@ -96,7 +100,7 @@ fn fd_renumber_gives_a_pending_result_up() {
 #[test]
 fn the_end_gives_all_pending_results_up_once() {
     let mut guest = pending();
-    let other = guest.state.attach(Content::Pending(RequestId(9)), &mut guest.ram, &guest.limits).unwrap();
+    let other = guest.state.attach(Content::Pending { id: RequestId(9), held: HELD }, &mut guest.ram, &guest.limits).unwrap();
     assert_eq!(other.0, 5);
     guest.state.cancel_pending(&mut *guest.node.modules);
     guest.state.cancel_pending(&mut *guest.node.modules);
@@ -107,6 +111,7 @@ fn the_end_gives_all_pending_results_up_once() {
 fn a_result_that_does_not_fit_is_out_of_memory_and_is_not_given_up_afterwards() {
     let mut guest = pending();
     guest.ram = Ram::new(5);
+    guest.ram.charge(HELD).unwrap();
     guest.ends(VmError::OutOf(Resource::Memory), "fd_read", &[4, 0x100, 1, 0]);
     guest.state.cancel_pending(&mut *guest.node.modules);
     assert!(cancelled(&guest).is_empty());

@@ -94,11 +94,11 @@ impl WasmtimeEngine {
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
-        let caught = catch_unwind(AssertUnwindSafe(|| {
+        let caught = catching(|| {
             let ended = drive::drive(&self.programs, &self.ticker, store);
             ended::conclude(store, ended, &self.zeros)
-        }));
-        caught.unwrap_or_else(|panic| (Err(panicked(&*panic)), None))
+        });
+        caught.unwrap_or_else(|error| (Err(error), None))
     }
 }
 
@@ -108,6 +108,14 @@ impl Engine for WasmtimeEngine {
         let (result, fingerprint) = self.run_in(&mut store);
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
+
+    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
+        catching(asks)
+    }
+}
+
+fn catching<T>(work: impl FnOnce() -> T) -> Result<T, InternalError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {

@@ -1,9 +1,8 @@
 //! Web and model requests, side by side: [`ModuleSet`] gives each to the [`Service`] that answers its kind, on a thread of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
@@ -11,7 +10,7 @@ use subvm_core::host::{HostError, Modules, Progress, RequestId};
 
 mod pool;
 
-use pool::Pool;
+use pool::{Answer, Pool, Waited};
 
 /// Answers requests of some kinds, from several threads at once. It limits the time that an answer may take.
 pub trait Service: Send + Sync + 'static {
@@ -56,16 +55,7 @@ pub enum Failure {
 pub struct ModuleSet {
     services: BTreeMap<&'static str, Arc<dyn Service>>,
     pool: Pool,
-    started: HashMap<RequestId, Started>,
     next: u64,
-}
-
-type Answer = Result<Vec<u8>, HostError>;
-
-struct Started {
-    answer: Receiver<Answer>,
-    // Its going away tells the thread that nobody waits any more.
-    _wanted: Arc<()>,
 }
 
 impl fmt::Debug for ModuleSet {
@@ -75,10 +65,11 @@ impl fmt::Debug for ModuleSet {
 }
 
 impl ModuleSet {
-    /// No modules. Of those that are added, at most `concurrency` requests are under way at once; others wait for their turn.
+    /// No modules. Of those that are added, at most `concurrency` requests are under way at once; others wait for their turn, and where 64 MiB
+    /// of answers lie unread, for somebody who waits for them.
     #[must_use]
     pub fn new(concurrency: usize) -> Self {
-        Self { services: BTreeMap::new(), pool: Pool::new(concurrency), started: HashMap::new(), next: 0 }
+        Self { services: BTreeMap::new(), pool: Pool::new(concurrency), next: 0 }
     }
 
     /// Gives requests of these `names` to `service`.
@@ -101,34 +92,22 @@ impl Modules for ModuleSet {
             return Err(format!("the fields of {name} must be a map").into());
         };
 
-        let (sender, answer) = channel();
-        let wanted = Arc::new(());
-        let still_wanted = Arc::downgrade(&wanted);
-        self.pool.run(move || {
-            if still_wanted.strong_count() > 0 {
-                // Where nobody waits any more, the answer is dropped.
-                let _ = sender.send(answer_to(service.as_ref(), &name, &fields));
-            }
-        });
-        let id = RequestId(self.next);
+        let id = self.next;
         self.next += 1;
-        self.started.insert(id, Started { answer, _wanted: wanted });
-        Ok(id)
+        self.pool.start(id, move || answer_to(service.as_ref(), &name, &fields));
+        Ok(RequestId(id))
     }
 
     fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError> {
-        let started = self.started.get(&id).ok_or_else(|| format!("no module request has number {}", id.0))?;
-        let answer = match started.answer.recv_timeout(at_most) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => return Ok(Progress::Pending),
-            Err(RecvTimeoutError::Disconnected) => Err("the module panicked".into()),
-        };
-        self.started.remove(&id);
-        answer.map(Progress::Ready)
+        match self.pool.wait(id.0, at_most) {
+            Waited::Ready(answer) => answer.map(Progress::Ready),
+            Waited::Pending => Ok(Progress::Pending),
+            Waited::Unknown => Err(format!("no module request has number {}", id.0).into()),
+        }
     }
 
     fn cancel(&mut self, id: RequestId) {
-        self.started.remove(&id);
+        self.pool.cancel(id.0);
     }
 }
 

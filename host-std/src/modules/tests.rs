@@ -99,3 +99,27 @@ fn what_is_cancelled_in_the_queue_is_not_begun() {
     ready(&mut modules, ids[2]);
     assert_eq!(begun.load(Ordering::SeqCst), 2);
 }
+
+#[test]
+fn unread_answers_hold_further_requests_up_until_somebody_waits_for_them() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let mut modules = set(1, move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(Value::Bytes(vec![0; 40 << 20]))
+    });
+    let ids = [(); 4].map(|()| modules.start(&request()).unwrap());
+    // The second is asked for when the first is done, and the third finds 80 MiB unread.
+    assert_eq!(length(&mut modules, ids[1]), 40 << 20);
+    assert_eq!(length(&mut modules, ids[3]), 40 << 20);
+    modules.cancel(ids[0]);
+    assert_eq!(length(&mut modules, ids[2]), 40 << 20);
+    assert_eq!(begun.load(Ordering::SeqCst), 4);
+}
+
+fn length(modules: &mut ModuleSet, id: RequestId) -> usize {
+    let Progress::Ready(octets) = modules.wait(id, LONG).unwrap() else { panic!("it takes too long") };
+    let Value::Map(answer) = Value::decode(&octets).unwrap() else { panic!("an answer is a map") };
+    let Some(Value::Bytes(octets)) = answer.get("ok") else { panic!("it is well") };
+    octets.len()
+}

@@ -48,15 +48,16 @@ pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
 /// # Errors
 /// `out_of memory`, or what waiting ends in.
 fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
-    let Some(File { source: Source::Pending(id), .. }) = file(cx, fd) else {
+    let Some(File { source: Source::Pending { id, charged }, .. }) = file(cx, fd) else {
         return Ok(());
     };
-    let id = *id;
+    let (id, held) = (*id, *charged);
     let octets = cx.module_result(id)?;
     let length = octets.len() as u64;
     // The request is spent: whatever comes now must not cancel it.
-    hold(cx, fd, octets, 0);
-    cx.ram.charge(length).map_err(|_| Resource::Memory)?;
+    hold(cx, fd, octets, held);
+    cx.ram.charge(length.saturating_sub(held)).map_err(|_| Resource::Memory)?;
+    cx.ram.release(held.saturating_sub(length));
     if let Some(File { source: Source::Held { charged, .. }, .. }) = file(cx, fd) {
         *charged = length;
     }
