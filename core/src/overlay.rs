@@ -5,12 +5,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::SlotId;
+use crate::host::page::{self, OCTETS as PAGE};
 use crate::receipt::PageWrite;
-
-/// Octets in a page.
-pub(crate) const PAGE: usize = 32;
-/// Octets in a slot.
-pub(crate) const SLOT: u64 = 1 << 32;
 
 /// The pages that a run has written, ascending by slot, then page.
 #[derive(Debug, Default)]
@@ -45,26 +41,17 @@ fn pieces(index: u32, len: usize) -> impl Iterator<Item = Piece> {
 impl Overlay {
     /// Lays the written pages over what was read from the state before the run.
     pub(crate) fn read_over(&self, slot: SlotId, index: u32, octets: &mut [u8]) {
-        let Some(last) = (octets.len() as u64).checked_sub(1) else { return };
-        let first_page = index / PAGE as u32;
-        let last_page = ((u64::from(index) + last) / PAGE as u64) as u32;
-        for ((_, page), content) in self.pages.range((slot, first_page)..=(slot, last_page)) {
-            let page_start = u64::from(*page) * PAGE as u64;
-            let start = page_start.max(index.into());
-            let end = (page_start + PAGE as u64).min(u64::from(index) + octets.len() as u64);
-            let (from, to) = ((start - u64::from(index)) as usize, (end - u64::from(index)) as usize);
-            let source = &content[(start - page_start) as usize..(end - page_start) as usize];
-            octets[from..to].copy_from_slice(source);
+        let Ok(Some(pages)) = page::range(index, octets.len()) else { return };
+        for ((_, page), content) in self.pages.range((slot, *pages.start())..=(slot, *pages.end())) {
+            page::place(octets, index, *page, content);
         }
     }
 
     /// How many pages a write of `len` octets at `index` would write for the first time.
     pub(crate) fn new_pages(&self, slot: SlotId, index: u32, len: usize) -> u64 {
-        let Some(last) = (len as u64).checked_sub(1) else { return 0 };
-        let first_page = index / PAGE as u32;
-        let last_page = ((u64::from(index) + last) / PAGE as u64) as u32;
-        let touched = u64::from(last_page - first_page) + 1;
-        touched - self.pages.range((slot, first_page)..=(slot, last_page)).count() as u64
+        let Ok(Some(pages)) = page::range(index, len) else { return 0 };
+        let (first, last) = (*pages.start(), *pages.end());
+        u64::from(last - first) + 1 - self.pages.range((slot, first)..=(slot, last)).count() as u64
     }
 
     /// Whether a page was written.

@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::SlotId;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
-use crate::overlay::PAGE;
+use crate::host::page::OCTETS as PAGE;
 use crate::own;
 
 /// A page of storage as a run leaves it.

@@ -74,8 +74,8 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
         return Err(out_of(Resource::VmRecursion));
     }
     let ram = transaction.ram.of(child.mode);
-    // The host holds what a child is handed; the main sub-VM's message is the node's own.
-    let handed = if child.main { 0 } else { child.stdin.len() as u64 };
+    // The main sub-VM's message is the node's own.
+    let handed = if child.main { 0 } else { costs::MESSAGE_COPIES * child.stdin.len() as u64 };
     ram.charge(costs::SUB_VM + handed).map_err(|_| out_of(Resource::Memory))?;
     if child.package.env.names().any(|name| transaction.params.refused_env.refuses(name)) {
         return Err(VmError::InvalidContract(Invalid::Env));

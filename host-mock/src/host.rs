@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{
+    Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream, page,
+};
 use subvm_core::{Address, Package, Receipt, SlotId};
 
 /// What guests printed.
@@ -125,19 +127,10 @@ impl Storage for MemoryHost {
         into: &mut [u8],
     ) -> Result<(), HostError> {
         into.fill(0);
-        let end = u64::from(index) + into.len() as u64;
-        let first = (state, *contract, *slot, index / 32);
-        let last = (state, *contract, *slot, (end.saturating_sub(1) / 32) as u32);
-        let chain = self.chain();
-        if into.is_empty() {
-            return Ok(());
-        }
-        for ((_, _, _, page), content) in chain.pages.range(first..=last) {
-            for (octet, at) in content.iter().zip(u64::from(*page) * 32..) {
-                if let Some(place) = at.checked_sub(index.into()).and_then(|at| into.get_mut(at as usize)) {
-                    *place = *octet;
-                }
-            }
+        let Some(pages) = page::range(index, into.len())? else { return Ok(()) };
+        let key = |page| (state, *contract, *slot, page);
+        for ((_, _, _, number), content) in self.chain().pages.range(key(*pages.start())..=key(*pages.end())) {
+            page::place(into, index, *number, content);
         }
         Ok(())
     }

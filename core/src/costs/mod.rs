@@ -29,6 +29,8 @@ pub const SUB_VM_STACK_UNITS: u64 = 4096;
 pub const NONDET_RESULT: u64 = 16 << 20;
 /// Octets of one `gl_call` request.
 pub const REQUEST: u64 = 32 << 20;
+/// Octets of RAM charged for an octet of a child's message: it stands in its parent's request, in its fields, and encoded on descriptor 0.
+pub const MESSAGE_COPIES: u64 = 3;
 /// Octets of RAM charged for an octet of a request while it is taken apart: the largest that a value can become.
 pub const REQUEST_RAM: u64 = 48;
 /// What a `gl_call` request of so many octets is charged in RAM while it is taken apart, and until a module has answered it.

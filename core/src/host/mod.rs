@@ -10,6 +10,8 @@ use core::time::Duration;
 
 use crate::{Address, Invalid, Package, SlotId, VmError};
 
+pub mod page;
+
 /// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`](crate::InternalError).
 pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
 

@@ -1,6 +1,7 @@
 //! `gl_call`: one function, many requests.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::call::Stop;
 use crate::costs;
@@ -39,9 +40,8 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     guest.charge(u64::from(len) * costs::calls::REQUEST_OCTET)?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
-    let octets = mem::octets(guest.mem, range).to_vec();
-    let request = guest.parse(&octets)?;
-    let content = match guest.grant(request, octets)? {
+    let request = guest.parse(range)?;
+    let content = match guest.grant(request)? {
         Given::Nothing => None,
         Given::Octets(octets) => Some(Content::Octets(octets.into())),
         Given::Pending { id, held } => Some(Content::Pending { id, held }),
@@ -52,7 +52,7 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
 }
 
 impl Guest<'_> {
-    fn grant(&mut self, request: Request, octets: Vec<u8>) -> Granted {
+    fn grant(&mut self, request: Request) -> Granted {
         match request {
             Request::Return(value) => Err(End::from(Outcome::Return(value)).into()),
             Request::UserError(text) => Err(End::from(Outcome::UserError(text)).into()),
@@ -61,16 +61,17 @@ impl Guest<'_> {
             Request::Sandbox(sandbox) => self.sandbox(&sandbox),
             Request::CallContract(call) => self.call_contract(call),
             Request::EthCall { address, calldata } => self.eth_call(&address, &calldata),
-            Request::Message { value } => self.accept(&value, octets),
-            Request::Module => self.start_module(&octets),
+            Request::Message { value, octets } => self.accept(&value, octets),
+            Request::Module(octets) => self.start_module(&octets),
             Request::TraceMessage(text) => self.trace_message(&text),
             Request::TraceRuntime => self.trace_runtime(),
         }
     }
 
     /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts.
-    fn parse(&mut self, octets: &[u8]) -> Result<Request, Stop<Errno>> {
+    fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
         let cx = self.cx()?;
+        let octets = mem::octets(cx.mem, range);
         let held = costs::request_ram(octets.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
         let request = Request::parse(octets);

@@ -5,7 +5,7 @@
 use crate::call::Stop;
 use crate::costs;
 use crate::host::Call;
-use crate::overlay::PAGE;
+use crate::host::page::OCTETS as PAGE;
 use crate::permissions::Permissions;
 use crate::sub_vm::Guest;
 use crate::{End, Resource, Trap};

@@ -35,9 +35,10 @@ pub(super) enum Request {
     /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came; and what it sends along.
     Message {
         value: BigUint,
+        octets: Vec<u8>,
     },
     /// `WebRequest`, `WebRender`, `ExecPrompt` or `ExecPromptTemplate`, which all go to a module as they came.
-    Module,
+    Module(Vec<u8>),
     TraceMessage(String),
     TraceRuntime,
 }
@@ -75,13 +76,13 @@ impl Request {
             "Trace" => trace(argument),
             _ => {
                 let mut fields = Fields { map: argument.as_map()?, taken: 0 };
-                let request = Self::with_fields(name, &mut fields)?;
+                let request = Self::with_fields(name, &mut fields, octets)?;
                 fields.all_taken().then_some(request)
             }
         }
     }
 
-    fn with_fields(name: &str, fields: &mut Fields<'_>) -> Option<Self> {
+    fn with_fields(name: &str, fields: &mut Fields<'_>, octets: &[u8]) -> Option<Self> {
         Some(match name {
             "RunNondet" => Self::RunNondet {
                 data_leader: fields.bytes("data_leader")?,
@@ -112,11 +113,11 @@ impl Request {
             }),
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
             "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => {
-                Self::Message { value: message(name, fields)? }
+                Self::Message { value: message(name, fields)?, octets: octets.to_vec() }
             }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
                 module(name, fields)?;
-                Self::Module
+                Self::Module(octets.to_vec())
             }
             _ => return None,
         })

@@ -1,7 +1,7 @@
 //! `storage_read`, `storage_write`.
 
 use crate::call::Stop;
-use crate::overlay::{PAGE, SLOT};
+use crate::host::page::{self, OCTETS as PAGE};
 use crate::permissions::Permissions;
 use crate::sdk::{Answer, Errno, array};
 use crate::sub_vm::{Guest, View};
@@ -59,7 +59,7 @@ pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u
 }
 
 fn check_range(index: u32, len: u32) -> Answer {
-    if u64::from(index) + u64::from(len) > SLOT { Err(Stop::Errno(Errno::Inval)) } else { Ok(()) }
+    if page::range(index, len as usize).is_err() { Err(Stop::Errno(Errno::Inval)) } else { Ok(()) }
 }
 
 fn reading(source: crate::host::HostError) -> InternalError {

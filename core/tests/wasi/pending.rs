@@ -100,7 +100,8 @@ fn fd_renumber_gives_a_pending_result_up() {
 #[test]
 fn the_end_gives_all_pending_results_up_once() {
     let mut guest = pending();
-    let other = guest.state.attach(Content::Pending { id: RequestId(9), held: HELD }, &mut guest.ram, &guest.limits).unwrap();
+    let other =
+        guest.state.attach(Content::Pending { id: RequestId(9), held: HELD }, &mut guest.ram, &guest.limits).unwrap();
     assert_eq!(other.0, 5);
     guest.state.cancel_pending(&mut *guest.node.modules);
     guest.state.cancel_pending(&mut *guest.node.modules);

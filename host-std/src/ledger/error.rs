@@ -39,13 +39,6 @@ pub enum LedgerError {
         /// The page's number.
         page: u32,
     },
-    /// The range of octets lies outside its slot.
-    Range {
-        /// The first octet.
-        index: u32,
-        /// How many.
-        len: usize,
-    },
     /// The database, or what it stands on, failed.
     Backend {
         /// Where the database is.
@@ -78,9 +71,6 @@ impl fmt::Display for LedgerError {
                 write!(f, "block height {given} is below {lowest}, the lowest that can still change")
             }
             Self::Page { page } => write!(f, "storage page {page} lies outside its slot of 2^27 pages"),
-            Self::Range { index, len } => {
-                write!(f, "{len} octets from {index} on do not lie inside a slot of 2^32 octets")
-            }
             Self::Backend { place, doing, .. } => write!(f, "{doing} failed on the ledger {place}"),
         }
     }

@@ -8,11 +8,11 @@ use std::fmt;
 
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls, Transaction};
-use subvm_core::host::{HostError, State, Storage};
+use subvm_core::host::{HostError, State, Storage, page};
 use subvm_core::{Address, PageWrite, SlotId};
 
 use super::error::LAYOUT;
-use super::page::{PAGE, check_apply, check_rollback, key, number, pages, place};
+use super::page::{check_apply, check_rollback, key, number};
 use super::{Heights, Ledger, LedgerError};
 
 const CREATE: &str = "
@@ -134,7 +134,7 @@ impl Storage for PostgresLedger {
         into: &mut [u8],
     ) -> Result<(), HostError> {
         into.fill(0);
-        let Some(pages) = pages(index, into.len())? else {
+        let Some(pages) = page::range(index, into.len())? else {
             return Ok(());
         };
         let (first, last) = (key(contract, slot, *pages.start()), key(contract, slot, *pages.end()));
@@ -144,8 +144,9 @@ impl Storage for PostgresLedger {
             // Pending pages come ascending by height: the newest is placed last.
             for row in rows.map_err(|error| failure(&self.place, "reading", error))? {
                 let (key, content): (&[u8], &[u8]) = (row.try_get(0)?, row.try_get(1)?);
-                let content: &[u8; PAGE] = content.try_into().map_err(|_| self.damaged("a page has not 32 octets"))?;
-                place(into, index, number(key), content);
+                let content: &[u8; page::OCTETS] =
+                    content.try_into().map_err(|_| self.damaged("a page has not 32 octets"))?;
+                page::place(into, index, number(key), content);
             }
         }
         Ok(())

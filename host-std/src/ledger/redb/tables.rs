@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 
 use redb::{Table, TableDefinition, WriteTransaction};
+use subvm_core::host::page::OCTETS as PAGE;
 use subvm_core::{Address, PageWrite};
 
 use crate::ledger::LedgerError;
-use crate::ledger::page::{KEY, Key, PAGE, key};
+use crate::ledger::page::{KEY, Key, key};
 
 /// A page's key and the height of the block that wrote it, in the one order or the other.
 pub(super) type Dated = [u8; KEY + 8];

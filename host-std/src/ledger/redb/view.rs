@@ -3,11 +3,11 @@
 use std::fmt;
 
 use redb::{ReadOnlyTable, ReadTransaction};
-use subvm_core::host::{HostError, State, Storage};
+use subvm_core::host::{HostError, State, Storage, page};
 use subvm_core::{Address, SlotId};
 
 use super::tables::{ACCEPTED, BASE, Dated, FINALIZED, META, PENDING, by_page, failure};
-use crate::ledger::page::{Key, PAGE, key, number, pages, place};
+use crate::ledger::page::{Key, key, number};
 use crate::ledger::{Heights, LedgerError};
 
 /// A ledger's state at one moment: what is applied later does not show. It keeps the space of what it sees from being used anew, so it
@@ -15,8 +15,8 @@ use crate::ledger::{Heights, LedgerError};
 pub struct Snapshot {
     place: String,
     meta: ReadOnlyTable<&'static str, u64>,
-    base: ReadOnlyTable<&'static Key, &'static [u8; PAGE]>,
-    pending: ReadOnlyTable<&'static Dated, &'static [u8; PAGE]>,
+    base: ReadOnlyTable<&'static Key, &'static [u8; page::OCTETS]>,
+    pending: ReadOnlyTable<&'static Dated, &'static [u8; page::OCTETS]>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -51,7 +51,7 @@ impl Snapshot {
     fn fill(&self, state: State, first: &Key, last: &Key, index: u32, into: &mut [u8]) -> Result<(), redb::Error> {
         for entry in self.base.range::<&Key>(first..=last)? {
             let (key, content) = entry?;
-            place(into, index, number(key.value()), content.value());
+            page::place(into, index, number(key.value()), content.value());
         }
         if state == State::Finalized {
             return Ok(());
@@ -60,7 +60,7 @@ impl Snapshot {
         let (first, last) = (by_page(first, 0), by_page(last, u64::MAX));
         for entry in self.pending.range::<&Dated>(&first..=&last)? {
             let (key, content) = entry?;
-            place(into, index, number(key.value()), content.value());
+            page::place(into, index, number(key.value()), content.value());
         }
         Ok(())
     }
@@ -76,7 +76,7 @@ impl Storage for Snapshot {
         into: &mut [u8],
     ) -> Result<(), HostError> {
         into.fill(0);
-        let Some(pages) = pages(index, into.len())? else {
+        let Some(pages) = page::range(index, into.len())? else {
             return Ok(());
         };
         let (first, last) = (key(contract, slot, *pages.start()), key(contract, slot, *pages.end()));

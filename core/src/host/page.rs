@@ -1,0 +1,92 @@
+//! Storage is kept by page of 32 octets, and read and written by octet: what lies between, for those who implement
+//! [`Storage`](super::Storage).
+//!
+//! ```
+//! use subvm_core::host::page;
+//!
+//! // Five octets from 30 on lie in pages 0 and 1.
+//! assert_eq!(page::range(30, 5), Ok(Some(0..=1)));
+//! let mut into = [0; 5];
+//! page::place(&mut into, 30, 1, &[7; page::OCTETS]);
+//! assert_eq!(into, [0, 0, 7, 7, 7]);
+//! ```
+
+use core::fmt;
+use core::ops::RangeInclusive;
+
+/// Octets in a page.
+pub const OCTETS: usize = 32;
+/// Octets in a slot.
+pub const SLOT: u64 = 1 << 32;
+/// Pages in a slot.
+pub const PAGES: u32 = (SLOT / OCTETS as u64) as u32;
+
+/// Octets do not lie inside a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BeyondSlot {
+    /// Where they begin.
+    pub index: u32,
+    /// How many they are.
+    pub len: usize,
+}
+
+impl fmt::Display for BeyondSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets from {} on end beyond the slot, which has 2^32", self.len, self.index)
+    }
+}
+
+impl core::error::Error for BeyondSlot {}
+
+/// The numbers of the pages that hold `len` octets from `index` on; nothing where `len` is 0.
+///
+/// # Errors
+/// [`BeyondSlot`].
+pub fn range(index: u32, len: usize) -> Result<Option<RangeInclusive<u32>>, BeyondSlot> {
+    let end = u64::from(index).checked_add(len as u64).filter(|end| *end <= SLOT);
+    let end = end.ok_or(BeyondSlot { index, len })?;
+    let page = |octet: u64| (octet / OCTETS as u64) as u32;
+    Ok((len > 0).then(|| page(u64::from(index))..=page(end - 1)))
+}
+
+/// Copies what page number `page` holds of the octets from `index` on to where it belongs in `into`. What it holds of others is left out.
+pub fn place(into: &mut [u8], index: u32, page: u32, content: &[u8; OCTETS]) {
+    let (start, index) = (u64::from(page) * OCTETS as u64, u64::from(index));
+    let from = index.max(start);
+    let to = index.saturating_add(into.len() as u64).min(start + OCTETS as u64);
+    if from < to {
+        let source = &content[(from - start) as usize..(to - start) as usize];
+        into[(from - index) as usize..(to - index) as usize].copy_from_slice(source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn placing_pages_is_copying_octets() {
+        // Octets of which each tells its place.
+        let slot: Vec<u8> = (0..128).collect();
+        for index in 0..96u32 {
+            for len in 0..=32 {
+                let mut into = vec![0xff; len];
+                for page in range(index, len).unwrap().into_iter().flatten() {
+                    let start = page as usize * OCTETS;
+                    place(&mut into, index, page, slot[start..start + OCTETS].try_into().unwrap());
+                }
+                assert_eq!(into, slot[index as usize..index as usize + len], "{len} octets from {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_end_with_the_slot() {
+        assert_eq!(range(u32::MAX, 1), Ok(Some(PAGES - 1..=PAGES - 1)));
+        assert_eq!(range(u32::MAX, 0), Ok(None));
+        assert_eq!(range(u32::MAX, 2), Err(BeyondSlot { index: u32::MAX, len: 2 }));
+        assert!(range(1, usize::MAX).is_err());
+    }
+}
