@@ -58,7 +58,8 @@ pub use params::{FloatPolicy, LOWERING_VERSION, Params, SCHEDULE_VERSION};
 pub use permissions::Permissions;
 pub use receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};
 pub use sub_vm::{Guest, SubVm};
-pub use supervisor::{Entry, Report, Role, Run, run};
+pub use supervisor::{Entry, Report, Run, run};
+pub use transaction::Role;
 
 /// Whether every node must reproduce a sub-VM to the octet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -20,25 +20,8 @@ use crate::permissions::Permissions;
 use crate::receipt::{self, Difference, Gas, Receipt, Vote};
 use crate::spawn::{Child, Ran, run_child};
 use crate::sub_vm::View;
-use crate::transaction::{RamOfModes, Transaction};
+use crate::transaction::{RamOfModes, Role, Transaction};
 use crate::{Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, Package, Params, SlotId, VmError};
-
-/// Which part a node plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Runs non-deterministic blocks and proposes their results.
-    Leader,
-    /// Checks the results that a leader proposed.
-    Validator {
-        /// The `nondet` of the leader's receipt, as it came.
-        results: Vec<Vec<u8>>,
-    },
-    /// Takes the leader's results on trust: a node that catches up.
-    Sync {
-        /// The `nondet` of the leader's receipt, as it came.
-        results: Vec<Vec<u8>>,
-    },
-}
 
 /// What runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,24 @@ use num_bigint::BigUint;
 
 use crate::host::{Node, State};
 use crate::overlay::Overlay;
-use crate::supervisor::Role;
 use crate::{Address, Engine, InternalError, InternalErrorKind, Meter, Mode, Params, Ram, SlotId};
+
+/// Which part a node plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs non-deterministic blocks and proposes their results.
+    Leader,
+    /// Checks the results that a leader proposed.
+    Validator {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
+    },
+    /// Takes the leader's results on trust: a node that catches up.
+    Sync {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
+    },
+}
 
 pub(crate) struct Transaction {
     pub(crate) params: Arc<Params>,

@@ -9,8 +9,7 @@ use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::strategy::Strategy;
 use crate::spawn::starting;
 use crate::sub_vm::Guest;
-use crate::supervisor::Role;
-use crate::{End, InternalError, Mode, Outcome, Resource, VmError};
+use crate::{End, InternalError, Mode, Outcome, Resource, Role, VmError};
 
 /// The calldata of `true`, which is how a validator's function agrees.
 const TRUE: [u8; 1] = [0x10];
