@@ -97,6 +97,14 @@ impl Ram {
 }
 
 /// One dimension of gas: what may be used and what is.
+///
+/// ```
+/// use subvm_core::Meter;
+/// let mut gas = Meter::new(10);
+/// gas.charge(10).expect("reaching the limit is allowed");
+/// assert!(gas.charge(1).is_err());
+/// assert_eq!((gas.used(), gas.left()), (10, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meter {
     limit: u64,

@@ -3,10 +3,18 @@
 use core::fmt;
 
 /// The 20 octets that name an account or a contract.
+///
+/// ```
+/// assert_eq!(subvm_core::Address([0xab; 20]).to_string(), "ab".repeat(20));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Address(pub [u8; 20]);
 
 /// The 32 octets that name a storage slot within a contract.
+///
+/// ```
+/// assert_eq!(subvm_core::SlotId([1; 32]).to_string(), "01".repeat(32));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SlotId(pub [u8; 32]);
 

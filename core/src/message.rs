@@ -8,6 +8,23 @@ use crate::calldata::{Int, Map, Value};
 use crate::own;
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value};
+/// use subvm_core::{Address, Message};
+///
+/// let call = Value::from(Map::from([("method", "transfer")]));
+/// let message = Message {
+///     contract_address: Address([1; 20]),
+///     sender_address: Address([2; 20]),
+///     origin_address: Address([2; 20]),
+///     chain_id: 61_999.into(),
+///     entry_data: call.encode()?,
+///     ..Message::default()
+/// };
+/// # assert_eq!(message.stack, []);
+/// # Ok::<(), subvm_core::calldata::EncodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Message {
     /// The contract that runs.

@@ -11,6 +11,11 @@ use core::str::FromStr;
 use crate::host::HostError;
 
 /// What a sub-VM that ran comes to. Its octets are voted on.
+///
+/// ```
+/// use subvm_core::Outcome;
+/// assert_eq!(Outcome::UserError("no funds".into()).to_octets(), b"\x01no funds");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It returned: the canonical calldata encoding of its value.
@@ -240,6 +245,14 @@ fn canonical(error: &VmError, text: &str) -> bool {
 }
 
 /// Why a node cannot say how a run ends. It never reaches a contract, unwinds every sub-VM and makes the node vote *timeout*.
+///
+/// ```
+/// use std::error::Error;
+/// use subvm_core::{InternalError, InternalErrorKind};
+/// let error = InternalError::caused_by(InternalErrorKind::Host, "reading storage", "the disk is gone".into());
+/// assert_eq!(error.to_string(), "reading storage");
+/// assert_eq!(error.source().expect("it has a cause").to_string(), "the disk is gone");
+/// ```
 #[derive(Debug)]
 pub struct InternalError {
     kind: InternalErrorKind,
@@ -297,6 +310,13 @@ impl core::error::Error for InternalError {
 }
 
 /// Why a sub-VM stops running now. One pointer wide, so that the calls that go on pay nothing for it.
+///
+/// ```
+/// use subvm_core::{End, Outcome, Trap, VmError};
+/// let end = End::from(Trap::Unreachable);
+/// assert_eq!(end.into_result()?, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
+/// # Ok::<(), subvm_core::InternalError>(())
+/// ```
 #[derive(Debug)]
 pub struct End(Box<Result<Outcome, InternalError>>);
 

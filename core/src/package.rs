@@ -18,7 +18,15 @@ pub struct Library {
     pub wasm: Arc<[u8]>,
 }
 
-/// A contract's code: what every node runs for an address. All parts are shared, so that a clone is cheap.
+/// A contract's code: what every node runs for an address. All parts are shared, so that a clone is cheap. It is made from [`Parts`].
+///
+/// ```
+/// use subvm_core::{Parts, wasi::Refused};
+/// let parts = Parts { start: b"\0asm\x01\0\0\0"[..].into(), files: vec![("/data".into(), b"x"[..].into())], ..Parts::default() };
+/// let package = parts.check(&Refused::default())?;
+/// assert_eq!(package.start.len(), 8);
+/// # Ok::<(), subvm_core::PackageError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The module whose entry export is called.

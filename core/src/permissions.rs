@@ -2,6 +2,13 @@
 
 bitflags::bitflags! {
     /// A set of permissions. A child's is a subset of its parent's, because it is only ever made from it by `&`.
+    ///
+    /// ```
+    /// use subvm_core::Permissions;
+    /// let reader = Permissions::DETERMINISTIC | Permissions::READ_STORAGE;
+    /// // Allowing its sandbox more than it has itself allows nothing.
+    /// assert_eq!(reader.sandbox(true, true), reader);
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Permissions: u8 {
         /// It is reproduced to the octet.

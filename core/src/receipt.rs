@@ -33,6 +33,24 @@ pub struct Gas {
 }
 
 /// What a run came to, in the form that is hashed and voted on. A run that ended in an internal error has none.
+///
+/// ```
+/// use subvm_core::{Gas, Receipt};
+///
+/// let receipt = Receipt {
+///     params: [1; 32],
+///     message: [2; 32],
+///     result: vec![0, 0],
+///     gas: Gas { data: 2, storage: 0, time: 1_000 },
+///     storage: Vec::new(),
+///     messages: Vec::new(),
+///     nondet: Vec::new(),
+/// };
+/// // What goes over the wire comes back as it was, and in no other form.
+/// assert_eq!(Receipt::from_octets(&receipt.to_octets())?, receipt);
+/// assert!(receipt.returned());
+/// # Ok::<(), subvm_core::ReceiptError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// BLAKE3 of the encoded consensus parameters.
@@ -214,6 +232,17 @@ impl fmt::Display for Vote {
 }
 
 /// Votes on `leader`, having come to `own`; `none` says why there is no own receipt.
+///
+/// A node that has a report uses [`Report::vote`](crate::Report::vote), which also knows what the node did not accept.
+///
+/// ```
+/// # use subvm_core::{Gas, Receipt, Vote, vote};
+/// # let (params, message, result) = ([0; 32], [0; 32], vec![0, 0]);
+/// # let (gas, storage, messages, nondet) = (Gas::default(), Vec::new(), Vec::new(), vec![vec![0, 0]]);
+/// # let own = Receipt { params, message, result, gas, storage, messages, nondet };
+/// let leader = Receipt { nondet: vec![vec![0, 0x10]], ..own.clone() };
+/// assert_eq!(vote(Ok(&own), &leader).to_string(), "disagree at nondet, call 0");
+/// ```
 ///
 /// # Cost
 /// Linear in the receipts, without hashing: equal receipts have equal digests and the other way round.

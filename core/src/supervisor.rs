@@ -91,6 +91,109 @@ impl Report {
 
 /// Runs one transaction and hands the node back, however it ends.
 ///
+/// The engine here is the least that one can be; the node (not shown) is that of [`host`](crate::host).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+/// # use subvm_core::{Address, SlotId};
+/// #
+/// # /// A node that has nothing.
+/// # struct Nothing;
+/// #
+/// # impl Storage for Nothing {
+/// #     fn read(&mut self, _: State, _: &Address, _: &SlotId, _: u32, into: &mut [u8]) -> Result<(), HostError> {
+/// #         into.fill(0);
+/// #         Ok(())
+/// #     }
+/// # }
+/// #
+/// # impl Clock for Nothing {
+/// #     fn transaction_time(&self) -> u64 {
+/// #         1_704_067_200_000_000_000
+/// #     }
+/// #     fn elapsed(&self) -> Duration {
+/// #         Duration::ZERO
+/// #     }
+/// # }
+/// #
+/// # impl Rng for Nothing {
+/// #     fn fill(&mut self, _: &mut [u8]) -> Result<(), HostError> {
+/// #         Err("there is no generator".into())
+/// #     }
+/// # }
+/// #
+/// # impl Host for Nothing {
+/// #     fn balance(&mut self, _: State, _: &Address) -> Result<[u8; 32], HostError> {
+/// #         Ok([0; 32])
+/// #     }
+/// #     fn code(&mut self, _: State, _: &Address) -> Result<Code, HostError> {
+/// #         Ok(Code::Nothing)
+/// #     }
+/// #     fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {
+/// #         Ok(Vec::new())
+/// #     }
+/// #     fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
+/// #         Err("there is no layer below".into())
+/// #     }
+/// #     fn output(&mut self, _: Stream, _: &[u8]) {}
+/// # }
+/// #
+/// # impl Modules for Nothing {
+/// #     fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
+/// #         Err("there are no modules".into())
+/// #     }
+/// #     fn wait(&mut self, _: RequestId, _: Duration) -> Result<Progress, HostError> {
+/// #         Err("nothing was started".into())
+/// #     }
+/// #     fn cancel(&mut self, _: RequestId) {}
+/// # }
+/// #
+/// # impl Nothing {
+/// #     fn node() -> Node {
+/// #         Node {
+/// #             storage: Box::new(Nothing),
+/// #             clock: Box::new(Nothing),
+/// #             rng: Box::new(Nothing),
+/// #             host: Box::new(Nothing),
+/// #             modules: Box::new(Nothing),
+/// #             observer: None,
+/// #         }
+/// #     }
+/// # }
+///
+/// use std::sync::Arc;
+/// use subvm_core::{
+///     Engine, Entry, Finished, Invalid, Message, Outcome, Params, Role, Run, SubVm, VmError, run,
+/// };
+///
+/// /// An engine whose guests all return null.
+/// struct Idle;
+///
+/// impl Engine for Idle {
+///     fn run(&self, mut vm: Box<SubVm>) -> Finished {
+///         let result = vm.conclude(Ok(Outcome::null()));
+///         Finished { vm, result, fingerprint: None }
+///     }
+/// }
+///
+/// let transaction = Run {
+///     message: Message::default(),
+///     entry: Entry::Contract,
+///     role: Role::Leader,
+///     params: Arc::new(Params::default()),
+///     state: State::Accepted,
+///     deadline: None,
+/// };
+/// let (node, report) = run(Arc::new(Idle), Nothing::node(), transaction);
+/// // There is no contract at the message's address: a result like any other, which all nodes agree on.
+/// let report = report?;
+/// assert_eq!(report.outcome, Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
+/// assert_eq!(report.vote(&report.receipt), subvm_core::Vote::Agree);
+/// # drop(node);
+/// # Ok::<(), subvm_core::InternalError>(())
+/// ```
+///
 /// # Errors
 /// An [`InternalError`] where this node cannot say how the run ends; it then votes *timeout*.
 ///

@@ -12,6 +12,15 @@ use crate::overlay::Overlay;
 use crate::{Address, Engine, InternalError, InternalErrorKind, Meter, Mode, Params, Ram, SlotId};
 
 /// Which part a node plays.
+///
+/// ```
+/// # use subvm_core::{Gas, Receipt, Role};
+/// # let (params, message, result) = ([0; 32], [0; 32], vec![0, 0]);
+/// # let (gas, storage, messages, nondet) = (Gas::default(), Vec::new(), Vec::new(), vec![vec![0, 0]]);
+/// # let leaders = Receipt { params, message, result, gas, storage, messages, nondet };
+/// let validator = Role::Validator { results: leaders.nondet.clone() };
+/// assert_ne!(validator, Role::Leader);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Runs non-deterministic blocks and proposes their results.

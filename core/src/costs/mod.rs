@@ -62,6 +62,12 @@ pub const ENV_VALUE: usize = 32_768;
 pub const ENV_OCTETS: usize = 1 << 20;
 
 /// The limits that a chain may choose: part of the consensus parameters.
+///
+/// ```
+/// use subvm_core::{Params, costs::Limits};
+/// let params = Params { limits: Limits { gas_time: 5_000_000_000, ..Limits::default() }, ..Params::default() };
+/// assert_ne!(params.digest(), Params::default().digest());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Octets of RAM for each mode.
@@ -78,7 +84,7 @@ pub struct Limits {
     pub nondet_result: u64,
     /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
     pub gas_time: u64,
-    /// Time gas of each non-deterministic sub-VM, in ticks; at most `i64::MAX`.
+    /// Time gas of all non-deterministic sub-VMs of a run together, in ticks; at most `i64::MAX`.
     pub gas_time_nondet: u64,
     /// Storage gas, in pages.
     pub gas_storage: u64,

@@ -2,6 +2,12 @@
 
 bitflags::bitflags! {
     /// The rights of `typenames.witx`, bit by bit.
+    ///
+    /// ```
+    /// use subvm_core::fd::Rights;
+    /// assert!(Rights::FILE.contains(Rights::FD_READ));
+    /// assert!(!Rights::FILE.contains(Rights::FD_WRITE), "the tree is read-only");
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Rights: u64 {
         /// `fd_datasync`

@@ -24,6 +24,15 @@ pub struct Frame {
 }
 
 /// Frames and memories of a failed run.
+///
+/// ```
+/// use subvm_core::fingerprint::{Fingerprint, Frame};
+/// let fingerprint = Fingerprint {
+///     frames: vec![Frame { module_name: "main".into(), func: 7 }],
+///     module_instances: [("main".into(), vec![[0; 32]])].into(),
+/// };
+/// assert!(fingerprint.to_value().to_string().starts_with(r#"{"frames":[{"func":7,"module_name":"main"}]"#));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fingerprint {
     /// Active functions, innermost first.

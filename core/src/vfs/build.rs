@@ -12,6 +12,16 @@ use crate::vfs::tree::{Child, Kind};
 use crate::vfs::{Node, NodeId, Tree};
 
 /// Maps files, then becomes a [`Tree`].
+///
+/// ```
+/// use subvm_core::vfs::Tree;
+/// let mut files = Tree::builder();
+/// files.map("/lib/a.py", b"pass"[..].into())?;
+/// assert_eq!(files.map("lib/b.py", b""[..].into()).unwrap_err().to_string().lines().count(), 1, "it says that the path is not absolute");
+/// let tree = files.build();
+/// assert!(tree.ram() > 0);
+/// # Ok::<(), subvm_core::vfs::MapError>(())
+/// ```
 #[derive(Debug)]
 pub struct TreeBuilder {
     /// The first is the root.

@@ -47,6 +47,11 @@ impl Function {
 }
 
 /// The function of this name.
+///
+/// ```
+/// let write = subvm_core::wasi::function("fd_write").expect("it is one of the 46");
+/// assert_eq!(write.params, ["fd", "iovs", "iovs_len", "nwritten"]);
+/// ```
 #[must_use]
 pub fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
