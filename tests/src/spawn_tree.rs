@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arbitrary::Arbitrary;
+use subvm_core::costs::NONDET_RESULT_LEAST;
 use subvm_core::host::{Node as NodeParts, State};
 use subvm_core::{InternalError, InternalErrorKind, Params, Report, Role, Vote};
 use subvm_host_mock::fault::{Fault, failing_at};
@@ -17,9 +18,6 @@ mod play;
 mod requests;
 
 use chain::{Setting, run_tree};
-
-/// Octets of the result that stands for one that is too large.
-const SHORTEST_RESULT: u64 = 14;
 
 /// Nodes of a tree.
 pub const NODES: usize = 6;
@@ -207,7 +205,8 @@ impl Budgets {
         limits.depth = u32::from(self.depth) % 20;
         limits.open_fds = self.fds.map_or(limits.open_fds, |fds| 4 + u32::from(fds));
         limits.nondet_blocks = self.blocks.map_or(limits.nondet_blocks, u32::from);
-        limits.nondet_result = self.result.map_or(limits.nondet_result, |octets| SHORTEST_RESULT + u64::from(octets));
+        limits.nondet_result =
+            self.result.map_or(limits.nondet_result, |octets| NONDET_RESULT_LEAST + u64::from(octets));
         params
     }
 }
