@@ -9,7 +9,7 @@ use core::time::Duration;
 use num_bigint::BigUint;
 
 use crate::calldata::{Map, Value};
-use crate::costs::{self, Limits};
+use crate::costs;
 use crate::fingerprint::Fingerprint;
 use crate::host::{Node, State};
 use crate::message::{EntryKind, Message, datetime};
@@ -237,27 +237,7 @@ struct Prepared {
 }
 
 fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
-    let Params { schedule, lowering, .. } = *run.params;
-    if (schedule, lowering) != (SCHEDULE_VERSION, LOWERING_VERSION) {
-        let what = alloc::format!(
-            "parameters ask for schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}"
-        );
-        return Err(InternalError::new(InternalErrorKind::Params, what));
-    }
-    let Limits { gas_time, gas_time_nondet, .. } = run.params.limits;
-    if gas_time.max(gas_time_nondet) > i64::MAX as u64 {
-        return Err(InternalError::new(
-            InternalErrorKind::Params,
-            "parameters allow more time gas than 2^63 - 1 ticks",
-        ));
-    }
-    if run.params.limits.stack_units > costs::STACK_UNITS {
-        let what = alloc::format!(
-            "parameters allow more than {} stack units, for which no native stack is reserved",
-            costs::STACK_UNITS
-        );
-        return Err(InternalError::new(InternalErrorKind::Params, what));
-    }
+    check(&run.params)?;
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
     let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
@@ -270,6 +250,30 @@ fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
     Ok(Prepared { package: code.package(), locked, now, datetime, stdin, deadline })
+}
+
+/// What no run can be held to is refused before anything runs.
+fn check(params: &Params) -> Result<(), InternalError> {
+    let refused = |what: String| Err(InternalError::new(InternalErrorKind::Params, what));
+    let Params { schedule, lowering, limits, .. } = params;
+    if (*schedule, *lowering) != (SCHEDULE_VERSION, LOWERING_VERSION) {
+        return refused(alloc::format!(
+            "parameters ask for schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}"
+        ));
+    }
+    if limits.gas_time.max(limits.gas_time_nondet) > i64::MAX as u64 {
+        return refused("parameters allow more time gas than 2^63 - 1 ticks".into());
+    }
+    if limits.stack_units > costs::STACK_UNITS {
+        let most = costs::STACK_UNITS;
+        return refused(alloc::format!(
+            "parameters allow more than {most} stack units, for which no native stack is reserved"
+        ));
+    }
+    if limits.nondet_result < costs::NONDET_RESULT_LEAST {
+        return refused("parameters allow no result that stands for one that is too large".into());
+    }
+    Ok(())
 }
 
 fn begin(

@@ -2,45 +2,75 @@
 //!
 //! One tick is about one nanosecond on the reference machine; `benches` measures it. Source: `docs/spec/gas.md`, *Host calls*.
 
-/// Base of a call that has a fixed answer.
-pub const ANSWER: u64 = 10;
-/// Base of a call that writes a value of the sub-VM, or ends it.
-pub const VALUE: u64 = 15;
-/// Base of a call that looks at one descriptor or changes it.
-pub const DESCRIPTOR: u64 = 20;
-/// Base of a call that writes a descriptor's or a file's attributes.
-pub const ATTRIBUTES: u64 = 25;
-/// Base of a call that moves octets.
-pub const TRANSFER: u64 = 30;
-/// Base of a call that walks a path.
-pub const WALK: u64 = 60;
-/// Base of a call that makes random octets.
-pub const RANDOM: u64 = 30;
+/// Declares constants of ticks, or of octets for a tick, and the list of them.
+macro_rules! amounts {
+    ($(#[$list_doc:meta])+ $list:ident: $($(#[doc = $doc:literal])+ $name:ident = $amount:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $name: u64 = $amount;)+
 
-/// Base of a call that asks the node's storage or chain.
-pub const NODE: u64 = 1500;
-/// A call of a contract on the layer below, beside its base.
-pub const ETH_CALL: u64 = 20_000;
-/// A page of storage that is read or written.
-pub const STORAGE_PAGE: u64 = 150;
-/// An octet of a `gl_call` request: it is copied, checked and taken apart.
-pub const REQUEST_OCTET: u64 = 4;
-/// Starting a sub-VM.
-pub const SUB_VM: u64 = 20_000;
-/// Octets of a started sub-VM's modules for one tick: they are looked up by their digest, and their data is copied.
-pub const MODULE_OCTETS_PER_TICK: u64 = 4;
-/// An iovec, whatever its length.
-pub const IOVEC: u64 = 8;
-/// An octet of a path: two of them may be a component to be looked up in the largest of directories.
-pub const PATH_OCTET: u64 = 16;
-/// An octet of a directory listing's buffer.
-pub const LISTING_OCTET: u64 = 1;
-/// An octet of randomness.
-pub const RANDOM_OCTET: u64 = 1;
-/// Seeding the deterministic generator of a sub-VM.
-pub const RANDOM_SEED: u64 = 6000;
-/// Octets that are copied for one tick.
-pub const COPIED_PER_TICK: u64 = 16;
+        $(#[$list_doc])+
+        pub const $list: &[Amount] =
+            &[$(Amount { name: stringify!($name), what: concat!($($doc,)+), amount: $name },)+];
+    };
+}
+
+/// A constant, for the specification's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    /// Its name here.
+    pub name: &'static str,
+    /// What it is charged for.
+    pub what: &'static str,
+    /// Ticks, or octets for one tick.
+    pub amount: u64,
+}
+
+amounts! {
+    /// All prices, in ticks.
+    PRICES:
+    /// Base of a call that has a fixed answer.
+    ANSWER = 10;
+    /// Base of a call that writes a value of the sub-VM, or ends it.
+    VALUE = 15;
+    /// Base of a call that looks at one descriptor or changes it.
+    DESCRIPTOR = 20;
+    /// Base of a call that writes a descriptor's or a file's attributes.
+    ATTRIBUTES = 25;
+    /// Base of a call that moves octets.
+    TRANSFER = 30;
+    /// Base of a call that walks a path.
+    WALK = 60;
+    /// Base of a call that makes random octets.
+    RANDOM = 30;
+    /// Base of a call that asks the node's storage or chain.
+    NODE = 1500;
+    /// A call of a contract on the layer below, beside its base.
+    ETH_CALL = 20_000;
+    /// A page of storage that is read or written.
+    STORAGE_PAGE = 150;
+    /// An octet of a `gl_call` request: it is copied, checked and taken apart.
+    REQUEST_OCTET = 4;
+    /// Starting a sub-VM.
+    SUB_VM = 20_000;
+    /// An iovec, whatever its length.
+    IOVEC = 8;
+    /// An octet of a path: two of them may be a component to be looked up in the largest of directories.
+    PATH_OCTET = 16;
+    /// An octet of a directory listing's buffer.
+    LISTING_OCTET = 1;
+    /// An octet of randomness.
+    RANDOM_OCTET = 1;
+    /// Seeding the deterministic generator of a sub-VM.
+    RANDOM_SEED = 6000;
+}
+
+amounts! {
+    /// All rates, in octets for one tick.
+    RATES:
+    /// Octets of a started sub-VM's modules for one tick: they are looked up by their digest, and their data is copied.
+    MODULE_OCTETS_PER_TICK = 4;
+    /// Octets that are copied for one tick.
+    COPIED_PER_TICK = 16;
+}
 
 /// What copying `octets` costs.
 #[must_use]

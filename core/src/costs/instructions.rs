@@ -21,6 +21,11 @@ macro_rules! classes {
             pub const fn name(self) -> &'static str {
                 match self { $(Class::$class => $name,)+ }
             }
+
+            /// What belongs to the class, in the specification's table.
+            pub const fn what(self) -> &'static str {
+                match self { $(Class::$class => concat!($($doc,)+),)+ }
+            }
         }
 
         const VERSION_1: [u32; Class::ALL.len()] = [$($ticks,)+];

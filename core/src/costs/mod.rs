@@ -27,6 +27,8 @@ pub const STACK_UNITS: u64 = 8_388_608;
 pub const SUB_VM_STACK_UNITS: u64 = 4096;
 /// Octets of one non-deterministic result, code octet included.
 pub const NONDET_RESULT: u64 = 16 << 20;
+/// The least that [`Limits::nondet_result`] may be: what stands for a larger result, code octet ++ `out_of memory`.
+pub const NONDET_RESULT_LEAST: u64 = 14;
 /// Octets of one `gl_call` request.
 pub const REQUEST: u64 = 32 << 20;
 /// Octets of RAM charged for an octet of a child's message: it stands in its parent's request, in its fields, and encoded on descriptor 0.
@@ -80,7 +82,7 @@ pub struct Limits {
     pub nondet_blocks: u32,
     /// Stack units for each mode.
     pub stack_units: u64,
-    /// Octets of one non-deterministic result.
+    /// Octets of one non-deterministic result; at least [`NONDET_RESULT_LEAST`].
     pub nondet_result: u64,
     /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
     pub gas_time: u64,

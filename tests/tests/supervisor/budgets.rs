@@ -1,0 +1,169 @@
+//! Time, RAM, depth, blocks, money and storage.
+
+use subvm_core::costs::{MESSAGE_COPIES, SUB_VM};
+
+use super::support::*;
+
+#[test]
+fn a_childs_time_is_its_parents_and_can_be_capped() {
+    let world = World::new(|machine| {
+        if part(machine)?.0 == 1 {
+            machine.work(1_000_000)?;
+            return Ok(());
+        }
+        let before = machine.ticks();
+        assert_eq!(machine.request("Sandbox", sandbox(b"", false, false))?.unwrap(), [0, 0]);
+        let used = before - machine.ticks();
+        assert!((1_000_000..1_030_000).contains(&used), "{used}");
+        let Value::Map(mut capped) = sandbox(b"", false, false) else { unreachable!() };
+        capped.insert("gas_time", 500_000);
+        let before = machine.ticks();
+        assert_eq!(machine.request("Sandbox", capped)?.unwrap(), b"\x02out_of gas time");
+        let used = before - machine.ticks();
+        assert!((500_000..530_000).contains(&used), "{used}");
+        Ok(())
+    });
+    assert_eq!(world.lead().outcome, Outcome::null());
+}
+
+#[test]
+fn running_out_of_time_is_reported_as_the_limit() {
+    let world = World::new(|machine| machine.work(i64::MAX)).with_params(|params| params.limits.gas_time = 12_345);
+    let report = world.lead();
+    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+    assert_eq!(report.receipt.gas.time, 12_345);
+}
+
+#[test]
+fn ram_of_ended_sub_vms_is_released() {
+    let world = World::new(|machine| {
+        if part(machine)?.0 == 1 {
+            assert!(machine.grow(1 << 20), "the children before gave it back");
+            return Ok(());
+        }
+        for _ in 0..100 {
+            let result = machine.request("Sandbox", sandbox(b"", false, false))?.unwrap();
+            assert_eq!(result, [0, 0]);
+        }
+        Ok(())
+    })
+    .with_params(|params| params.limits.ram = (1 << 20) + 200_000);
+    let report = world.lead();
+    assert_eq!(report.outcome, Outcome::null());
+    assert!(report.ram_peak > 1 << 20);
+}
+
+/// Sandboxes in sandboxes, each of which is handed this much.
+fn peak_of_nest(levels: u8, octets: usize) -> u64 {
+    let world = World::new(move |machine| {
+        let left = match part(machine)? {
+            (0, ..) => levels,
+            (_, data, _) => data[0],
+        };
+        if left > 0 {
+            let result = machine.request("Sandbox", sandbox(&vec![left - 1; octets], false, false))?.unwrap();
+            assert_eq!(result, [0, 0]);
+        }
+        Ok(())
+    });
+    world.lead().ram_peak
+}
+
+#[test]
+fn what_a_child_is_handed_is_charged_for_each_of_its_copies() {
+    const DATA: usize = 1 << 19;
+    let more = peak_of_nest(3, DATA) - peak_of_nest(2, DATA);
+    let copies = MESSAGE_COPIES * DATA as u64 + SUB_VM;
+    assert!((copies..copies + 3_000).contains(&more), "{more}");
+}
+
+#[test]
+fn a_request_that_a_module_works_on_holds_ram_until_it_is_answered() {
+    let world = World::new(|machine| {
+        if part(machine)?.0 == 0 {
+            machine.request("RunNondet", block(b""))?.unwrap();
+            return Ok(());
+        }
+        let prompt = "x".repeat(1 << 19);
+        for _ in 0..8 {
+            let images = Value::Array([].into());
+            let fields =
+                map([("prompt", prompt.as_str().into()), ("response_format", "text".into()), ("images", images)]);
+            machine.gl_call("ExecPrompt", fields)?.expect("it may");
+        }
+        Ok(())
+    });
+    (0..8).for_each(|_| world.host.answer(map([("ok", "yes".into())]).encode().unwrap()));
+    let peak = world.lead().ram_peak_nondet;
+    assert!(peak > 8 * 48 << 19, "{peak}");
+}
+
+#[test]
+fn sub_vms_nest_512_deep_and_no_deeper() {
+    let world = World::new(|machine| {
+        let result = machine.request("Sandbox", sandbox(b"", false, false))?.unwrap();
+        let depth = match result.split_first() {
+            Some((0, value)) => Value::decode(value).unwrap().as_int().and_then(|n| i64::try_from(n).ok()).unwrap(),
+            _ => {
+                assert_eq!(result, b"\x02out_of vm_recursion");
+                0
+            }
+        };
+        machine.end_with("Return", depth + 1)
+    });
+    // Scripts nest on this thread's stack, so it is given one that is large enough.
+    let report = std::thread::Builder::new().stack_size(256 << 20).spawn(move || world.lead()).unwrap().join().unwrap();
+    assert_eq!(report.outcome, Outcome::Return(Value::from(513).encode().unwrap()));
+}
+
+#[test]
+fn blocks_are_counted() {
+    let world = World::new(|machine| {
+        if part(machine)?.0 == 2 {
+            return Ok(());
+        }
+        loop {
+            machine.request("RunNondet", block(b""))?.unwrap();
+        }
+    })
+    .with_params(|params| params.limits.nondet_blocks = 3);
+    let report = world.lead();
+    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::NondetBlocks)));
+    assert_eq!(report.receipt.nondet.len(), 3);
+}
+
+#[test]
+fn money_is_spent_once() {
+    let world = World::new(|machine| {
+        let send = |value: i64| {
+            map([("address", Value::Address(OTHER)), ("calldata", bytes(b"pay")), ("value", value.into())])
+        };
+        assert_eq!(machine.gl_call("EthSend", send(60))?, Ok(None));
+        assert_eq!(machine.gl_call("EthSend", send(41))?, Err(INBALANCE));
+        assert_eq!(machine.gl_call("EthSend", send(-1))?, Err(INVAL));
+        assert_eq!(machine.gl_call("EthSend", send(40))?, Ok(None));
+        Ok(())
+    });
+    world.host.set_balance(CONTRACT, 100);
+    let report = world.lead();
+    assert_eq!(report.outcome, Outcome::null());
+    assert_eq!(report.receipt.messages.len(), 2);
+    // The messages as the receipt carries them, and the result: code and null.
+    let carried: usize = report.receipt.messages.iter().map(Vec::len).sum();
+    assert_eq!(report.receipt.gas.data, carried as u64 + 2);
+}
+
+#[test]
+fn only_a_run_that_returned_writes_storage() {
+    for (how, pages) in [("Return", 2), ("UserError", 0)] {
+        let world = World::new(move |machine| {
+            machine.storage_write(3, 30, b"abcd")?;
+            assert_eq!(machine.storage_read(3, 28, 8)?.unwrap(), b"\0\0abcd\0\0");
+            machine.end_with(how, "x")
+        });
+        let report = world.lead();
+        assert_eq!(report.receipt.storage.len(), pages);
+        assert_eq!(report.receipt.gas.storage, 2, "charged however it ends");
+        assert_eq!(report.fingerprint.is_some(), pages == 0);
+    }
+}

@@ -1,0 +1,10 @@
+//! Transactions on the scripted engine.
+
+mod budgets;
+mod faults;
+mod permissions;
+mod roles;
+mod simulation;
+mod strategies;
+mod support;
+mod trees;
