@@ -53,7 +53,7 @@ pub use engine::{Engine, Finished};
 pub use ids::{Address, SlotId};
 pub use message::{Message, datetime};
 pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};
-pub use package::{Library, Package, PackageError, Parts};
+pub use package::{Library, Package, PackageError, Parts, Wasm};
 pub use params::{FloatPolicy, LOWERING_VERSION, Params, SCHEDULE_VERSION};
 pub use permissions::Permissions;
 pub use receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};

@@ -4,18 +4,67 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Deref;
 
 use crate::Invalid;
 use crate::vfs::{MapError, Tree};
 use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
+
+/// A module's octets, with their BLAKE3: hashed when made, so that no engine hashes megabytes at each spawn to find what it compiled.
+/// A clone is cheap.
+///
+/// ```
+/// let wasm = subvm_core::Wasm::from(*b"\0asm\x01\0\0\0");
+/// assert_eq!(wasm.digest(), blake3::hash(&wasm).as_bytes());
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Wasm {
+    digest: [u8; 32],
+    octets: Arc<[u8]>,
+}
+
+impl Wasm {
+    /// BLAKE3 of the octets.
+    #[must_use]
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+}
+
+impl<T: Into<Arc<[u8]>>> From<T> for Wasm {
+    fn from(octets: T) -> Self {
+        let octets = octets.into();
+        Self { digest: *blake3::hash(&octets).as_bytes(), octets }
+    }
+}
+
+impl Default for Wasm {
+    fn default() -> Self {
+        Self::from(&[][..])
+    }
+}
+
+impl Deref for Wasm {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl fmt::Debug for Wasm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wasm({} octets)", self.octets.len())
+    }
+}
 
 /// A WebAssembly module under the name by which others import from it.
 #[derive(Clone, Debug)]
 pub struct Library {
     /// `[A-Za-z0-9_.-]{1,64}`, unique within the package.
     pub name: String,
-    /// The module's octets.
-    pub wasm: Arc<[u8]>,
+    /// The module.
+    pub wasm: Wasm,
 }
 
 /// A contract's code: what every node runs for an address. All parts are shared, so that a clone is cheap. It is made from [`Parts`].
@@ -30,7 +79,7 @@ pub struct Library {
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The module whose entry export is called.
-    pub start: Arc<[u8]>,
+    pub start: Wasm,
     /// Modules linked before it, in this order.
     pub libraries: Vec<Library>,
     /// The files it sees.
@@ -54,7 +103,7 @@ pub struct Package {
 #[derive(Clone, Debug, Default)]
 pub struct Parts {
     /// The module whose entry export is called.
-    pub start: Arc<[u8]>,
+    pub start: Wasm,
     /// Modules linked before it, in this order.
     pub libraries: Vec<Library>,
     /// Paths and octets.

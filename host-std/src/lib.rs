@@ -17,4 +17,4 @@ pub mod pages;
 pub mod random;
 pub mod web;
 
-pub use engine::{Codegen, WasmtimeEngine};
+pub use engine::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache};

@@ -201,7 +201,7 @@ impl Host for Chain {
         let everywhere = self.fault == Fault::IgnoresContract;
         let package = || {
             Arc::new(Package {
-                start: Arc::from(&b"\0asm"[..]),
+                start: (*b"\0asm").into(),
                 libraries: Vec::new(),
                 files: Arc::default(),
                 args: Arc::default(),

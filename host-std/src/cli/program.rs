@@ -103,14 +103,14 @@ impl ProgramOptions {
     ) -> Result<(Code, Option<String>), Failure> {
         let name = || module.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut parts = Parts {
-            start: input::module(module)?,
+            start: input::module(module)?.into(),
             args: std::iter::once(self.arg0.clone().unwrap_or_else(name)).chain(args.iter().cloned()).collect(),
             env: self.env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect(),
             announce_root: self.announce_root.unwrap_or(announce_root),
             ..Parts::default()
         };
         for Pair { left, right } in &self.link {
-            parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))? });
+            parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
         }
         for Pair { left, right } in &self.map {
             parts.files.extend(input::tree(Path::new(left), right)?);

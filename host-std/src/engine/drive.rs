@@ -9,8 +9,9 @@ use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome};
 use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
-use super::program::{Program, Programs, Refused, Unit};
+use super::program::{Program, Programs};
 use super::running::{Counters, Running};
+use super::units::{Refused, Unit};
 use crate::lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Why a sub-VM did not fall off the end of its entry.
@@ -53,7 +54,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
     store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
-    block_on(run(store, &program))
+    block_on(run(store, program))
 }
 
 /// Has the guest interrupted when its deadline passes.
@@ -75,10 +76,9 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
     Ok(Some(need))
 }
 
-async fn run(store: &mut Store<Running>, program: &Program) -> Ended {
-    let mut linker = program.linker.clone();
-    let last = program.parts.len() - 1;
-    for (position, (name, unit)) in program.parts.iter().enumerate() {
+async fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program) -> Ended {
+    let last = parts.len() - 1;
+    for (position, (name, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
         let instance = instantiate(store, unit, linker.as_ref()).await?;

@@ -9,8 +9,8 @@ use wasmtime::{Module, Store, WasmBacktrace};
 
 use super::MAX_FRAMES;
 use super::drive::{Ended, Stopped};
-use super::program::Unit;
 use super::running::Running;
+use super::units::Unit;
 use crate::lower::{TrapKind, memory_export};
 use crate::pages;
 

@@ -3,6 +3,7 @@
 use subvm_core::{End, Guest, sdk, wasi};
 use wasmtime::{Caller, Linker, Val};
 
+use super::float_state;
 use super::running::Running;
 use crate::lower::host_import_name;
 
@@ -78,6 +79,7 @@ fn host_call(
     };
     let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
     let result = function(&mut guest);
+    float_state::restore_for_guests();
     counters.gas.set(&mut caller, Val::I64(ticks))?;
     result.map_err(|end| {
         caller.data_mut().end = Some(end);

@@ -1,27 +1,37 @@
 //! The engine: sub-VMs on stock wasmtime.
 //!
-//! A module is lowered ([`crate::lower`]) and compiled once ([`program`]); each sub-VM runs in a store of its own, on a fiber with a bounded
+//! A module is lowered ([`crate::lower`]) and compiled once ([`units`], [`cache`]); each sub-VM runs in a store of its own, on a fiber with a bounded
 //! stack of its own ([`drive`]), since a host call may start another; host functions come from one list ([`host_calls`]).
+//! Stacks and memories are used again ([`reuse`]); hardware floats compute in one state ([`float_state`]).
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use subvm_core::costs::STACK_UNITS;
 use subvm_core::fingerprint::ZeroTree;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
+mod builder;
+pub mod cache;
 mod deadline;
 mod drive;
 mod ended;
+mod float_state;
 mod host_calls;
+mod kept;
 mod program;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod reuse;
 mod running;
+mod units;
 
 use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
+pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::Concluded;
+use float_state::FloatState;
 use program::Programs;
 use running::Running;
 
@@ -88,8 +98,19 @@ impl WasmtimeEngine {
     /// # Errors
     /// When wasmtime cannot run here.
     pub fn with(codegen: Codegen) -> wasmtime::Result<Self> {
+        Self::builder().codegen(codegen).build()
+    }
+
+    /// An engine of other choices.
+    #[must_use]
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    fn from_builder(EngineBuilder { codegen, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(&config(codegen)?)?;
-        Ok(Self { programs: Programs::new(&engine)?, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
+        let programs = Programs::new(&engine, cache, on_module)?;
+        Ok(Self { programs, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
@@ -104,6 +125,7 @@ impl WasmtimeEngine {
 
 impl Engine for WasmtimeEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
+        let _floats = FloatState::for_guests();
         let mut store = Store::new(&self.engine, Running::new(vm));
         let (result, fingerprint) = self.run_in(&mut store);
         Finished { vm: store.into_data().vm, result, fingerprint }
@@ -141,6 +163,8 @@ fn config(codegen: Codegen) -> wasmtime::Result<Config> {
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + HOST_STACK);
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    config.with_host_stack(Arc::new(reuse::Stacks::new())).with_host_memory(Arc::new(reuse::Memories::new()));
     if codegen == Codegen::Pulley {
         config.target(PULLEY)?;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use wasmtime::{Global, Instance, Memory, ResourceLimiter};
 
-use super::program::Unit;
+use super::units::Unit;
 
 /// Octets in a page of WebAssembly.
 const WASM_PAGE: u64 = 65_536;

@@ -78,6 +78,11 @@ pub struct FunctionMap {
 }
 
 impl FunctionMap {
+    /// The map of a module that was lowered before, and kept.
+    pub(crate) fn new(guest_functions: u32) -> Self {
+        Self { guest_functions }
+    }
+
     /// The guest's index of function `lowered`, or `None` for a function that lowering added: its frames are not shown.
     ///
     /// Everything lowering adds is appended, so an index that is the guest's is unchanged.

@@ -1,0 +1,104 @@
+//! How an engine is made.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::ModuleCache;
+use super::{Codegen, WasmtimeEngine};
+
+/// What an engine tells of a module that it did not know.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ModuleEvent<'a> {
+    /// It was found in the cache on disk.
+    Loaded {
+        /// Octets of the module.
+        octets: usize,
+    },
+    /// It is about to be lowered and compiled.
+    Compiling {
+        /// Octets of the module.
+        octets: usize,
+    },
+    /// Lowering and compiling it is over.
+    Compiled {
+        /// Octets of the module.
+        octets: usize,
+        /// How long it took.
+        took: Duration,
+        /// Whether it can run.
+        accepted: bool,
+    },
+    /// It was compiled, and could not be written to the cache on disk.
+    NotKept {
+        /// Why.
+        error: &'a io::Error,
+    },
+}
+
+/// Who is told of modules.
+pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
+
+/// The choices of an engine. None of them changes a result.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+/// use subvm_host_std::{ModuleEvent, WasmtimeEngine};
+///
+/// let compiled = Arc::new(AtomicUsize::new(0));
+/// let counter = Arc::clone(&compiled);
+/// let engine = WasmtimeEngine::builder()
+///     .on_module(move |event| {
+///         if let ModuleEvent::Compiled { .. } = event {
+///             counter.fetch_add(1, Ordering::Relaxed);
+///         }
+///     })
+///     .build()?;
+/// # drop(engine);
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
+#[derive(Default)]
+pub struct EngineBuilder {
+    pub(super) codegen: Codegen,
+    pub(super) cache: Option<ModuleCache>,
+    pub(super) on_module: Option<OnModule>,
+}
+
+impl EngineBuilder {
+    /// Makes code as `codegen` says; without this, for speed.
+    #[must_use]
+    pub fn codegen(self, codegen: Codegen) -> Self {
+        Self { codegen, ..self }
+    }
+
+    /// Keeps compiled modules on disk as well; without this, in memory only.
+    #[must_use]
+    pub fn cache(self, cache: impl Into<Option<ModuleCache>>) -> Self {
+        Self { cache: cache.into(), ..self }
+    }
+
+    /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that waits for the module,
+    /// so it should be quick; a panic of it is ignored.
+    #[must_use]
+    pub fn on_module(self, on_module: impl Fn(&ModuleEvent<'_>) + Send + Sync + 'static) -> Self {
+        Self { on_module: Some(Arc::new(on_module)), ..self }
+    }
+
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn build(self) -> wasmtime::Result<WasmtimeEngine> {
+        WasmtimeEngine::from_builder(self)
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { codegen, cache, on_module } = self;
+        let told = on_module.is_some();
+        f.debug_struct("EngineBuilder").field("codegen", codegen).field("cache", cache).field("told", &told).finish()
+    }
+}

@@ -1,0 +1,102 @@
+//! The format of a compiled module's file: pure functions over octets.
+//!
+//! | octets | what |
+//! |---|---|
+//! | 8 | [`MAGIC`] |
+//! | 32 | the key |
+//! | 32 | BLAKE3 of the content, keyed with the key |
+//! | 4 | how many functions the guest has, little-endian |
+//! | 4 | how many memories the lowered module has, little-endian |
+//! | 1 | whether the guest had a start function: 0 or 1 |
+//! | 4 | octets of the module's own name, little-endian; 2^32 - 1 for none |
+//! | | the name, UTF-8 |
+//! | | the machine code, as wasmtime serialises it |
+//!
+//! The content is what follows the digest.
+
+use super::Key;
+
+/// What a file begins with; the last octet is the format's version.
+pub const MAGIC: [u8; 8] = *b"subvm-m\x01";
+/// The length that says that there is no name.
+const NAMELESS: u32 = u32::MAX;
+
+/// A module's file, taken apart: what the engine must know of a module beside its code, and the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled<'a> {
+    /// Functions of the guest, imported ones included: those that lowering added come after them.
+    pub guest_functions: u32,
+    /// Memories, imported ones included.
+    pub memories: u32,
+    /// Whether the guest had a start function.
+    pub has_start: bool,
+    /// The module's own name.
+    pub name: Option<&'a str>,
+    /// Machine code, as wasmtime serialises it.
+    pub code: &'a [u8],
+}
+
+/// The content of the file that was written for `key`; nothing for any other octets.
+///
+/// # Cost
+/// Hashes the octets.
+#[must_use]
+pub fn parse<'a>(octets: &'a [u8], key: &Key) -> Option<Compiled<'a>> {
+    let octets = octets.strip_prefix(&MAGIC)?.strip_prefix(&key.0)?;
+    let (digest, content) = octets.split_first_chunk::<32>()?;
+    // The comparison of two `Hash`es takes the same time for all.
+    (blake3::keyed_hash(&key.0, content) == *digest).then(|| Compiled::parse(content))?
+}
+
+impl<'a> Compiled<'a> {
+    /// The file of this module.
+    ///
+    /// # Panics
+    /// When the name has 2^32 - 1 octets or more, which no module has.
+    #[must_use]
+    pub fn to_octets(&self, key: &Key) -> Vec<u8> {
+        let content = self.content();
+        let digest = blake3::keyed_hash(&key.0, &content);
+        [&MAGIC[..], &key.0, digest.as_bytes(), &content].concat()
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let name = self.name.unwrap_or_default();
+        let name_len = self.name.map_or(NAMELESS, |name| u32::try_from(name.len()).expect("names are short"));
+        [
+            &self.guest_functions.to_le_bytes()[..],
+            &self.memories.to_le_bytes(),
+            &[u8::from(self.has_start)],
+            &name_len.to_le_bytes(),
+            name.as_bytes(),
+            self.code,
+        ]
+        .concat()
+    }
+
+    /// The inverse of `content`: one text for each value.
+    fn parse(content: &'a [u8]) -> Option<Self> {
+        let (guest_functions, content) = u32_le(content)?;
+        let (memories, content) = u32_le(content)?;
+        let (has_start, content) = content.split_first()?;
+        let (name_len, content) = u32_le(content)?;
+        let (name, code) = match name_len {
+            NAMELESS => (None, content),
+            len => {
+                let (name, code) = content.split_at_checked(usize::try_from(len).ok()?)?;
+                (Some(str::from_utf8(name).ok()?), code)
+            }
+        };
+        let has_start = match has_start {
+            0 => false,
+            1 => true,
+            _ => return None,
+        };
+        Some(Self { guest_functions, memories, has_start, name, code })
+    }
+}
+
+fn u32_le(octets: &[u8]) -> Option<(u32, &[u8])> {
+    let (number, rest) = octets.split_first_chunk()?;
+    Some((u32::from_le_bytes(*number), rest))
+}

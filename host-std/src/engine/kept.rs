@@ -1,0 +1,96 @@
+//! What is kept in memory: values by key, bounded in number and in octets.
+
+use std::collections::HashMap;
+
+use super::cache::Key;
+
+/// Values of which those that were not used for longest go when there are too many.
+#[derive(Debug)]
+pub(super) struct Kept<V> {
+    slots: HashMap<Key, Slot<V>>,
+    octets: usize,
+    uses: u64,
+    at_most: usize,
+    octets_at_most: usize,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    value: V,
+    octets: usize,
+    used: u64,
+}
+
+impl<V: Clone> Kept<V> {
+    /// At most so many values, and so many octets together.
+    pub(super) fn new(at_most: usize, octets_at_most: usize) -> Self {
+        Self { slots: HashMap::new(), octets: 0, uses: 0, at_most, octets_at_most }
+    }
+
+    pub(super) fn get(&mut self, key: &Key) -> Option<V> {
+        self.uses += 1;
+        let slot = self.slots.get_mut(key)?;
+        slot.used = self.uses;
+        Some(slot.value.clone())
+    }
+
+    /// Keeps `value`, which holds so many octets. A single one that is too large is kept alone.
+    ///
+    /// # Cost
+    /// Looks at every value for each that goes.
+    pub(super) fn put(&mut self, key: Key, value: V, octets: usize) {
+        self.uses += 1;
+        self.remove(&key);
+        while !self.slots.is_empty()
+            && (self.slots.len() >= self.at_most || self.octets.saturating_add(octets) > self.octets_at_most)
+        {
+            let oldest = self.slots.iter().min_by_key(|(_, slot)| slot.used).map(|(key, _)| *key);
+            oldest.iter().for_each(|key| self.remove(key));
+        }
+        self.octets = self.octets.saturating_add(octets);
+        self.slots.insert(key, Slot { value, octets, used: self.uses });
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(slot) = self.slots.remove(key) {
+            self.octets = self.octets.saturating_sub(slot.octets);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u8) -> Key {
+        Key([number; 32])
+    }
+
+    fn held(kept: &mut Kept<u8>) -> Vec<u8> {
+        (0..10).filter(|number| kept.slots.contains_key(&key(*number))).collect()
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let mut kept = Kept::new(3, 100);
+        (0..3).for_each(|number| kept.put(key(number), number, 1));
+        assert_eq!(kept.get(&key(0)), Some(0));
+        kept.put(key(3), 3, 1);
+        assert_eq!(held(&mut kept), [0, 2, 3]);
+        assert_eq!(kept.get(&key(1)), None);
+    }
+
+    #[test]
+    fn octets_are_bounded_too() {
+        let mut kept = Kept::new(10, 100);
+        (0..4).for_each(|number| kept.put(key(number), number, 25));
+        kept.put(key(4), 4, 50);
+        assert_eq!((held(&mut kept), kept.octets), (vec![2, 3, 4], 100));
+        kept.put(key(4), 4, 10);
+        assert_eq!((held(&mut kept), kept.octets), (vec![2, 3, 4], 60));
+        kept.put(key(5), 5, 1000);
+        assert_eq!((held(&mut kept), kept.octets), (vec![5], 1000));
+        kept.put(key(6), 6, 1);
+        assert_eq!((held(&mut kept), kept.octets), (vec![6], 1));
+    }
+}

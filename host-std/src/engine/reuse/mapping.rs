@@ -1,0 +1,134 @@
+//! A range of address space, of which a part can be used.
+
+use std::ffi::c_void;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+
+use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
+
+/// Private anonymous memory, page-aligned; inaccessible where it was not opened.
+///
+/// Offsets and lengths are octets, multiples of a page's. Nothing here reads or writes what is mapped: who holds a mapping
+/// says who does.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    base: *mut c_void,
+    len: usize,
+}
+
+// SAFETY: a mapping belongs to the process, not to the thread that made it, and all changes to it take `&mut self`.
+unsafe impl Send for Mapping {}
+// SAFETY: what takes `&self` only computes addresses.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Reserves `len` octets, all of them inaccessible.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn reserve(len: usize) -> io::Result<Self> {
+        // SAFETY: at an address that the system chooses, this changes no existing mapping.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE) }?;
+        Ok(Self { base, len })
+    }
+
+    /// The address at `offset`.
+    pub(super) fn at(&self, offset: usize) -> *mut u8 {
+        assert!(offset <= self.len, "an offset beyond the mapping");
+        self.base.cast::<u8>().wrapping_add(offset)
+    }
+
+    /// Lets `range` be read and written; what was never opened is zero.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn open(&mut self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, MprotectFlags::READ | MprotectFlags::WRITE)
+    }
+
+    /// Takes access to `range` away. Its content stays.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn close(&mut self, range: Range<usize>) -> io::Result<()> {
+        self.protect(range, MprotectFlags::empty())
+    }
+
+    fn protect(&mut self, range: Range<usize>, flags: MprotectFlags) -> io::Result<()> {
+        let (address, len) = self.part(&range);
+        // SAFETY: the range lies within this mapping, which nobody else changes; who holds it gives no reference to a part that
+        // is about to be closed.
+        Ok(unsafe { mprotect(address, len, flags) }?)
+    }
+
+    /// Gives the content of `range` back to the system: it is zero from now on.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn zero(&mut self, range: Range<usize>) -> io::Result<()> {
+        // Of private anonymous memory Linux zeroes every page of the range (madvise(2), MADV_DONTNEED).
+        self.advise(range, Advice::LinuxDontNeed)
+    }
+
+    /// Keeps the system from committing 2 MiB for a touched octet.
+    ///
+    /// # Errors
+    /// What the operating system says, which may know no such pages.
+    pub(super) fn small_pages(&mut self) -> io::Result<()> {
+        self.advise(0..self.len, Advice::LinuxNoHugepage)
+    }
+
+    fn advise(&mut self, range: Range<usize>, advice: Advice) -> io::Result<()> {
+        let (address, len) = self.part(&range);
+        // SAFETY: the range lies within this mapping, whose content nobody holds a reference to while `self` is borrowed.
+        Ok(unsafe { madvise(address, len, advice) }?)
+    }
+
+    fn part(&self, range: &Range<usize>) -> (*mut c_void, usize) {
+        assert!(range.start <= range.end && range.end <= self.len, "a range beyond the mapping");
+        (self.at(range.start).cast(), range.len())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this one's own, and its holder is gone.
+        let unmapped = unsafe { munmap(self.base, self.len) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 1 << 16;
+
+    #[test]
+    fn what_was_zeroed_is_zero_and_what_was_not_stays() {
+        let mut mapping = Mapping::reserve(4 * PAGE).unwrap();
+        mapping.open(PAGE..3 * PAGE).unwrap();
+        let second = mapping.at(2 * PAGE);
+        // SAFETY: both pages are open, and only this test knows them.
+        unsafe {
+            mapping.at(PAGE).write(1);
+            second.write(2);
+        }
+        mapping.zero(0..2 * PAGE).unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { (mapping.at(PAGE).read(), second.read()) }, (0, 2));
+        mapping.close(PAGE..3 * PAGE).unwrap();
+        mapping.zero(0..4 * PAGE).unwrap();
+        mapping.open(2 * PAGE..3 * PAGE).unwrap();
+        // SAFETY: the page was opened again.
+        assert_eq!(unsafe { second.read() }, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond the mapping")]
+    fn a_range_beyond_the_mapping_is_refused() {
+        let mut mapping = Mapping::reserve(PAGE).unwrap();
+        let _ = mapping.open(0..2 * PAGE);
+    }
+}

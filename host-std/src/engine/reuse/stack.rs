@@ -1,0 +1,85 @@
+//! Fibers' stacks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use wasmtime::{StackCreator, StackMemory};
+
+use super::{Free, Mapping};
+
+/// Stacks that wait for use: a nest of sub-VMs of any usual depth.
+const KEPT: usize = 128;
+/// Octets at the top of a waiting stack that stay committed: what instantiating and a few calls touch. The rest is given back,
+/// so that a program that once went deep does not hold a gibibyte.
+const RESIDENT: usize = 64 << 10;
+
+/// Makes stacks, and keeps those that were used.
+#[derive(Debug)]
+pub(in crate::engine) struct Stacks(Arc<Free<Mapping>>);
+
+impl Stacks {
+    pub(in crate::engine) fn new() -> Self {
+        Self(Arc::new(Free::new(KEPT)))
+    }
+}
+
+// SAFETY: each stack lies in a mapping of its own, which nobody else has while it lives.
+unsafe impl StackCreator for Stacks {
+    fn new_stack(&self, size: usize, zeroed: bool) -> wasmtime::Result<Box<dyn StackMemory>> {
+        let page = rustix::param::page_size();
+        let end = page + size.next_multiple_of(page);
+        // All stacks of an engine have one size.
+        let recycled = self.0.take(|_| true).filter(|_| !zeroed);
+        let mapping = match recycled {
+            Some(mapping) => mapping,
+            None => {
+                let mut mapping = Mapping::reserve(end)?;
+                mapping.open(page..end)?;
+                // A kernel without large pages needs no telling.
+                let _ = mapping.small_pages();
+                mapping
+            }
+        };
+        Ok(Box::new(Stack { mapping: Some(mapping), guard: page, end, free: Arc::clone(&self.0) }))
+    }
+}
+
+/// A stack, and a page below it that catches who leaves it.
+struct Stack {
+    /// There until the stack is dropped.
+    mapping: Option<Mapping>,
+    guard: usize,
+    end: usize,
+    free: Arc<Free<Mapping>>,
+}
+
+impl Stack {
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.mapping.as_ref().expect("a stack has its mapping until it is dropped").at(offset)
+    }
+}
+
+// SAFETY: the range is mapped, open, page-aligned and this stack's own until it is dropped; the guard below it is never open.
+unsafe impl StackMemory for Stack {
+    fn top(&self) -> *mut u8 {
+        self.at(self.end)
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.at(self.guard) as usize..self.top() as usize
+    }
+
+    fn guard_range(&self) -> Range<*mut u8> {
+        self.at(0)..self.at(self.guard)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let Some(mut mapping) = self.mapping.take() else { return };
+        let deep = self.guard..self.end.saturating_sub(RESIDENT).max(self.guard);
+        if mapping.zero(deep).is_ok() {
+            self.free.put(mapping);
+        }
+    }
+}
