@@ -169,6 +169,25 @@ def parse_value(tokens):
 # --- A transaction: docs/spec/sub-vm.md, gas.md, fingerprint.md -----------------------------------------------------------------------
 
 PAGE = 32
+DEFAULT_PARAMS = {
+    "floats": "soft",
+    "schedule": 1,
+    "lowering": 1,
+    "fingerprints": True,
+    "refused_env": "LD_* DYLD_* *_KEY *_TOKEN *_SECRET *PASSWORD* *PASSWD* *CREDENTIAL* AWS_* SSH_* GPG_*".split(),
+    "limits": {
+        "ram": 4_294_967_295,
+        "open_fds": 1024,
+        "depth": 512,
+        "nondet_blocks": 4096,
+        "nondet_result": 16 << 20,
+        "stack_units": 8_388_608,
+        "gas_time": 10**12,
+        "gas_time_nondet": 10**12,
+        "gas_storage": 1 << 20,
+        "gas_data": 64 << 20,
+    },
+}
 
 
 def datetime_of(nanos):
@@ -236,7 +255,7 @@ def receipt(given, effects, time):
     data = sum(map(len, messages)) + sum(map(len, nondet)) + len(charged)
     return {
         "version": 1,
-        "params": blake3(encode(parse(given["params"]))),
+        "params": blake3(encode(DEFAULT_PARAMS)),
         "message": blake3(encode(extended_message(given))),
         "result": octets,
         "gas": {"data": data, "storage": len(pages), "time": time},
@@ -250,7 +269,7 @@ def differences(transaction):
     given, effects, expected = (transaction[part] for part in ("given", "effects", "expected"))
     computed = receipt(given, effects, expected["gas_time"])
     found = {
-        "params": encode(parse(given["params"])).hex(),
+        "params": encode(DEFAULT_PARAMS).hex(),
         "params_digest": computed["params"].hex(),
         "message": encode(extended_message(given)).hex(),
         "message_digest": computed["message"].hex(),
@@ -261,6 +280,8 @@ def differences(transaction):
         "receipt": encode(computed).hex(),
         "receipt_digest": blake3(encode(computed)).hex(),
     }
+    if parse(given["params"]) != DEFAULT_PARAMS:
+        return ["params: not the defaults of the specification"]
     return [f"{field}: {found.get(field)} instead of {value}" for field, value in expected.items() if found.get(field) != value]
 
 

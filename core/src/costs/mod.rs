@@ -74,7 +74,7 @@ pub struct Limits {
     pub nondet_result: u64,
     /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
     pub gas_time: u64,
-    /// Time gas of each non-deterministic sub-VM, in ticks; at most `i64::MAX`.
+    /// Time gas of all non-deterministic sub-VMs of a run together, in ticks; at most `i64::MAX`.
     pub gas_time_nondet: u64,
     /// Storage gas, in pages.
     pub gas_storage: u64,
