@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::fingerprint::Fingerprint;
+use crate::host::Catch;
 use crate::sub_vm::SubVm;
 use crate::{InternalError, Outcome};
 
@@ -21,6 +22,15 @@ use crate::{InternalError, Outcome};
 pub trait Engine: Send + Sync + 'static {
     /// Runs `vm` to its end and hands it back. It does not unwind: a panic of a part of the node, or of its own, is an internal error.
     fn run(&self, vm: Box<SubVm>) -> Finished;
+
+    /// What catches panics of diagnostics, so that an [`Observer`](crate::host::Observer) changes no run. As it stands here it catches nothing:
+    /// whoever has `std` gives `|call| catch_unwind(AssertUnwindSafe(call)).is_ok()`.
+    fn catch(&self) -> Catch {
+        |call| {
+            call();
+            true
+        }
+    }
 }
 
 /// A sub-VM that has ended.

@@ -11,7 +11,7 @@ use num_bigint::BigUint;
 use crate::calldata::{Map, Value};
 use crate::costs::{self, Limits};
 use crate::fingerprint::Fingerprint;
-use crate::host::{Node, State};
+use crate::host::{Event, Node, State};
 use crate::message::{EntryKind, Message, datetime};
 use crate::overlay::Overlay;
 use crate::own;
@@ -114,6 +114,19 @@ impl Report {
 /// # Panics
 /// When `engine` breaks its contract and keeps what it was handed.
 pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
+    node.guard(engine.catch());
+    node.tell(&Event::RunBegins(&run));
+    let (mut node, mut result) = run_watched(engine, node, run);
+    node.tell(&Event::RunEnds(result.as_ref()));
+    if let (true, Ok(report)) = (node.unguard(), &mut result) {
+        report.diagnostics.push(PANICKED.to_string());
+    }
+    (node, result)
+}
+
+const PANICKED: &str = "the node's observer panicked, and saw no more of the run";
+
+fn run_watched(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
     let prepared = match prepare(&mut node, &run) {
         Ok(prepared) => prepared,
         Err(error) => return (node, Err(error)),

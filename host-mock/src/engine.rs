@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use subvm_core::fingerprint::Fingerprint;
+use subvm_core::host::Catch;
 use subvm_core::{
     Engine, Finished, InternalError, InternalErrorKind, Invalid, Outcome, Package, Parts, SubVm, VmError, wasi::Refused,
 };
@@ -65,5 +66,9 @@ impl Engine for ScriptedEngine {
         let result = vm.conclude(ended);
         let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
         Finished { vm, result, fingerprint }
+    }
+
+    fn catch(&self) -> Catch {
+        |call| catch_unwind(AssertUnwindSafe(call)).is_ok()
     }
 }

@@ -1,6 +1,5 @@
 //! What a run came to, as JSON, for people, and as an exit status.
 
-use std::error::Error;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use subvm_core::{InternalError, Outcome, Report, VmError, Vote};
 
 use super::host::Output;
 use super::{GUEST, INTERNAL, line};
+use crate::observe;
 
 /// A run and what is told of it.
 pub(super) struct Told<'a> {
@@ -115,14 +115,7 @@ pub(super) fn text(value: &[u8]) -> String {
 
 /// An error and its causes in one line.
 pub(super) fn chain(error: &InternalError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line(&text)
+    line(&observe::chain(error))
 }
 
 /// A fingerprint with its digests as hexadecimal.

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use subvm_core::costs::STACK_UNITS;
 use subvm_core::fingerprint::ZeroTree;
+use subvm_core::host::Catch;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
@@ -107,6 +108,10 @@ impl Engine for WasmtimeEngine {
         let mut store = Store::new(&self.engine, Running::new(vm));
         let (result, fingerprint) = self.run_in(&mut store);
         Finished { vm: store.into_data().vm, result, fingerprint }
+    }
+
+    fn catch(&self) -> Catch {
+        crate::observe::catch
     }
 }
 
