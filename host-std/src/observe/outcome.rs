@@ -53,7 +53,7 @@ pub(super) fn mode(mode: Mode) -> &'static str {
 }
 
 /// An error and its causes.
-pub(crate) fn chain(error: &InternalError) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |error| (**error).source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,7 +1,7 @@
 //! Runs as spans of [`tracing`].
 
 use std::mem::ManuallyDrop;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use subvm_core::host::{Call, Event, Observer};
 use subvm_core::{InternalError, Report, Run};
@@ -50,7 +50,7 @@ impl Spans {
     }
 
     fn run_ends(&mut self, result: Result<&Report, &InternalError>) {
-        let wall = self.begun.map(|begun| begun.elapsed());
+        let wall = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         match result {
             Ok(report) => {
                 let end = Ok(&report.outcome);
