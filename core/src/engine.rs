@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use crate::fingerprint::Fingerprint;
+use crate::host::Catch;
 use crate::sub_vm::SubVm;
 use crate::{InternalError, Outcome};
 
@@ -22,14 +23,14 @@ pub trait Engine: Send + Sync + 'static {
     /// Runs `vm` to its end and hands it back. It does not unwind: a panic of a part of the node, or of its own, is an internal error.
     fn run(&self, vm: Box<SubVm>) -> Finished;
 
-    /// Calls `asks`, in which the node is asked for what a run needs before its first sub-VM. An engine that can catch panics catches them here
-    /// too, so that a node whose part panics gets its parts back; without `std` there is nothing to catch them with, hence the default.
-    ///
-    /// # Errors
-    /// An internal error that says what panicked.
-    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
-        asks();
-        Ok(())
+    /// What catches panics where no sub-VM runs: of an [`Observer`](crate::host::Observer), so that it changes no run, and of a part of the node
+    /// that is asked for what a run needs before its first sub-VM, so that the node gets its parts back. As it stands here it catches nothing:
+    /// whoever has `std` gives `|call| catch_unwind(AssertUnwindSafe(call)).is_ok()`.
+    fn catch(&self) -> Catch {
+        |call| {
+            call();
+            true
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use crate::costs;
 use crate::engine::Finished;
+use crate::host::Event;
 use crate::message::{EntryKind, Message};
 use crate::permissions::Permissions;
 use crate::sub_vm::{Guest, SubVm, View};
@@ -45,6 +46,13 @@ pub(crate) struct Ran {
 pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran {
     let mark = transaction.ram.of(child.mode).mark();
     let (mode, ticks) = (child.mode, child.ticks);
+    transaction.node.tell(&Event::SubVmBegins {
+        mode,
+        depth: transaction.depth,
+        contract: &child.message.contract_address,
+        permissions: child.permissions,
+        ticks,
+    });
     let engine = Arc::clone(&transaction.engine);
     let mut ran = match enter(&mut transaction, child) {
         Err(error) => {
@@ -63,6 +71,8 @@ pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran 
         }
     };
     ran.transaction.ram.of(mode).release_to(mark);
+    let used = (ticks - ran.ticks).unsigned_abs();
+    ran.transaction.node.tell(&Event::SubVmEnds { mode, result: ran.result.as_ref(), ticks: used });
     ran
 }
 

@@ -11,7 +11,7 @@ use num_bigint::BigUint;
 use crate::calldata::{Map, Value};
 use crate::costs;
 use crate::fingerprint::Fingerprint;
-use crate::host::{Node, State};
+use crate::host::{Event, Node, State};
 use crate::message::{EntryKind, Message, datetime};
 use crate::overlay::Overlay;
 use crate::own;
@@ -200,10 +200,25 @@ impl Report {
 /// # Panics
 /// When `engine` breaks its contract and keeps what it was handed.
 pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
+    node.guard(engine.catch());
+    node.tell(&Event::RunBegins(&run));
+    let (mut node, mut result) = run_watched(engine, node, run);
+    node.tell(&Event::RunEnds(result.as_ref()));
+    if let (true, Ok(report)) = (node.unguard(), &mut result) {
+        report.diagnostics.push(PANICKED.to_string());
+    }
+    (node, result)
+}
+
+const PANICKED: &str = "the node's observer panicked, and saw no more of the run";
+const PART_PANICKED: &str = "a part of the node panicked when it was asked for what the run needs: its code, locked slots and times; \
+    the process's panic message says which";
+
+fn run_watched(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
     let mut prepared = None;
-    let shielded = engine.shield(&mut || prepared = Some(prepare(&mut node, &run)));
-    let never_asked = || Err(InternalError::new(InternalErrorKind::Bug, "the engine never asked the node"));
-    let prepared = match shielded.and_then(|()| prepared.unwrap_or_else(never_asked)) {
+    let calm = (engine.catch())(&mut || prepared = Some(prepare(&mut node, &run)));
+    let panicked = || Err(InternalError::new(InternalErrorKind::Bug, PART_PANICKED));
+    let prepared = match prepared.filter(|_| calm).unwrap_or_else(panicked) {
         Ok(prepared) => prepared,
         Err(error) => return (node, Err(error)),
     };

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use subvm_core::fingerprint::Fingerprint;
+use subvm_core::host::Catch;
 use subvm_core::{
     Engine, Finished, InternalError, InternalErrorKind, Invalid, Outcome, Package, Parts, SubVm, VmError, wasi::Refused,
 };
@@ -66,8 +67,8 @@ impl Engine for ScriptedEngine {
         Finished { vm, result, fingerprint }
     }
 
-    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
-        catching(asks)
+    fn catch(&self) -> Catch {
+        |call| catch_unwind(AssertUnwindSafe(call)).is_ok()
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`WasmtimeEngine`] runs sub-VMs for [`subvm_core::run`]; [`lower`](mod@lower) makes their modules deterministic first.
 //! - [`ledger`] keeps storage; [`random`] and [`clock`] are the operating system's; [`modules`] reach the world outside: [`web`] and
 //!   [`model`].
+//! - [`observe`] shows operators what runs do, by `tracing` and `metrics`.
 //! - [`config`] is the file that says how; [`cli`] is the `subvm` command.
 
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod ledger;
 pub mod lower;
 pub mod model;
 pub mod modules;
+pub mod observe;
 pub mod pages;
 pub mod random;
 pub mod web;

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use subvm_core::host::{HostError, Rng};
 
+use crate::observe::event;
+
 /// The operating system's secure generator.
 ///
 /// ```
@@ -58,7 +60,7 @@ impl Rng for SystemRng {
         let Some(pseudo) = &mut self.fallback else {
             return Err(error);
         };
-        tracing::warn!(%error, "the secure generator failed: these octets are pseudo-random, as configured");
+        event!(warn, %error, "the secure generator failed: these octets are pseudo-random, as configured");
         pseudo.fill(into);
         Ok(())
     }

@@ -73,6 +73,10 @@ fn mistakes_are_explained() {
         ("[run]\ndeadline = '-5s'", "node.toml:2: \"-5s\" is no length of time"),
         ("[web]\nallow_networks = ['10.0.0.0/40']", "node.toml:2: \"10.0.0.0/40\" is not a range of IP addresses"),
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
+        ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
+        ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
+        ("[consensus]\ngas_time = 1", "node.toml:2: unknown key consensus.gas_time"),
+        ("[run]\nlog = 'web=loud'", "run.log: \"web=loud\" is no filter"),
         ("[modules]\nconcurrency = 0", "modules.concurrency: must be at least 1"),
         ("[web]\nenabled = true\nschemes = ['ftp']", "web.schemes: \"ftp\" is neither"),
         ("[[model.providers]]\nmodel = 'm'", "node.toml:1: missing field `base_url`"),
@@ -104,7 +108,16 @@ fn services_are_what_is_configured() {
     for name in ["WebRequest", "WebRender", "ExecPrompt", "ExecPromptTemplate"] {
         assert!(modules.contains(name), "{modules}");
     }
-    assert_eq!(config.consensus.limits(), subvm_core::costs::Limits::default());
+    assert_eq!(config.consensus.params(), subvm_core::Params::default());
+}
+
+#[test]
+fn a_chain_chooses_its_parameters() {
+    let text = "[consensus]\nfloats = 'trap'\nrefused_env = ['my_*']\n[consensus.limits]\ngas_time = 5";
+    let params = Config::parse(text, "node.toml").unwrap().consensus.params();
+    assert_eq!(params.floats, subvm_core::FloatPolicy::Trap);
+    assert!(params.refused_env.refuses("MY_NAME") && !params.refused_env.refuses("LD_PRELOAD"));
+    assert_eq!((params.limits.gas_time, params.limits.depth), (5, 512));
 }
 
 /// `docs/config.md` as the list of keys makes it.
@@ -113,7 +126,7 @@ fn page() -> String {
     let mut page = String::from(
         "# Configuration\n\nOne TOML file. `subvm config check FILE` says what is wrong with one. What the command line says, overrides it; \
          a key that is left out has the default. Lengths of time are written `30s`, `500ms` or `1m 30s`.\n\n\
-         This page is made from the list in `host-std/src/config/keys.rs`, by `SUBVM_RECORD=1 cargo test -p subvm-host-std --test config`.\n",
+         This page is made from the list in `host-std/src/config/keys.rs`, by `SUBVM_RECORD=1 cargo test --workspace --test config`.\n",
     );
     let mut section = "";
     for key in KEYS {

@@ -85,7 +85,10 @@ use core::time::Duration;
 
 use crate::{Address, Invalid, Package, SlotId, VmError};
 
+mod observer;
 pub mod page;
+
+pub use observer::{Call, Catch, Event, Guarded, Observer};
 
 /// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`](crate::InternalError).
 pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
@@ -228,28 +231,6 @@ pub trait Modules: Send + 'static {
     fn cancel(&mut self, id: RequestId);
 }
 
-/// One host call, as an [`Observer`] sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
-    /// The namespace it was imported from.
-    pub module: &'static str,
-    /// The function's name.
-    pub name: &'static str,
-    /// The names of its parameters.
-    pub params: &'static [&'static str],
-    /// Its arguments, each widened without sign.
-    pub args: &'a [u64],
-}
-
-/// Sees each host call and its result. It changes nothing: with one or without, the receipt is the same.
-pub trait Observer: Send + 'static {
-    /// A call begins; time gas left is `ticks`.
-    fn enter(&mut self, call: &Call<'_>, ticks: i64);
-
-    /// The call that was entered last ends: with its errno, or nothing where it ended the sub-VM. `mem` is the guest's memory afterwards.
-    fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64);
-}
-
 /// All that a node supplies to one run. A run takes it whole and hands it back however it ends.
 pub struct Node {
     /// The state before the run.
@@ -262,7 +243,7 @@ pub struct Node {
     pub host: Box<dyn Host>,
     /// Web and models.
     pub modules: Box<dyn Modules>,
-    /// Diagnostics, where they are wanted.
+    /// Diagnostics, where they are wanted. [`run`](crate::run) lets no panic of theirs through, where its engine can catch.
     pub observer: Option<Box<dyn Observer>>,
 }
 

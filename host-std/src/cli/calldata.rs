@@ -1,19 +1,24 @@
 //! `subvm calldata`: between octets and the text form.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use subvm_core::calldata::Value;
 
 use super::report::hex;
-use super::{Failure, input};
+use super::{Failure, input, terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Calldata {
     /// Text form to hexadecimal
+    #[command(after_help = "Examples:
+  echo '{\"method\": \"get\"}' | subvm calldata encode
+  subvm calldata encode --raw call.txt > call.calldata")]
     Encode(Conversion),
     /// Hexadecimal to text form
+    #[command(after_help = "Examples:
+  echo 0e01 | subvm calldata decode
+  subvm calldata decode --raw leader.receipt")]
     Decode(Conversion),
 }
 
@@ -28,22 +33,20 @@ pub(super) struct Conversion {
 
 impl Calldata {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let mut out = std::io::stdout().lock();
-        let written = match self {
+        match self {
             Self::Encode(Conversion { file, raw }) => {
                 let text = input::text(input::file_or_stdin(file.as_deref())?, "the text form")?;
                 let value: Value = text.trim().parse().map_err(|error| Failure::usage("not calldata", error))?;
                 let octets = value.encode().map_err(|error| Failure::usage("cannot be encoded", error))?;
-                if raw { out.write_all(&octets) } else { writeln!(out, "{}", hex(&octets)) }
+                if raw { terminal::out(octets)? } else { terminal::out(format!("{}\n", hex(&octets)))? }
             }
             Self::Decode(Conversion { file, raw }) => {
                 let input = input::file_or_stdin(file.as_deref())?;
                 let octets = if raw { input } else { from_hex(&input)? };
                 let value = Value::decode(&octets).map_err(|error| Failure::usage("not calldata", error))?;
-                writeln!(out, "{value}")
+                terminal::out(format!("{value}\n"))?;
             }
-        };
-        written.map_err(|error| Failure::Internal(format!("cannot write to standard output: {error}")))?;
+        }
         Ok(0)
     }
 }

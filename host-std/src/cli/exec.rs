@@ -2,17 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::State;
-use subvm_core::{Entry, Message, Mode, Role, Run, run};
+use subvm_core::{Entry, Message, Mode, Role, Run};
 
 use super::host::{Output, node};
-use super::program::{ProgramOptions, Settings};
-use super::report::{Told, fingerprint};
-use super::{Failure, input};
-use crate::WasmtimeEngine;
+use super::program::{ProgramOptions, Settings, transact};
+use super::report::{Done, fingerprint, tell};
+use super::{Failure, input, terminal};
 use crate::ledger::RedbLedger;
 
 /// The instant when none is given.
@@ -57,45 +55,36 @@ enum ModeName {
 
 impl Exec {
     pub(super) fn execute(self) -> Result<u8, Failure> {
+        let output = self.program.output();
+        tell(self.run(&output), self.program.json, &output, |done| {
+            if let (true, Ok(report)) = (self.fingerprint, &done.result)
+                && let Some(taken) = &report.fingerprint
+            {
+                terminal::err(&format!("fingerprint: {}", fingerprint(taken)));
+            }
+            Ok(())
+        })
+    }
+
+    fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
         let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
-        let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
-        let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,
         };
-        let start = Instant::now();
-        let (_, mut result) = run(
-            Arc::new(engine),
-            node,
-            Run {
-                message,
-                entry: Entry::Program { mode, stdin: stdin.map(Arc::from) },
-                role: Role::Leader,
-                params: Arc::new(params),
-                state: State::Accepted,
-                deadline,
-            },
-        );
-        if let (Ok(report), Some(why)) = (&mut result, malformed) {
-            report.diagnostics.push(why);
-        }
-        let told = Told { result: &result, vote: None, wall: start.elapsed(), output: &output };
-        if self.program.json {
-            println!("{}", told.json());
-        } else {
-            told.explain();
-            if let (true, Ok(report)) = (self.fingerprint, &result)
-                && let Some(taken) = &report.fingerprint
-            {
-                eprintln!("fingerprint: {}", fingerprint(taken));
-            }
-        }
-        Ok(told.status())
+        let run = Run {
+            message,
+            entry: Entry::Program { mode, stdin: stdin.map(Arc::from) },
+            role: Role::Leader,
+            params: Arc::new(params),
+            state: State::Accepted,
+            deadline,
+        };
+        Ok(transact(node, run, malformed)?.1)
     }
 }

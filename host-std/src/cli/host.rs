@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use subvm_core::host::{Code, Host, HostError, Node, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
+use tracing::level_filters::LevelFilter;
 
 use crate::clock::SystemClock;
 use crate::config::Services;
+use crate::observe::Spans;
 use crate::random::SystemRng;
 
 /// Octets of a stream that `--json` keeps.
@@ -47,13 +49,15 @@ pub(super) fn node(
     rng: SystemRng,
     services: &Services,
 ) -> Node {
+    // Below info there are no spans, and a failure is told in any case.
+    let observed = LevelFilter::current() >= LevelFilter::INFO;
     Node {
         storage,
         clock: Box::new(SystemClock::new(time)),
         rng: Box::new(rng),
         host: Box::new(OneContract { address, code, output }),
         modules: Box::new(services.module_set()),
-        observer: None,
+        observer: observed.then(|| Box::new(Spans::new()) as _),
     }
 }
 

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, input};
+use super::{Failure, input, terminal};
 use crate::lower::{Lowered, Options, Report, lower};
 
 /// Shows what a module imports, its memories and floats, what lowering changes, and the largest frames.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  subvm inspect contract.wasm
+  subvm inspect --json contract.wasm")]
 pub(super) struct Inspect {
     /// The module: .wasm, or its text form .wat
     module: PathBuf,
@@ -24,9 +27,9 @@ impl Inspect {
         let lowered = lower(&wasm, &Options::default())
             .map_err(|refusal| Failure::usage(format_args!("{} would be refused", self.module.display()), refusal))?;
         if self.json {
-            println!("{}", as_json(wasm.len(), &lowered));
+            terminal::out(format!("{}\n", as_json(wasm.len(), &lowered)))?;
         } else {
-            print(wasm.len(), &lowered);
+            terminal::lines(&for_people(wasm.len(), &lowered))?;
         }
         Ok(0)
     }
@@ -51,27 +54,28 @@ fn as_json(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered
     })
 }
 
-fn print(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered) {
+fn for_people(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered) -> Vec<String> {
     let Report { imports, functions, memories, tables, .. } = report;
-    println!("module     {}, {size} octets", module_name.as_deref().unwrap_or("(without a name)"));
-    println!(
-        "defines    {functions} functions, {memories} memories, {tables} tables{}",
-        if *has_start { ", a start function" } else { "" }
-    );
-    println!("imports    {}", imports.len());
-    for import in imports {
-        println!("           {} {}.{}", import.kind, import.module, import.name);
-    }
-    println!("floats     {} scalar and {} vector instructions", report.float_sites, report.vector_float_sites);
+    let start = if *has_start { ", a start function" } else { "" };
+    let mut lines = vec![
+        format!("module     {}, {size} octets", module_name.as_deref().unwrap_or("(without a name)")),
+        format!("defines    {functions} functions, {memories} memories, {tables} tables{start}"),
+        format!("imports    {}", imports.len()),
+    ];
+    lines.extend(imports.iter().map(|import| format!("           {} {}.{}", import.kind, import.module, import.name)));
+    lines.push(format!(
+        "floats     {} scalar and {} vector instructions",
+        report.float_sites, report.vector_float_sites
+    ));
     if !report.float_operators.is_empty() {
-        println!("           {}", report.float_operators.join(" "));
+        lines.push(format!("           {}", report.float_operators.join(" ")));
     }
-    println!("lowered    {} octets, {} functions added", report.lowered_size, report.helpers);
+    lines.push(format!("lowered    {} octets, {} functions added", report.lowered_size, report.helpers));
     if !report.dropped_sections.is_empty() {
-        println!("           dropped: {}", report.dropped_sections.join(" "));
+        lines.push(format!("           dropped: {}", report.dropped_sections.join(" ")));
     }
-    println!("frames     the largest, in stack units:");
-    for frame in &report.largest_frames {
-        println!("           function {}: {}", frame.function, frame.units);
-    }
+    lines.push("frames     the largest, in stack units:".to_owned());
+    let frames = report.largest_frames.iter();
+    lines.extend(frames.map(|frame| format!("           function {}: {}", frame.function, frame.units)));
+    lines
 }

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output, diagnostics to standard error. Exit status 126: wrong usage or input that cannot be read; 127: this node
 //! failed; 125: a guest's error that has no status of its own.
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when the reader has gone: see `terminal`")]
 
 use std::fmt;
 use std::process::ExitCode;
@@ -10,14 +11,17 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 mod calldata;
+mod completions;
 mod config;
 mod exec;
+mod fingerprint;
 mod host;
 mod input;
 mod inspect;
 mod program;
 mod report;
 mod run;
+mod terminal;
 
 /// Wrong usage, or input that cannot be read.
 const USAGE: u8 = 126;
@@ -29,6 +33,12 @@ const GUEST: u8 = 125;
 /// Runs untrusted WebAssembly for blockchain nodes: deterministic, metered, checked by votes.
 #[derive(Debug, Parser)]
 #[command(name = "subvm", version, max_term_width = 120, propagate_version = true)]
+#[command(after_help = "Examples:
+  subvm exec hello.wasm
+  subvm run --message call.json --store chain contract.wasm
+  subvm help run
+
+Exit status: the guest's where it is 0 to 124, 125 for other failures of the guest, 126 for wrong usage or unreadable input, 127 for an internal error.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +58,11 @@ enum Command {
     Config(config::Config),
     /// Show what a module imports, and what lowering makes of it.
     Inspect(inspect::Inspect),
+    /// Work with the fingerprints of failed runs.
+    #[command(subcommand)]
+    Fingerprint(fingerprint::Fingerprint),
+    /// Print completions for a shell.
+    Completions(completions::Completions),
 }
 
 /// Why a command has no result.
@@ -71,12 +86,12 @@ impl Failure {
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            // Nobody is left to be told when even this cannot be printed.
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // In colours on a terminal; nobody is left to be told when even this cannot be printed.
             let _ = error.print();
-            return if wanted { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            return ExitCode::SUCCESS;
         }
+        Err(error) => return failed(USAGE, &misuse(&error)),
     };
     let status = match cli.command {
         Command::Exec(exec) => exec.execute(),
@@ -84,6 +99,8 @@ pub fn main() -> ExitCode {
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Fingerprint(fingerprint) => fingerprint.execute(),
+        Command::Completions(completions) => completions.execute(),
     };
     match status {
         Ok(status) => ExitCode::from(status),
@@ -98,6 +115,19 @@ fn line(text: &str) -> String {
 }
 
 fn failed(status: u8, text: &str) -> ExitCode {
-    eprintln!("error: {}", line(text));
+    terminal::err(&format!("error: {text}"));
     ExitCode::from(status)
+}
+
+/// What is wrong with the arguments, in one line: what clap says, without its usage and its layout.
+fn misuse(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; try --help".to_owned();
+    }
+    let text = error.render().to_string();
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let telling =
+        paragraphs.filter(|text| !text.is_empty() && !text.starts_with("Usage:") && !text.starts_with("For more"));
+    let text = telling.collect::<Vec<_>>().join("; ");
+    format!("{}; try --help", text.trim_start_matches("error: "))
 }

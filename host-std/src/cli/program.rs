@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use subvm_core::host::Code;
-use subvm_core::{FloatPolicy, Library, Params, Parts};
+use subvm_core::host::{Code, Node};
+use subvm_core::{FloatPolicy, Library, Params, Parts, Run};
 
 use super::Failure;
+use super::host::Output;
 use super::input::{self, Pair};
-use crate::config::{Config, Floats as ConfigFloats, Services};
+use super::report::Done;
+use super::terminal;
+use crate::WasmtimeEngine;
+use crate::config::{Config, ConfigError, Services};
 use crate::random::SystemRng;
 
 #[derive(Debug, Args)]
@@ -48,6 +52,9 @@ pub(super) struct ProgramOptions {
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     pub(super) json: bool,
+    /// Log to standard error: error, warn, info, debug, trace, or a filter such as warn,subvm_host_std::web=debug [default: warn]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,6 +67,16 @@ enum Floats {
     Canonical,
 }
 
+impl Floats {
+    fn policy(self) -> FloatPolicy {
+        match self {
+            Self::Soft => FloatPolicy::Soft,
+            Self::Trap => FloatPolicy::Trap,
+            Self::Canonical => FloatPolicy::Canonical,
+        }
+    }
+}
+
 /// What a run is made with.
 pub(super) struct Settings {
     pub(super) params: Params,
@@ -69,20 +86,25 @@ pub(super) struct Settings {
 }
 
 impl ProgramOptions {
+    /// Where the guest's streams go.
+    pub(super) fn output(&self) -> Output {
+        if self.json { Output::Kept(Arc::default()) } else { Output::Through }
+    }
+
     /// What the configuration and the options over it ask for.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
-        let config = match &self.config {
-            Some(path) => Config::load(path).map_err(|error| Failure::Usage(error.to_string()))?,
+        let unusable = |error: ConfigError| Failure::Usage(error.to_string());
+        let mut config = match &self.config {
+            Some(path) => Config::load(path).map_err(unusable)?,
             None => Config::default(),
         };
-        let services = config.services().map_err(|error| Failure::Usage(error.to_string()))?;
-        let limits = config.consensus.limits();
-        let mut params = Params { limits, fingerprints: config.consensus.fingerprints, ..Params::default() };
-        params.floats = match (self.floats, config.consensus.floats) {
-            (Some(Floats::Soft), _) | (None, ConfigFloats::Soft) => FloatPolicy::Soft,
-            (Some(Floats::Trap), _) | (None, ConfigFloats::Trap) => FloatPolicy::Trap,
-            (Some(Floats::Canonical), _) | (None, ConfigFloats::Canonical) => FloatPolicy::Canonical,
-        };
+        if let Some(filter) = &self.log {
+            config.run.log.clone_from(filter);
+        }
+        terminal::log(config.run.filter().map_err(unusable)?);
+        let services = config.services().map_err(unusable)?;
+        let mut params = config.consensus.params();
+        params.floats = self.floats.map_or(params.floats, Floats::policy);
         if let Some(ticks) = self.gas_time {
             params.limits.gas_time = ticks;
             params.limits.gas_time_nondet = ticks;
@@ -120,4 +142,16 @@ impl ProgramOptions {
             Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),
         })
     }
+}
+
+/// Runs one transaction on this machine's engine; why the package is `malformed`, for people, goes with the report.
+pub(super) fn transact(node: Node, run: Run, malformed: Option<String>) -> Result<(Node, Done), Failure> {
+    let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
+    let start = Instant::now();
+    let (node, mut result) = subvm_core::run(Arc::new(engine), node, run);
+    let wall = start.elapsed();
+    if let Ok(report) = &mut result {
+        report.diagnostics.extend(malformed);
+    }
+    Ok((node, Done { result, vote: None, wall }))
 }

@@ -1,6 +1,5 @@
 //! What a run came to, as JSON, for people, and as an exit status.
 
-use std::error::Error;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -9,23 +8,29 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 use subvm_core::calldata::Value;
 use subvm_core::fingerprint::Fingerprint;
-use subvm_core::{InternalError, Outcome, Report, VmError, Vote};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Report, VmError, Vote};
 
 use super::host::Output;
-use super::{GUEST, INTERNAL, line};
+use super::{Failure, GUEST, INTERNAL, line, terminal};
+use crate::observe;
 
-/// A run and what is told of it.
-pub(super) struct Told<'a> {
-    pub(super) result: &'a Result<Report, InternalError>,
-    pub(super) vote: Option<&'a Vote>,
+/// What came of a command that runs something.
+pub(super) struct Done {
+    pub(super) result: Result<Report, InternalError>,
+    pub(super) vote: Option<Vote>,
     pub(super) wall: Duration,
-    pub(super) output: &'a Output,
 }
 
-impl Told<'_> {
+impl Done {
+    /// This node could not even run it, or keep what it came to.
+    pub(super) fn failed(why: String) -> Self {
+        let result = Err(InternalError::new(InternalErrorKind::Engine, why));
+        Self { result, vote: None, wall: Duration::ZERO }
+    }
+
     /// The exit status: the guest's code where it is 0 to 124.
     pub(super) fn status(&self) -> u8 {
-        match self.result {
+        match &self.result {
             Err(_) => INTERNAL,
             Ok(report) => match report.outcome {
                 Outcome::Return(_) => 0,
@@ -37,32 +42,31 @@ impl Told<'_> {
         }
     }
 
-    /// One line on standard error for what went wrong, and one for each thing people should know.
+    /// One line on standard error for what went wrong, with what people should know of it.
     pub(super) fn explain(&self) {
-        match self.result {
-            Err(error) => eprintln!("error: internal: {}", chain(error)),
+        match &self.result {
+            Err(error) => terminal::err(&format!("error: internal: {}", observe::chain(error))),
             Ok(report) => {
-                let why: Vec<&str> = report.diagnostics.iter().map(String::as_str).collect();
-                let why = why.join("; ");
+                let why = report.diagnostics.join("; ");
                 let separator = if why.is_empty() { "" } else { ": " };
                 match &report.outcome {
                     Outcome::Return(_) => {}
                     // The guest speaks for itself.
                     Outcome::VmError(VmError::ExitCode(code))
                         if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
-                    Outcome::VmError(error) => eprintln!("error: {}", line(&format!("{error}{separator}{why}"))),
-                    Outcome::UserError(text) => eprintln!("error: the contract failed: {}", line(text)),
+                    Outcome::VmError(error) => terminal::err(&format!("error: {error}{separator}{why}")),
+                    Outcome::UserError(text) => terminal::err(&format!("error: the contract failed: {text}")),
                 }
             }
         }
     }
 
     /// The object that `--json` prints.
-    pub(super) fn json(&self) -> Json {
+    pub(super) fn json(&self, output: &Output) -> Json {
         let report = self.result.as_ref().ok();
         let outcome = report.map(|report| &report.outcome);
         let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
-        let (stdout, stderr) = match self.output {
+        let (stdout, stderr) = match output {
             Output::Through => (String::new(), String::new()),
             Output::Kept(printed) => {
                 let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +84,7 @@ impl Told<'_> {
                 Some(Outcome::Return(value)) => Some(text(value)),
                 _ => None,
             },
-            "message": match (self.result, outcome) {
+            "message": match (&self.result, outcome) {
                 (Err(error), _) => Some(chain(error)),
                 (_, Some(Outcome::UserError(text))) => Some(text.clone()),
                 (_, Some(Outcome::VmError(error))) => Some(error.to_string()),
@@ -93,7 +97,7 @@ impl Told<'_> {
             },
             "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
             "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
-            "vote": self.vote.map(|vote| match vote {
+            "vote": self.vote.as_ref().map(|vote| match vote {
                 Vote::Agree => "agree",
                 Vote::Disagree(_) => "disagree",
                 Vote::Timeout(_) => "timeout",
@@ -107,6 +111,29 @@ impl Told<'_> {
     }
 }
 
+/// Tells what came of a command: with `json` as one object, also where this node failed; else as `for_people` does.
+///
+/// # Errors
+/// Wrong usage, which has no object; and what `json` is not there to tell.
+pub(super) fn tell(
+    done: Result<Done, Failure>,
+    json: bool,
+    output: &Output,
+    for_people: impl FnOnce(&Done) -> Result<(), Failure>,
+) -> Result<u8, Failure> {
+    let done = match done {
+        Err(Failure::Internal(why)) if json => Done::failed(why),
+        done => done?,
+    };
+    if json {
+        terminal::out(format!("{}\n", done.json(output)))?;
+    } else {
+        done.explain();
+        for_people(&done)?;
+    }
+    Ok(done.status())
+}
+
 /// The text form of a returned value.
 pub(super) fn text(value: &[u8]) -> String {
     // It was validated when it was returned.
@@ -115,14 +142,7 @@ pub(super) fn text(value: &[u8]) -> String {
 
 /// An error and its causes in one line.
 pub(super) fn chain(error: &InternalError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line(&text)
+    line(&observe::chain(error))
 }
 
 /// A fingerprint with its digests as hexadecimal.

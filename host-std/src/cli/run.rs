@@ -1,21 +1,21 @@
 //! `subvm run`: one transaction on a contract.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use subvm_core::calldata::{Int, Map, Value};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Message, Outcome, Receipt, Report, Role, Vote, run, vote};
+use subvm_core::{Address, Entry, InternalError, Message, Outcome, Receipt, Report, Role, Vote, vote};
 
 use super::exec::EPOCH;
 use super::host::{Output, node};
-use super::program::{ProgramOptions, Settings};
-use super::report::{Told, fingerprint, hex, text};
-use super::{Failure, input, line};
-use crate::WasmtimeEngine;
-use crate::ledger::{Ledger, RedbLedger};
+use super::program::{ProgramOptions, Settings, transact};
+use super::report::{Done, fingerprint, hex, tell, text};
+use super::{Failure, input, terminal};
+use crate::ledger::{Ledger, LedgerError, RedbLedger};
+use crate::observe;
 
 /// Runs one transaction. A run that returns commits its storage atomically; any other leaves the store as it was.
 #[derive(Debug, Args)]
@@ -60,6 +60,12 @@ enum RoleName {
 
 impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
+        self.remove_old_receipt()?;
+        let output = self.program.output();
+        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&for_people(done)))
+    }
+
+    fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
@@ -71,64 +77,88 @@ impl Run {
             RoleName::Sync => Role::Sync { results: results() },
         };
         let mut ledger = open(&self.store)?;
-        let storage: Box<dyn Storage> =
-            Box::new(ledger.snapshot().map_err(|error| Failure::Internal(error.to_string()))?);
-        let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
+        let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone(), rng, &services);
-        let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
-        let start = Instant::now();
-        let (node, mut result) = run(
-            Arc::new(engine),
-            node,
-            subvm_core::Run {
-                message,
-                entry: Entry::Contract,
-                role,
-                params: Arc::new(params),
-                state: State::Accepted,
-                deadline,
-            },
-        );
+        let run = subvm_core::Run {
+            message,
+            entry: Entry::Contract,
+            role,
+            params: Arc::new(params),
+            state: State::Accepted,
+            deadline,
+        };
+        let (node, done) = transact(node, run, malformed)?;
         // The snapshot goes before the ledger is written.
         drop(node);
-        let wall = start.elapsed();
-        if let (Ok(report), Some(why)) = (&mut result, malformed) {
-            report.diagnostics.push(why);
-        }
-        let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&result, leader));
-        if let Ok(report) = &result {
+        if let Ok(report) = &done.result {
             self.keep(report, &mut ledger, &contract)?;
         }
-        let told = Told { result: &result, vote: vote.as_ref(), wall, output: &output };
-        if self.program.json {
-            println!("{}", told.json());
-        } else {
-            told.explain();
-            print(&result, vote.as_ref());
+        let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
+        Ok(Done { vote, ..done })
+    }
+
+    /// A receipt of an earlier run must not be taken for this one's, however this one ends.
+    fn remove_old_receipt(&self) -> Result<(), Failure> {
+        let Some(receipt) = &self.receipt else { return Ok(()) };
+        let Ok(old) = receipt.canonicalize() else { return Ok(()) };
+        let mut inputs = [Some(&self.contract), Some(&self.message), self.leader.as_ref()].into_iter().flatten();
+        if inputs.any(|input| input.canonicalize().is_ok_and(|input| input == old)) {
+            let why = "it is read by this run; name another file";
+            return Err(Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why));
         }
-        Ok(told.status())
+        std::fs::remove_file(receipt).map_err(|error| unwritable(receipt, error))
     }
 
     /// Writes the receipt and commits the storage of a run that returned: the receipt first, under another name, so that what cannot be
     /// written leaves the store as it was.
     fn keep(&self, report: &Report, ledger: &mut RedbLedger, contract: &Address) -> Result<(), Failure> {
-        let unwritable =
-            |path: &Path, error| Failure::usage(format_args!("cannot write the receipt to {}", path.display()), error);
-        let written = self.receipt.as_ref().map(|path| (path, path.with_added_extension("part")));
-        if let Some((path, part)) = &written {
-            std::fs::write(part, report.receipt.to_octets()).map_err(|error| unwritable(path, error))?;
-        }
-        let internal = |error: crate::ledger::LedgerError| Failure::Internal(error.to_string());
+        let written = self.receipt.as_deref().map(|path| Part::write(path, &report.receipt)).transpose()?;
         if report.receipt.returned() {
             let height = ledger.heights().map_err(internal)?.accepted + 1;
             ledger.apply(contract, &report.receipt.storage, height).map_err(internal)?;
         }
-        match &written {
-            Some((path, part)) => std::fs::rename(part, path).map_err(|error| unwritable(path, error)),
-            None => Ok(()),
-        }
+        written.map_or(Ok(()), Part::finish)
     }
+}
+
+/// A receipt that is written, under another name than it will have.
+struct Part<'a> {
+    path: &'a Path,
+    part: PathBuf,
+}
+
+impl<'a> Part<'a> {
+    fn write(path: &'a Path, receipt: &Receipt) -> Result<Self, Failure> {
+        let part = Self { path, part: path.with_added_extension("part") };
+        let write = || {
+            let mut file = std::fs::File::create(&part.part)?;
+            file.write_all(&receipt.to_octets())?;
+            file.sync_all()
+        };
+        write().map_err(|error| unwritable(path, error))?;
+        Ok(part)
+    }
+
+    /// Gives it its name.
+    fn finish(self) -> Result<(), Failure> {
+        std::fs::rename(&self.part, self.path).map_err(|error| unwritable(self.path, error))
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        // What has its name is not here any more.
+        let _ = std::fs::remove_file(&self.part);
+    }
+}
+
+fn unwritable(receipt: &Path, error: std::io::Error) -> Failure {
+    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), error)
+}
+
+fn internal(error: LedgerError) -> Failure {
+    Failure::Internal(observe::chain(&error))
 }
 
 fn own_vote(result: &Result<Report, InternalError>, leader: &Receipt) -> Vote {
@@ -150,23 +180,21 @@ fn leader(path: &Path) -> Result<Receipt, Failure> {
 }
 
 /// What people read.
-fn print(result: &Result<Report, InternalError>, vote: Option<&Vote>) {
+fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Ok(report) = result {
-        match &report.outcome {
-            Outcome::Return(value) => println!("return:   {}", text(value)),
-            Outcome::UserError(error) => println!("error:    {}", line(error)),
-            Outcome::VmError(error) => println!("error:    {error}"),
-        }
+        lines.push(match &report.outcome {
+            Outcome::Return(value) => format!("return:   {}", text(value)),
+            Outcome::UserError(error) => format!("error:    {error}"),
+            Outcome::VmError(error) => format!("error:    {error}"),
+        });
         let gas = report.receipt.gas;
-        println!("gas:      {} time, {} storage, {} data", gas.time, gas.storage, gas.data);
-        if let Some(taken) = &report.fingerprint {
-            println!("machine:  {}", fingerprint(taken));
-        }
-        println!("receipt:  {}", hex(&report.receipt.digest()));
+        lines.push(format!("gas:      {} time, {} storage, {} data", gas.time, gas.storage, gas.data));
+        lines.extend(report.fingerprint.iter().map(|taken| format!("machine:  {}", fingerprint(taken))));
+        lines.push(format!("receipt:  {}", hex(&report.receipt.digest())));
     }
-    if let Some(vote) = vote {
-        println!("vote:     {vote}");
-    }
+    lines.extend(vote.iter().map(|vote| format!("vote:     {vote}")));
+    lines
 }
 
 /// A message and its instant.

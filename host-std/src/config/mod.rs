@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use subvm_core::costs::Limits;
+use subvm_core::wasi::Refused;
+use subvm_core::{FloatPolicy, Params};
 
 mod error;
 mod keys;
@@ -15,7 +18,7 @@ mod types;
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use services::Services;
-pub use types::{Floats, Time};
+pub use types::Time;
 
 use crate::model::Provider;
 use crate::web::{HostPattern, Network};
@@ -54,34 +57,21 @@ pub struct Config {
     pub model: Model,
 }
 
-/// Section `consensus`.
+/// Section `consensus`: what a node may choose of [`Params`]. The other ones, the versions of the price table and of lowering, are this release's.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Consensus {
     /// What float instructions do.
-    pub floats: Floats,
+    #[serde(with = "types::FloatPolicyKeys")]
+    pub floats: FloatPolicy,
     /// Whether failed runs carry a fingerprint.
     pub fingerprints: bool,
-    /// Octets of RAM for each mode.
-    pub ram: u64,
-    /// Descriptors open at once in a sub-VM.
-    pub open_fds: u32,
-    /// Nested sub-VMs.
-    pub depth: u32,
-    /// Non-deterministic blocks in a transaction.
-    pub nondet_blocks: u32,
-    /// Stack units for each mode.
-    pub stack_units: u64,
-    /// Octets of one non-deterministic result.
-    pub nondet_result: u64,
-    /// Time gas of the deterministic side, in ticks.
-    pub gas_time: u64,
-    /// Time gas of each non-deterministic sub-VM, in ticks.
-    pub gas_time_nondet: u64,
-    /// Storage gas, in pages.
-    pub gas_storage: u64,
-    /// Data gas, in octets.
-    pub gas_data: u64,
+    /// Names that an environment must not hold.
+    #[serde(with = "types::refused")]
+    pub refused_env: Refused,
+    /// Every limit that a chain may choose: section `consensus.limits`.
+    #[serde(with = "types::LimitsKeys")]
+    pub limits: Limits,
 }
 
 /// Section `run`.
@@ -219,21 +209,8 @@ fn backoff() -> Time {
 
 impl Default for Consensus {
     fn default() -> Self {
-        let limits = subvm_core::costs::Limits::default();
-        Self {
-            floats: Floats::Soft,
-            fingerprints: true,
-            ram: limits.ram,
-            open_fds: limits.open_fds,
-            depth: limits.depth,
-            nondet_blocks: limits.nondet_blocks,
-            stack_units: limits.stack_units,
-            nondet_result: limits.nondet_result,
-            gas_time: limits.gas_time,
-            gas_time_nondet: limits.gas_time_nondet,
-            gas_storage: limits.gas_storage,
-            gas_data: limits.gas_data,
-        }
+        let Params { floats, fingerprints, refused_env, limits, .. } = Params::default();
+        Self { floats, fingerprints, refused_env, limits }
     }
 }
 

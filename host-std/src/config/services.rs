@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use subvm_core::Params;
 use subvm_core::costs::Limits;
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{Config, ConfigError, Consensus, ModelProvider, Render, Web};
@@ -51,6 +53,7 @@ impl Config {
             return Err(ConfigError::value("modules.concurrency", "must be at least 1"));
         }
         self.consensus.check()?;
+        self.run.filter()?;
         let rules = self.web.rules()?;
         let web = self.web.enabled.then(|| Arc::new(WebClient::new(rules.clone(), self.web.limits())));
         let render = self.render.enabled.then(|| Arc::new(WebRenderer::new(rules, self.render.options())));
@@ -68,31 +71,38 @@ impl Config {
 }
 
 impl Consensus {
-    /// The limits, as the core has them.
+    /// The consensus parameters, for runs on this release.
     #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
-            ram: self.ram,
-            open_fds: self.open_fds,
-            depth: self.depth,
-            nondet_blocks: self.nondet_blocks,
-            stack_units: self.stack_units,
-            nondet_result: self.nondet_result,
-            gas_time: self.gas_time,
-            gas_time_nondet: self.gas_time_nondet,
-            gas_storage: self.gas_storage,
-            gas_data: self.gas_data,
-        }
+    pub fn params(&self) -> Params {
+        let Self { floats, fingerprints, refused_env, limits } = self.clone();
+        Params { floats, fingerprints, refused_env, limits, ..Params::default() }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        for (key, ticks) in [("consensus.gas_time", self.gas_time), ("consensus.gas_time_nondet", self.gas_time_nondet)]
-        {
+        let Limits { gas_time, gas_time_nondet, .. } = self.limits;
+        let limits = [("consensus.limits.gas_time", gas_time), ("consensus.limits.gas_time_nondet", gas_time_nondet)];
+        for (key, ticks) in limits {
             if i64::try_from(ticks).is_err() {
                 return Err(ConfigError::value(key, "must be below 2^63"));
             }
         }
         Ok(())
+    }
+}
+
+impl super::Run {
+    /// What is logged, as a filter of `tracing-subscriber`.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn filter(&self) -> Result<EnvFilter, ConfigError> {
+        let explained = |_| {
+            ConfigError::value(
+                "run.log",
+                format_args!("{:?} is no filter: write a level, or target=level,..", self.log),
+            )
+        };
+        EnvFilter::builder().parse(&self.log).map_err(explained)
     }
 }
 

@@ -6,20 +6,51 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use subvm_core::FloatPolicy;
+use subvm_core::costs::Limits;
 
 use crate::web::{HostPattern, Network};
 
-/// What float instructions do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Floats {
-    /// Integer arithmetic in their place.
-    #[default]
+/// How [`FloatPolicy`] is written.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "FloatPolicy", rename_all = "lowercase")]
+pub(super) enum FloatPolicyKeys {
     Soft,
-    /// They trap.
     Trap,
-    /// The machine's, with canonical NaNs.
     Canonical,
+}
+
+/// The keys of [`Limits`]: the compiler holds them to the core's fields.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "Limits", default = "Limits::default", deny_unknown_fields)]
+pub(super) struct LimitsKeys {
+    ram: u64,
+    open_fds: u32,
+    depth: u32,
+    nondet_blocks: u32,
+    stack_units: u64,
+    nondet_result: u64,
+    gas_time: u64,
+    gas_time_nondet: u64,
+    gas_storage: u64,
+    gas_data: u64,
+}
+
+/// [`Refused`] as an array of patterns.
+pub(super) mod refused {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+    use subvm_core::wasi::{Pattern, Refused};
+
+    pub(in crate::config) fn serialize<S: Serializer>(refused: &Refused, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(refused.patterns().iter().map(Pattern::as_str))
+    }
+
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Refused, D::Error> {
+        let patterns = Vec::<String>::deserialize(deserializer)?;
+        let patterns: Result<Vec<Pattern>, _> = patterns.iter().map(|pattern| pattern.parse()).collect();
+        patterns.map(Refused::new).map_err(D::Error::custom)
+    }
 }
 
 /// A length of time, written `30s`, `500ms` or `1m 30s`.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use subvm_core::costs::STACK_UNITS;
 use subvm_core::fingerprint::ZeroTree;
+use subvm_core::host::Catch;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
@@ -115,11 +116,11 @@ impl WasmtimeEngine {
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
-        let caught = catching(|| {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
             let ended = drive::drive(&self.programs, &self.ticker, store);
             ended::conclude(store, ended, &self.zeros)
-        });
-        caught.unwrap_or_else(|error| (Err(error), None))
+        }));
+        caught.unwrap_or_else(|panic| (Err(panicked(&*panic)), None))
     }
 }
 
@@ -131,13 +132,9 @@ impl Engine for WasmtimeEngine {
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
 
-    fn shield(&self, asks: &mut dyn FnMut()) -> Result<(), InternalError> {
-        catching(asks)
+    fn catch(&self) -> Catch {
+        crate::observe::catch
     }
-}
-
-fn catching<T>(work: impl FnOnce() -> T) -> Result<T, InternalError> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic))
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {

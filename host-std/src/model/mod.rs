@@ -26,6 +26,7 @@ mod transport;
 pub use provider::{Key, KeyError, Provider};
 
 use crate::modules::{Failure, Service};
+use crate::observe::{self, event};
 use provider::{Answered, Ask};
 
 /// The code of an answer that is not of the form that was asked for.
@@ -109,7 +110,7 @@ impl ModelClient {
             match provider.ask(ask) {
                 Ok(answer) => return Ok(self.account(provider, answer)),
                 Err(failure) => {
-                    tracing::warn!(provider = provider.base_url, ?failure, "a model provider failed");
+                    event!(warn, provider = provider.base_url, ?failure, "a model provider failed");
                     last = failure;
                 }
             }
@@ -119,7 +120,8 @@ impl ModelClient {
 
     fn account(&self, provider: &Provider, answer: Answered) -> String {
         let Usage { prompt, completion } = answer.usage;
-        tracing::info!(provider = provider.base_url, model = provider.model, prompt, completion, "model tokens used");
+        observe::tokens(prompt, completion);
+        event!(info, provider = provider.base_url, model = provider.model, prompt, completion, "model tokens used");
         self.used.prompt.fetch_add(prompt, Ordering::Relaxed);
         self.used.completion.fetch_add(completion, Ordering::Relaxed);
         answer.text

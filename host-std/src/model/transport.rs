@@ -4,12 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use tracing::debug;
 use ureq::http::Response;
 use ureq::{Agent, Body, Error};
 
 use super::Provider;
 use crate::modules::Failure;
+use crate::observe::event;
 
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ impl<'a> Attempts<'a> {
                     format!("{base_url} does not answer: {why} ({attempts} attempts)").into(),
                 ));
             }
-            debug!(provider = self.provider.base_url, why, ?pause, "asking a model again");
+            event!(debug, provider = self.provider.base_url, why, ?pause, "asking a model again");
             thread::sleep(pause);
             wait = wait.saturating_mul(2);
         }

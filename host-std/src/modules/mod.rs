@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Progress, RequestId};
 
 mod pool;
 
+use crate::observe::{self, event};
 use pool::{Answer, Pool, Waited};
 
 /// Answers requests of some kinds, from several threads at once. It limits the time that an answer may take.
@@ -121,10 +122,18 @@ fn not_configured(name: &str) -> HostError {
 }
 
 fn answer_to(service: &dyn Service, name: &str, fields: &Map) -> Answer {
-    let (key, value) = match service.answer(name, fields) {
+    let start = Instant::now();
+    let answer = service.answer(name, fields);
+    let told = match &answer {
+        Ok(_) => "ok",
+        Err(Failure::Code(code)) => *code,
+        Err(Failure::Unavailable(_)) => "unavailable",
+    };
+    observe::answered(name, told, start.elapsed());
+    let (key, value) = match answer {
         Ok(value) => ("ok", value),
         Err(Failure::Code(code)) => {
-            tracing::debug!(request = name, code, "a module request failed");
+            event!(debug, request = name, code, "a module request failed");
             ("error", Value::from(code))
         }
         Err(Failure::Unavailable(error)) => return Err(error),

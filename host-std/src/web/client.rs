@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use subvm_core::calldata::{Int, Map, Value};
-use tracing::debug;
 use ureq::http::header::{HeaderName, LOCATION};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -18,6 +17,7 @@ use super::Rules;
 use super::resolver::{Checked, NotPublic};
 use super::rules::BAD_REQUEST;
 use crate::modules::{Failure, Service};
+use crate::observe::event;
 
 /// How much a request may take.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl WebClient {
         for _ in 0..=self.limits.redirects {
             let left = self.limits.time.checked_sub(start.elapsed()).ok_or(Failure::Code("timeout"))?;
             // No path, no query: they may hold secrets.
-            debug!(method = %hop.method, host = hop.url.host_str(), "web request");
+            event!(debug, method = %hop.method, host = hop.url.host_str(), "web request");
             let response = self.send(&hop, left)?;
             match target(&response, &hop.url) {
                 Some(url) => hop = self.redirected(hop, response.status().as_u16(), url?)?,

@@ -95,7 +95,7 @@ fn a_request_that_a_module_works_on_holds_ram_until_it_is_answered() {
     });
     (0..8).for_each(|_| world.host.answer(map([("ok", "yes".into())]).encode().unwrap()));
     let peak = world.lead().ram_peak_nondet;
-    assert!(peak > 8 * 48 << 19, "{peak}");
+    assert!(peak > (8 * 48) << 19, "{peak}");
 }
 
 #[test]

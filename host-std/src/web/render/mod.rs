@@ -23,6 +23,7 @@ mod session;
 use super::Rules;
 use super::rules::BAD_REQUEST;
 use crate::modules::{Failure, Service};
+use crate::observe::event;
 use driver::Driver;
 use proxy::Proxy;
 use session::Session;
@@ -91,7 +92,7 @@ impl WebRenderer {
         if pause >= self.options.time {
             return Err(Failure::Code("timeout"));
         }
-        tracing::debug!(mode, host = url.host_str(), "web render");
+        event!(debug, mode, host = url.host_str(), "web render");
         let driver = self.driver().map_err(Failure::Unavailable)?;
         let proxy = Proxy::start(Arc::clone(&self.rules)).map_err(|error| Failure::Unavailable(error.into()))?;
         let session = Session::open(driver.port(), &self.capabilities(proxy.port()), deadline)?;

@@ -7,6 +7,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body, Error};
 
 use crate::modules::Failure;
+use crate::observe::event;
 
 /// The code of a page that the browser could not show.
 pub(super) const RENDER: Failure = Failure::Code("render");
@@ -86,7 +87,7 @@ fn answer(response: Response<Body>) -> Result<Result<Json, Failure>, Error> {
     // What the browser says of its network stands in the message.
     let message = value["message"].as_str().unwrap_or_default();
     let says = |what: &[&str]| what.iter().any(|what| message.contains(what));
-    tracing::debug!(error, "the browser failed");
+    event!(debug, error, "the browser failed");
     Ok(Err(match error {
         "timeout" | "script timeout" => Failure::Code("timeout"),
         _ if says(&["ERR_TIMED_OUT", "ERR_CONNECTION_TIMED_OUT"]) => Failure::Code("timeout"),

@@ -6,6 +6,10 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+mod fingerprint;
+mod json;
+mod terminal;
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn subvm(args: &[&str]) -> Output {
@@ -76,31 +80,6 @@ fn a_stock_program_runs_twice_with_the_same_output_and_receipt() {
 }
 
 #[test]
-fn json_is_exactly_one_object_with_every_key() {
-    let output = subvm(&["exec", "--json", &guest("trap_deep")]);
-    let json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
-    let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
-    let expected = [
-        "outcome",
-        "value",
-        "message",
-        "exit_code",
-        "fingerprint",
-        "receipt_digest",
-        "vote",
-        "gas",
-        "ram_peak",
-        "wall_ms",
-        "stdout",
-        "stderr",
-    ];
-    assert_eq!(keys, expected);
-    assert_eq!(json["message"], "wasm_trap integer_divide_by_zero");
-    let funcs: Vec<_> = json["fingerprint"]["frames"].as_array().unwrap().iter().map(|f| f["func"].as_u64()).collect();
-    assert_eq!(funcs, [Some(3), Some(2), Some(1), Some(0)], "innermost first");
-}
-
-#[test]
 fn what_is_not_wasm_is_refused() {
     let dir = scratch("not-wasm");
     fails(&["exec", &write(dir.path(), "a.wasm", b"hello")], 126, &["a.wasm is not WebAssembly"]);
@@ -156,8 +135,11 @@ fn wrong_usage_has_status_126() {
         &["run", "x.wasm"],
         &["exec", "--deadline", "soon", "x"],
     ] {
-        assert_eq!(subvm(args).status.code(), Some(126), "{args:?}");
+        fails(args, 126, &["try --help"]);
     }
+    fails(&[], 126, &["a command is missing"]);
+    fails(&["exec", "--frob", "x.wasm"], 126, &["'--frob'", "try --help"]);
+    fails(&["exec", "--log", "web=loud", "x.wasm"], 126, &["run.log", "web=loud"]);
     assert_eq!(subvm(&["--help"]).status.code(), Some(0));
 }
 
@@ -178,31 +160,31 @@ fn calldata_goes_both_ways_and_refusals_have_an_offset() {
 mod run {
     use super::*;
 
-    const MESSAGE: &str = r#"{
+    pub(crate) const MESSAGE: &str = r#"{
         "contract_address": "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0",
         "sender_address": "5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e",
         "calldata": CALL
     }"#;
-    const ORACLE: &str = "host-std/examples/oracle/oracle.wasm";
+    pub(crate) const ORACLE: &str = "host-std/examples/oracle/oracle.wasm";
 
-    struct World {
-        dir: tempfile::TempDir,
+    pub(crate) struct World {
+        pub(crate) dir: tempfile::TempDir,
     }
 
     impl World {
-        fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self { dir: scratch("run") }
         }
 
-        fn message(&self, call: &str) -> String {
+        pub(crate) fn message(&self, call: &str) -> String {
             write(self.dir.path(), "message.json", MESSAGE.replace("CALL", call).as_bytes())
         }
 
-        fn store(&self) -> PathBuf {
+        pub(crate) fn store(&self) -> PathBuf {
             self.dir.path().join("store")
         }
 
-        fn run(&self, call: &str) -> Json {
+        pub(crate) fn run(&self, call: &str) -> Json {
             let store = self.store();
             let message = self.message(call);
             let output = subvm(&["run", "--json", "--message", &message, "--store", store.to_str().unwrap(), ORACLE]);
@@ -277,6 +259,33 @@ mod run {
         fails(&args, 126, &["cannot write the receipt"]);
         let mut ledger = subvm_host_std::ledger::RedbLedger::open(&world.store()).unwrap();
         assert_eq!(subvm_host_std::ledger::Ledger::heights(&mut ledger).unwrap().accepted, 0);
+    }
+
+    #[test]
+    fn an_old_receipt_is_never_taken_for_this_runs() {
+        let world = World::new();
+        let receipt = world.dir.path().join("receipt");
+        let run = |message: &str, more: &[&str]| {
+            fs::write(&receipt, b"of an earlier run").unwrap();
+            let args = [&["run", "--message", message, "--receipt", receipt.to_str().unwrap()], more, &[ORACLE]];
+            subvm(&args.concat()).status.code()
+        };
+        assert_eq!(run(&world.message(r#"{"method": "get"}"#), &[]), Some(0));
+        let written = fs::read(&receipt).unwrap();
+        assert!(subvm_core::Receipt::from_octets(&written).unwrap().returned());
+        // A failure of the contract has a receipt, too.
+        assert_eq!(run(&world.message(r#"{"method": "trap"}"#), &[]), Some(125));
+        assert!(!subvm_core::Receipt::from_octets(&fs::read(&receipt).unwrap()).unwrap().returned());
+        assert_eq!(run(&world.message(r#"{"method": "get"}"#), &["--deadline", "1ns"]), Some(127));
+        assert!(!receipt.exists(), "an internal error has none");
+        assert_eq!(run("no/such/message", &[]), Some(126));
+        assert!(!receipt.exists(), "nothing ran");
+        let names: Vec<_> = fs::read_dir(world.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["message.json"], "nothing is left behind");
+
+        let message = world.message(r#"{"method": "get"}"#);
+        fails(&["run", "--message", &message, "--receipt", &message, ORACLE], 126, &["it is read by this run"]);
+        assert!(Path::new(&message).exists());
     }
 
     #[test]

@@ -1,0 +1,36 @@
+//! Printing, and logging, for whoever is there to read it.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, line};
+
+/// Writes to standard output. A reader that went away has seen enough: that is no failure.
+pub(super) fn out(octets: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(octets.as_ref()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::Internal(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes lines to standard output, each one line whatever a guest or a file put into it.
+pub(super) fn lines(lines: &[String]) -> Result<(), Failure> {
+    out(lines.iter().map(|text| line(text) + "\n").collect::<String>())
+}
+
+/// Writes one line to standard error, whatever a guest or a file put into it. Where that is closed, nobody wants to know.
+pub(super) fn err(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", line(text));
+}
+
+/// Logs to standard error, in colours where that is a terminal and `NO_COLOR` does not say otherwise.
+pub(super) fn log(filter: EnvFilter) {
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours);
+    // Where the process logs already, that stays.
+    let _ = logging.try_init();
+}

@@ -1,0 +1,118 @@
+//! What an operator sees of runs: spans and events through [`tracing`], figures through [`metrics`]. Nothing of it reaches a result.
+//!
+//! | what | where | level |
+//! |---|---|---|
+//! | transactions | [`Spans`], [`Meters`] | info; warn where this node cannot say how one ends |
+//! | sub-VMs | [`Spans`], [`Meters`] | debug |
+//! | host calls | [`Spans`]; [`Meters`], counted for each transaction | trace |
+//! | web and model requests | the services themselves | debug; tokens info; providers that fail warn |
+//!
+//! A node gives its runs [`telemetry`] as their observer, and calls [`names::describe`] once its recorder is installed. All names and units of
+//! metrics stand in [`names`].
+//!
+//! # Inert
+//!
+//! A subscriber, recorder or observer that panics changes no result, wherever the panic comes from: [`run`](subvm_core::run) puts a
+//! [`Guarded`] around the node's observer, of whatever origin, with the [`Catch`](subvm_core::host::Catch) of its engine; [`Together`] puts one around each of
+//! its parts, so that a broken recorder does not end tracing; and events outside of a run's own thread go through `event!`. After its first panic an observer
+//! is left alone for the rest of the run. Who builds with `panic = "abort"` has chosen otherwise.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use subvm_core::host::{Call, Event, Guarded, Observer};
+
+mod meters;
+mod outcome;
+mod spans;
+
+pub mod names;
+
+pub use meters::{Compiled, Found, Meters, compiled, looked_for};
+pub(crate) use meters::{answered, tokens};
+pub(crate) use outcome::chain;
+pub use spans::Spans;
+
+/// Panics that were caught in this process.
+static PANICS: AtomicU64 = AtomicU64::new(0);
+
+/// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process so far. Each was told of by the process's panic hook.
+#[must_use]
+pub fn panics() -> u64 {
+    PANICS.load(Ordering::Relaxed)
+}
+
+/// Calls diagnostics, and catches their panic: the [`Catch`](subvm_core::host::Catch) of this crate.
+///
+/// ```
+/// use subvm_host_std::observe;
+///
+/// assert!(observe::catch(&mut || ()));
+/// assert!(!observe::catch(&mut || panic!("on purpose")));
+/// assert_eq!(observe::panics(), 1);
+/// ```
+pub fn catch(diagnostics: &mut dyn FnMut()) -> bool {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(diagnostics)) else { return true };
+    PANICS.fetch_add(1, Ordering::Relaxed);
+    // To drop what was thrown could panic again.
+    std::mem::forget(panic);
+    false
+}
+
+/// Calls diagnostics once, whatever becomes of them.
+pub(crate) fn quietly(diagnostics: impl FnOnce()) {
+    let mut diagnostics = Some(diagnostics);
+    catch(&mut || {
+        if let Some(diagnostics) = diagnostics.take() {
+            diagnostics();
+        }
+    });
+}
+
+/// An event of [`tracing`] from a place that results come from: its level, then what `tracing`'s own macro takes.
+macro_rules! event {
+    ($level:ident, $($field:tt)*) => {
+        $crate::observe::quietly(|| tracing::$level!($($field)*))
+    };
+}
+pub(crate) use event;
+
+/// [`Spans`] and [`Meters`], and the node's own observer `beside` them where it has one.
+///
+/// ```
+/// use subvm_host_mock::MemoryHost;
+/// use subvm_host_std::observe;
+///
+/// let mut node = MemoryHost::new().node();
+/// node.observer = Some(observe::telemetry(node.observer));
+/// ```
+#[must_use]
+pub fn telemetry(beside: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
+    let own: [Box<dyn Observer>; 2] = [Box::new(Spans::new()), Box::new(Meters::new())];
+    Box::new(Together::new(own.into_iter().chain(beside)))
+}
+
+/// Several observers in the place of one. One that panics does not silence the others.
+#[derive(Debug)]
+pub struct Together(Vec<Guarded>);
+
+impl Together {
+    /// These observers, told in this order.
+    pub fn new(observers: impl IntoIterator<Item = Box<dyn Observer>>) -> Self {
+        Self(observers.into_iter().map(|observer| Guarded::new(observer, catch)).collect())
+    }
+}
+
+impl Observer for Together {
+    fn enter(&mut self, call: &Call<'_>, ticks: i64) {
+        self.0.iter_mut().for_each(|observer| observer.enter(call, ticks));
+    }
+
+    fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64) {
+        self.0.iter_mut().for_each(|observer| observer.exit(call, errno, mem, ticks));
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        self.0.iter_mut().for_each(|observer| observer.event(event));
+    }
+}

@@ -1,0 +1,107 @@
+//! Who reads the output may go away, and may be no terminal.
+
+use std::io::Read;
+
+use super::*;
+
+/// Runs a command whose standard output is closed after its first octet, and gives its status and standard error.
+fn cut_short(args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
+    command.current_dir(ROOT).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    (child.wait().unwrap().code(), stderr)
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let dir = scratch("epipe");
+    let hex = write(dir.path(), "null.hex", b"00");
+    let config = write(dir.path(), "node.toml", b"");
+    let world = run::World::new();
+    let message = world.message(r#"{"method": "get"}"#);
+    for args in [
+        &["inspect", "tests/guests/report/report.wasm"][..],
+        &["inspect", "--json", "tests/guests/report/report.wasm"],
+        &["calldata", "decode", &hex],
+        &["config", "check", &config],
+        &["completions", "bash"],
+        &["--help"],
+        &["run", "--message", &message, run::ORACLE],
+        &["run", "--json", "--message", &message, run::ORACLE],
+    ] {
+        assert_eq!(cut_short(args), (Some(0), String::new()), "{args:?}");
+    }
+    // Its own failures stay what they are.
+    assert_eq!(cut_short(&["exec", "--json", &guest("trap")]).0, Some(125));
+}
+
+#[test]
+fn there_are_no_colours_but_on_a_terminal() {
+    for args in [&["--help"][..], &["exec", "--help"], &["frob"], &["exec", "--log", "trace", &guest("trap")]] {
+        let Output { stdout, stderr, .. } = subvm(args);
+        let shown = [stdout, stderr].concat();
+        assert!(!shown.is_empty() && !shown.contains(&0x1b), "{args:?}: {}", String::from_utf8_lossy(&shown));
+    }
+}
+
+#[test]
+fn every_command_shows_examples() {
+    for command in [
+        &["--help"][..],
+        &["exec", "--help"],
+        &["run", "--help"],
+        &["calldata", "encode", "--help"],
+        &["calldata", "decode", "--help"],
+        &["config", "check", "--help"],
+        &["inspect", "--help"],
+        &["fingerprint", "explain", "--help"],
+        &["completions", "--help"],
+    ] {
+        let output = subvm(command);
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{command:?}");
+        assert!(help.contains("Examples:\n  "), "{command:?}: {help}");
+    }
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = String::from_utf8(subvm(&["completions", shell]).stdout).unwrap();
+        for word in ["subvm", "announce-root", "explain"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    fails(&["completions", "tcsh"], 126, &["tcsh", "bash"]);
+    let bash = std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join("bash").exists());
+    if !bash {
+        println!("SKIPPED: bash");
+        return;
+    }
+    let completed = Command::new("bash")
+        .args(["-c", r#"source <("$0" completions bash); COMP_WORDS=(subvm calldata dec); COMP_CWORD=2; _subvm subvm dec calldata; echo "${COMPREPLY[@]}""#])
+        .arg(env!("CARGO_BIN_EXE_subvm"))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&completed.stdout), "decode\n", "{completed:?}");
+}
+
+#[test]
+fn logging_changes_nothing_but_standard_error() {
+    let digest = |more: &[&str]| {
+        let output = subvm(&[&["exec", "--json"], more, &[&guest("trap_deep")]].concat());
+        let mut json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+        json["wall_ms"] = Json::Null;
+        (json, String::from_utf8(output.stderr).unwrap())
+    };
+    let (quiet, nothing) = digest(&[]);
+    let (loud, log) = digest(&["--log", "trace"]);
+    assert_eq!(nothing, "");
+    for text in ["transaction{role=\"leader\"", "sub_vm{mode=\"det\"", "the transaction ended outcome=\"vm_error\""] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
+    assert_eq!(loud, quiet);
+}
