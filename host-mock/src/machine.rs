@@ -119,6 +119,19 @@ impl<'a> Machine<'a> {
         Ok(if errno == 0 { Ok(self.mem[INPUT as usize..(INPUT + len) as usize].to_vec()) } else { Err(errno) })
     }
 
+    /// `get_self_balance`. Gives its lower 128 bits, or the errno.
+    ///
+    /// # Errors
+    /// Ends the sub-VM as the function says.
+    pub fn own_balance(&mut self) -> Result<Result<u128, u32>, End> {
+        let errno = sdk::entry::get_self_balance(&mut self.guest(), INPUT)?;
+        let place = &self.mem[INPUT as usize..];
+        Ok(match (errno, place.first_chunk()) {
+            (0, Some(octets)) => Ok(u128::from_le_bytes(*octets)),
+            _ => Err(errno),
+        })
+    }
+
     /// `gl_call`. Gives the descriptor (nothing where the request has no result), or the errno.
     ///
     /// # Errors

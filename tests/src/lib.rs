@@ -3,3 +3,4 @@
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
+pub mod spawn_tree;

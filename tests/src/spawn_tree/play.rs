@@ -1,0 +1,237 @@
+//! A node of a tree, played by a script.
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::{End, Outcome, Role, Trap};
+use subvm_host_mock::Machine;
+
+use super::chain::{SLOTS, Setting, address};
+use super::model::{Expected, Model, Seen, Spawn};
+use super::{Ending, NODES, Node, Place, Step, requests};
+
+type Answer = Result<Result<Option<u32>, u32>, End>;
+
+/// Plays the node that the message names.
+pub(super) fn play(setting: &Setting, machine: &mut Machine<'_>) -> Result<(), End> {
+    let ticks = machine.ticks();
+    let begun = begin(setting, machine, ticks);
+    let played = begun.and_then(|(node, says)| match says {
+        // A validator's function.
+        Some(agrees) => request(setting, machine, &end_request("Return", Value::Bool(agrees))),
+        None => run(setting, machine, &setting.tree.nodes[node]),
+    });
+    let (outcome, played) = match played {
+        Ok(()) => (Some(Outcome::null().to_octets()), Ok(())),
+        Err(end) => match end.into_result() {
+            Ok(outcome) => (Some(outcome.to_octets()), Err(outcome.into())),
+            Err(error) => (None, Err(error.into())),
+        },
+    };
+    setting.model().leave(machine.ticks(), outcome);
+    played
+}
+
+/// Reads the message. Gives the node to play, or what a validator's function says.
+fn begin(setting: &Setting, machine: &mut Machine<'_>, ticks: i64) -> Result<(usize, Option<bool>), End> {
+    let octets = machine.read(0);
+    let message = octets.as_ref().ok().and_then(|octets| Value::decode(octets).ok());
+    let length = octets.as_ref().map_or(0, Vec::len);
+    setting.model().enter(ticks, message.as_ref(), length);
+    octets?;
+    let message = message.unwrap_or_default();
+    let data = message["entry_data"].as_bytes().unwrap_or_default();
+    let called = Value::decode(data).ok().and_then(|value| value.as_int().and_then(|int| usize::try_from(int).ok()));
+    Ok(match (message["entry_kind"] == Value::from(0), data) {
+        (true, _) => (called.unwrap_or(0), None),
+        (false, [_, says]) => (0, Some(*says == 1)),
+        (false, _) => (data.first().copied().unwrap_or(0).into(), None),
+    })
+}
+
+fn run(setting: &Setting, machine: &mut Machine<'_>, node: &Node) -> Result<(), End> {
+    for step in &node.steps {
+        take(setting, machine, step)?;
+        let used = machine.guest().cx()?.ram.used();
+        setting.model().check_ram(used);
+    }
+    end(setting, machine, node.ending)
+}
+
+fn take(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
+    match *step {
+        Step::Read(slot, place, len) => {
+            let found = machine.storage_read(slot % SLOTS, index(place), len.into())?;
+            let mut model = setting.model();
+            let expected = model.read(slot % SLOTS, index(place), len.into());
+            model.expect("storage_read", &found, &expected);
+            Ok(())
+        }
+        Step::Write(slot, place, len, fill) => {
+            write(setting, machine, slot % SLOTS, index(place), &vec![fill; len.into()])
+        }
+        Step::OwnBalance => {
+            let found = machine.own_balance()?;
+            let mut model = setting.model();
+            let expected = model.balance().map(u128::from);
+            model.expect("get_self_balance", &found, &expected);
+            Ok(())
+        }
+        Step::Send(value) => {
+            let octets = requests::send(value);
+            ask(setting, machine, &octets, |model| model.message(value.into(), &octets)).map(drop)
+        }
+        Step::Emit => {
+            let octets = requests::emit();
+            ask(setting, machine, &octets, |model| model.message(0, &octets)).map(drop)
+        }
+        Step::CallBelow => ask(setting, machine, &requests::call_below(), Model::call_below).map(drop),
+        Step::Prompt(read) => prompt(setting, machine, read),
+        Step::Malformed => ask(setting, machine, &requests::malformed(), |_| Model::malformed()).map(drop),
+        Step::Close => {
+            let fd = setting.model().close();
+            let Some(fd) = fd else { return Ok(()) };
+            let errno = machine.wasi("fd_close", &[fd.into()])?;
+            setting.model().expect("fd_close", &errno, &0);
+            Ok(())
+        }
+        Step::Grow(kilobytes) => {
+            let octets = u64::from(kilobytes) << 10;
+            let grown = machine.grow(octets);
+            let mut model = setting.model();
+            let expected = model.grow(octets);
+            model.expect("memory.grow", &grown, &expected);
+            Ok(())
+        }
+        Step::Work(kiloticks) => machine.work(i64::from(kiloticks) * 1000),
+        _ => spawn(setting, machine, step),
+    }
+}
+
+fn index(place: Place) -> u32 {
+    match place {
+        Place::Start(at) => at.into(),
+        Place::End(before) => u32::MAX - u32::from(before),
+    }
+}
+
+fn write(setting: &Setting, machine: &mut Machine<'_>, slot: u8, index: u32, octets: &[u8]) -> Result<(), End> {
+    let answer = machine.storage_write(slot, index, octets).map(|errno| if errno == 0 { Ok(None) } else { Err(errno) });
+    let (seen, answer) = seen(answer);
+    // Paid for first: without ticks nothing happened.
+    if machine.ticks() >= 0 && seen != Seen::Internal {
+        let mut model = setting.model();
+        let expected = match model.write(slot, index, octets) {
+            None => Seen::Nothing,
+            Some(Expected::Errno(errno)) => Seen::Errno(errno),
+            Some(Expected::End(end)) => Seen::End(end),
+            Some(expected) => unreachable!("{expected:?}"),
+        };
+        model.expect("storage_write", &seen, &expected);
+    }
+    answer.map(drop)
+}
+
+/// A prompt, whose answer is read or left pending.
+fn prompt(setting: &Setting, machine: &mut Machine<'_>, read: bool) -> Result<(), End> {
+    let fd = ask(setting, machine, &requests::prompt(), Model::prompt)?;
+    let Some(fd) = fd.filter(|_| read) else { return Ok(()) };
+    let octets = machine.read(fd);
+    if machine.ticks() < 0 {
+        return octets.map(drop);
+    }
+    let length = match octets {
+        Ok(octets) => Ok(octets.len() as u64),
+        Err(end) => Err(end.into_result()),
+    };
+    if let Err(Err(error)) = length {
+        return Err(error.into());
+    }
+    let mut model = setting.model();
+    let fits = model.arrived(fd);
+    model.expect("an answer that is read", &length.as_ref().ok().copied(), &fits.then_some(requests::MODULE_ANSWER));
+    match length {
+        Err(Ok(outcome)) => Err(outcome.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a request, and compares what it comes to.
+fn ask(
+    setting: &Setting,
+    machine: &mut Machine<'_>,
+    octets: &[u8],
+    expected: impl FnOnce(&mut Model) -> Expected,
+) -> Result<Option<u32>, End> {
+    let (seen, answer) = seen(machine.gl_call_octets(octets));
+    setting.model().settle(octets.len(), machine.ticks(), &seen, expected);
+    answer
+}
+
+fn seen(answer: Answer) -> (Seen, Result<Option<u32>, End>) {
+    match answer {
+        Ok(Ok(Some(fd))) => (Seen::Fd(fd), Ok(Some(fd))),
+        Ok(Ok(None)) => (Seen::Nothing, Ok(None)),
+        Ok(Err(errno)) => (Seen::Errno(errno), Ok(None)),
+        Err(end) => match end.into_result() {
+            Ok(outcome) => (Seen::End(outcome.to_octets()), Err(outcome.into())),
+            Err(error) => (Seen::Internal, Err(error.into())),
+        },
+    }
+}
+
+fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
+    let child = |child: u8| usize::from(child) % NODES;
+    let (octets, spawn) = match *step {
+        Step::Sandbox { child: node, write, send, time } => {
+            let time = time.map(|hundreds| i64::from(hundreds) * 100);
+            (requests::sandbox(child(node), write, send, time), Spawn::Sandbox { write, send, time })
+        }
+        Step::Call { child: node, callee, state } => {
+            let (address, state) = (address(callee), state % 3);
+            (requests::call(child(node), address, state), Spawn::Call { address, state })
+        }
+        Step::Block { child: node, agree } => (requests::block(child(node), agree), Spawn::Block),
+        Step::BlockWith { child: node, strategy } => {
+            (requests::block_with(child(node), strategy), Spawn::BlockWith(strategy))
+        }
+        _ => return Ok(()),
+    };
+    let (before, depth) = (machine.ticks(), setting.model().depth());
+    setting.model().spawning(spawn, before, octets.len());
+    let (seen, answer) = seen(machine.gl_call_octets(&octets));
+    setting.model().spawned(spawn, depth, [before, machine.ticks()], octets.len(), &seen);
+    let Some(fd) = answer? else { return Ok(()) };
+    let found = machine.read(fd)?;
+    setting.model().check_content(&found);
+    Ok(())
+}
+
+fn end(setting: &Setting, machine: &mut Machine<'_>, ending: Ending) -> Result<(), End> {
+    let (name, value) = match ending {
+        Ending::FallOff => return Ok(()),
+        Ending::Trap => return Err(Trap::Unreachable.into()),
+        Ending::Spin => return machine.work(i64::MAX),
+        Ending::Exit(code) => return machine.wasi("proc_exit", &[code.into()]).map(drop),
+        Ending::Return(number) => ("Return", i64::from(number).into()),
+        Ending::Drift(number, by) => {
+            let by = if setting.role == Role::Leader { by } else { 0 };
+            let drifts = !setting.model().is_deterministic();
+            ("Return", (i64::from(number) + if drifts { by.into() } else { 0 }).into())
+        }
+        Ending::Long(len) => ("Return", Value::Bytes(vec![7; len.into()])),
+        Ending::UserError(number) => ("UserError", number.to_string().into()),
+    };
+    request(setting, machine, &end_request(name, value))
+}
+
+fn end_request(name: &str, value: Value) -> (Vec<u8>, Vec<u8>) {
+    let outcome = match &value {
+        Value::Str(text) if name == "UserError" => [&[1], text.as_bytes()].concat(),
+        value => [&[0], value.encode().unwrap_or_default().as_slice()].concat(),
+    };
+    (Value::Map(Map::from([(name, value)])).encode().unwrap_or_default(), outcome)
+}
+
+/// Makes a request that ends the sub-VM.
+fn request(setting: &Setting, machine: &mut Machine<'_>, (octets, outcome): &(Vec<u8>, Vec<u8>)) -> Result<(), End> {
+    ask(setting, machine, octets, |_| Expected::End(outcome.clone())).map(drop)
+}

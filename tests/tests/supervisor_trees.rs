@@ -1,0 +1,22 @@
+//! Random trees of sub-VMs: no permission, budget, descriptor or failure gets where it does not belong.
+
+use arbitrary::{Arbitrary, Unstructured};
+use proptest::prelude::*;
+use subvm_tests::spawn_tree::{Tree, check};
+
+/// Octets enough for all of a tree.
+const OCTETS: usize = 700;
+
+fn trees() -> impl Strategy<Value = Tree> {
+    proptest::collection::vec(any::<u8>(), OCTETS)
+        .prop_map(|octets| Tree::arbitrary(&mut Unstructured::new(&octets)).expect("missing octets are zeros"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_tree_comes_to_what_the_model_says(tree in trees()) {
+        check(&tree).map_err(TestCaseError::fail)?;
+    }
+}
