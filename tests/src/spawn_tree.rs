@@ -51,7 +51,7 @@ pub struct Node {
 /// Where octets lie in a slot: near its beginning, or reaching beyond its end.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub enum Place {
-    /// This octet.
+    /// This octet, modulo 64.
     Start(u8),
     /// So many octets before the last.
     End(u8),
@@ -136,10 +136,10 @@ pub enum Strategy {
     StrictEq,
     /// Within tolerances.
     Numeric {
-        /// Absolute.
+        /// Absolute, modulo 4.
         abs: u8,
-        /// Relative, in millionths of 1000.
-        rel: u16,
+        /// Relative, in thousandths, modulo 16.
+        rel: u8,
     },
     /// By a model, from both answers.
     Comparative,
@@ -154,7 +154,7 @@ pub enum Ending {
     FallOff,
     /// `Return` of a number.
     Return(u8),
-    /// `Return` of a number to which a leader adds another.
+    /// `Return` of a number to which a leader adds another, modulo 4.
     Drift(u8, u8),
     /// `Return` of as many octets.
     Long(u16),

@@ -20,7 +20,7 @@ pub(super) const OTHER: Address = Address([2; 20]);
 pub(super) const NOBODY: Address = Address([3; 20]);
 pub(super) const BALANCE: u64 = 600;
 /// Slots that a tree uses; the last is locked.
-pub(super) const SLOTS: u8 = 4;
+pub(super) const SLOTS: u8 = 2;
 pub(super) const LOCKED: u8 = SLOTS - 1;
 /// Octets at the beginning of each slot that are not zero before the run.
 pub(super) const WRITTEN: u32 = 128;

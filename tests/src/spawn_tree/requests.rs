@@ -84,7 +84,7 @@ pub(super) fn block_with(node: usize, strategy: Strategy) -> Vec<u8> {
     let strategy = match strategy {
         Strategy::StrictEq => "StrictEq".into(),
         Strategy::Numeric { abs, rel } => {
-            let fields = map([("abs", i64::from(abs).into()), ("rel_ppm", (i64::from(rel) * 1000).into())]);
+            let fields = map([("abs", i64::from(abs % 4).into()), ("rel_ppm", (i64::from(rel % 16) * 1000).into())]);
             map([("Numeric", fields)])
         }
         Strategy::Comparative => map([("Comparative", map([("principle", "p".into())]))]),
