@@ -18,12 +18,13 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Runs the target on each file of its corpus, of which there must be some, and of its regressions.
+/// Runs the target on each file of its corpus, of which there must be some, of its regressions, and of what `FUZZ_FOUND` holds for it.
 fn replay(name: &str) {
     let target = TARGETS.iter().find(|target| target.name() == name).unwrap_or_else(|| panic!("no target {name}"));
     let corpus = files(&fuzz().join("corpus").join(name));
     assert!(!corpus.is_empty(), "no corpus for {name}");
-    for file in corpus.into_iter().chain(files(&fuzz().join("regressions").join(name))) {
+    let found = std::env::var_os("FUZZ_FOUND").map(|found| files(&Path::new(&found).join(name))).unwrap_or_default();
+    for file in corpus.into_iter().chain(files(&fuzz().join("regressions").join(name))).chain(found) {
         let data = fs::read(&file).unwrap();
         println!("{} ({} octets)", file.display(), data.len());
         let held = target.check(&data);
@@ -57,7 +58,9 @@ replays! {
     calldata_text,
     descriptors,
     gl_call,
+    leader,
     preview1,
+    supervisor,
     tree,
 }
 

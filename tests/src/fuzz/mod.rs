@@ -5,9 +5,11 @@ pub mod calldata;
 #[cfg(feature = "engine")]
 pub mod float_programs;
 mod gl_call;
+mod leader;
 #[cfg(feature = "engine")]
 pub mod lowering;
 mod source;
+mod supervisor;
 mod target;
 pub mod wasi;
 
@@ -21,7 +23,9 @@ pub static TARGETS: &[Target] = &[
     Target::new("calldata_text", calldata::text).holding(400, 16 << 10),
     Target::new("descriptors", wasi::descriptors).holding(600, 1 << 20),
     Target::new("gl_call", gl_call::gl_call).holding(1_000, 6 << 20),
+    Target::new("leader", leader::leader).holding(1_000, 8 << 20),
     Target::new("preview1", wasi::preview1).holding(600, 1 << 20),
+    Target::new("supervisor", supervisor::supervisor).holding(1_000, 64 << 20),
     Target::new("tree", wasi::tree).holding(600, 1 << 20),
 ];
 
