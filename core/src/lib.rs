@@ -51,7 +51,7 @@ pub use budget::{Exhausted, Meter, Ram, RamMark};
 pub use call::{Cx, Stop};
 pub use engine::{Engine, Finished};
 pub use ids::{Address, SlotId};
-pub use message::{Message, datetime};
+pub use message::{EntryKind, Message, datetime};
 pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};
 pub use package::{Library, Package, PackageError, Parts, Wasm};
 pub use params::{FloatPolicy, LOWERING_VERSION, Params, SCHEDULE_VERSION};

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::calldata::round_trip(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::check("calldata_round_trip", data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::calldata::serde(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::check("calldata_serde", data));

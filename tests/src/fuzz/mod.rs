@@ -6,6 +6,36 @@ pub mod cache;
 pub mod calldata;
 #[cfg(feature = "engine")]
 pub mod float_programs;
+mod gl_call;
+mod leader;
 #[cfg(feature = "engine")]
 pub mod lowering;
+mod source;
+mod supervisor;
+mod target;
 pub mod wasi;
+
+pub use target::Target;
+
+/// Every target. What memory each may hold was measured on its corpus and rounded up: `docs/fuzzing.md`, *Memory*.
+pub static TARGETS: &[Target] = &[
+    Target::new("calldata_decode", calldata::decode).holding(200, 32 << 10),
+    Target::new("calldata_round_trip", calldata::round_trip).holding(600, 64 << 10),
+    Target::new("calldata_serde", calldata::serde).holding(400, 32 << 10),
+    Target::new("calldata_text", calldata::text).holding(1_000, 32 << 10),
+    Target::new("descriptors", wasi::descriptors).holding(600, 256 << 10),
+    Target::new("gl_call", gl_call::gl_call).holding(1_000, 8 << 20),
+    Target::new("leader", leader::leader).holding(1_000, 4 << 20),
+    Target::new("preview1", wasi::preview1).holding(600, 512 << 10),
+    Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
+    Target::new("tree", wasi::tree).holding(600, 256 << 10),
+];
+
+/// Runs the body of a target on an input, and holds it to the target's memory.
+///
+/// # Panics
+/// Where something is wrong, or there is no such target.
+pub fn check(target: &str, data: &[u8]) {
+    let found = TARGETS.iter().find(|candidate| candidate.name() == target);
+    found.unwrap_or_else(|| panic!("no target {target}")).check(data);
+}

@@ -1,0 +1,153 @@
+//! Receipts, votes, texts and encodings.
+
+use num_bigint::BigInt;
+use subvm_core::calldata::{Int, Value};
+use subvm_core::costs::Limits;
+use subvm_core::wasi::{Env, Refused};
+use subvm_core::{
+    Address, EntryKind, FloatPolicy, Message, Outcome, Params, Parts, Receipt, ReceiptError, VmError, Vote, datetime,
+    vote,
+};
+
+use super::decoded;
+use crate::fuzz::source::Source;
+
+/// A receipt that decodes encodes to the same octets, and one that does not says why.
+pub(super) fn receipt(data: &[u8]) {
+    match Receipt::from_octets(data) {
+        Ok(receipt) => {
+            assert_eq!(receipt.to_octets(), data);
+            assert_eq!(receipt.digest(), *blake3::hash(data).as_bytes());
+            assert_eq!(vote(Ok(&receipt), &receipt), Vote::Agree);
+            assert!(receipt.storage.is_sorted_by_key(|write| (write.slot, write.page)));
+        }
+        Err(ReceiptError::Calldata(error)) => assert_eq!(Value::decode(data).unwrap_err(), error),
+        Err(error @ ReceiptError::Field(_)) => {
+            assert!(Value::decode(data).is_ok(), "{error}");
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
+/// Two receipts agree iff they are the same, and whoever votes on whose, they differ at the same field.
+pub(super) fn votes(data: &[u8]) {
+    let (len, rest) = data.split_first_chunk().map_or((0, data), |(len, rest)| (u16::from_le_bytes(*len).into(), rest));
+    let (one, two) = rest.split_at(rest.len().min(len));
+    let (Some(one), Some(two)) = (decoded(one), decoded(two)) else { return };
+    let (ours, theirs) = (vote(Ok(&one), &two), vote(Ok(&two), &one));
+    assert_eq!(ours, theirs);
+    assert_eq!(ours == Vote::Agree, one == two);
+    assert_eq!(ours == Vote::Agree, one.digest() == two.digest());
+    assert_eq!(matches!(ours, Vote::Timeout(_)), one.params != two.params);
+    assert!(!ours.to_string().is_empty());
+    assert_eq!(vote(Err("no receipt".into()), &two), Vote::Timeout("no receipt".into()));
+}
+
+/// The text of a VM error has one spelling.
+pub(super) fn vm_error(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    match text.parse::<VmError>() {
+        Ok(error) => {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(Outcome::VmError(error).to_octets(), [&[2], data].concat());
+        }
+        Err(error) => assert!(error.to_string().contains("specification")),
+    }
+}
+
+/// Encodings of what a node has in memory are canonical, and differ where that does.
+pub(super) fn encodings(source: &mut Source<'_>) {
+    let [one, two] = [0; 2].map(|_| params(source));
+    assert_eq!(one.to_octets() == two.to_octets(), one == two);
+    assert_eq!(one.digest() == two.digest(), one == two);
+    canonical(&one.to_octets());
+    message(source);
+    package(source, &one.refused_env);
+}
+
+fn canonical(octets: &[u8]) -> Value {
+    let value = Value::decode(octets).expect("it is canonical calldata");
+    assert_eq!(value.encode().expect("it was just decoded"), octets);
+    value
+}
+
+fn params(source: &mut Source<'_>) -> Params {
+    let mut limits = Limits::default();
+    let amount = source.choose(&[0, 1, u64::MAX, 1 << 63]);
+    match source.below(11) {
+        0 => limits.ram = amount,
+        1 => limits.open_fds = amount as u32,
+        2 => limits.depth = amount as u32,
+        3 => limits.nondet_blocks = amount as u32,
+        4 => limits.stack_units = amount,
+        5 => limits.nondet_result = amount,
+        6 => limits.gas_time = amount,
+        7 => limits.gas_time_nondet = amount,
+        8 => limits.gas_storage = amount,
+        9 => limits.gas_data = amount,
+        _ => {}
+    }
+    let patterns = String::from_utf8_lossy(&source.octets()).into_owned();
+    Params {
+        floats: source.choose(&[FloatPolicy::Soft, FloatPolicy::Trap, FloatPolicy::Canonical]),
+        fingerprints: source.below(2) == 0,
+        refused_env: refused(&patterns),
+        limits,
+        ..Params::default()
+    }
+}
+
+/// A list of patterns, those of them that are some.
+fn refused(patterns: &str) -> Refused {
+    let patterns: Vec<_> = patterns.split(' ').filter_map(|pattern| pattern.parse().ok()).collect();
+    if patterns.is_empty() { Refused::default() } else { Refused::new(patterns) }
+}
+
+fn message(source: &mut Source<'_>) {
+    let address = |source: &mut Source<'_>| Address([source.octet(); 20]);
+    let int = |source: &mut Source<'_>| Int::from(BigInt::from_signed_bytes_le(&source.octets()));
+    let message = Message {
+        contract_address: address(source),
+        sender_address: address(source),
+        origin_address: address(source),
+        stack: (0..source.below(4)).map(|_| address(source)).collect(),
+        chain_id: int(source),
+        value: int(source),
+        is_init: source.below(2) == 0,
+        entry_data: source.octets(),
+    };
+    let now = u64::from(source.u32()) << source.below(33);
+    let time = datetime(now);
+    assert!(datetime(now.saturating_add(1_000_000_000)).as_str()[..19] >= time.as_str()[..19]);
+    let kind = source.choose(&[EntryKind::Main, EntryKind::Sandbox, EntryKind::ConsensusStage]);
+    let leaders = (source.below(2) == 0).then(|| source.octets());
+    let value = canonical(&message.to_octets(kind, &time, leaders.as_deref()));
+    assert_eq!(value["datetime"].as_str(), Some(&*time));
+    assert_eq!(value["entry_data"].as_bytes(), Some(&*message.entry_data));
+    assert_eq!(value["chain_id"].as_int(), Some(&message.chain_id));
+    assert_eq!(value["stack"].as_array().map(|stack| stack.len()), Some(message.stack.len()));
+    assert_eq!(value["entry_stage_data"].get("leaders_result").and_then(Value::as_bytes), leaders.as_deref());
+}
+
+/// A package's parts are checked or named.
+fn package(source: &mut Source<'_>, refused: &Refused) {
+    let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
+    let mut parts = Parts::default();
+    parts.files = (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect();
+    parts.args = (0..source.below(4)).map(|_| text(source)).collect();
+    parts.env = (0..source.below(4)).map(|_| (text(source), text(source))).collect();
+    let (args, env) = (parts.args.clone(), parts.env.clone());
+    match parts.check(refused) {
+        Ok(package) => {
+            assert!(package.args.iter().eq(args.iter().map(String::as_str)));
+            assert!(env.iter().all(|(name, _)| package.env.names().any(|there| there == name)));
+            assert!(package.env.names().is_sorted_by(|a, b| a < b));
+            assert!(!package.env.names().any(|name| refused.refuses(name)));
+            assert_eq!(*package.env, Env::new(env, refused).expect("it was just accepted"));
+        }
+        Err(error) => {
+            let _ = error.invalid().text();
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The corpora of the fuzz targets, and all that fuzzing has ever found, replayed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use subvm_tests::fuzz::TARGETS;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+/// The files of a directory, by name; none where there is no such directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Runs the target on each file of its corpus, of which there must be some, of its regressions, and of what `FUZZ_FOUND` holds for it.
+fn replay(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name() == name).unwrap_or_else(|| panic!("no target {name}"));
+    let corpus = files(&fuzz().join("corpus").join(name));
+    assert!(!corpus.is_empty(), "no corpus for {name}");
+    let found = std::env::var_os("FUZZ_FOUND").map(|found| files(&Path::new(&found).join(name))).unwrap_or_default();
+    for file in corpus.into_iter().chain(files(&fuzz().join("regressions").join(name))).chain(found) {
+        let data = fs::read(&file).unwrap();
+        println!("{} ({} octets)", file.display(), data.len());
+        let held = target.check(&data);
+        println!("    held {held} octets of memory");
+    }
+}
+
+macro_rules! replays {
+    ($($(#[$attribute:meta])* $target:ident,)*) => {
+        $(
+            $(#[$attribute])*
+            #[test]
+            fn $target() {
+                replay(stringify!($target));
+            }
+        )*
+
+        /// What is fuzzed is replayed, and the other way round.
+        #[test]
+        fn every_target_is_replayed() {
+            let replayed = BTreeSet::from([$($(#[$attribute])* stringify!($target)),*]);
+            assert_eq!(TARGETS.iter().map(|target| target.name()).collect::<BTreeSet<_>>(), replayed);
+        }
+    };
+}
+
+replays! {
+    calldata_decode,
+    calldata_round_trip,
+    calldata_serde,
+    calldata_text,
+    descriptors,
+    gl_call,
+    leader,
+    preview1,
+    supervisor,
+    tree,
+}
+
+/// A file under `fuzz/` that belongs to no target would be replayed by nobody.
+#[test]
+fn every_directory_belongs_to_a_target() {
+    let stubs: BTreeSet<String> = files(&fuzz().join("fuzz_targets"))
+        .iter()
+        .map(|stub| stub.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    for kind in ["corpus", "regressions"] {
+        for directory in files(&fuzz().join(kind)) {
+            let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(stubs.contains(&name), "{kind}/{name} belongs to no target");
+        }
+    }
+}
