@@ -149,21 +149,19 @@ impl<'a, 'm> Guest<'a, 'm> {
 
     /// Reads a result to its end and holds it to what it must be.
     fn read(&mut self, fd: u32, given: Given) {
-        let pending = given == Given::Pending;
-        let octets = match given {
+        let (octets, held) = match given {
             Given::Nothing => return,
-            Given::Octets(octets) => octets,
-            Given::Pending => MODULES_ANSWER.to_vec(),
+            Given::Octets(octets) => (octets.clone(), octets.len() as u64),
+            Given::Pending(held) => (MODULES_ANSWER.to_vec(), held),
         };
-        let content = if pending { 0 } else { octets.len() as u64 };
-        // Reading costs time, and RAM for what a module answered; either may run out.
+        // Reading costs time, and for what a module answered RAM in place of its request's; either may run out.
         if let Ok(there) = self.machine.read(fd) {
             assert_eq!(there, octets, "what descriptor {fd} reads");
         }
         let (before, after) = (self.model.ram, self.ram());
         self.model.ram = after;
         self.model.ticks = self.machine.ticks();
-        self.results.push((fd, content + after - before));
+        self.results.push((fd, held + after - before));
     }
 
     /// Closes a result, so that its number is given again.
@@ -226,10 +224,7 @@ impl<'a, 'm> Guest<'a, 'm> {
     }
 
     /// Makes a call on the guest's own memory.
-    fn call(
-        &mut self,
-        call: impl FnOnce(&mut subvm_core::Guest<'_>) -> Result<u32, End>,
-    ) -> Result<u32, End> {
+    fn call(&mut self, call: impl FnOnce(&mut subvm_core::Guest<'_>) -> Result<u32, End>) -> Result<u32, End> {
         call(&mut subvm_core::Guest { mem: &mut self.mem, ..self.machine.guest() })
     }
 

@@ -38,8 +38,8 @@ pub(super) enum Given {
     Nothing,
     /// A descriptor over these octets.
     Octets(Vec<u8>),
-    /// A descriptor over what a module will answer.
-    Pending,
+    /// A descriptor over what a module will answer, and the octets of RAM that it holds until then.
+    Pending(u64),
 }
 
 /// A budget: what is left of it.
@@ -161,7 +161,7 @@ impl Model {
         let content = match &given {
             Given::Nothing => return Ok((None, given)),
             Given::Octets(octets) => octets.len() as u64,
-            Given::Pending => 0,
+            Given::Pending(held) => *held,
         };
         Ok((Some(self.descriptor(content)?), given))
     }
@@ -174,7 +174,7 @@ impl Model {
             Means::TraceMessage(_) => Ok(Given::Nothing),
             Means::TraceRuntime => Ok(Given::Octets(Value::from(0).encode().expect("it is small"))),
             Means::Module if self.place.mode == Mode::Deterministic => Err(Errno::Forbidden.into()),
-            Means::Module => Ok(Given::Pending),
+            Means::Module => Ok(Given::Pending(octets.len() as u64 * costs::REQUEST_RAM)),
             Means::Sandbox => self.spawn(),
             Means::Call(address) => {
                 self.need(CALLS)?;

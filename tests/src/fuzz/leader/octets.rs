@@ -132,11 +132,10 @@ fn message(source: &mut Source<'_>) {
 /// A package's parts are checked or named.
 fn package(source: &mut Source<'_>, refused: &Refused) {
     let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
-    let mut parts = Parts::default();
-    parts.files = (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect();
-    parts.args = (0..source.below(4)).map(|_| text(source)).collect();
-    parts.env = (0..source.below(4)).map(|_| (text(source), text(source))).collect();
-    let (args, env) = (parts.args.clone(), parts.env.clone());
+    let files = (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect();
+    let args: Vec<_> = (0..source.below(4)).map(|_| text(source)).collect();
+    let env: Vec<_> = (0..source.below(4)).map(|_| (text(source), text(source))).collect();
+    let parts = Parts { files, args: args.clone(), env: env.clone(), ..Parts::default() };
     match parts.check(refused) {
         Ok(package) => {
             assert!(package.args.iter().eq(args.iter().map(String::as_str)));
