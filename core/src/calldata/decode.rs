@@ -3,7 +3,7 @@
 use super::build::Open;
 use super::key::Key;
 use super::read::{Head, Reader};
-use super::{DecodeError, DecodeLimits, Value};
+use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
 
 impl Value {
@@ -84,7 +84,7 @@ pub(super) enum Container {
 #[inline(always)]
 fn scalar(head: Head<'_>, put: impl FnOnce(Value)) -> Option<Container> {
     match head {
-        Head::Int(int) => put(Value::Int(int.to_int())),
+        Head::Int(int) => int.with_int(|int| put(Value::Int(int))),
         Head::Str(text) => put(Value::Str(text.into())),
         Head::Bytes(bytes) => put(Value::Bytes(bytes.into())),
         Head::Null => put(Value::Null),
@@ -102,7 +102,7 @@ struct Level<'a> {
     /// Items or entries that have not begun.
     left: usize,
     /// In a map, the key of the last entry begun.
-    last_key: Option<&'a str>,
+    last_key: Option<&'a [u8]>,
 }
 
 /// The fewest octets an entry of a map can have: the length of its key and a value.
@@ -139,7 +139,9 @@ impl<'a> Level<'a> {
             Open::Array(items) => {
                 while self.left > 0 {
                     self.left -= 1;
-                    if let Some(container) = scalar(reader.head()?, |value| items.push(value)) {
+                    if let Some(n) = reader.small_int() {
+                        items.push(small(n));
+                    } else if let Some(container) = scalar(reader.other_head()?, |value| items.push(value)) {
                         return Ok(Some(container));
                     }
                 }
@@ -147,15 +149,26 @@ impl<'a> Level<'a> {
             Open::Map(entries, next) => {
                 while self.left > 0 {
                     self.left -= 1;
-                    let key = reader.key(self.last_key)?;
+                    let key = reader.key_octets(self.last_key)?;
                     self.last_key = Some(key);
-                    if let Some(container) = scalar(reader.head()?, |value| entries.push((key.into(), value))) {
-                        *next = key.into();
+                    let mut push = |value| entries.push((Key::default(), value));
+                    if let Some(n) = reader.small_int() {
+                        push(small(n));
+                    } else if let Some(container) = scalar(reader.other_head()?, push) {
+                        next.set(key);
                         return Ok(Some(container));
+                    }
+                    if let Some((default, _)) = entries.last_mut() {
+                        default.set(key);
                     }
                 }
             }
         }
         Ok(None)
     }
+}
+
+#[inline(always)]
+fn small(n: i64) -> Value {
+    Value::Int(Int::from_i128(n.into()))
 }

@@ -44,6 +44,7 @@ mod int_ref;
 mod key;
 mod limits;
 mod map;
+mod out;
 mod read;
 mod text;
 #[cfg(feature = "serde")]

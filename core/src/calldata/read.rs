@@ -29,17 +29,16 @@ pub(super) struct Reader<'a> {
     /// Containers that may still be entered.
     depth_left: u32,
     max_int_bits: u32,
-    /// First octets below this are whole integers within the limit. If it is 0, then even integers of
-    /// up to 8 octets must be held against the limit.
-    short_int_below: u8,
+    /// Whether integers of up to 8 octets are within the limit.
+    short_ints: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(input: &'a [u8], limits: &DecodeLimits) -> Self {
         let max_int_bits = limits.max_int_bits;
-        let within = max_int_bits >= wire::WORD_BITS - wire::TYPE_BITS;
+        let short_ints = max_int_bits >= wire::WORD_BITS - wire::TYPE_BITS;
         let depth_left = limits.max_depth;
-        Self { input, at: 0, depth_left, max_int_bits, short_int_below: if within { wire::MORE } else { 0 } }
+        Self { input, at: 0, depth_left, max_int_bits, short_ints }
     }
 
     /// A reader of octets that have been validated before.
@@ -70,27 +69,38 @@ impl<'a> Reader<'a> {
     /// once the content is read.
     #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
-        match self.input.get(self.at) {
-            Some(&first)
-                if first < self.short_int_below
-                    && matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) =>
-            {
-                self.at += 1;
-                Ok(Head::Int(small(first & wire::TYPE_MASK, u64::from(first >> wire::TYPE_BITS))))
-            }
-            Some(&first) => self.long_head(first),
-            None => Err(Kind::UnexpectedEnd.at(self.at)),
+        match self.small_int() {
+            Some(n) => Ok(Head::Int(IntRef::small(n))),
+            None => self.other_head(),
         }
     }
 
+    /// Reads an integer, if one that is in form and within the limit shows at a glance. It is what most values
+    /// are, and so has a way of its own.
     #[inline(always)]
-    fn long_head(&mut self, first: u8) -> Result<Head<'a>, DecodeError> {
+    pub(super) fn small_int(&mut self) -> Option<i64> {
+        let first = *self.input.get(self.at)?;
+        if !self.short_ints || !matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) {
+            return None;
+        }
+        let x = if first < wire::MORE {
+            self.at += 1;
+            u64::from(first)
+        } else {
+            self.short_uleb()?
+        };
+        Some(small(first & wire::TYPE_MASK, x >> wire::TYPE_BITS))
+    }
+
+    /// Reads the head of a value that is not for [`small_int`](Self::small_int).
+    #[inline(always)]
+    pub(super) fn other_head(&mut self) -> Result<Head<'a>, DecodeError> {
         let start = self.at;
+        let Some(first) = self.input.get(start) else {
+            return Err(Kind::UnexpectedEnd.at(start));
+        };
         match first & wire::TYPE_MASK {
-            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => match self.short_uleb() {
-                Some(x) if self.short_int_below > 0 => Ok(Head::Int(small(kind, x >> wire::TYPE_BITS))),
-                _ => self.int(start, kind),
-            },
+            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => self.int(start, kind),
             wire::BYTES => Ok(Head::Bytes(self.counted(start)?)),
             wire::STR => Ok(Head::Str(self.text(start, wire::TYPE_BITS)?)),
             wire::ARRAY => Ok(Head::Array(self.open(start)?)),
@@ -117,11 +127,22 @@ impl<'a> Reader<'a> {
     pub(super) fn key(&mut self, last: Option<&str>) -> Result<&'a str, DecodeError> {
         let start = self.at;
         let key = self.text(start, 0)?;
-        match last.map(|last| key.cmp(last)) {
-            None | Some(Ordering::Greater) => Ok(key),
-            Some(Ordering::Less) => Err(Kind::KeyOrder.at(start)),
-            Some(Ordering::Equal) => Err(Kind::DuplicateKey.at(start)),
+        ascends(start, last.map(str::as_bytes), key.as_bytes()).map(|()| key)
+    }
+
+    /// As [`key`](Self::key), for those who can do without a `str`, and so mostly without reading the
+    /// octets one by one.
+    #[inline]
+    pub(super) fn key_octets(&mut self, last: Option<&[u8]>) -> Result<&'a [u8], DecodeError> {
+        let start = self.at;
+        let len = self.count(start, 0)?;
+        let from = self.at;
+        self.at += len;
+        let key = self.since(from);
+        if !key.is_ascii() {
+            utf8(from, key)?;
         }
+        ascends(start, last, key).map(|()| key)
     }
 
     fn open(&mut self, start: usize) -> Result<usize, DecodeError> {
@@ -167,7 +188,7 @@ impl<'a> Reader<'a> {
         let len = self.count(start, shift)?;
         let from = self.at;
         self.at += len;
-        core::str::from_utf8(self.since(from)).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+        utf8(from, self.since(from))
     }
 
     /// Reads a `uleb`; none if it is 2^64 or more.
@@ -251,17 +272,36 @@ impl<'a> Reader<'a> {
         }
         self.at = start + len;
         let uleb = &within[..len];
-        Ok(Head::Int(if len <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
+        Ok(Head::Int(if len <= 9 { IntRef::small(small(kind, payload(uleb))) } else { IntRef::wide(uleb) }))
+    }
+}
+
+/// The text of octets that start at `from`.
+#[inline]
+fn utf8(from: usize, octets: &[u8]) -> Result<&str, DecodeError> {
+    core::str::from_utf8(octets).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+}
+
+/// Refuses a key, which starts at `start`, unless it is above the last one of its map.
+#[inline]
+fn ascends(start: usize, last: Option<&[u8]>, key: &[u8]) -> Result<(), DecodeError> {
+    match last.map(|last| key.cmp(last)) {
+        None | Some(Ordering::Greater) => Ok(()),
+        Some(Ordering::Less) => Err(Kind::KeyOrder.at(start)),
+        Some(Ordering::Equal) => Err(Kind::DuplicateKey.at(start)),
     }
 }
 
 /// The number of octets of a `uleb` that starts with the first; none if it goes on.
 fn find_end(octets: &[u8]) -> Option<usize> {
     let (words, rest) = octets.as_chunks();
-    let ends = |word: &[u8; 8]| !u64::from_le_bytes(*word) & wire::ALL_MORE != 0;
-    let whole = words.iter().position(ends).unwrap_or(words.len());
-    let last = words.get(whole).map_or(rest, |word| word);
-    last.iter().position(|group| group & wire::MORE == 0).map(|at| whole * 8 + at + 1)
+    let end = words.iter().zip(0..).find_map(|(word, at)| {
+        wire::uleb_len(u64::from_le_bytes(*word)).map(|len| at * 8 + len as usize)
+    });
+    end.or_else(|| {
+        let at = rest.iter().position(|group| group & wire::MORE == 0)?;
+        Some(words.len() * 8 + at + 1)
+    })
 }
 
 /// The payload of an encoding of at most 9 octets, so of less than 2^60.
@@ -271,7 +311,7 @@ fn payload(uleb: &[u8]) -> u64 {
 }
 
 #[inline]
-const fn small(kind: u8, payload: u64) -> IntRef<'static> {
+const fn small(kind: u8, payload: u64) -> i64 {
     let n = payload as i64;
-    IntRef::small(if kind == wire::NEGATIVE { !n } else { n })
+    if kind == wire::NEGATIVE { !n } else { n }
 }

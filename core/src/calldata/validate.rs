@@ -59,7 +59,7 @@ pub(super) fn encoding<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeEr
 enum Level<'a> {
     Items(usize),
     /// With the key before.
-    Entries(usize, Option<&'a str>),
+    Entries(usize, Option<&'a [u8]>),
 }
 
 impl<'a> Level<'a> {
@@ -78,7 +78,7 @@ impl<'a> Level<'a> {
             Self::Entries(left, last) => {
                 while *left > 0 {
                     *left -= 1;
-                    *last = Some(reader.key(*last)?);
+                    *last = Some(reader.key_octets(*last)?);
                     if let Some(inner) = Self::inside(reader.head()?) {
                         return Ok(Some(inner));
                     }

@@ -19,7 +19,8 @@ pub(super) enum Event<'v> {
     Close,
 }
 
-enum Level<'v> {
+/// What is still to come of a container.
+pub(super) enum Level<'v> {
     Items(slice::Iter<'v, Value>),
     /// The value whose key was the last event, and the entries after it.
     Entries(Option<&'v Value>, slice::Iter<'v, (Key, Value)>),
@@ -27,7 +28,7 @@ enum Level<'v> {
 
 /// The events of a value, or of what is inside a container, in the order of their encoding.
 pub(super) struct Walk<'v> {
-    level: Level<'v>,
+    pub(super) level: Level<'v>,
     outer: Vec<Level<'v>>,
 }
 
@@ -45,7 +46,7 @@ impl<'v> Walk<'v> {
     }
 
     #[inline]
-    fn enter(&mut self, value: &'v Value) -> Event<'v> {
+    pub(super) fn enter(&mut self, value: &'v Value) -> Event<'v> {
         let (level, event) = match value {
             Value::Array(array) => (Level::Items(array.0.iter()), Event::Array(array.len())),
             Value::Map(map) => (Level::Entries(None, map.0.iter()), Event::Map(map.len())),
@@ -55,39 +56,21 @@ impl<'v> Walk<'v> {
         event
     }
 
-    /// Calls `visit` with each event and the number of containers entered. Faster than taking the
-    /// events one by one: between containers, it is a plain loop over a slice.
+    /// Goes on with what is around the innermost container; says whether there is anything.
     #[inline]
-    pub(super) fn try_each<E>(mut self, mut visit: impl FnMut(Event<'v>, usize) -> Result<(), E>) -> Result<(), E> {
-        loop {
-            let depth = self.outer.len();
-            let inner = match &mut self.level {
-                Level::Items(items) => loop {
-                    match items.next() {
-                        Some(inner @ (Value::Array(_) | Value::Map(_))) => break Some(inner),
-                        Some(leaf) => visit(Event::Leaf(leaf), depth)?,
-                        None => break None,
-                    }
-                },
-                Level::Entries(_, entries) => loop {
-                    let Some((key, value)) = entries.next() else { break None };
-                    visit(Event::Key(key), depth)?;
-                    match value {
-                        Value::Array(_) | Value::Map(_) => break Some(value),
-                        leaf => visit(Event::Leaf(leaf), depth)?,
-                    }
-                },
-            };
-            let event = if let Some(inner) = inner {
-                self.enter(inner)
-            } else if let Some(parent) = self.outer.pop() {
-                self.level = parent;
-                Event::Close
-            } else {
-                return Ok(());
-            };
-            visit(event, self.outer.len())?;
+    pub(super) fn leave(&mut self) -> bool {
+        let parent = self.outer.pop();
+        let found = parent.is_some();
+        if let Some(parent) = parent {
+            self.level = parent;
         }
+        found
+    }
+
+    /// The number of containers entered.
+    #[inline]
+    pub(super) const fn depth(&self) -> usize {
+        self.outer.len()
     }
 }
 
