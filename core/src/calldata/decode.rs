@@ -5,6 +5,7 @@ use super::key::Key;
 use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
+use core::iter;
 
 impl Value {
     /// The value whose encoding `octets` is, within the default limits.
@@ -44,7 +45,7 @@ impl Value {
 /// Reads one value.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let mut value = Value::Null;
-    match scalar(reader.head()?, |scalar| value = scalar) {
+    match put_scalar(reader.head()?, &mut value) {
         None => Ok(value),
         Some(container) => read_content(reader, container),
     }
@@ -79,21 +80,55 @@ pub(super) enum Container {
     Map(usize),
 }
 
-/// Gives a value that is no container to `put`. Each kind is given by itself, so that it is written
-/// to where it shall be without a detour.
+/// Takes a value, by what it is made of and how: it is put together where it shall be.
+///
+/// A value that is pushed to a vector is put together on the stack, because it must be dropped if the vector fails to
+/// grow, and copying it from there takes longer than all the rest.
+trait Place {
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value);
+}
+
+impl Place for Value {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        *self = make(parts);
+    }
+}
+
+impl Place for Vec<Value> {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        self.extend(iter::once(parts).map(make));
+    }
+}
+
+/// The key is to be set.
+impl Place for Vec<(Key, Value)> {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        self.extend(iter::once(parts).map(|parts| (Key::default(), make(parts))));
+    }
+}
+
+/// Puts a value that is no container to its place.
 #[inline(always)]
-fn scalar(head: Head<'_>, put: impl FnOnce(Value)) -> Option<Container> {
+fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Option<Container> {
     match head {
-        Head::Int(int) => int.with_int(|int| put(Value::Int(int))),
-        Head::Str(text) => put(Value::Str(text.into())),
-        Head::Bytes(bytes) => put(Value::Bytes(bytes.into())),
-        Head::Null => put(Value::Null),
-        Head::Bool(b) => put(Value::Bool(b)),
-        Head::Address(octets) => put(Value::Address(crate::Address(*octets))),
+        Head::Int(int) => place.put(int, |int| int.with_int(Value::Int)),
+        Head::Str(text) => place.put(text, |text| Value::Str(text.into())),
+        Head::Bytes(bytes) => place.put(bytes, |bytes| Value::Bytes(bytes.into())),
+        Head::Null => place.put((), |()| Value::Null),
+        Head::Bool(b) => place.put(b, Value::Bool),
+        Head::Address(octets) => place.put(octets, |octets| Value::Address(crate::Address(*octets))),
         Head::Array(len) => return Some(Container::Array(len)),
         Head::Map(len) => return Some(Container::Map(len)),
     }
     None
+}
+
+#[inline(always)]
+fn small(n: i64) -> Value {
+    Value::Int(Int::from_i128(n.into()))
 }
 
 /// A container that is being read.
@@ -140,8 +175,8 @@ impl<'a> Level<'a> {
                 while self.left > 0 {
                     self.left -= 1;
                     if let Some(n) = reader.small_int() {
-                        items.push(small(n));
-                    } else if let Some(container) = scalar(reader.other_head()?, |value| items.push(value)) {
+                        items.put(n, small);
+                    } else if let Some(container) = put_scalar(reader.other_head()?, items) {
                         return Ok(Some(container));
                     }
                 }
@@ -151,10 +186,9 @@ impl<'a> Level<'a> {
                     self.left -= 1;
                     let key = reader.key_octets(self.last_key)?;
                     self.last_key = Some(key);
-                    let mut push = |value| entries.push((Key::default(), value));
                     if let Some(n) = reader.small_int() {
-                        push(small(n));
-                    } else if let Some(container) = scalar(reader.other_head()?, push) {
+                        entries.put(n, small);
+                    } else if let Some(container) = put_scalar(reader.other_head()?, entries) {
                         next.set(key);
                         return Ok(Some(container));
                     }
@@ -166,9 +200,4 @@ impl<'a> Level<'a> {
         }
         Ok(None)
     }
-}
-
-#[inline(always)]
-fn small(n: i64) -> Value {
-    Value::Int(Int::from_i128(n.into()))
 }

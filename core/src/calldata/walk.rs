@@ -144,31 +144,35 @@ fn rebuild(mut open: Open, walk: Walk<'_>) -> Open {
     open
 }
 
-/// Prepares values to be dropped: takes out what is inside the containers among them, and inside
-/// those, so that dropping them has nothing to recurse into.
+/// Drops values: first takes out what is inside the containers among them, and inside those, so that dropping
+/// a container has nothing to recurse into.
 ///
 /// # Cost
 /// Linear; allocates only where containers hold containers.
-pub(super) fn empty<'v>(values: impl Iterator<Item = &'v mut Value>) {
-    let mut pending = Vec::new();
-    values.for_each(|value| take_full(value, &mut pending));
-    while let Some(mut value) = pending.pop() {
-        match &mut value {
-            Value::Array(array) => array.0.iter_mut().for_each(|item| take_full(item, &mut pending)),
-            Value::Map(map) => map.0.iter_mut().for_each(|(_, item)| take_full(item, &mut pending)),
+pub(super) fn drop_all(values: impl Iterator<Item = Value>) {
+    let mut full = Vec::new();
+    values.for_each(|value| drop_unless_full(value, &mut full));
+    while let Some(value) = full.pop() {
+        match value {
+            Value::Array(array) => array.into_iter().for_each(|item| drop_unless_full(item, &mut full)),
+            Value::Map(mut map) => {
+                let entries = core::mem::take(&mut map.0).into_iter();
+                entries.for_each(|(_, item)| drop_unless_full(item, &mut full));
+            }
             _ => {}
         }
     }
 }
 
-#[inline]
-fn take_full(value: &mut Value, pending: &mut Vec<Value>) {
-    let full = match value {
-        Value::Array(array) => !array.0.is_empty(),
-        Value::Map(map) => !map.0.is_empty(),
-        _ => false,
-    };
-    if full {
-        pending.push(core::mem::take(value));
+/// What is moved out here is dropped here: the value as a whole would be dropped by a call.
+#[inline(always)]
+fn drop_unless_full(value: Value, full: &mut Vec<Value>) {
+    match value {
+        Value::Int(int) => drop(int),
+        Value::Str(text) => drop(text),
+        Value::Bytes(bytes) => drop(bytes),
+        Value::Array(array) if !array.0.is_empty() => full.push(Value::Array(array)),
+        Value::Map(map) if !map.0.is_empty() => full.push(Value::Map(map)),
+        _ => {}
     }
 }
