@@ -2,7 +2,7 @@
 
 use super::build::Open;
 use super::key::Key;
-use super::read::{Head, Reader};
+use super::read::{Head, RawKey, Reader};
 use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
 use core::iter;
@@ -137,7 +137,7 @@ struct Level<'a> {
     /// Items or entries that have not begun.
     left: usize,
     /// In a map, the key of the last entry begun.
-    last_key: Option<&'a [u8]>,
+    last_key: Option<RawKey<'a>>,
 }
 
 /// The fewest octets an entry of a map can have: the length of its key and a value.
@@ -170,34 +170,35 @@ impl<'a> Level<'a> {
     /// Reads up to the end of this container, or up to the first container in it.
     #[inline]
     fn fill(&mut self, reader: &mut Reader<'a>) -> Result<Option<Container>, DecodeError> {
+        let mut own = reader.clone();
+        let mut inner = None;
         match &mut self.open {
             Open::Array(items) => {
-                while self.left > 0 {
+                while self.left > 0 && inner.is_none() {
                     self.left -= 1;
-                    if let Some(n) = reader.small_int() {
-                        items.put(n, small);
-                    } else if let Some(container) = put_scalar(reader.other_head()?, items) {
-                        return Ok(Some(container));
+                    match own.small_int() {
+                        Some(n) => items.put(n, small),
+                        None => inner = put_scalar(own.other_head()?, items),
                     }
                 }
             }
             Open::Map(entries, next) => {
-                while self.left > 0 {
+                while self.left > 0 && inner.is_none() {
                     self.left -= 1;
-                    let key = reader.key_octets(self.last_key)?;
+                    let key = own.raw_key(self.last_key)?;
                     self.last_key = Some(key);
-                    if let Some(n) = reader.small_int() {
-                        entries.put(n, small);
-                    } else if let Some(container) = put_scalar(reader.other_head()?, entries) {
-                        next.set(key);
-                        return Ok(Some(container));
+                    match own.small_int() {
+                        Some(n) => entries.put(n, small),
+                        None => inner = put_scalar(own.other_head()?, entries),
                     }
-                    if let Some((default, _)) = entries.last_mut() {
-                        default.set(key);
+                    match entries.last_mut() {
+                        Some((default, _)) if inner.is_none() => default.set(key.octets),
+                        _ => next.set(key.octets),
                     }
                 }
             }
         }
-        Ok(None)
+        *reader = own;
+        Ok(inner)
     }
 }

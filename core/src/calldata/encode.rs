@@ -2,7 +2,7 @@
 
 use super::out::{Out, Window};
 use super::walk::{Event, Level, Walk};
-use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, wire};
+use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, read, wire};
 use alloc::vec::Vec;
 
 impl Value {
@@ -125,12 +125,33 @@ pub(super) fn put_int(out: &mut impl Out, int: &Int, limits: &DecodeLimits) -> R
 
 #[inline(always)]
 pub(super) fn put_counted(out: &mut impl Out, kind: u8, octets: &[u8]) {
+    if octets.len() < 16 {
+        return put_short(out, (octets.len() as u64) << wire::TYPE_BITS | u64::from(kind), octets);
+    }
     wire::put_head(out, kind, octets.len());
     out.put_all(octets);
 }
 
 #[inline(always)]
 pub(super) fn put_key(out: &mut impl Out, key: &[u8]) {
+    if key.len() < 16 {
+        return put_short(out, key.len() as u64, key);
+    }
     wire::put_uleb(out, key.len() as u64);
     out.put_all(key);
+}
+
+/// Appends an octet and then less than 16, as most strings and keys have: as words, without the call that copying
+/// takes.
+#[inline(always)]
+fn put_short(out: &mut impl Out, head: u64, octets: &[u8]) {
+    let first = read::prefix(octets).swap_bytes();
+    match octets.last_chunk() {
+        None => out.put_words([head | first << 8], octets.len() + 1),
+        Some(last) => {
+            let beyond = 8 * (16 - octets.len()) as u32;
+            let rest = u64::from_le_bytes(*last).checked_shr(beyond).unwrap_or_default();
+            out.put_words([head | first << 8, first >> 56 | rest << 8], octets.len() + 1);
+        }
+    }
 }

@@ -55,10 +55,7 @@ impl<'a> IntRef<'a> {
 
     pub(super) fn put(self, out: &mut Vec<u8>) {
         match self.0 {
-            Repr::Small(n) => {
-                let sign = n >> 63;
-                wire::put_payload(out, wire::kind_of_int(sign != 0), (n ^ sign) as u64);
-            }
+            Repr::Small(n) => wire::put_i64(out, n),
             Repr::Wide(uleb) => out.extend_from_slice(uleb),
         }
     }

@@ -21,7 +21,56 @@ pub(super) enum Head<'a> {
     Map(usize),
 }
 
-/// A position in the input.
+/// A map key as it stands in the input.
+#[derive(Clone, Copy)]
+pub(super) struct RawKey<'a> {
+    /// Known to be UTF-8.
+    pub(super) octets: &'a [u8],
+    /// As [`prefix`] has it.
+    prefix: u64,
+}
+
+impl<'a> RawKey<'a> {
+    /// The first `len` octets of `rest`.
+    #[inline(always)]
+    fn new(rest: &'a [u8], len: usize) -> Self {
+        let octets = rest.get(..len).unwrap_or_default();
+        let prefix = match rest.first_chunk() {
+            Some(first) if len < 8 => u64::from_be_bytes(*first) & !(u64::MAX >> (8 * len)),
+            Some(first) => u64::from_be_bytes(*first),
+            None => prefix(octets),
+        };
+        Self { octets, prefix }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self) -> bool {
+        self.prefix & wire::ALL_MORE == 0 && (self.octets.len() <= 8 || self.octets.is_ascii())
+    }
+
+    /// By octets.
+    #[inline(always)]
+    fn cmp(self, other: Self) -> Ordering {
+        self.prefix.cmp(&other.prefix).then_with(|| self.octets.cmp(other.octets))
+    }
+}
+
+/// The first 8 octets of a key, the first of them highest, with zeros for those that a shorter key has not. Of two
+/// keys whose prefixes differ, these have the order of the keys; if they do not, a zero in one may be an octet of the other.
+#[inline]
+pub(super) fn prefix(key: &[u8]) -> u64 {
+    if let Some(first) = key.first_chunk() {
+        u64::from_be_bytes(*first)
+    } else if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
+        let [first, last] = [*first, *last].map(|octets| u64::from(u32::from_be_bytes(octets)) << 32);
+        first | last >> (8 * (key.len() - 4))
+    } else {
+        key.iter().rev().fold(0, |prefix, octet| prefix >> 8 | u64::from(*octet) << 56)
+    }
+}
+
+/// A position in the input. Loops keep a copy of their own: since what is not inlined gets its parts by value, that
+/// copy is in registers.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     input: &'a [u8],
@@ -127,30 +176,38 @@ impl<'a> Reader<'a> {
     pub(super) fn key(&mut self, last: Option<&str>) -> Result<&'a str, DecodeError> {
         let start = self.at;
         let key = self.text(start, 0)?;
-        ascends(start, last.map(str::as_bytes), key.as_bytes()).map(|()| key)
+        match last.map(|last| key.cmp(last)) {
+            None | Some(Ordering::Greater) => Ok(key),
+            Some(order) => Err(out_of_order(start, order)),
+        }
     }
 
     /// As [`key`](Self::key), for those who can do without a `str`, and so mostly without reading the
     /// octets one by one.
-    #[inline]
-    pub(super) fn key_octets(&mut self, last: Option<&[u8]>) -> Result<&'a [u8], DecodeError> {
+    #[inline(always)]
+    pub(super) fn raw_key(&mut self, last: Option<RawKey<'a>>) -> Result<RawKey<'a>, DecodeError> {
         let start = self.at;
         let len = self.count(start, 0)?;
         let from = self.at;
         self.at += len;
-        let key = self.since(from);
+        let key = RawKey::new(&self.input[from..], len);
         if !key.is_ascii() {
-            utf8(from, key)?;
+            utf8(from, key.octets)?;
         }
-        ascends(start, last, key).map(|()| key)
+        match last.map(|last| key.cmp(last)) {
+            None | Some(Ordering::Greater) => Ok(key),
+            Some(order) => Err(out_of_order(start, order)),
+        }
     }
 
+    #[inline(always)]
     fn open(&mut self, start: usize) -> Result<usize, DecodeError> {
         let count = self.count(start, wire::TYPE_BITS)?;
         self.depth_left = self.depth_left.checked_sub(1).ok_or(Kind::TooDeep.at(start))?;
         Ok(count)
     }
 
+    #[inline(always)]
     fn atom(&mut self, start: usize) -> Result<Head<'a>, DecodeError> {
         match self.uleb()?.map(|x| x >> wire::TYPE_BITS) {
             Some(wire::NULL) => Ok(Head::Null),
@@ -167,7 +224,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a `uleb` whose low `shift` bits are no part of the count.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, start: usize, shift: u32) -> Result<usize, DecodeError> {
         let count = self.uleb()?.map(|x| x >> shift).and_then(|count| usize::try_from(count).ok());
         match count {
@@ -176,6 +233,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn counted(&mut self, start: usize) -> Result<&'a [u8], DecodeError> {
         let len = self.count(start, wire::TYPE_BITS)?;
         let from = self.at;
@@ -183,7 +241,7 @@ impl<'a> Reader<'a> {
         Ok(self.since(from))
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, start: usize, shift: u32) -> Result<&'a str, DecodeError> {
         let len = self.count(start, shift)?;
         let from = self.at;
@@ -192,7 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a `uleb`; none if it is 2^64 or more.
-    #[inline]
+    #[inline(always)]
     fn uleb(&mut self) -> Result<Option<u64>, DecodeError> {
         match self.input.get(self.at) {
             Some(&group) if group & wire::MORE == 0 => {
@@ -201,13 +259,18 @@ impl<'a> Reader<'a> {
             }
             _ => match self.short_uleb() {
                 Some(n) => Ok(Some(n)),
-                None => self.long_uleb(),
+                None => {
+                    let (n, at) = long_uleb(self.input, self.at)?;
+                    self.at = at;
+                    Ok(n)
+                }
             },
         }
     }
 
-    /// Reads a `uleb` if it is in form and either of 2 octets, or of at most 8 where 8 are left.
-    #[inline]
+    /// Reads a `uleb` of more than one octet, if it is in form and either of 2 octets, or of at most 8 where 8
+    /// are left.
+    #[inline(always)]
     fn short_uleb(&mut self) -> Option<u64> {
         let rest = self.input.get(self.at..)?;
         if let [low, high @ 1..wire::MORE, ..] = *rest
@@ -217,63 +280,71 @@ impl<'a> Reader<'a> {
             return Some(u64::from(high) << wire::GROUP_BITS | u64::from(low & !wire::MORE));
         }
         let word = u64::from_le_bytes(*rest.first_chunk()?);
-        let len = wire::uleb_len(word)?;
-        let groups = word & u64::MAX >> (u64::BITS - 8 * len);
-        if len > 1 && groups >> (8 * (len - 1)) == 0 {
+        let ends = !word & wire::ALL_MORE;
+        // The bits up to the lowest of these.
+        let within = ends ^ ends.wrapping_sub(1);
+        let groups = word & within;
+        if ends == 0 || groups & !(within >> 8) == 0 {
             return None;
         }
-        self.at += len as usize;
+        self.at += ends.trailing_zeros() as usize / 8 + 1;
         Some(wire::gather(groups))
     }
 
-    fn long_uleb(&mut self) -> Result<Option<u64>, DecodeError> {
-        let start = self.at;
-        let mut n = 0;
-        let mut shift = 0;
-        loop {
-            let Some(&group) = self.input.get(self.at) else {
-                return Err(Kind::UnexpectedEnd.at(self.at));
-            };
-            self.at += 1;
-            let bits = u64::from(group & !wire::MORE);
-            if bits << shift >> shift != bits {
-                return Ok(None);
-            }
-            n |= bits << shift;
-            if group & wire::MORE == 0 {
-                return if group == 0 && shift > 0 { Err(Kind::UlebNotShortest.at(start)) } else { Ok(Some(n)) };
-            }
-            shift += wire::GROUP_BITS;
-            if shift >= u64::BITS {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Reads an integer that needs more than a glance.
+    #[inline(always)]
     fn int(&mut self, start: usize, kind: u8) -> Result<Head<'a>, DecodeError> {
-        let rest = &self.input[start..];
-        let max_bits = u64::from(self.max_int_bits) + u64::from(wire::TYPE_BITS);
-        let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
-        let within = &rest[..max_octets.min(rest.len())];
-        let Some(len) = find_end(within) else {
-            return Err(if rest.len() < max_octets {
-                Kind::UnexpectedEnd.at(self.input.len())
-            } else {
-                Kind::IntTooLarge.at(start)
-            });
-        };
-        let top = within[len - 1];
-        if top == 0 {
-            return Err(Kind::UlebNotShortest.at(start));
-        }
-        if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
-            return Err(Kind::IntTooLarge.at(start));
-        }
-        self.at = start + len;
-        let uleb = &within[..len];
-        Ok(Head::Int(if len <= 9 { IntRef::small(small(kind, payload(uleb))) } else { IntRef::wide(uleb) }))
+        let uleb = int(self.input, start, self.max_int_bits)?;
+        self.at = start + uleb.len();
+        Ok(Head::Int(if uleb.len() <= 9 { IntRef::small(small(kind, payload(uleb))) } else { IntRef::wide(uleb) }))
     }
+}
+
+/// Reads a `uleb` at `start` whatever its form, and where it ends.
+#[inline(never)]
+fn long_uleb(input: &[u8], start: usize) -> Result<(Option<u64>, usize), DecodeError> {
+    let (mut n, mut shift, mut at) = (0, 0, start);
+    loop {
+        let Some(&group) = input.get(at) else {
+            return Err(Kind::UnexpectedEnd.at(at));
+        };
+        at += 1;
+        let bits = u64::from(group & !wire::MORE);
+        if bits << shift >> shift != bits {
+            return Ok((None, at));
+        }
+        n |= bits << shift;
+        if group & wire::MORE == 0 {
+            return if group == 0 && shift > 0 { Err(Kind::UlebNotShortest.at(start)) } else { Ok((Some(n), at)) };
+        }
+        shift += wire::GROUP_BITS;
+        if shift >= u64::BITS {
+            return Ok((None, at));
+        }
+    }
+}
+
+/// The encoding of an integer that needs more than a glance.
+#[inline(never)]
+fn int(input: &[u8], start: usize, max_int_bits: u32) -> Result<&[u8], DecodeError> {
+    let rest = &input[start..];
+    let max_bits = u64::from(max_int_bits) + u64::from(wire::TYPE_BITS);
+    let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
+    let within = &rest[..max_octets.min(rest.len())];
+    let Some(len) = find_end(within) else {
+        return Err(if rest.len() < max_octets {
+            Kind::UnexpectedEnd.at(input.len())
+        } else {
+            Kind::IntTooLarge.at(start)
+        });
+    };
+    let top = within[len - 1];
+    if top == 0 {
+        return Err(Kind::UlebNotShortest.at(start));
+    }
+    if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
+        return Err(Kind::IntTooLarge.at(start));
+    }
+    Ok(&within[..len])
 }
 
 /// The text of octets that start at `from`.
@@ -282,14 +353,10 @@ fn utf8(from: usize, octets: &[u8]) -> Result<&str, DecodeError> {
     core::str::from_utf8(octets).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
 }
 
-/// Refuses a key, which starts at `start`, unless it is above the last one of its map.
-#[inline]
-fn ascends(start: usize, last: Option<&[u8]>, key: &[u8]) -> Result<(), DecodeError> {
-    match last.map(|last| key.cmp(last)) {
-        None | Some(Ordering::Greater) => Ok(()),
-        Some(Ordering::Less) => Err(Kind::KeyOrder.at(start)),
-        Some(Ordering::Equal) => Err(Kind::DuplicateKey.at(start)),
-    }
+/// Refuses a key, which starts at `start`, for its order to the last one of its map.
+#[cold]
+fn out_of_order(start: usize, order: Ordering) -> DecodeError {
+    if order == Ordering::Equal { Kind::DuplicateKey.at(start) } else { Kind::KeyOrder.at(start) }
 }
 
 /// The number of octets of a `uleb` that starts with the first; none if it goes on.

@@ -44,6 +44,13 @@ pub(super) fn put_payload(out: &mut impl Out, kind: u8, payload: u64) {
     put_groups(out, payload << TYPE_BITS | u64::from(kind), payload >> (WORD_BITS - TYPE_BITS));
 }
 
+/// Appends the encoding of an integer.
+#[inline(always)]
+pub(super) fn put_i64(out: &mut impl Out, n: i64) {
+    let sign = n >> 63;
+    put_payload(out, kind_of_int(sign != 0), (n ^ sign) as u64);
+}
+
 #[inline(always)]
 pub(super) fn put_atom(out: &mut impl Out, atom: u64) {
     out.put_words([atom << TYPE_BITS | u64::from(ATOM)], 1);

@@ -8,6 +8,7 @@ use serde::ser::{self, Serialize};
 
 const NO_FLOATS: SerdeError =
     SerdeError::Unsupported("calldata has no floating-point type: use an integer, or a string");
+const ADDRESS_LEN: SerdeError = SerdeError::Unsupported("an address has 20 octets");
 const STRING_KEYS: SerdeError = SerdeError::Unsupported("the keys of a calldata map are strings");
 
 /// What is shared by all levels of one serialization.
@@ -15,12 +16,11 @@ pub(super) struct Output {
     pub(super) octets: Vec<u8>,
     /// Entries of the maps being written, those of inner maps above those of outer ones.
     entries: Vec<Entry>,
-    scratch: Vec<u8>,
 }
 
 /// Where an entry of a map stands in the output.
 struct Entry {
-    /// The first octets of the key, to be compared before the rest.
+    /// The first octets of the key, to be compared before the rest: see [`read::prefix`].
     prefix: u64,
     start: usize,
     end: usize,
@@ -28,18 +28,34 @@ struct Entry {
 
 impl Output {
     pub(super) fn new() -> Self {
-        Self { octets: Vec::with_capacity(128), entries: Vec::with_capacity(16), scratch: Vec::new() }
+        Self { octets: Vec::with_capacity(1024), entries: Vec::with_capacity(16) }
     }
 
     /// Writes a key, and notes that an entry starts with it.
     fn put_key(&mut self, key: &[u8]) {
         let start = self.octets.len();
         encode::put_key(&mut self.octets, key);
-        let prefix = match key.first_chunk() {
-            Some(first) => u64::from_be_bytes(*first),
-            None => key.iter().fold(0, |prefix, octet| prefix << 8 | u64::from(*octet)) << (64 - 8 * key.len()).min(63),
-        };
-        self.entries.push(Entry { prefix, start, end: start });
+        self.entries.push(Entry { prefix: read::prefix(key), start, end: start });
+    }
+
+    /// Makes a key of the string that was written from `start` on.
+    fn string_to_key(&mut self, start: usize) -> Result<(), SerdeError> {
+        match self.octets.get_mut(start..) {
+            // The length takes one octet before and after.
+            Some([head @ ..wire::MORE, key @ ..]) if *head & wire::TYPE_MASK == wire::STR => {
+                *head >>= wire::TYPE_BITS;
+                self.entries.push(Entry { prefix: read::prefix(key), start, end: start });
+            }
+            written => {
+                let read::Head::Str(key) = read::Reader::trusted(written.unwrap_or_default()).head()? else {
+                    return Err(STRING_KEYS);
+                };
+                let key = Vec::from(key);
+                self.octets.truncate(start);
+                self.put_key(&key);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -96,9 +112,11 @@ impl<'o> Serializer<'o> {
 }
 
 macro_rules! integers {
-    ($($method:ident: $type:ty),*) => {$(
-        fn $method(self, n: $type) -> Result<(), SerdeError> {
-            self.int(n.into())
+    ($($method:ident: $type:ty => |$out:ident, $n:ident| $put:expr),*) => {$(
+        fn $method(self, $n: $type) -> Result<(), SerdeError> {
+            let $out = &mut self.output.octets;
+            $put;
+            Ok(())
         }
     )*};
 }
@@ -114,8 +132,24 @@ impl<'o> ser::Serializer for Serializer<'o> {
     type SerializeStruct = Compound<'o>;
     type SerializeStructVariant = Compound<'o>;
 
-    integers!(serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128);
-    integers!(serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128);
+    integers!(
+        serialize_i8: i8 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i16: i16 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i32: i32 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i64: i64 => |out, n| wire::put_i64(out, n),
+        serialize_u8: u8 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u16: u16 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u32: u32 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u64: u64 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n)
+    );
+
+    fn serialize_i128(self, n: i128) -> Result<(), SerdeError> {
+        self.int(n.into())
+    }
+
+    fn serialize_u128(self, n: u128) -> Result<(), SerdeError> {
+        self.int(n.into())
+    }
 
     fn is_human_readable(&self) -> bool {
         false
@@ -148,8 +182,9 @@ impl<'o> ser::Serializer for Serializer<'o> {
             Octets::Bytes => encode::put_counted(&mut self.output.octets, wire::BYTES, octets),
             Octets::Int => return self.int(Int::from_signed_le(octets)),
             Octets::Address => {
+                let address: &[u8; 20] = octets.try_into().map_err(|_| ADDRESS_LEN)?;
                 wire::put_atom(&mut self.output.octets, wire::ADDRESS);
-                self.output.octets.extend_from_slice(octets);
+                self.output.octets.extend_from_slice(address);
             }
         }
         Ok(())
@@ -265,17 +300,7 @@ impl Compound<'_> {
     fn put_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
         let start = self.output.octets.len();
         key.serialize(Serializer::new(self.output, self.depth_left))?;
-        let written = self.output.octets.get(start..).unwrap_or_default();
-        let read::Head::Str(key) = read::Reader::trusted(written).head()? else {
-            return Err(STRING_KEYS);
-        };
-        let mut scratch = core::mem::take(&mut self.output.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(key.as_bytes());
-        self.output.octets.truncate(start);
-        self.output.put_key(&scratch);
-        self.output.scratch = scratch;
-        Ok(())
+        self.output.string_to_key(start)
     }
 
     /// Writes the value of the key before, and sees whether that key is above the one before it.
@@ -285,8 +310,10 @@ impl Compound<'_> {
         if let Some(last) = self.output.entries.last_mut() {
             last.end = end;
         }
-        if let [.., before, last] = self.output.entries.get(self.entries..).unwrap_or_default() {
-            self.sorted &= compare(&self.output.octets, before, last).is_lt();
+        if self.sorted
+            && let [.., before, last] = self.output.entries.get(self.entries..).unwrap_or_default()
+        {
+            self.sorted = compare(&self.output.octets, before, last).is_lt();
         }
         Ok(())
     }
@@ -305,8 +332,7 @@ impl Compound<'_> {
     }
 }
 
-/// By key. Prefixes of keys below 8 octets are filled up with zeros, which a key can have too, so that
-/// equal prefixes say nothing.
+/// By key.
 #[inline]
 fn compare(octets: &[u8], a: &Entry, b: &Entry) -> Ordering {
     a.prefix.cmp(&b.prefix).then_with(|| key(octets, a).cmp(&key(octets, b)))
@@ -319,19 +345,20 @@ fn key<'o>(octets: &'o [u8], entry: &Entry) -> Option<&'o str> {
 impl Output {
     /// Brings the entries from `entries` on, which fill the output from `body` on, into order.
     fn sort(&mut self, entries: usize, body: usize) -> Result<(), SerdeError> {
-        let Self { octets, entries: all, scratch } = self;
+        let Self { octets, entries: all } = self;
         let entries = all.get_mut(entries..).unwrap_or_default();
         entries.sort_unstable_by(|a, b| compare(octets, a, b));
         if entries.windows(2).any(|pair| matches!(pair, [a, b] if compare(octets, a, b).is_eq())) {
             return Err(EncodeError::from(Kind::DuplicateKey).into());
         }
-        scratch.clear();
-        scratch.reserve(octets.len() - body);
+        // Behind the content, and then to its place.
+        let end = octets.len();
+        octets.reserve(end - body);
         for entry in entries {
-            scratch.extend_from_slice(octets.get(entry.start..entry.end).unwrap_or_default());
+            octets.extend_from_within(entry.start..entry.end);
         }
-        octets.truncate(body);
-        octets.extend_from_slice(scratch);
+        octets.copy_within(end.., body);
+        octets.truncate(end);
         Ok(())
     }
 }
