@@ -1,23 +1,6 @@
-//! The fuzz corpus and all that fuzzing has ever found, replayed.
+//! The corpora of the calldata fuzz targets and all that fuzzing has ever found, replayed.
 
-use std::fs;
-use std::path::Path;
-use subvm_tests::fuzz::calldata;
-
-/// Runs `body` on each file of the corpus, of which there must be some, and of the regressions.
-fn replay(target: &str, body: fn(&[u8])) {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
-    let files = |folder: &str| {
-        let entries = fs::read_dir(fuzz.join(folder).join(target)).into_iter().flatten();
-        entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
-    };
-    let corpus = files("corpus");
-    assert!(!corpus.is_empty(), "no corpus for {target}");
-    for file in corpus.into_iter().chain(files("regressions")) {
-        println!("{}", file.display());
-        body(&fs::read(file).unwrap());
-    }
-}
+use subvm_tests::fuzz::{calldata, check_folders, replay};
 
 #[test]
 fn decode() {
@@ -37,4 +20,9 @@ fn serde() {
 #[test]
 fn text() {
     replay("calldata_text", calldata::text);
+}
+
+#[test]
+fn nothing_is_left_out() {
+    check_folders();
 }

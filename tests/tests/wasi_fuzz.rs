@@ -1,22 +1,6 @@
-//! The corpora of the WASI fuzz targets, replayed.
+//! The corpora of the WASI fuzz targets and all that fuzzing has ever found, replayed.
 
-use std::path::Path;
-
-use subvm_tests::fuzz::wasi;
-
-fn replay(target: &str, body: fn(&[u8])) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
-    let mut count = 0;
-    for directory in [root.join("corpus").join(target), root.join("regressions").join(target)] {
-        for file in directory.read_dir().into_iter().flatten() {
-            let path = file.unwrap().path();
-            println!("{}", path.display());
-            body(&std::fs::read(path).unwrap());
-            count += 1;
-        }
-    }
-    assert!(count > 0, "no corpus for {target}");
-}
+use subvm_tests::fuzz::{replay, wasi};
 
 #[test]
 fn preview1() {

@@ -14,7 +14,8 @@ impl Value {
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
     ///
     /// # Cost
-    /// Linear in the input, in time and memory: at most 40 octets for each octet of the input.
+    /// Linear in the input, in time and memory: at most 40 octets for each octet of the input, and some hundred
+    /// for each container around the one being read.
     ///
     /// ```
     /// use subvm_core::calldata::{DecodeErrorKind, Value};
@@ -53,13 +54,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Reads what is inside a container whose head has been read.
 pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Result<Value, DecodeError> {
-    let mut owed = 0;
-    let mut level = Level::new(container, reader, owed);
+    let mut level = Level::new(container, reader, 0);
     let mut outer: Vec<Level<'_>> = Vec::new();
     loop {
         if let Some(container) = level.fill(reader)? {
-            owed += level.owed();
-            let inner = Level::new(container, reader, owed);
+            let inner = Level::new(container, reader, level.owed());
             outer.push(core::mem::replace(&mut level, inner));
             continue;
         }
@@ -69,7 +68,6 @@ pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Res
             return Ok(value);
         };
         level = parent;
-        owed -= level.owed();
         level.open.add(value);
     }
 }
@@ -138,6 +136,8 @@ struct Level<'a> {
     left: usize,
     /// In a map, the key of the last entry begun.
     last_key: Option<RawKey<'a>>,
+    /// Octets that must follow for the containers around this one.
+    owed: usize,
 }
 
 /// The fewest octets an entry of a map can have: the length of its key and a value.
@@ -156,15 +156,16 @@ impl<'a> Level<'a> {
                 (Open::Map(Vec::with_capacity(capacity), Key::default()), len)
             }
         };
-        Self { open, left, last_key: None }
+        Self { open, left, last_key: None, owed }
     }
 
-    /// Octets that must follow the container inside this one.
+    /// Octets that must follow the container inside this one, for this one and those around it.
     const fn owed(&self) -> usize {
-        match self.open {
-            Open::Array(_) => self.left,
-            Open::Map(..) => self.left.saturating_mul(ENTRY_OCTETS),
-        }
+        let octets = match self.open {
+            Open::Array(_) => 1,
+            Open::Map(..) => ENTRY_OCTETS,
+        };
+        self.owed.saturating_add(self.left.saturating_mul(octets))
     }
 
     /// Reads up to the end of this container, or up to the first container in it.

@@ -362,9 +362,10 @@ fn out_of_order(start: usize, order: Ordering) -> DecodeError {
 /// The number of octets of a `uleb` that starts with the first; none if it goes on.
 fn find_end(octets: &[u8]) -> Option<usize> {
     let (words, rest) = octets.as_chunks();
-    let end = words.iter().zip(0..).find_map(|(word, at)| {
-        wire::uleb_len(u64::from_le_bytes(*word)).map(|len| at * 8 + len as usize)
-    });
+    let end = words
+        .iter()
+        .zip(0..)
+        .find_map(|(word, at)| wire::uleb_len(u64::from_le_bytes(*word)).map(|len| at * 8 + len as usize));
     end.or_else(|| {
         let at = rest.iter().position(|group| group & wire::MORE == 0)?;
         Some(words.len() * 8 + at + 1)

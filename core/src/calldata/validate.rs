@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 /// See [`DecodeErrorKind`](super::DecodeErrorKind).
 ///
 /// # Cost
-/// Linear in the input. Memory: 32 octets for each container around the octet being read.
+/// Linear in the input. Memory: 40 octets for each container around the octet being read.
 ///
 /// ```
 /// use subvm_core::calldata::{DecodeLimits, validate};

@@ -116,7 +116,11 @@ fn keys_are_compared_by_all_of_their_octets() {
             let octets = [&array[..], &entry(first), &entry(second), &vec![0; followers]].concat();
             let decoded = Value::decode(&octets);
             let refusal = decoded.as_ref().err().copied();
-            assert_eq!(refusal.map(|error| (error.kind, error.offset)), expected.map(|kind| (kind, at)), "{octets:02x?}");
+            assert_eq!(
+                refusal.map(|error| (error.kind, error.offset)),
+                expected.map(|kind| (kind, at)),
+                "{octets:02x?}"
+            );
             assert_eq!(validate(&octets, &DecodeLimits::DEFAULT).err(), refusal);
             if let Ok(value) = decoded {
                 both_ways(&value, &octets);
