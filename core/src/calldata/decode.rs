@@ -2,7 +2,8 @@
 
 use super::build::Open;
 use super::key::Key;
-use super::read::{Head, RawKey, Reader};
+use super::raw_key::RawKey;
+use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
 use core::iter;

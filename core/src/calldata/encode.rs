@@ -2,7 +2,7 @@
 
 use super::out::{Out, Window};
 use super::walk::{Event, Level, Walk};
-use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, read, wire};
+use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, raw_key, wire};
 use alloc::vec::Vec;
 
 impl Value {
@@ -145,7 +145,7 @@ pub(super) fn put_key(out: &mut impl Out, key: &[u8]) {
 /// takes.
 #[inline(always)]
 fn put_short(out: &mut impl Out, head: u64, octets: &[u8]) {
-    let first = read::prefix(octets).swap_bytes();
+    let first = raw_key::prefix(octets).swap_bytes();
     match octets.last_chunk() {
         None => out.put_words([head | first << 8], octets.len() + 1),
         Some(last) => {

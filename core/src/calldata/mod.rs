@@ -45,6 +45,7 @@ mod key;
 mod limits;
 mod map;
 mod out;
+mod raw_key;
 mod read;
 mod text;
 #[cfg(feature = "serde")]

@@ -3,6 +3,7 @@
 //! Every other way to decode is a loop around this.
 
 use super::int_ref::IntRef;
+use super::raw_key::RawKey;
 use super::{DecodeError, DecodeErrorKind as Kind, DecodeLimits, wire};
 use core::cmp::Ordering;
 
@@ -19,54 +20,6 @@ pub(super) enum Head<'a> {
     Array(usize),
     /// That many keys, each with a value, follow. It is at most the number of octets left.
     Map(usize),
-}
-
-/// A map key as it stands in the input.
-#[derive(Clone, Copy)]
-pub(super) struct RawKey<'a> {
-    /// Known to be UTF-8.
-    pub(super) octets: &'a [u8],
-    /// As [`prefix`] has it.
-    prefix: u64,
-}
-
-impl<'a> RawKey<'a> {
-    /// The first `len` octets of `rest`.
-    #[inline(always)]
-    fn new(rest: &'a [u8], len: usize) -> Self {
-        let octets = rest.get(..len).unwrap_or_default();
-        let prefix = match rest.first_chunk() {
-            Some(first) if len < 8 => u64::from_be_bytes(*first) & !(u64::MAX >> (8 * len)),
-            Some(first) => u64::from_be_bytes(*first),
-            None => prefix(octets),
-        };
-        Self { octets, prefix }
-    }
-
-    #[inline(always)]
-    fn is_ascii(self) -> bool {
-        self.prefix & wire::ALL_MORE == 0 && (self.octets.len() <= 8 || self.octets.is_ascii())
-    }
-
-    /// By octets.
-    #[inline(always)]
-    fn cmp(self, other: Self) -> Ordering {
-        self.prefix.cmp(&other.prefix).then_with(|| self.octets.cmp(other.octets))
-    }
-}
-
-/// The first 8 octets of a key, the first of them highest, with zeros for those that a shorter key has not. Of two
-/// keys whose prefixes differ, these have the order of the keys; if they do not, a zero in one may be an octet of the other.
-#[inline]
-pub(super) fn prefix(key: &[u8]) -> u64 {
-    if let Some(first) = key.first_chunk() {
-        u64::from_be_bytes(*first)
-    } else if let (Some(first), Some(last)) = (key.first_chunk(), key.last_chunk()) {
-        let [first, last] = [*first, *last].map(|octets| u64::from(u32::from_be_bytes(octets)) << 32);
-        first | last >> (8 * (key.len() - 4))
-    } else {
-        key.iter().rev().fold(0, |prefix, octet| prefix >> 8 | u64::from(*octet) << 56)
-    }
 }
 
 /// A position in the input. Loops keep a copy of their own: since what is not inlined gets its parts by value, that
@@ -190,7 +143,7 @@ impl<'a> Reader<'a> {
         let len = self.count(start, 0)?;
         let from = self.at;
         self.at += len;
-        let key = RawKey::new(&self.input[from..], len);
+        let key = RawKey::first(self.input.get(from..).unwrap_or_default(), len);
         if !key.is_ascii() {
             utf8(from, key.octets)?;
         }

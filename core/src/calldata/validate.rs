@@ -1,6 +1,7 @@
 //! A walk over octets that builds nothing.
 
-use super::read::{Head, RawKey, Reader};
+use super::raw_key::RawKey;
+use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits};
 use alloc::vec::Vec;
 

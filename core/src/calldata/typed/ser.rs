@@ -1,63 +1,14 @@
 //! Types to octets.
 
-use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, read, wire};
+use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, wire};
+use super::output::Output;
 use super::{SerdeError, name};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use serde::ser::{self, Serialize};
 
 const NO_FLOATS: SerdeError =
     SerdeError::Unsupported("calldata has no floating-point type: use an integer, or a string");
 const ADDRESS_LEN: SerdeError = SerdeError::Unsupported("an address has 20 octets");
-const STRING_KEYS: SerdeError = SerdeError::Unsupported("the keys of a calldata map are strings");
-
-/// What is shared by all levels of one serialization.
-pub(super) struct Output {
-    pub(super) octets: Vec<u8>,
-    /// Entries of the maps being written, those of inner maps above those of outer ones.
-    entries: Vec<Entry>,
-}
-
-/// Where an entry of a map stands in the output.
-struct Entry {
-    /// The first octets of the key, to be compared before the rest: see [`read::prefix`].
-    prefix: u64,
-    start: usize,
-    end: usize,
-}
-
-impl Output {
-    pub(super) fn new() -> Self {
-        Self { octets: Vec::with_capacity(1024), entries: Vec::with_capacity(16) }
-    }
-
-    /// Writes a key, and notes that an entry starts with it.
-    fn put_key(&mut self, key: &[u8]) {
-        let start = self.octets.len();
-        encode::put_key(&mut self.octets, key);
-        self.entries.push(Entry { prefix: read::prefix(key), start, end: start });
-    }
-
-    /// Makes a key of the string that was written from `start` on.
-    fn string_to_key(&mut self, start: usize) -> Result<(), SerdeError> {
-        match self.octets.get_mut(start..) {
-            // The length takes one octet before and after.
-            Some([head @ ..wire::MORE, key @ ..]) if *head & wire::TYPE_MASK == wire::STR => {
-                *head >>= wire::TYPE_BITS;
-                self.entries.push(Entry { prefix: read::prefix(key), start, end: start });
-            }
-            written => {
-                let read::Head::Str(key) = read::Reader::trusted(written.unwrap_or_default()).head()? else {
-                    return Err(STRING_KEYS);
-                };
-                let key = Vec::from(key);
-                self.octets.truncate(start);
-                self.put_key(&key);
-            }
-        }
-        Ok(())
-    }
-}
 
 /// How octets are meant: see [`name`].
 #[derive(Clone, Copy)]
@@ -85,7 +36,7 @@ impl<'o> Serializer<'o> {
         let depth_left = self.depth_left.checked_sub(1).ok_or(EncodeError::from(Kind::TooDeep))?;
         let head = self.output.octets.len();
         wire::put_head(&mut self.output.octets, kind, len);
-        let (body, entries) = (self.output.octets.len(), self.output.entries.len());
+        let (body, entries) = (self.output.octets.len(), self.output.entries());
         Ok(Compound {
             output: self.output,
             depth_left,
@@ -306,15 +257,7 @@ impl Compound<'_> {
     /// Writes the value of the key before, and sees whether that key is above the one before it.
     fn put_value<T: Serialize + ?Sized>(&mut self, content: &T) -> Result<(), SerdeError> {
         self.put(content)?;
-        let end = self.output.octets.len();
-        if let Some(last) = self.output.entries.last_mut() {
-            last.end = end;
-        }
-        if self.sorted
-            && let [.., before, last] = self.output.entries.get(self.entries..).unwrap_or_default()
-        {
-            self.sorted = compare(&self.output.octets, before, last).is_lt();
-        }
+        self.sorted &= self.output.end_entry(self.entries);
         Ok(())
     }
 
@@ -322,43 +265,12 @@ impl Compound<'_> {
         if !self.sorted {
             self.output.sort(self.entries, self.body)?;
         }
-        self.output.entries.truncate(self.entries);
+        self.output.forget(self.entries);
         if self.count != self.announced {
             let mut head = Vec::new();
             wire::put_head(&mut head, self.kind, self.count);
             self.output.octets.splice(self.head..self.body, head);
         }
-        Ok(())
-    }
-}
-
-/// By key.
-#[inline]
-fn compare(octets: &[u8], a: &Entry, b: &Entry) -> Ordering {
-    a.prefix.cmp(&b.prefix).then_with(|| key(octets, a).cmp(&key(octets, b)))
-}
-
-fn key<'o>(octets: &'o [u8], entry: &Entry) -> Option<&'o str> {
-    read::Reader::trusted(octets.get(entry.start..)?).key(None).ok()
-}
-
-impl Output {
-    /// Brings the entries from `entries` on, which fill the output from `body` on, into order.
-    fn sort(&mut self, entries: usize, body: usize) -> Result<(), SerdeError> {
-        let Self { octets, entries: all } = self;
-        let entries = all.get_mut(entries..).unwrap_or_default();
-        entries.sort_unstable_by(|a, b| compare(octets, a, b));
-        if entries.windows(2).any(|pair| matches!(pair, [a, b] if compare(octets, a, b).is_eq())) {
-            return Err(EncodeError::from(Kind::DuplicateKey).into());
-        }
-        // Behind the content, and then to its place.
-        let end = octets.len();
-        octets.reserve(end - body);
-        for entry in entries {
-            octets.extend_from_within(entry.start..entry.end);
-        }
-        octets.copy_within(end.., body);
-        octets.truncate(end);
         Ok(())
     }
 }
