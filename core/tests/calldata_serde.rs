@@ -5,7 +5,7 @@
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use subvm_core::Address;
 use subvm_core::calldata::{
     Bytes, DecodeErrorKind, EncodeErrorKind, Int, Map, SerdeError, Value, from_slice, from_value, to_bytes, to_value,
@@ -168,6 +168,17 @@ fn what_calldata_has_not_is_refused() {
 }
 
 #[test]
+fn an_address_has_20_octets() {
+    struct Short;
+    impl Serialize for Short {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct("$subvm::Address", &Bytes(vec![1; 19]))
+        }
+    }
+    assert!(matches!(to_bytes(&Short), Err(SerdeError::Unsupported(_))));
+}
+
+#[test]
 fn octets_are_refused_where_values_are() {
     for (octets, kind) in [
         (&b"\x16\x01b\x00\x01a\x00"[..], DecodeErrorKind::KeyOrder),
@@ -217,6 +228,12 @@ fn in_json_octets_are_hexadecimal_and_large_integers_are_text() {
     assert!(serde_json::from_str::<Value>(r#"{"a":1,"a":2}"#).is_err());
 }
 
+/// Keys that begin alike, and of lengths around a word, two words, and what a length of one octet can say.
+fn key() -> impl Strategy<Value = String> {
+    let alike = "(|1234567|12345678|key-key-key-ke|key-key-key-key|a key of 22 octets ...)[a\\x00é]{0,3}";
+    prop_oneof![3 => ".{0,4}", 3 => alike, 1 => "k{0,20}", 1 => "k{14,17}|k{124,130}"]
+}
+
 proptest! {
     #[test]
     fn integers_round_trip(octets in prop::collection::vec(any::<u8>(), 0..40)) {
@@ -228,9 +245,13 @@ proptest! {
     }
 
     #[test]
-    fn maps_are_sorted_whatever_their_order(entries in prop::collection::hash_map(".{0,4}", any::<i32>(), 0..30)) {
+    fn maps_are_sorted_whatever_their_order(
+        entries in prop::collection::hash_map(key(), prop::collection::hash_map(key(), any::<i32>(), 0..4), 0..20),
+    ) {
         let octets = to_bytes(&entries).unwrap();
-        prop_assert_eq!(&octets, &to_bytes(&entries.clone().into_iter().collect::<BTreeMap<_, _>>()).unwrap());
-        prop_assert_eq!(from_slice::<std::collections::HashMap<String, i32>>(&octets).unwrap(), entries);
+        let inner = |map: HashMap<String, i32>| Value::from(map.into_iter().collect::<Map>());
+        let value = Value::from(entries.clone().into_iter().map(|(key, map)| (key, inner(map))).collect::<Map>());
+        prop_assert_eq!(&octets, &value.encode().unwrap());
+        prop_assert_eq!(from_slice::<HashMap<String, HashMap<String, i32>>>(&octets).unwrap(), entries);
     }
 }

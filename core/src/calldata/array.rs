@@ -69,7 +69,9 @@ impl DerefMut for Array {
 
 impl Drop for Array {
     fn drop(&mut self) {
-        walk::empty(self.0.iter_mut());
+        if !self.0.is_empty() {
+            walk::drop_all(core::mem::take(&mut self.0).into_iter());
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use super::build::Open;
 use super::key::Key;
+use super::raw_key::RawKey;
 use super::read::{Head, Reader};
-use super::{DecodeError, DecodeLimits, Value};
+use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
+use core::iter;
 
 impl Value {
     /// The value whose encoding `octets` is, within the default limits.
@@ -13,7 +15,8 @@ impl Value {
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
     ///
     /// # Cost
-    /// Linear in the input, in time and memory: at most 40 octets for each octet of the input.
+    /// Linear in the input, in time and memory: at most 40 octets for each octet of the input, and some hundred
+    /// for each container around the one being read.
     ///
     /// ```
     /// use subvm_core::calldata::{DecodeErrorKind, Value};
@@ -44,7 +47,7 @@ impl Value {
 /// Reads one value.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let mut value = Value::Null;
-    match scalar(reader.head()?, |scalar| value = scalar) {
+    match put_scalar(reader.head()?, &mut value) {
         None => Ok(value),
         Some(container) => read_content(reader, container),
     }
@@ -52,13 +55,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Reads what is inside a container whose head has been read.
 pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Result<Value, DecodeError> {
-    let mut owed = 0;
-    let mut level = Level::new(container, reader, owed);
+    let mut level = Level::new(container, reader, 0);
     let mut outer: Vec<Level<'_>> = Vec::new();
     loop {
         if let Some(container) = level.fill(reader)? {
-            owed += level.owed();
-            let inner = Level::new(container, reader, owed);
+            let inner = Level::new(container, reader, level.owed());
             outer.push(core::mem::replace(&mut level, inner));
             continue;
         }
@@ -68,7 +69,6 @@ pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Res
             return Ok(value);
         };
         level = parent;
-        owed -= level.owed();
         level.open.add(value);
     }
 }
@@ -79,21 +79,55 @@ pub(super) enum Container {
     Map(usize),
 }
 
-/// Gives a value that is no container to `put`. Each kind is given by itself, so that it is written
-/// to where it shall be without a detour.
+/// Takes a value, by what it is made of and how: it is put together where it shall be.
+///
+/// A value that is pushed to a vector is put together on the stack, because it must be dropped if the vector fails to
+/// grow, and copying it from there takes longer than all the rest.
+trait Place {
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value);
+}
+
+impl Place for Value {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        *self = make(parts);
+    }
+}
+
+impl Place for Vec<Value> {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        self.extend(iter::once(parts).map(make));
+    }
+}
+
+/// The key is to be set.
+impl Place for Vec<(Key, Value)> {
+    #[inline(always)]
+    fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value) {
+        self.extend(iter::once(parts).map(|parts| (Key::default(), make(parts))));
+    }
+}
+
+/// Puts a value that is no container to its place.
 #[inline(always)]
-fn scalar(head: Head<'_>, put: impl FnOnce(Value)) -> Option<Container> {
+fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Option<Container> {
     match head {
-        Head::Int(int) => put(Value::Int(int.to_int())),
-        Head::Str(text) => put(Value::Str(text.into())),
-        Head::Bytes(bytes) => put(Value::Bytes(bytes.into())),
-        Head::Null => put(Value::Null),
-        Head::Bool(b) => put(Value::Bool(b)),
-        Head::Address(octets) => put(Value::Address(crate::Address(*octets))),
+        Head::Int(int) => place.put(int, |int| int.with_int(Value::Int)),
+        Head::Str(text) => place.put(text, |text| Value::Str(text.into())),
+        Head::Bytes(bytes) => place.put(bytes, |bytes| Value::Bytes(bytes.into())),
+        Head::Null => place.put((), |()| Value::Null),
+        Head::Bool(b) => place.put(b, Value::Bool),
+        Head::Address(octets) => place.put(octets, |octets| Value::Address(crate::Address(*octets))),
         Head::Array(len) => return Some(Container::Array(len)),
         Head::Map(len) => return Some(Container::Map(len)),
     }
     None
+}
+
+#[inline(always)]
+fn small(n: i64) -> Value {
+    Value::Int(Int::from_i128(n.into()))
 }
 
 /// A container that is being read.
@@ -102,7 +136,9 @@ struct Level<'a> {
     /// Items or entries that have not begun.
     left: usize,
     /// In a map, the key of the last entry begun.
-    last_key: Option<&'a str>,
+    last_key: Option<RawKey<'a>>,
+    /// Octets that must follow for the containers around this one.
+    owed: usize,
 }
 
 /// The fewest octets an entry of a map can have: the length of its key and a value.
@@ -121,41 +157,50 @@ impl<'a> Level<'a> {
                 (Open::Map(Vec::with_capacity(capacity), Key::default()), len)
             }
         };
-        Self { open, left, last_key: None }
+        Self { open, left, last_key: None, owed }
     }
 
-    /// Octets that must follow the container inside this one.
+    /// Octets that must follow the container inside this one, for this one and those around it.
     const fn owed(&self) -> usize {
-        match self.open {
-            Open::Array(_) => self.left,
-            Open::Map(..) => self.left.saturating_mul(ENTRY_OCTETS),
-        }
+        let octets = match self.open {
+            Open::Array(_) => 1,
+            Open::Map(..) => ENTRY_OCTETS,
+        };
+        self.owed.saturating_add(self.left.saturating_mul(octets))
     }
 
     /// Reads up to the end of this container, or up to the first container in it.
     #[inline]
     fn fill(&mut self, reader: &mut Reader<'a>) -> Result<Option<Container>, DecodeError> {
+        let mut own = reader.clone();
+        let mut inner = None;
         match &mut self.open {
             Open::Array(items) => {
-                while self.left > 0 {
+                while self.left > 0 && inner.is_none() {
                     self.left -= 1;
-                    if let Some(container) = scalar(reader.head()?, |value| items.push(value)) {
-                        return Ok(Some(container));
+                    match own.small_int() {
+                        Some(n) => items.put(n, small),
+                        None => inner = put_scalar(own.other_head()?, items),
                     }
                 }
             }
             Open::Map(entries, next) => {
-                while self.left > 0 {
+                while self.left > 0 && inner.is_none() {
                     self.left -= 1;
-                    let key = reader.key(self.last_key)?;
+                    let key = own.raw_key(self.last_key)?;
                     self.last_key = Some(key);
-                    if let Some(container) = scalar(reader.head()?, |value| entries.push((key.into(), value))) {
-                        *next = key.into();
-                        return Ok(Some(container));
+                    match own.small_int() {
+                        Some(n) => entries.put(n, small),
+                        None => inner = put_scalar(own.other_head()?, entries),
+                    }
+                    match entries.last_mut() {
+                        Some((default, _)) if inner.is_none() => default.set(key.octets),
+                        _ => next.set(key.octets),
                     }
                 }
             }
         }
-        Ok(None)
+        *reader = own;
+        Ok(inner)
     }
 }

@@ -1,7 +1,8 @@
 //! From a value to octets.
 
-use super::walk::{Event, Walk};
-use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, wire};
+use super::out::{Out, Window};
+use super::walk::{Event, Level, Walk};
+use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, raw_key, wire};
 use alloc::vec::Vec;
 
 impl Value {
@@ -45,21 +46,64 @@ impl Value {
 
 /// Appends the encoding of `value`, or the start of it and an error.
 pub(super) fn put(value: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    Walk::of(value).try_each(|event, depth| {
-        match event {
-            Event::Leaf(leaf) => put_leaf(leaf, limits, out)?,
-            Event::Key(key) => put_key(out, key.as_bytes()),
-            Event::Close => {}
-            Event::Array(_) | Event::Map(_) if depth > limits.max_depth as usize => return Err(Kind::TooDeep.into()),
-            Event::Array(len) => wire::put_head(out, wire::ARRAY, len),
-            Event::Map(len) => wire::put_head(out, wire::MAP, len),
+    let mut out = Window::new(out);
+    let mut walk = Walk::of(value);
+    loop {
+        match put_to_container(&mut walk.level, limits, &mut out)? {
+            Some(container) => {
+                match walk.enter(container) {
+                    Event::Array(len) => wire::put_head(&mut out, wire::ARRAY, len),
+                    Event::Map(len) => wire::put_head(&mut out, wire::MAP, len),
+                    Event::Leaf(_) | Event::Key(_) | Event::Close => {}
+                }
+                if walk.depth() > limits.max_depth as usize {
+                    return Err(Kind::TooDeep.into());
+                }
+            }
+            None if walk.leave() => {}
+            None => break,
         }
-        Ok(())
-    })
+    }
+    out.vector();
+    Ok(())
 }
 
-#[inline]
-fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+/// Writes up to the end of a container, or up to the first container in it. This is where the time goes:
+/// the place is kept apart from `level` so that it is in a register.
+#[inline(always)]
+fn put_to_container<'v>(
+    level: &mut Level<'v>,
+    limits: &DecodeLimits,
+    out: &mut impl Out,
+) -> Result<Option<&'v Value>, EncodeError> {
+    match level {
+        Level::Items(items) => {
+            let mut rest = items.clone();
+            while let Some(item) = rest.next() {
+                if matches!(item, Value::Array(_) | Value::Map(_)) {
+                    *items = rest;
+                    return Ok(Some(item));
+                }
+                put_leaf(item, limits, out)?;
+            }
+        }
+        Level::Entries(_, entries) => {
+            let mut rest = entries.clone();
+            while let Some((key, value)) = rest.next() {
+                key.put(out);
+                if matches!(value, Value::Array(_) | Value::Map(_)) {
+                    *entries = rest;
+                    return Ok(Some(value));
+                }
+                put_leaf(value, limits, out)?;
+            }
+        }
+    }
+    Ok(None)
+}
+
+#[inline(always)]
+fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut impl Out) -> Result<(), EncodeError> {
     match leaf {
         Value::Int(int) => put_int(out, int, limits)?,
         Value::Str(text) => put_counted(out, wire::STR, text.as_bytes()),
@@ -67,30 +111,47 @@ fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Result<()
         Value::Bool(b) => wire::put_atom(out, if *b { wire::TRUE } else { wire::FALSE }),
         Value::Address(address) => {
             wire::put_atom(out, wire::ADDRESS);
-            out.extend_from_slice(&address.0);
+            out.put_first(&address.0, address.0.len());
         }
         Value::Null | Value::Array(_) | Value::Map(_) => wire::put_atom(out, wire::NULL),
     }
     Ok(())
 }
 
-#[inline]
-pub(super) fn put_int(out: &mut Vec<u8>, int: &Int, limits: &DecodeLimits) -> Result<(), EncodeError> {
-    if !int.is_within(limits.max_int_bits) {
-        return Err(Kind::IntTooLarge.into());
+#[inline(always)]
+pub(super) fn put_int(out: &mut impl Out, int: &Int, limits: &DecodeLimits) -> Result<(), EncodeError> {
+    if int.put(out, limits.max_int_bits) { Ok(()) } else { Err(Kind::IntTooLarge.into()) }
+}
+
+#[inline(always)]
+pub(super) fn put_counted(out: &mut impl Out, kind: u8, octets: &[u8]) {
+    if octets.len() < 16 {
+        return put_short(out, (octets.len() as u64) << wire::TYPE_BITS | u64::from(kind), octets);
     }
-    int.put(out);
-    Ok(())
-}
-
-#[inline]
-pub(super) fn put_counted(out: &mut Vec<u8>, kind: u8, octets: &[u8]) {
     wire::put_head(out, kind, octets.len());
-    out.extend_from_slice(octets);
+    out.put_all(octets);
 }
 
-#[inline]
-pub(super) fn put_key(out: &mut Vec<u8>, key: &[u8]) {
+#[inline(always)]
+pub(super) fn put_key(out: &mut impl Out, key: &[u8]) {
+    if key.len() < 16 {
+        return put_short(out, key.len() as u64, key);
+    }
     wire::put_uleb(out, key.len() as u64);
-    out.extend_from_slice(key);
+    out.put_all(key);
+}
+
+/// Appends an octet and then less than 16, as most strings and keys have: as words, without the call that copying
+/// takes.
+#[inline(always)]
+fn put_short(out: &mut impl Out, head: u64, octets: &[u8]) {
+    let first = raw_key::prefix(octets).swap_bytes();
+    match octets.last_chunk() {
+        None => out.put_words([head | first << 8], octets.len() + 1),
+        Some(last) => {
+            let beyond = 8 * (16 - octets.len()) as u32;
+            let rest = u64::from_le_bytes(*last).checked_shr(beyond).unwrap_or_default();
+            out.put_words([head | first << 8, first >> 56 | rest << 8], octets.len() + 1);
+        }
+    }
 }

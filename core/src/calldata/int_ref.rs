@@ -32,9 +32,15 @@ impl<'a> IntRef<'a> {
     #[must_use]
     #[inline]
     pub fn to_int(self) -> Int {
+        self.with_int(|int| int)
+    }
+
+    /// Gives `take` the integer: see [`Int::with_encoding`].
+    #[inline(always)]
+    pub(super) fn with_int<T>(self, take: impl FnOnce(Int) -> T) -> T {
         match self.0 {
-            Repr::Small(n) => Int::from_i128(n as i128),
-            Repr::Wide(uleb) => Int::from_encoding(uleb),
+            Repr::Small(n) => take(Int::from_i128(n.into())),
+            Repr::Wide(uleb) => Int::with_encoding(uleb, take),
         }
     }
 
@@ -49,7 +55,7 @@ impl<'a> IntRef<'a> {
 
     pub(super) fn put(self, out: &mut Vec<u8>) {
         match self.0 {
-            Repr::Small(_) => self.to_int().put(out),
+            Repr::Small(n) => wire::put_i64(out, n),
             Repr::Wide(uleb) => out.extend_from_slice(uleb),
         }
     }

@@ -1,5 +1,7 @@
 //! The key of an entry of an owned map.
 
+use super::encode;
+use super::out::Out;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::cmp::Ordering;
@@ -15,7 +17,7 @@ pub(super) struct Key(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// So many octets, which are UTF-8, and zeros after them.
+    /// So many octets, which are UTF-8, and after them any others.
     Inline(u8, [u8; INLINE]),
     Boxed(Box<str>),
 }
@@ -26,6 +28,31 @@ impl Key {
         match &self.0 {
             Repr::Inline(len, octets) => octets.get(..usize::from(*len)).unwrap_or_default(),
             Repr::Boxed(text) => text.as_bytes(),
+        }
+    }
+
+    /// Appends the encoding: the length and the octets.
+    #[inline(always)]
+    pub(super) fn put(&self, out: &mut impl Out) {
+        match &self.0 {
+            Repr::Inline(len, octets) => {
+                out.put_words([u64::from(*len)], 1);
+                out.put_first(octets, usize::from(*len));
+            }
+            Repr::Boxed(text) => encode::put_key(out, text.as_bytes()),
+        }
+    }
+
+    /// Becomes a key of octets that are UTF-8.
+    #[inline(always)]
+    pub(super) fn set(&mut self, text: &[u8]) {
+        if let Repr::Inline(len, octets) = &mut self.0
+            && let Some(octets) = octets.get_mut(..text.len())
+        {
+            octets.copy_from_slice(text);
+            *len = text.len() as u8;
+        } else {
+            *self = core::str::from_utf8(text).unwrap_or_default().into();
         }
     }
 

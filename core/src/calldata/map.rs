@@ -133,7 +133,9 @@ impl Map {
 
 impl Drop for Map {
     fn drop(&mut self) {
-        walk::empty(self.0.iter_mut().map(|(_, value)| value));
+        if !self.0.is_empty() {
+            walk::drop_all(core::mem::take(&mut self.0).into_iter().map(|(_, value)| value));
+        }
     }
 }
 

@@ -44,6 +44,8 @@ mod int_ref;
 mod key;
 mod limits;
 mod map;
+mod out;
+mod raw_key;
 mod read;
 mod text;
 #[cfg(feature = "serde")]

@@ -3,6 +3,7 @@
 //! Every other way to decode is a loop around this.
 
 use super::int_ref::IntRef;
+use super::raw_key::RawKey;
 use super::{DecodeError, DecodeErrorKind as Kind, DecodeLimits, wire};
 use core::cmp::Ordering;
 
@@ -21,7 +22,8 @@ pub(super) enum Head<'a> {
     Map(usize),
 }
 
-/// A position in the input.
+/// A position in the input. Loops keep a copy of their own: since what is not inlined gets its parts by value, that
+/// copy is in registers.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
     input: &'a [u8],
@@ -29,17 +31,16 @@ pub(super) struct Reader<'a> {
     /// Containers that may still be entered.
     depth_left: u32,
     max_int_bits: u32,
-    /// First octets below this are whole integers within the limit. If it is 0, then even integers of
-    /// up to 8 octets must be held against the limit.
-    short_int_below: u8,
+    /// Whether integers of up to 8 octets are within the limit.
+    short_ints: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(input: &'a [u8], limits: &DecodeLimits) -> Self {
         let max_int_bits = limits.max_int_bits;
-        let within = max_int_bits >= wire::WORD_BITS - wire::TYPE_BITS;
+        let short_ints = max_int_bits >= wire::WORD_BITS - wire::TYPE_BITS;
         let depth_left = limits.max_depth;
-        Self { input, at: 0, depth_left, max_int_bits, short_int_below: if within { wire::MORE } else { 0 } }
+        Self { input, at: 0, depth_left, max_int_bits, short_ints }
     }
 
     /// A reader of octets that have been validated before.
@@ -70,27 +71,38 @@ impl<'a> Reader<'a> {
     /// once the content is read.
     #[inline(always)]
     pub(super) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
-        match self.input.get(self.at) {
-            Some(&first)
-                if first < self.short_int_below
-                    && matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) =>
-            {
-                self.at += 1;
-                Ok(Head::Int(small(first & wire::TYPE_MASK, u64::from(first >> wire::TYPE_BITS))))
-            }
-            Some(&first) => self.long_head(first),
-            None => Err(Kind::UnexpectedEnd.at(self.at)),
+        match self.small_int() {
+            Some(n) => Ok(Head::Int(IntRef::small(n))),
+            None => self.other_head(),
         }
     }
 
+    /// Reads an integer, if one that is in form and within the limit shows at a glance. It is what most values
+    /// are, and so has a way of its own.
     #[inline(always)]
-    fn long_head(&mut self, first: u8) -> Result<Head<'a>, DecodeError> {
+    pub(super) fn small_int(&mut self) -> Option<i64> {
+        let first = *self.input.get(self.at)?;
+        if !self.short_ints || !matches!(first & wire::TYPE_MASK, wire::NON_NEGATIVE | wire::NEGATIVE) {
+            return None;
+        }
+        let x = if first < wire::MORE {
+            self.at += 1;
+            u64::from(first)
+        } else {
+            self.short_uleb()?
+        };
+        Some(small(first & wire::TYPE_MASK, x >> wire::TYPE_BITS))
+    }
+
+    /// Reads the head of a value that is not for [`small_int`](Self::small_int).
+    #[inline(always)]
+    pub(super) fn other_head(&mut self) -> Result<Head<'a>, DecodeError> {
         let start = self.at;
+        let Some(first) = self.input.get(start) else {
+            return Err(Kind::UnexpectedEnd.at(start));
+        };
         match first & wire::TYPE_MASK {
-            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => match self.short_uleb() {
-                Some(x) if self.short_int_below > 0 => Ok(Head::Int(small(kind, x >> wire::TYPE_BITS))),
-                _ => self.int(start, kind),
-            },
+            kind @ (wire::NON_NEGATIVE | wire::NEGATIVE) => self.int(start, kind),
             wire::BYTES => Ok(Head::Bytes(self.counted(start)?)),
             wire::STR => Ok(Head::Str(self.text(start, wire::TYPE_BITS)?)),
             wire::ARRAY => Ok(Head::Array(self.open(start)?)),
@@ -119,17 +131,36 @@ impl<'a> Reader<'a> {
         let key = self.text(start, 0)?;
         match last.map(|last| key.cmp(last)) {
             None | Some(Ordering::Greater) => Ok(key),
-            Some(Ordering::Less) => Err(Kind::KeyOrder.at(start)),
-            Some(Ordering::Equal) => Err(Kind::DuplicateKey.at(start)),
+            Some(order) => Err(out_of_order(start, order)),
         }
     }
 
+    /// As [`key`](Self::key), for those who can do without a `str`, and so mostly without reading the
+    /// octets one by one.
+    #[inline(always)]
+    pub(super) fn raw_key(&mut self, last: Option<RawKey<'a>>) -> Result<RawKey<'a>, DecodeError> {
+        let start = self.at;
+        let len = self.count(start, 0)?;
+        let from = self.at;
+        self.at += len;
+        let key = RawKey::first(self.input.get(from..).unwrap_or_default(), len);
+        if !key.is_ascii() {
+            utf8(from, key.octets)?;
+        }
+        match last.map(|last| key.cmp(last)) {
+            None | Some(Ordering::Greater) => Ok(key),
+            Some(order) => Err(out_of_order(start, order)),
+        }
+    }
+
+    #[inline(always)]
     fn open(&mut self, start: usize) -> Result<usize, DecodeError> {
         let count = self.count(start, wire::TYPE_BITS)?;
         self.depth_left = self.depth_left.checked_sub(1).ok_or(Kind::TooDeep.at(start))?;
         Ok(count)
     }
 
+    #[inline(always)]
     fn atom(&mut self, start: usize) -> Result<Head<'a>, DecodeError> {
         match self.uleb()?.map(|x| x >> wire::TYPE_BITS) {
             Some(wire::NULL) => Ok(Head::Null),
@@ -146,7 +177,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a `uleb` whose low `shift` bits are no part of the count.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, start: usize, shift: u32) -> Result<usize, DecodeError> {
         let count = self.uleb()?.map(|x| x >> shift).and_then(|count| usize::try_from(count).ok());
         match count {
@@ -155,6 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(always)]
     fn counted(&mut self, start: usize) -> Result<&'a [u8], DecodeError> {
         let len = self.count(start, wire::TYPE_BITS)?;
         let from = self.at;
@@ -162,16 +194,16 @@ impl<'a> Reader<'a> {
         Ok(self.since(from))
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, start: usize, shift: u32) -> Result<&'a str, DecodeError> {
         let len = self.count(start, shift)?;
         let from = self.at;
         self.at += len;
-        core::str::from_utf8(self.since(from)).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+        utf8(from, self.since(from))
     }
 
     /// Reads a `uleb`; none if it is 2^64 or more.
-    #[inline]
+    #[inline(always)]
     fn uleb(&mut self) -> Result<Option<u64>, DecodeError> {
         match self.input.get(self.at) {
             Some(&group) if group & wire::MORE == 0 => {
@@ -180,13 +212,18 @@ impl<'a> Reader<'a> {
             }
             _ => match self.short_uleb() {
                 Some(n) => Ok(Some(n)),
-                None => self.long_uleb(),
+                None => {
+                    let (n, at) = long_uleb(self.input, self.at)?;
+                    self.at = at;
+                    Ok(n)
+                }
             },
         }
     }
 
-    /// Reads a `uleb` if it is in form and either of 2 octets, or of at most 8 where 8 are left.
-    #[inline]
+    /// Reads a `uleb` of more than one octet, if it is in form and either of 2 octets, or of at most 8 where 8
+    /// are left.
+    #[inline(always)]
     fn short_uleb(&mut self) -> Option<u64> {
         let rest = self.input.get(self.at..)?;
         if let [low, high @ 1..wire::MORE, ..] = *rest
@@ -196,72 +233,96 @@ impl<'a> Reader<'a> {
             return Some(u64::from(high) << wire::GROUP_BITS | u64::from(low & !wire::MORE));
         }
         let word = u64::from_le_bytes(*rest.first_chunk()?);
-        let len = wire::uleb_len(word)?;
-        let groups = word & u64::MAX >> (u64::BITS - 8 * len);
-        if len > 1 && groups >> (8 * (len - 1)) == 0 {
+        let ends = !word & wire::ALL_MORE;
+        // The bits up to the lowest of these.
+        let within = ends ^ ends.wrapping_sub(1);
+        let groups = word & within;
+        if ends == 0 || groups & !(within >> 8) == 0 {
             return None;
         }
-        self.at += len as usize;
+        self.at += ends.trailing_zeros() as usize / 8 + 1;
         Some(wire::gather(groups))
     }
 
-    fn long_uleb(&mut self) -> Result<Option<u64>, DecodeError> {
-        let start = self.at;
-        let mut n = 0;
-        let mut shift = 0;
-        loop {
-            let Some(&group) = self.input.get(self.at) else {
-                return Err(Kind::UnexpectedEnd.at(self.at));
-            };
-            self.at += 1;
-            let bits = u64::from(group & !wire::MORE);
-            if bits << shift >> shift != bits {
-                return Ok(None);
-            }
-            n |= bits << shift;
-            if group & wire::MORE == 0 {
-                return if group == 0 && shift > 0 { Err(Kind::UlebNotShortest.at(start)) } else { Ok(Some(n)) };
-            }
-            shift += wire::GROUP_BITS;
-            if shift >= u64::BITS {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Reads an integer that needs more than a glance.
+    #[inline(always)]
     fn int(&mut self, start: usize, kind: u8) -> Result<Head<'a>, DecodeError> {
-        let rest = &self.input[start..];
-        let max_bits = u64::from(self.max_int_bits) + u64::from(wire::TYPE_BITS);
-        let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
-        let within = &rest[..max_octets.min(rest.len())];
-        let Some(len) = find_end(within) else {
-            return Err(if rest.len() < max_octets {
-                Kind::UnexpectedEnd.at(self.input.len())
-            } else {
-                Kind::IntTooLarge.at(start)
-            });
-        };
-        let top = within[len - 1];
-        if top == 0 {
-            return Err(Kind::UlebNotShortest.at(start));
-        }
-        if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
-            return Err(Kind::IntTooLarge.at(start));
-        }
-        self.at = start + len;
-        let uleb = &within[..len];
-        Ok(Head::Int(if len <= 9 { small(kind, payload(uleb)) } else { IntRef::wide(uleb) }))
+        let uleb = int(self.input, start, self.max_int_bits)?;
+        self.at = start + uleb.len();
+        Ok(Head::Int(if uleb.len() <= 9 { IntRef::small(small(kind, payload(uleb))) } else { IntRef::wide(uleb) }))
     }
+}
+
+/// Reads a `uleb` at `start` whatever its form, and where it ends.
+#[inline(never)]
+fn long_uleb(input: &[u8], start: usize) -> Result<(Option<u64>, usize), DecodeError> {
+    let (mut n, mut shift, mut at) = (0, 0, start);
+    loop {
+        let Some(&group) = input.get(at) else {
+            return Err(Kind::UnexpectedEnd.at(at));
+        };
+        at += 1;
+        let bits = u64::from(group & !wire::MORE);
+        if bits << shift >> shift != bits {
+            return Ok((None, at));
+        }
+        n |= bits << shift;
+        if group & wire::MORE == 0 {
+            return if group == 0 && shift > 0 { Err(Kind::UlebNotShortest.at(start)) } else { Ok((Some(n), at)) };
+        }
+        shift += wire::GROUP_BITS;
+        if shift >= u64::BITS {
+            return Ok((None, at));
+        }
+    }
+}
+
+/// The encoding of an integer that needs more than a glance.
+#[inline(never)]
+fn int(input: &[u8], start: usize, max_int_bits: u32) -> Result<&[u8], DecodeError> {
+    let rest = &input[start..];
+    let max_bits = u64::from(max_int_bits) + u64::from(wire::TYPE_BITS);
+    let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
+    let within = &rest[..max_octets.min(rest.len())];
+    let Some(len) = find_end(within) else {
+        return Err(if rest.len() < max_octets {
+            Kind::UnexpectedEnd.at(input.len())
+        } else {
+            Kind::IntTooLarge.at(start)
+        });
+    };
+    let top = within[len - 1];
+    if top == 0 {
+        return Err(Kind::UlebNotShortest.at(start));
+    }
+    if (len as u64 - 1) * 7 + u64::from(8 - top.leading_zeros()) > max_bits {
+        return Err(Kind::IntTooLarge.at(start));
+    }
+    Ok(&within[..len])
+}
+
+/// The text of octets that start at `from`.
+#[inline]
+fn utf8(from: usize, octets: &[u8]) -> Result<&str, DecodeError> {
+    core::str::from_utf8(octets).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+}
+
+/// Refuses a key, which starts at `start`, for its order to the last one of its map.
+#[cold]
+fn out_of_order(start: usize, order: Ordering) -> DecodeError {
+    if order == Ordering::Equal { Kind::DuplicateKey.at(start) } else { Kind::KeyOrder.at(start) }
 }
 
 /// The number of octets of a `uleb` that starts with the first; none if it goes on.
 fn find_end(octets: &[u8]) -> Option<usize> {
     let (words, rest) = octets.as_chunks();
-    let ends = |word: &[u8; 8]| !u64::from_le_bytes(*word) & wire::ALL_MORE != 0;
-    let whole = words.iter().position(ends).unwrap_or(words.len());
-    let last = words.get(whole).map_or(rest, |word| word);
-    last.iter().position(|group| group & wire::MORE == 0).map(|at| whole * 8 + at + 1)
+    let end = words
+        .iter()
+        .zip(0..)
+        .find_map(|(word, at)| wire::uleb_len(u64::from_le_bytes(*word)).map(|len| at * 8 + len as usize));
+    end.or_else(|| {
+        let at = rest.iter().position(|group| group & wire::MORE == 0)?;
+        Some(words.len() * 8 + at + 1)
+    })
 }
 
 /// The payload of an encoding of at most 9 octets, so of less than 2^60.
@@ -271,7 +332,7 @@ fn payload(uleb: &[u8]) -> u64 {
 }
 
 #[inline]
-const fn small(kind: u8, payload: u64) -> IntRef<'static> {
+const fn small(kind: u8, payload: u64) -> i64 {
     let n = payload as i64;
-    IntRef::small(if kind == wire::NEGATIVE { !n } else { n })
+    if kind == wire::NEGATIVE { !n } else { n }
 }

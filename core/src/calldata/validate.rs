@@ -1,5 +1,6 @@
 //! A walk over octets that builds nothing.
 
+use super::raw_key::RawKey;
 use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits};
 use alloc::vec::Vec;
@@ -11,7 +12,7 @@ use alloc::vec::Vec;
 /// See [`DecodeErrorKind`](super::DecodeErrorKind).
 ///
 /// # Cost
-/// Linear in the input. Memory: 32 octets for each container around the octet being read.
+/// Linear in the input. Memory: 40 octets for each container around the octet being read.
 ///
 /// ```
 /// use subvm_core::calldata::{DecodeLimits, validate};
@@ -59,33 +60,32 @@ pub(super) fn encoding<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeEr
 enum Level<'a> {
     Items(usize),
     /// With the key before.
-    Entries(usize, Option<&'a str>),
+    Entries(usize, Option<RawKey<'a>>),
 }
 
 impl<'a> Level<'a> {
     /// Reads up to the end of this container, or up to the first container in it.
     #[inline]
     fn advance(&mut self, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
+        let mut own = reader.clone();
+        let mut inner = None;
         match self {
             Self::Items(left) => {
-                while *left > 0 {
+                while *left > 0 && inner.is_none() {
                     *left -= 1;
-                    if let Some(inner) = Self::inside(reader.head()?) {
-                        return Ok(Some(inner));
-                    }
+                    inner = Self::inside(own.head()?);
                 }
             }
             Self::Entries(left, last) => {
-                while *left > 0 {
+                while *left > 0 && inner.is_none() {
                     *left -= 1;
-                    *last = Some(reader.key(*last)?);
-                    if let Some(inner) = Self::inside(reader.head()?) {
-                        return Ok(Some(inner));
-                    }
+                    *last = Some(own.raw_key(*last)?);
+                    inner = Self::inside(own.head()?);
                 }
             }
         }
-        Ok(None)
+        *reader = own;
+        Ok(inner)
     }
 
     #[inline]

@@ -19,7 +19,8 @@ pub(super) enum Event<'v> {
     Close,
 }
 
-enum Level<'v> {
+/// What is still to come of a container.
+pub(super) enum Level<'v> {
     Items(slice::Iter<'v, Value>),
     /// The value whose key was the last event, and the entries after it.
     Entries(Option<&'v Value>, slice::Iter<'v, (Key, Value)>),
@@ -27,7 +28,7 @@ enum Level<'v> {
 
 /// The events of a value, or of what is inside a container, in the order of their encoding.
 pub(super) struct Walk<'v> {
-    level: Level<'v>,
+    pub(super) level: Level<'v>,
     outer: Vec<Level<'v>>,
 }
 
@@ -45,7 +46,7 @@ impl<'v> Walk<'v> {
     }
 
     #[inline]
-    fn enter(&mut self, value: &'v Value) -> Event<'v> {
+    pub(super) fn enter(&mut self, value: &'v Value) -> Event<'v> {
         let (level, event) = match value {
             Value::Array(array) => (Level::Items(array.0.iter()), Event::Array(array.len())),
             Value::Map(map) => (Level::Entries(None, map.0.iter()), Event::Map(map.len())),
@@ -55,39 +56,21 @@ impl<'v> Walk<'v> {
         event
     }
 
-    /// Calls `visit` with each event and the number of containers entered. Faster than taking the
-    /// events one by one: between containers, it is a plain loop over a slice.
+    /// Goes on with what is around the innermost container; says whether there is anything.
     #[inline]
-    pub(super) fn try_each<E>(mut self, mut visit: impl FnMut(Event<'v>, usize) -> Result<(), E>) -> Result<(), E> {
-        loop {
-            let depth = self.outer.len();
-            let inner = match &mut self.level {
-                Level::Items(items) => loop {
-                    match items.next() {
-                        Some(inner @ (Value::Array(_) | Value::Map(_))) => break Some(inner),
-                        Some(leaf) => visit(Event::Leaf(leaf), depth)?,
-                        None => break None,
-                    }
-                },
-                Level::Entries(_, entries) => loop {
-                    let Some((key, value)) = entries.next() else { break None };
-                    visit(Event::Key(key), depth)?;
-                    match value {
-                        Value::Array(_) | Value::Map(_) => break Some(value),
-                        leaf => visit(Event::Leaf(leaf), depth)?,
-                    }
-                },
-            };
-            let event = if let Some(inner) = inner {
-                self.enter(inner)
-            } else if let Some(parent) = self.outer.pop() {
-                self.level = parent;
-                Event::Close
-            } else {
-                return Ok(());
-            };
-            visit(event, self.outer.len())?;
+    pub(super) fn leave(&mut self) -> bool {
+        let parent = self.outer.pop();
+        let found = parent.is_some();
+        if let Some(parent) = parent {
+            self.level = parent;
         }
+        found
+    }
+
+    /// The number of containers entered.
+    #[inline]
+    pub(super) const fn depth(&self) -> usize {
+        self.outer.len()
     }
 }
 
@@ -161,31 +144,35 @@ fn rebuild(mut open: Open, walk: Walk<'_>) -> Open {
     open
 }
 
-/// Prepares values to be dropped: takes out what is inside the containers among them, and inside
-/// those, so that dropping them has nothing to recurse into.
+/// Drops values: first takes out what is inside the containers among them, and inside those, so that dropping
+/// a container has nothing to recurse into.
 ///
 /// # Cost
 /// Linear; allocates only where containers hold containers.
-pub(super) fn empty<'v>(values: impl Iterator<Item = &'v mut Value>) {
-    let mut pending = Vec::new();
-    values.for_each(|value| take_full(value, &mut pending));
-    while let Some(mut value) = pending.pop() {
-        match &mut value {
-            Value::Array(array) => array.0.iter_mut().for_each(|item| take_full(item, &mut pending)),
-            Value::Map(map) => map.0.iter_mut().for_each(|(_, item)| take_full(item, &mut pending)),
+pub(super) fn drop_all(values: impl Iterator<Item = Value>) {
+    let mut full = Vec::new();
+    values.for_each(|value| drop_unless_full(value, &mut full));
+    while let Some(value) = full.pop() {
+        match value {
+            Value::Array(array) => array.into_iter().for_each(|item| drop_unless_full(item, &mut full)),
+            Value::Map(mut map) => {
+                let entries = core::mem::take(&mut map.0).into_iter();
+                entries.for_each(|(_, item)| drop_unless_full(item, &mut full));
+            }
             _ => {}
         }
     }
 }
 
-#[inline]
-fn take_full(value: &mut Value, pending: &mut Vec<Value>) {
-    let full = match value {
-        Value::Array(array) => !array.0.is_empty(),
-        Value::Map(map) => !map.0.is_empty(),
-        _ => false,
-    };
-    if full {
-        pending.push(core::mem::take(value));
+/// What is moved out here is dropped here: the value as a whole would be dropped by a call.
+#[inline(always)]
+fn drop_unless_full(value: Value, full: &mut Vec<Value>) {
+    match value {
+        Value::Int(int) => drop(int),
+        Value::Str(text) => drop(text),
+        Value::Bytes(bytes) => drop(bytes),
+        Value::Array(array) if !array.0.is_empty() => full.push(Value::Array(array)),
+        Value::Map(map) if !map.0.is_empty() => full.push(Value::Map(map)),
+        _ => {}
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Source: `docs/spec/calldata.md`, "Encoding".
 
+use super::out::Out;
 use alloc::vec::Vec;
 
 pub(crate) const ATOM: u8 = 0;
@@ -25,53 +26,64 @@ pub(crate) const TYPE_MASK: u8 = 7;
 pub(crate) const MORE: u8 = 0x80;
 pub(crate) const GROUP_BITS: u32 = 7;
 
+/// The type of an integer.
+#[inline(always)]
+pub(crate) const fn kind_of_int(negative: bool) -> u8 {
+    NON_NEGATIVE + negative as u8
+}
+
 /// Appends the head of a value with a length or count.
-#[inline]
-pub(crate) fn put_head(out: &mut Vec<u8>, kind: u8, payload: usize) {
+#[inline(always)]
+pub(super) fn put_head(out: &mut impl Out, kind: u8, payload: usize) {
     put_payload(out, kind, payload as u64);
 }
 
 /// Appends `uleb(payload << 3 | kind)`.
-#[inline]
-pub(crate) fn put_payload(out: &mut Vec<u8>, kind: u8, payload: u64) {
-    if payload >> (u64::BITS - TYPE_BITS) == 0 {
-        put_uleb(out, payload << TYPE_BITS | u64::from(kind));
-    } else {
-        put_limbs(out, kind, &[payload]);
-    }
+#[inline(always)]
+pub(super) fn put_payload(out: &mut impl Out, kind: u8, payload: u64) {
+    put_groups(out, payload << TYPE_BITS | u64::from(kind), payload >> (WORD_BITS - TYPE_BITS));
 }
 
-#[inline]
-pub(crate) fn put_atom(out: &mut Vec<u8>, atom: u64) {
-    out.push((atom as u8) << TYPE_BITS | ATOM);
+/// Appends the encoding of an integer.
+#[inline(always)]
+pub(super) fn put_i64(out: &mut impl Out, n: i64) {
+    let sign = n >> 63;
+    put_payload(out, kind_of_int(sign != 0), (n ^ sign) as u64);
+}
+
+#[inline(always)]
+pub(super) fn put_atom(out: &mut impl Out, atom: u64) {
+    out.put_words([atom << TYPE_BITS | u64::from(ATOM)], 1);
 }
 
 /// Appends `uleb(n)`.
-#[inline]
-pub(crate) fn put_uleb(out: &mut Vec<u8>, n: u64) {
-    if n < 1 << 7 {
-        out.push(n as u8);
-    } else if n < 1 << 14 {
-        out.extend_from_slice(&[n as u8 | MORE, (n >> 7) as u8]);
+#[inline(always)]
+pub(super) fn put_uleb(out: &mut impl Out, n: u64) {
+    put_groups(out, n, n >> WORD_BITS);
+}
+
+/// Appends the `uleb` of a number of which `low` has the low 56 bits, and `high`, below 2^14, the others.
+#[inline(always)]
+fn put_groups(out: &mut impl Out, low: u64, high: u64) {
+    if high > 0 {
+        out.put_words([spread(low) | ALL_MORE], 8);
+        put_two_groups(out, high);
+    } else if low < 1 << (2 * GROUP_BITS) {
+        put_two_groups(out, low);
     } else {
-        put_long_uleb(out, n);
+        let octets = (u64::BITS - low.leading_zeros()).div_ceil(GROUP_BITS);
+        let more = ALL_MORE >> (u64::BITS - 8 * (octets - 1));
+        out.put_words([spread(low) | more], octets as usize);
     }
 }
 
-fn put_long_uleb(out: &mut Vec<u8>, n: u64) {
-    let octets = (u64::BITS - n.leading_zeros()).div_ceil(GROUP_BITS) as usize;
-    let start = out.len();
-    out.extend_from_slice(&(spread(n) | ALL_MORE).to_le_bytes());
-    out.extend_from_slice(&(spread(n >> WORD_BITS) | ALL_MORE).to_le_bytes()[..2]);
-    end_uleb(out, start + octets);
-}
-
-/// Cuts octets that all say that another follows so that the last at `end` does not.
-pub(crate) fn end_uleb(out: &mut Vec<u8>, end: usize) {
-    out.truncate(end);
-    if let Some(last) = out.last_mut() {
-        *last &= !MORE;
-    }
+/// Appends the `uleb` of a number below 2^14. Without a branch, because nothing can foresee it.
+#[inline(always)]
+fn put_two_groups(out: &mut impl Out, n: u64) {
+    let high = n >> GROUP_BITS;
+    let more = u64::from(high > 0);
+    let low = n & u64::from(!MORE) | more << GROUP_BITS;
+    out.put_words([low | high << 8], 1 + more as usize);
 }
 
 /// Appends `uleb(payload << 3 | kind)` of a payload in limbs of 64 bits, least significant first,
@@ -79,7 +91,7 @@ pub(crate) fn end_uleb(out: &mut Vec<u8>, end: usize) {
 ///
 /// # Cost
 /// Linear in the number of limbs.
-pub(crate) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
+pub(super) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
     let bits = bit_len(limbs) + u64::from(TYPE_BITS);
     let octets = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
     let start = out.len();
@@ -96,7 +108,8 @@ pub(crate) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
         pending >>= WORD_BITS;
         pending_bits -= WORD_BITS;
     }
-    end_uleb(out, start + octets);
+    out.truncate(start + octets);
+    out.end_uleb();
 }
 
 /// The number of bits of a number in limbs, none for zero.
@@ -114,18 +127,21 @@ pub(crate) const WORD_BITS: u32 = 8 * GROUP_BITS;
 pub(crate) const ALL_MORE: u64 = 0x8080_8080_8080_8080;
 
 /// The low 56 bits of `n` as 8 groups of 7 bits, each in an octet, the first in the lowest.
-#[inline]
+///
+/// To shift the upper half of some bits is to add it so many times less one.
+#[inline(always)]
 pub(crate) const fn spread(n: u64) -> u64 {
     let n = n & 0x0fff_ffff | (n & 0x00ff_ffff_f000_0000) << 4;
-    let n = n & 0x0000_3fff_0000_3fff | (n & 0x0fff_c000_0fff_c000) << 2;
-    n & 0x007f_007f_007f_007f | (n & 0x3f80_3f80_3f80_3f80) << 1
+    let n = n + (n & 0x0fff_c000_0fff_c000) * 3;
+    n + (n & 0x3f80_3f80_3f80_3f80)
 }
 
 /// The number of 56 bits whose groups of 7 are the octets of `groups`, whose high bits do not count:
 /// the inverse of [`spread`].
-#[inline]
+#[inline(always)]
 pub(crate) const fn gather(groups: u64) -> u64 {
-    let n = groups & 0x007f_007f_007f_007f | (groups & 0x7f00_7f00_7f00_7f00) >> 1;
+    let n = groups & !ALL_MORE;
+    let n = n - ((n & 0x7f00_7f00_7f00_7f00) >> 1);
     let n = n & 0x0000_3fff_0000_3fff | (n & 0x3fff_0000_3fff_0000) >> 2;
     n & 0x0fff_ffff | (n & 0x0fff_ffff_0000_0000) >> 4
 }

@@ -105,15 +105,17 @@ fn time(body: impl Fn()) -> Duration {
         body();
         start.elapsed()
     };
-    (0..5).map(|_| once()).min().unwrap_or_default()
+    (0..3).map(|_| once()).min().unwrap_or_default()
 }
 
-/// 16 times the input takes about 16 times as long: 256 times would be quadratic.
+/// 16 times the input takes about 16 times as long: 256 times would be quadratic. What else the machine does can
+/// spoil a comparison, but not all of them.
 #[track_caller]
 fn linear(input: impl Fn(usize) -> Vec<u8>) {
+    let (small, large) = (input(1 << 16), input(1 << 20));
     let decode = |octets: &[u8]| time(|| drop(Value::decode_with(octets, &DecodeLimits::UNLIMITED)));
-    let (small, large) = (decode(&input(1 << 16)), decode(&input(1 << 20)));
-    assert!(large < small * 80 + Duration::from_millis(1), "{small:?} -> {large:?}");
+    let linear = (0..10).any(|_| decode(&large) < decode(&small) * 64);
+    assert!(linear, "{:?} -> {:?}", decode(&small), decode(&large));
 }
 
 #[test]

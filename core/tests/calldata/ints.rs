@@ -109,3 +109,25 @@ fn no_integer_text_is_anything_else() {
     assert_eq!("-0".parse(), Ok(Int::ZERO));
     assert_eq!("007".parse(), Ok(Int::from(7)));
 }
+
+/// Of every length around whole words of octets and limbs, and of a mebibyte.
+#[test]
+fn large_integers_are_those_of_bigint_where_the_limit_is_raised() {
+    let noise = (0..1 << 20).scan(1_u32, |state, _| {
+        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Some((*state >> 24) as u8)
+    });
+    let noise: Vec<u8> = noise.collect();
+    for len in (1..200).chain([1 << 12, (1 << 20) - 1, 1 << 20]) {
+        for big in [BigInt::from_signed_bytes_le(&noise[..len]), !BigInt::from_bytes_le(Sign::Plus, &noise[..len])] {
+            let octets = Value::from(Int::from(&big)).encode_with(&DecodeLimits::UNLIMITED).unwrap();
+            let payload = if big.sign() == Sign::Minus { !&big } else { big.clone() };
+            assert_eq!(octets.len() as u64, (payload.bits() + 3).div_ceil(7).max(1), "{len}");
+            if len < 200 {
+                assert_eq!(octets, encode_by_bigint(&big));
+            }
+            let value = Value::decode_with(&octets, &DecodeLimits::UNLIMITED).unwrap();
+            assert!(BigInt::from(value.as_int().unwrap()) == big, "{len}");
+        }
+    }
+}

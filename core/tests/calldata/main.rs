@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_types, reason = "tests may look at the clock")]
 
 mod deep;
+mod edges;
 mod hostile;
 mod ints;
 mod properties;

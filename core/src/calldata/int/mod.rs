@@ -8,6 +8,7 @@ mod word;
 pub use convert::IntRangeError;
 pub use text::ParseIntError;
 
+use super::out::Out;
 use super::wire;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -122,45 +123,61 @@ impl Int {
         }
     }
 
-    /// Whether the payload is within so many bits.
-    #[inline]
-    pub(super) fn is_within(&self, max_bits: u32) -> bool {
-        match self.0 {
-            Repr::Inline { .. } if max_bits >= 127 => return true,
-            Repr::Word { .. } if max_bits >= 256 => return true,
-            _ => {}
-        }
-        self.payload_bits() <= u64::from(max_bits)
-    }
-
-    /// Appends the encoding.
-    #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
+    /// Appends the encoding; says whether the payload is within so many bits, else appends nothing.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn put(&self, out: &mut impl Out, max_bits: u32) -> bool {
         match &self.0 {
-            Repr::Inline { low, high: 0 } => wire::put_payload(out, wire::NON_NEGATIVE, *low),
-            Repr::Inline { low, high: u64::MAX } => wire::put_payload(out, wire::NEGATIVE, !*low),
-            Repr::Word { negative, payload } => {
-                word::put(out, if *negative { wire::NEGATIVE } else { wire::NON_NEGATIVE }, *payload);
+            Repr::Inline { low, high } => {
+                let sign = (*high as i64 >> 63) as u64;
+                let kind = wire::kind_of_int(sign != 0);
+                let payload = [low ^ sign, high ^ sign];
+                let [low, high] = payload;
+                if max_bits < 127 && wire::bit_len(&payload) > u64::from(max_bits) {
+                    return false;
+                }
+                if high == 0 {
+                    wire::put_payload(out, kind, low);
+                } else {
+                    word::put(out, kind, [low, high, 0, 0]);
+                }
             }
-            _ => {
-                let kind = if self.is_negative() { wire::NEGATIVE } else { wire::NON_NEGATIVE };
-                wire::put_limbs(out, kind, &self.limbs());
+            Repr::Word { negative, payload } => {
+                if max_bits < 256 && wire::bit_len(payload) > u64::from(max_bits) {
+                    return false;
+                }
+                word::put(out, wire::kind_of_int(*negative), *payload);
+            }
+            Repr::Wide { negative, payload } => {
+                if wire::bit_len(payload) > u64::from(max_bits) {
+                    return false;
+                }
+                wire::put_limbs(out.vector(), wire::kind_of_int(*negative), payload);
             }
         }
+        true
     }
 
-    /// The integer whose encoding is `uleb`, which must be one.
+    /// Gives `take` the integer whose encoding is `uleb`, which must be one. Each representation is
+    /// given by itself, so that it is written to where it shall be without a detour.
     ///
     /// # Cost
     /// Linear in the length.
-    pub(super) fn from_encoding(uleb: &[u8]) -> Self {
-        let (Some(first), Some(top)) = (uleb.first(), uleb.last()) else {
+    #[inline(always)]
+    pub(super) fn with_encoding<T>(uleb: &[u8], take: impl FnOnce(Self) -> T) -> T {
+        let negative = uleb.first().is_some_and(|first| first & wire::TYPE_MASK == wire::NEGATIVE);
+        match word::get(uleb) {
+            Some(payload) if payload[2] | payload[3] == 0 => take(Self::from_word(negative, payload)),
+            Some(payload) => take(Self(Repr::Word { negative, payload })),
+            None => take(Self::from_long_encoding(negative, uleb)),
+        }
+    }
+
+    #[inline(never)]
+    fn from_long_encoding(negative: bool, uleb: &[u8]) -> Self {
+        let Some(top) = uleb.last() else {
             return Self::ZERO;
         };
-        let negative = first & wire::TYPE_MASK == wire::NEGATIVE;
-        if let Some(payload) = word::get(uleb) {
-            return Self::from_word(negative, payload);
-        }
         let top_bits = u8::BITS - top.leading_zeros();
         let bits = (uleb.len() - 1) * wire::GROUP_BITS as usize + top_bits as usize - wire::TYPE_BITS as usize;
 

@@ -24,6 +24,7 @@
 
 mod de;
 mod error;
+mod output;
 mod ser;
 mod types;
 mod value;
@@ -64,7 +65,7 @@ mod name {
 /// assert_eq!(Value::decode(&octets).unwrap()["amount"], Value::from(5));
 /// ```
 pub fn to_bytes<T: Serialize + ?Sized>(content: &T) -> Result<Vec<u8>, SerdeError> {
-    let mut output = ser::Output::new();
+    let mut output = output::Output::new();
     content.serialize(ser::Serializer::new(&mut output, DecodeLimits::DEFAULT.max_depth))?;
     Ok(output.octets)
 }

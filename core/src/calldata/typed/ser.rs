@@ -1,47 +1,14 @@
 //! Types to octets.
 
-use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, read, wire};
+use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, wire};
+use super::output::Output;
 use super::{SerdeError, name};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use serde::ser::{self, Serialize};
 
 const NO_FLOATS: SerdeError =
     SerdeError::Unsupported("calldata has no floating-point type: use an integer, or a string");
-const STRING_KEYS: SerdeError = SerdeError::Unsupported("the keys of a calldata map are strings");
-
-/// What is shared by all levels of one serialization.
-pub(super) struct Output {
-    pub(super) octets: Vec<u8>,
-    /// Entries of the maps being written, those of inner maps above those of outer ones.
-    entries: Vec<Entry>,
-    scratch: Vec<u8>,
-}
-
-/// Where an entry of a map stands in the output.
-struct Entry {
-    /// The first octets of the key, to be compared before the rest.
-    prefix: u64,
-    start: usize,
-    end: usize,
-}
-
-impl Output {
-    pub(super) fn new() -> Self {
-        Self { octets: Vec::with_capacity(128), entries: Vec::with_capacity(16), scratch: Vec::new() }
-    }
-
-    /// Writes a key, and notes that an entry starts with it.
-    fn put_key(&mut self, key: &[u8]) {
-        let start = self.octets.len();
-        encode::put_key(&mut self.octets, key);
-        let prefix = match key.first_chunk() {
-            Some(first) => u64::from_be_bytes(*first),
-            None => key.iter().fold(0, |prefix, octet| prefix << 8 | u64::from(*octet)) << (64 - 8 * key.len()).min(63),
-        };
-        self.entries.push(Entry { prefix, start, end: start });
-    }
-}
+const ADDRESS_LEN: SerdeError = SerdeError::Unsupported("an address has 20 octets");
 
 /// How octets are meant: see [`name`].
 #[derive(Clone, Copy)]
@@ -69,7 +36,7 @@ impl<'o> Serializer<'o> {
         let depth_left = self.depth_left.checked_sub(1).ok_or(EncodeError::from(Kind::TooDeep))?;
         let head = self.output.octets.len();
         wire::put_head(&mut self.output.octets, kind, len);
-        let (body, entries) = (self.output.octets.len(), self.output.entries.len());
+        let (body, entries) = (self.output.octets.len(), self.output.entries());
         Ok(Compound {
             output: self.output,
             depth_left,
@@ -96,9 +63,11 @@ impl<'o> Serializer<'o> {
 }
 
 macro_rules! integers {
-    ($($method:ident: $type:ty),*) => {$(
-        fn $method(self, n: $type) -> Result<(), SerdeError> {
-            self.int(n.into())
+    ($($method:ident: $type:ty => |$out:ident, $n:ident| $put:expr),*) => {$(
+        fn $method(self, $n: $type) -> Result<(), SerdeError> {
+            let $out = &mut self.output.octets;
+            $put;
+            Ok(())
         }
     )*};
 }
@@ -114,8 +83,24 @@ impl<'o> ser::Serializer for Serializer<'o> {
     type SerializeStruct = Compound<'o>;
     type SerializeStructVariant = Compound<'o>;
 
-    integers!(serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64, serialize_i128: i128);
-    integers!(serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_u128: u128);
+    integers!(
+        serialize_i8: i8 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i16: i16 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i32: i32 => |out, n| wire::put_i64(out, n.into()),
+        serialize_i64: i64 => |out, n| wire::put_i64(out, n),
+        serialize_u8: u8 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u16: u16 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u32: u32 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u64: u64 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n)
+    );
+
+    fn serialize_i128(self, n: i128) -> Result<(), SerdeError> {
+        self.int(n.into())
+    }
+
+    fn serialize_u128(self, n: u128) -> Result<(), SerdeError> {
+        self.int(n.into())
+    }
 
     fn is_human_readable(&self) -> bool {
         false
@@ -148,8 +133,9 @@ impl<'o> ser::Serializer for Serializer<'o> {
             Octets::Bytes => encode::put_counted(&mut self.output.octets, wire::BYTES, octets),
             Octets::Int => return self.int(Int::from_signed_le(octets)),
             Octets::Address => {
+                let address: &[u8; 20] = octets.try_into().map_err(|_| ADDRESS_LEN)?;
                 wire::put_atom(&mut self.output.octets, wire::ADDRESS);
-                self.output.octets.extend_from_slice(octets);
+                self.output.octets.extend_from_slice(address);
             }
         }
         Ok(())
@@ -265,29 +251,13 @@ impl Compound<'_> {
     fn put_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
         let start = self.output.octets.len();
         key.serialize(Serializer::new(self.output, self.depth_left))?;
-        let written = self.output.octets.get(start..).unwrap_or_default();
-        let read::Head::Str(key) = read::Reader::trusted(written).head()? else {
-            return Err(STRING_KEYS);
-        };
-        let mut scratch = core::mem::take(&mut self.output.scratch);
-        scratch.clear();
-        scratch.extend_from_slice(key.as_bytes());
-        self.output.octets.truncate(start);
-        self.output.put_key(&scratch);
-        self.output.scratch = scratch;
-        Ok(())
+        self.output.string_to_key(start)
     }
 
     /// Writes the value of the key before, and sees whether that key is above the one before it.
     fn put_value<T: Serialize + ?Sized>(&mut self, content: &T) -> Result<(), SerdeError> {
         self.put(content)?;
-        let end = self.output.octets.len();
-        if let Some(last) = self.output.entries.last_mut() {
-            last.end = end;
-        }
-        if let [.., before, last] = self.output.entries.get(self.entries..).unwrap_or_default() {
-            self.sorted &= compare(&self.output.octets, before, last).is_lt();
-        }
+        self.sorted &= self.output.end_entry(self.entries);
         Ok(())
     }
 
@@ -295,43 +265,12 @@ impl Compound<'_> {
         if !self.sorted {
             self.output.sort(self.entries, self.body)?;
         }
-        self.output.entries.truncate(self.entries);
+        self.output.forget(self.entries);
         if self.count != self.announced {
             let mut head = Vec::new();
             wire::put_head(&mut head, self.kind, self.count);
             self.output.octets.splice(self.head..self.body, head);
         }
-        Ok(())
-    }
-}
-
-/// By key. Prefixes of keys below 8 octets are filled up with zeros, which a key can have too, so that
-/// equal prefixes say nothing.
-#[inline]
-fn compare(octets: &[u8], a: &Entry, b: &Entry) -> Ordering {
-    a.prefix.cmp(&b.prefix).then_with(|| key(octets, a).cmp(&key(octets, b)))
-}
-
-fn key<'o>(octets: &'o [u8], entry: &Entry) -> Option<&'o str> {
-    read::Reader::trusted(octets.get(entry.start..)?).key(None).ok()
-}
-
-impl Output {
-    /// Brings the entries from `entries` on, which fill the output from `body` on, into order.
-    fn sort(&mut self, entries: usize, body: usize) -> Result<(), SerdeError> {
-        let Self { octets, entries: all, scratch } = self;
-        let entries = all.get_mut(entries..).unwrap_or_default();
-        entries.sort_unstable_by(|a, b| compare(octets, a, b));
-        if entries.windows(2).any(|pair| matches!(pair, [a, b] if compare(octets, a, b).is_eq())) {
-            return Err(EncodeError::from(Kind::DuplicateKey).into());
-        }
-        scratch.clear();
-        scratch.reserve(octets.len() - body);
-        for entry in entries {
-            scratch.extend_from_slice(octets.get(entry.start..entry.end).unwrap_or_default());
-        }
-        octets.truncate(body);
-        octets.extend_from_slice(scratch);
         Ok(())
     }
 }
