@@ -49,21 +49,26 @@ impl ScriptedEngine {
             return Ok(Outcome::VmError(VmError::InvalidContract(Invalid::WasmValidating)));
         };
         let mut machine = Machine::new(vm);
-        let ended = catch_unwind(AssertUnwindSafe(|| script(&mut machine)));
+        let ended = caught(|| match script(&mut machine) {
+            Ok(()) => Ok(Outcome::null()),
+            Err(end) => end.into_result(),
+        });
         let ticks = machine.ticks();
         vm.ticks = ticks;
-        match ended {
-            Ok(Ok(())) => Ok(Outcome::null()),
-            Ok(Err(end)) => end.into_result(),
-            Err(_) => Err(InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked")),
-        }
+        ended
     }
+}
+
+fn caught(act: impl FnOnce() -> Result<Outcome, InternalError>) -> Result<Outcome, InternalError> {
+    let panicked = |_| Err(InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked"));
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
 impl Engine for ScriptedEngine {
     fn run(&self, mut vm: Box<SubVm>) -> Finished {
         let ended = self.call(&mut vm);
-        let result = vm.conclude(ended);
+        // It calls the node, to give up requests that nobody waits for.
+        let result = caught(|| vm.conclude(ended));
         let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
         Finished { vm, result, fingerprint }
     }
