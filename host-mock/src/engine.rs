@@ -49,20 +49,26 @@ impl ScriptedEngine {
             return Ok(Outcome::VmError(VmError::InvalidContract(Invalid::WasmValidating)));
         };
         let mut machine = Machine::new(vm);
-        let ended = catching(|| script(&mut machine));
-        let ticks = machine.ticks();
-        vm.ticks = ticks;
-        match ended? {
+        let ended = caught(|| match script(&mut machine) {
             Ok(()) => Ok(Outcome::null()),
             Err(end) => end.into_result(),
-        }
+        });
+        let ticks = machine.ticks();
+        vm.ticks = ticks;
+        ended
     }
+}
+
+fn caught(act: impl FnOnce() -> Result<Outcome, InternalError>) -> Result<Outcome, InternalError> {
+    let panicked = |_| Err(InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked"));
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
 impl Engine for ScriptedEngine {
     fn run(&self, mut vm: Box<SubVm>) -> Finished {
         let ended = self.call(&mut vm);
-        let result = catching(|| vm.conclude(ended)).and_then(|result| result);
+        // It calls the node, to give up requests that nobody waits for.
+        let result = caught(|| vm.conclude(ended));
         let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
         Finished { vm, result, fingerprint }
     }
@@ -70,9 +76,4 @@ impl Engine for ScriptedEngine {
     fn catch(&self) -> Catch {
         |call| catch_unwind(AssertUnwindSafe(call)).is_ok()
     }
-}
-
-fn catching<T>(work: impl FnOnce() -> T) -> Result<T, InternalError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|_| InternalError::new(InternalErrorKind::Bug, "a script or a part of the node panicked"))
 }

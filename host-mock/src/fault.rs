@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use subvm_core::host::{Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
 
 /// What a part does at the chosen call.
@@ -19,10 +19,22 @@ pub enum Fault {
 /// Makes the `nth` fallible call of any of the node's parts, counted from 0, fail. Counts on for later calls, which work.
 #[must_use]
 pub fn failing_at(node: Node, nth: u64, fault: Fault) -> (Node, Arc<AtomicU64>) {
+    wrap(node, nth, fault, false)
+}
+
+/// Makes the `nth` call of any of the node's parts panic, counted from 0: also of what has no error to answer with, such as
+/// [`Clock`] and [`Modules::cancel`]. Counts on for later calls, which work.
+#[must_use]
+pub fn panicking_at(node: Node, nth: u64) -> (Node, Arc<AtomicU64>) {
+    wrap(node, nth, Fault::Panic, true)
+}
+
+fn wrap(node: Node, nth: u64, fault: Fault, every_call: bool) -> (Node, Arc<AtomicU64>) {
     let calls = Arc::new(AtomicU64::new(0));
-    let trip = || Trip { calls: Arc::clone(&calls), nth, fault };
+    let trip = || Trip { calls: Arc::clone(&calls), nth, fault, every_call };
     let node = Node {
         storage: Box::new(Faulty { part: node.storage, trip: trip() }),
+        clock: Box::new(Faulty { part: node.clock, trip: trip() }),
         rng: Box::new(Faulty { part: node.rng, trip: trip() }),
         host: Box::new(Faulty { part: node.host, trip: trip() }),
         modules: Box::new(Faulty { part: node.modules, trip: trip() }),
@@ -35,9 +47,19 @@ struct Trip {
     calls: Arc<AtomicU64>,
     nth: u64,
     fault: Fault,
+    /// Whether calls count that cannot fail.
+    every_call: bool,
 }
 
 impl Trip {
+    /// A call that cannot fail, but panic.
+    fn pass_infallible(&self, what: &str) {
+        if self.every_call {
+            // The only fault is a panic then.
+            let _ = self.pass(what);
+        }
+    }
+
     fn pass(&self, what: &str) -> Result<(), HostError> {
         if self.calls.fetch_add(1, Ordering::SeqCst) != self.nth {
             return Ok(());
@@ -65,6 +87,18 @@ impl Storage for Faulty<dyn Storage> {
     ) -> Result<(), HostError> {
         self.trip.pass("storage")?;
         self.part.read(state, contract, slot, index, into)
+    }
+}
+
+impl Clock for Faulty<dyn Clock> {
+    fn transaction_time(&self) -> u64 {
+        self.trip.pass_infallible("the transaction's time");
+        self.part.transaction_time()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.trip.pass_infallible("elapsed time");
+        self.part.elapsed()
     }
 }
 
@@ -97,6 +131,7 @@ impl Host for Faulty<dyn Host> {
     }
 
     fn output(&mut self, stream: Stream, octets: &[u8]) {
+        self.trip.pass_infallible("output");
         self.part.output(stream, octets);
     }
 }
@@ -113,6 +148,71 @@ impl Modules for Faulty<dyn Modules> {
     }
 
     fn cancel(&mut self, id: RequestId) {
+        self.trip.pass_infallible("giving up a request");
         self.part.cancel(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{MemoryHost, ScriptedEngine};
+    use subvm_core::calldata::{Map, Value};
+    use subvm_core::{Entry, InternalErrorKind, Message, Mode, Role, Run, run};
+
+    /// A program that prints, and starts a request that nobody waits for.
+    fn program() -> (Arc<ScriptedEngine>, MemoryHost) {
+        let mut engine = ScriptedEngine::new();
+        let package = engine.script(|machine| {
+            machine.mem()[..4].copy_from_slice(&64u32.to_le_bytes());
+            machine.mem()[4..8].copy_from_slice(&2u32.to_le_bytes());
+            machine.wasi("fd_write", &[1, 0, 1, 8])?;
+            let request = Map::from([
+                ("body", Value::Null),
+                ("headers", Map::new().into()),
+                ("method", "GET".into()),
+                ("url", "https://a/".into()),
+            ]);
+            assert!(matches!(machine.gl_call("WebRequest", request)?, Ok(Some(_))));
+            Ok(())
+        });
+        let host = MemoryHost::new();
+        host.deploy(Address::default(), package);
+        (Arc::new(engine), host)
+    }
+
+    /// Whether the run unwound, and what it came to.
+    fn at(nth: u64) -> (bool, Option<InternalErrorKind>, u64) {
+        let (engine, host) = program();
+        host.answer(b"\x00".to_vec());
+        let (node, calls) = panicking_at(host.node(), nth);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let run_this = Run {
+                message: Message::default(),
+                entry: Entry::Program { mode: Mode::NonDeterministic, stdin: None },
+                role: Role::Leader,
+                params: Arc::default(),
+                state: State::Accepted,
+                deadline: Some(Duration::from_secs(60)),
+            };
+            run(engine, node, run_this).1.err().map(|error| error.kind())
+        }));
+        (ran.is_err(), ran.ok().flatten(), calls.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn a_part_that_panics_anywhere_makes_an_internal_error() {
+        let (unwound, error, calls) = at(u64::MAX);
+        assert_eq!((unwound, error), (false, None));
+        // Code, locked slots, the instant and the elapsed time are asked before anything runs: there is nothing to catch a panic.
+        for nth in 0..4 {
+            assert!(at(nth).0, "call {nth}");
+        }
+        assert!(calls >= 7, "output, starting and giving up a request are counted, too: {calls}");
+        for nth in 4..calls {
+            assert_eq!(at(nth), (false, Some(InternalErrorKind::Bug), nth + 1), "call {nth}");
+        }
     }
 }

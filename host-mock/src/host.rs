@@ -26,10 +26,11 @@ pub struct MemoryHost(Arc<Mutex<Chain>>);
 
 #[derive(Debug, Default)]
 struct Chain {
-    contracts: BTreeMap<Address, Arc<Package>>,
-    balances: BTreeMap<Address, [u8; 32]>,
+    contracts: BTreeMap<(State, Address), Arc<Package>>,
+    balances: BTreeMap<(State, Address), [u8; 32]>,
     /// By state, contract, slot and page.
     pages: BTreeMap<(State, Address, SlotId, u32), [u8; 32]>,
+    eth_answers: BTreeMap<(State, Address), Vec<u8>>,
     locked: BTreeMap<Address, Vec<SlotId>>,
     answers: VecDeque<Vec<u8>>,
     requests: BTreeMap<RequestId, Vec<u8>>,
@@ -39,6 +40,8 @@ struct Chain {
     elapsed: Duration,
     random: u64,
 }
+
+const BOTH: [State; 2] = [State::Accepted, State::Finalized];
 
 impl MemoryHost {
     /// An empty chain, at the beginning of 1970.
@@ -57,16 +60,35 @@ impl MemoryHost {
         self.chain().elapsed += time;
     }
 
-    /// Puts a contract at an address.
+    /// Puts a contract at an address, in both states.
     pub fn deploy(&self, address: Address, package: Arc<Package>) {
-        self.chain().contracts.insert(address, package);
+        for state in BOTH {
+            self.deploy_in(state, address, Arc::clone(&package));
+        }
     }
 
-    /// Sets a balance.
+    /// Puts a contract at an address, in one state.
+    pub fn deploy_in(&self, state: State, address: Address, package: Arc<Package>) {
+        self.chain().contracts.insert((state, address), package);
+    }
+
+    /// Sets a balance, in both states.
     pub fn set_balance(&self, address: Address, balance: u128) {
+        for state in BOTH {
+            self.set_balance_in(state, address, balance);
+        }
+    }
+
+    /// Sets a balance, in one state.
+    pub fn set_balance_in(&self, state: State, address: Address, balance: u128) {
         let mut octets = [0; 32];
         octets[..16].copy_from_slice(&balance.to_le_bytes());
-        self.chain().balances.insert(address, octets);
+        self.chain().balances.insert((state, address), octets);
+    }
+
+    /// Sets what a call of the layer below returns, in one state. Without it a call returns its state (0 accepted, 1 finalized), address and calldata.
+    pub fn set_eth_answer(&self, state: State, address: Address, answer: Vec<u8>) {
+        self.chain().eth_answers.insert((state, address), answer);
     }
 
     /// Locks a slot.
@@ -159,20 +181,21 @@ impl Rng for MemoryHost {
 }
 
 impl Host for MemoryHost {
-    fn balance(&mut self, _: State, address: &Address) -> Result<[u8; 32], HostError> {
-        Ok(self.chain().balances.get(address).copied().unwrap_or_default())
+    fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError> {
+        Ok(self.chain().balances.get(&(state, *address)).copied().unwrap_or_default())
     }
 
-    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
-        Ok(self.chain().contracts.get(address).cloned().map_or(Code::Nothing, Code::Package))
+    fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
+        Ok(self.chain().contracts.get(&(state, *address)).cloned().map_or(Code::Nothing, Code::Package))
     }
 
     fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
         Ok(self.chain().locked.get(contract).cloned().unwrap_or_default())
     }
 
-    fn eth_call(&mut self, _: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
-        Ok([&address.0, calldata].concat())
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
+        let answer = self.chain().eth_answers.get(&(state, *address)).cloned();
+        Ok(answer.unwrap_or_else(|| [&[state as u8][..], &address.0, calldata].concat()))
     }
 
     fn output(&mut self, stream: Stream, octets: &[u8]) {
@@ -202,5 +225,47 @@ impl Modules for MemoryHost {
 
     fn cancel(&mut self, id: RequestId) {
         self.chain().requests.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{self, HostSample, ModulesSample};
+    use subvm_core::{Parts, wasi::Refused};
+
+    const A: Address = Address([1; 20]);
+
+    fn package() -> Arc<Package> {
+        Arc::new(Parts { start: b"\0asm".as_slice().into(), ..Parts::default() }.check(&Refused::default()).unwrap())
+    }
+
+    #[test]
+    fn the_states_are_apart() {
+        let mut host = MemoryHost::new();
+        host.set_balance(A, 5);
+        host.set_balance_in(State::Accepted, A, 7);
+        host.deploy_in(State::Accepted, A, package());
+        host.set_eth_answer(State::Finalized, A, b"final".to_vec());
+        let mut seen = |state| {
+            let code = matches!(host.code(state, &A).unwrap(), Code::Package(_));
+            (host.balance(state, &A).unwrap()[0], code, host.eth_call(state, &A, b"x").unwrap())
+        };
+        assert_eq!(seen(State::Accepted), (7, true, [&[0][..], &A.0, b"x"].concat()));
+        assert_eq!(seen(State::Finalized), (5, false, b"final".to_vec()));
+    }
+
+    #[test]
+    fn it_keeps_the_promises_of_the_traits() {
+        let host = MemoryHost::new();
+        host.deploy(A, package());
+        conformance::host(HostSample { contract: A, nobody: Address([2; 20]) }, || host.clone()).unwrap();
+        let sample = ModulesSample { request: b"\x0e".to_vec(), unknown: None };
+        let answered = || {
+            let host = MemoryHost::new();
+            (0..9).for_each(|_| host.answer(b"\x0e\x02ok\x00".to_vec()));
+            host
+        };
+        conformance::modules(&sample, answered).unwrap();
     }
 }

@@ -10,6 +10,8 @@ use subvm_core::host::{State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
 use subvm_host_std::ledger::{Heights, Ledger, LedgerError, PostgresLedger, conformance};
 
+mod support;
+
 /// A running cluster.
 struct Cluster {
     dir: tempfile::TempDir,
@@ -41,7 +43,7 @@ impl Cluster {
     /// Starts a cluster; nothing, and says so, where there is no PostgreSQL.
     fn start() -> Option<Self> {
         let Some(bin) = bin() else {
-            println!("SKIPPED: postgresql");
+            support::skipped("postgresql");
             return None;
         };
         let dir = tempfile::tempdir().unwrap();

@@ -284,7 +284,7 @@ fn published() -> Option<Published> {
 #[test]
 fn a_server_that_others_wrote_understands() {
     let Some(server) = published() else {
-        println!("SKIPPED: {PUBLISHED} (npm)");
+        support::skipped(&format!("{PUBLISHED} (npm)"));
         return;
     };
     let provider = |key: &str| {

@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+mod support;
+
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn exec(program: &Json, more: &[&str]) -> Output {
@@ -43,7 +45,7 @@ fn programs_print_what_they_print_elsewhere() {
     for program in programs() {
         let name = program["name"].as_str().unwrap();
         if !Path::new(ROOT).join(program["module"].as_str().unwrap()).exists() {
-            println!("SKIPPED: {name}: its module could not be fetched");
+            support::skipped(&format!("{name}: its module could not be fetched"));
             continue;
         }
         let output = exec(&program, &[]);

@@ -18,7 +18,7 @@ fn installed() -> bool {
     let starts = |program: &str| Command::new(program).arg("--version").output().is_ok();
     let installed = starts("chromedriver") && starts("chromium");
     if !installed {
-        println!("SKIPPED: chromium");
+        support::skipped("chromium");
     }
     installed
 }

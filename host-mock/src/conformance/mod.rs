@@ -1,4 +1,4 @@
-//! The host conformance kit: does a node's own [`Storage`], [`Clock`], [`Rng`] or [`Host`] keep the promises that the traits make?
+//! The host conformance kit: does a node's own [`Storage`], [`Clock`], [`Rng`], [`Host`] or [`Modules`] keep the promises that the traits make?
 //!
 //! Each check returns the first promise that does not hold. A panic is a broken promise, too.
 //!
@@ -27,12 +27,14 @@
 //! [`Clock`]: subvm_core::host::Clock
 //! [`Rng`]: subvm_core::host::Rng
 //! [`Host`]: subvm_core::host::Host
+//! [`Modules`]: subvm_core::host::Modules
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod clock;
 mod host;
+mod modules;
 mod rng;
 mod storage;
 #[cfg(test)]
@@ -40,6 +42,7 @@ mod tests;
 
 pub use clock::clock;
 pub use host::{HostSample, host};
+pub use modules::{ModulesSample, modules};
 pub use rng::rng;
 pub use storage::{Written, storage};
 

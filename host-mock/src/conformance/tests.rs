@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use subvm_core::host::{Clock, Code, Host, HostError, Rng, State, Storage, Stream};
+use subvm_core::host::{Clock, Code, Host, HostError, Modules, Progress, RequestId, Rng, State, Storage, Stream};
 use subvm_core::{Address, Package, SlotId};
 
 use super::*;
@@ -236,6 +236,80 @@ fn host_faults_are_found() {
         (Fault::IgnoresContract, "an address without code"),
         (Fault::Fails, "locked slots"),
         (Fault::Panics, "never panics"),
+    ] {
+        let broken = check(fault).unwrap_err();
+        assert!(broken.promise.contains(promise), "{fault:?}: {broken}");
+    }
+}
+
+/// Modules that answer at once.
+struct World {
+    fault: ModulesFault,
+    started: u64,
+    waiting: BTreeMap<RequestId, Vec<u8>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum ModulesFault {
+    None,
+    SameNumber,
+    Malformed,
+    NeverSpent,
+    AnswersAnything,
+    StartsAnything,
+    GivesUpAll,
+    StartsSlowly,
+    WaitsLonger,
+}
+
+const OK: &[u8] = b"\x0e\x02ok\x00";
+
+impl Modules for World {
+    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
+        if request != b"known" && self.fault != ModulesFault::StartsAnything {
+            return Err("no such module".into());
+        }
+        if self.fault == ModulesFault::StartsSlowly {
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        self.started += u64::from(self.fault != ModulesFault::SameNumber);
+        let answer = if self.fault == ModulesFault::Malformed { b"\x00" } else { OK };
+        self.waiting.insert(RequestId(self.started), answer.to_vec());
+        Ok(RequestId(self.started))
+    }
+
+    fn wait(&mut self, id: RequestId, _: Duration) -> Result<Progress, HostError> {
+        match self.fault {
+            ModulesFault::AnswersAnything => return Ok(Progress::Ready(OK.to_vec())),
+            ModulesFault::NeverSpent if id.0 <= self.started => return Ok(Progress::Ready(OK.to_vec())),
+            ModulesFault::WaitsLonger => std::thread::sleep(Duration::from_millis(2200)),
+            _ => {}
+        }
+        self.waiting.remove(&id).map(Progress::Ready).ok_or_else(|| "no such request".into())
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.waiting.remove(&id);
+        if self.fault == ModulesFault::GivesUpAll {
+            self.waiting.clear();
+        }
+    }
+}
+
+#[test]
+fn modules_faults_are_found() {
+    let sample = ModulesSample { request: b"known".to_vec(), unknown: Some(b"unknown".to_vec()) };
+    let check = |fault| modules(&sample, || World { fault, started: 0, waiting: BTreeMap::new() });
+    check(ModulesFault::None).unwrap();
+    for (fault, promise) in [
+        (ModulesFault::SameNumber, "unique within a run"),
+        (ModulesFault::Malformed, "an answer is canonical calldata"),
+        (ModulesFault::NeverSpent, "a number is spent"),
+        (ModulesFault::AnswersAnything, "a number is spent"),
+        (ModulesFault::StartsAnything, "a module that is not there"),
+        (ModulesFault::GivesUpAll, "a started request can be waited for"),
+        (ModulesFault::StartsSlowly, "started without waiting"),
+        (ModulesFault::WaitsLonger, "no longer than it is asked to"),
     ] {
         let broken = check(fault).unwrap_err();
         assert!(broken.promise.contains(promise), "{fault:?}: {broken}");

@@ -30,6 +30,21 @@ fn ready(modules: &mut ModuleSet, id: RequestId) -> String {
 }
 
 #[test]
+fn it_keeps_the_promises_of_the_trait() {
+    use subvm_host_mock::conformance::{self, ModulesSample};
+    let unknown = Value::from(Map::from([("ExecPrompt", Value::from(Map::new()))])).encode().unwrap();
+    let sample = ModulesSample { request: request(), unknown: Some(unknown) };
+    let slow = || {
+        set(2, |_| {
+            std::thread::sleep(Duration::from_millis(50));
+            Ok(Value::Null)
+        })
+    };
+    conformance::modules(&sample, slow).unwrap();
+    conformance::modules(&sample, || set(1, |_| Err(Failure::Code("timeout")))).unwrap();
+}
+
+#[test]
 fn requests_overlap() {
     let meet = Arc::new(Barrier::new(3));
     let inside = Arc::clone(&meet);

@@ -8,6 +8,8 @@ use serde_json::Value as Json;
 
 mod fingerprint;
 mod json;
+#[path = "../support/mod.rs"]
+mod support;
 mod terminal;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -78,7 +78,7 @@ fn completions_are_there_for_every_shell() {
     fails(&["completions", "tcsh"], 126, &["tcsh", "bash"]);
     let bash = std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|dir| dir.join("bash").exists());
     if !bash {
-        println!("SKIPPED: bash");
+        support::skipped("bash");
         return;
     }
     let completed = Command::new("bash")

@@ -1,10 +1,15 @@
-//! A server on loopback that does to each request what a test says.
+//! What tests share: saying that something is missing, and a server on loopback that does to each request what a test says.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+/// Says that a test did not run, and for want of what: past the test harness, which keeps the output of tests that pass.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
+}
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
