@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
-use subvm_core::{Address, Package, Receipt, SlotId};
+use subvm_core::{Address, Invalid, Package, Receipt, SlotId};
 
 /// What guests printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct MemoryHost(Arc<Mutex<Chain>>);
 
 #[derive(Debug, Default)]
 struct Chain {
-    contracts: BTreeMap<Address, Arc<Package>>,
+    contracts: BTreeMap<Address, Code>,
     balances: BTreeMap<Address, [u8; 32]>,
     /// By state, contract, slot and page.
     pages: BTreeMap<(State, Address, SlotId, u32), [u8; 32]>,
@@ -57,7 +57,12 @@ impl MemoryHost {
 
     /// Puts a contract at an address.
     pub fn deploy(&self, address: Address, package: Arc<Package>) {
-        self.chain().contracts.insert(address, package);
+        self.chain().contracts.insert(address, Code::Package(package));
+    }
+
+    /// Puts a contract whose parts make no package at an address.
+    pub fn deploy_malformed(&self, address: Address, invalid: Invalid) {
+        self.chain().contracts.insert(address, Code::Malformed(invalid));
     }
 
     /// Sets a balance.
@@ -171,7 +176,7 @@ impl Host for MemoryHost {
     }
 
     fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
-        Ok(self.chain().contracts.get(address).cloned().map_or(Code::Nothing, Code::Package))
+        Ok(self.chain().contracts.get(address).cloned().unwrap_or(Code::Nothing))
     }
 
     fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
