@@ -7,14 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use subvm_core::calldata::Value;
-use subvm_core::host::{HostError, Modules, Node, Progress, RequestId, State};
-use subvm_core::wasi::Refused;
-use subvm_core::{
-    Address, Entry, InternalError, InternalErrorKind, Library, Message, Params, Parts, Report, Role, Run, run,
-};
-use subvm_host_mock::MemoryHost;
+use subvm_core::host::{HostError, Modules, Node, Progress, RequestId};
+use subvm_core::{InternalError, InternalErrorKind, Library, Params, Parts, Report, Run, run};
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_tests::transaction::{deployed, embedded, transaction};
 
 static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 const DEADLINE: Duration = Duration::from_millis(10);
@@ -45,16 +42,13 @@ fn module(wat: &str) -> Arc<[u8]> {
 fn run_within_deadline(engine: Arc<WasmtimeEngine>, parts: Parts) -> Result<Report, InternalError> {
     let (sender, ended) = channel();
     thread::spawn(move || {
-        let host = MemoryHost::new();
-        let message = Message { contract_address: Address([1; 20]), ..Message::default() };
-        host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
-        let node = Node { clock: Box::new(SystemClock::new(0)), modules: Box::new(Silent), ..host.node() };
+        let node = Node { clock: Box::new(SystemClock::new(0)), modules: Box::new(Silent), ..deployed(parts).node() };
         let mut params = Params::default();
         // So that no budget ends what only the deadline may.
         (params.limits.gas_time, params.limits.gas_time_nondet) = (i64::MAX as u64, i64::MAX as u64);
-        let (entry, role, params, state) = (Entry::Contract, Role::Leader, Arc::new(params), State::Accepted);
-        let (_, result) = run(engine, node, Run { message, entry, role, params, state, deadline: Some(DEADLINE) });
-        sender.send(result)
+        let bounded = Run { params: Arc::new(params), deadline: Some(DEADLINE), ..transaction() };
+        // Nobody listens any more where the test gave up.
+        let _ = sender.send(run(engine, node, bounded).1);
     });
     ended.recv_timeout(HANGS).expect("a run with a deadline ends")
 }
@@ -71,9 +65,7 @@ fn start(wat: &str) -> Parts {
 
 /// A module that makes a request, told apart by what a sub-VM may do: the main one goes to `main`, others to `child`.
 fn asking(request: &str, main: &str, child: &str) -> Parts {
-    let request: Value = request.parse().unwrap();
-    let octets = request.encode().unwrap();
-    let quoted: String = octets.iter().map(|octet| format!("\\{octet:02x}")).collect();
+    let (quoted, length) = embedded(request);
     start(&format!(
         r#"(module
         (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))
@@ -82,11 +74,10 @@ fn asking(request: &str, main: &str, child: &str) -> Parts {
         (memory (export "memory") 1)
         (data (i32.const 0) "\00\10\00\00\00\04")
         (data (i32.const 1024) "{quoted}")
-        (func $ask (drop (call $gl_call (i32.const 1024) (i32.const {}) (i32.const 64))))
+        (func $ask (drop (call $gl_call (i32.const 1024) (i32.const {length}) (i32.const 64))))
         (func $spin (loop (br 0)))
         (func (export "_start")
-            (if (call $write (i32.const 128) (i32.const 0) (i32.const 0) (i32.const 1)) (then {child}) (else {main}))))"#,
-        octets.len()
+            (if (call $write (i32.const 128) (i32.const 0) (i32.const 0) (i32.const 1)) (then {child}) (else {main}))))"#
     ))
 }
 

@@ -2,12 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use subvm_core::calldata::Value;
-use subvm_core::host::State;
-use subvm_core::wasi::Refused;
-use subvm_core::{Address, Entry, Message, Outcome, Parts, Report, Role, Run, run};
-use subvm_host_mock::{MemoryHost, Printed};
+use subvm_core::{Outcome, Parts, Report, run};
+use subvm_host_mock::Printed;
 use subvm_host_std::WasmtimeEngine;
+use subvm_tests::transaction::{deployed, embedded, transaction};
 
 static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
@@ -38,17 +36,12 @@ const PRELUDE: &str = r#"
 
 fn run_contract(text: &str) -> (Report, Printed) {
     let fields = r#"{"data": b#, "allow_write_storage": true, "allow_send_messages": false, "gas_time": 100000000}"#;
-    let request: Value = format!(r#"{{"Sandbox": {fields}}}"#).parse().unwrap();
-    let octets = request.encode().unwrap();
-    let quoted: String = octets.iter().map(|octet| format!("\\{octet:02x}")).collect();
-    let prelude = PRELUDE.replace("REQUEST", &octets.len().to_string());
+    let (quoted, length) = embedded(&format!(r#"{{"Sandbox": {fields}}}"#));
+    let prelude = PRELUDE.replace("REQUEST", &length.to_string());
     let wat = format!(r#"(module {prelude} (data (i32.const 1024) "{quoted}") {text})"#);
     let parts = Parts { start: wat::parse_str(wat).unwrap().into(), ..Parts::default() };
-    let host = MemoryHost::new();
-    let message = Message { contract_address: Address([1; 20]), ..Message::default() };
-    host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
-    let (entry, role, params, state) = (Entry::Contract, Role::Leader, Arc::default(), State::Accepted);
-    let (_, report) = run(ENGINE.clone(), host.node(), Run { message, entry, role, params, state, deadline: None });
+    let host = deployed(parts);
+    let (_, report) = run(ENGINE.clone(), host.node(), transaction());
     (report.expect("no internal error"), host.printed())
 }
 

@@ -3,17 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use subvm_core::calldata::Value;
-use subvm_core::host::State;
-use subvm_core::wasi::Refused;
-use subvm_core::{
-    Address, Entry, FloatPolicy, Invalid, Message, Outcome, Params, Parts, Resource, Role, Run, Trap, run,
-};
+use subvm_core::{FloatPolicy, Invalid, Outcome, Params, Parts, Resource, Role, Run, Trap, run};
 use subvm_host_mock::MemoryHost;
 use subvm_host_std::WasmtimeEngine;
+use subvm_tests::transaction::{CONTRACT, deployed, embedded, transaction};
 
 static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
-const CONTRACT: Address = Address([1; 20]);
 
 /// What runs, and under which rules.
 struct Case {
@@ -30,9 +25,7 @@ enum Code {
 
 /// A module whose entry does this, with a page of memory and the request at 1024.
 fn wat(request: &str, body: &str) -> Case {
-    let request: Value = request.parse().unwrap();
-    let quoted: String = request.encode().unwrap().iter().map(|octet| format!("\\{octet:02x}")).collect();
-    let length = quoted.len() / 3;
+    let (quoted, length) = embedded(request);
     module(&format!(
         r#"(module
         (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))
@@ -78,18 +71,14 @@ impl Case {
     }
 
     fn outcome(self) -> Outcome {
-        let host = MemoryHost::new();
-        match self.code {
-            Code::Nothing => {}
-            Code::Malformed(invalid) => host.deploy_malformed(CONTRACT, invalid),
-            Code::Octets(octets) => {
-                let parts = Parts { start: octets.into(), ..Parts::default() };
-                host.deploy(CONTRACT, Arc::new(parts.check(&Refused::default()).unwrap()));
-            }
+        let host = match &self.code {
+            Code::Octets(octets) => deployed(Parts { start: octets.as_slice().into(), ..Parts::default() }),
+            Code::Nothing | Code::Malformed(_) => MemoryHost::new(),
+        };
+        if let Code::Malformed(invalid) = self.code {
+            host.deploy_malformed(CONTRACT, invalid);
         }
-        let message = Message { contract_address: CONTRACT, ..Message::default() };
-        let (entry, params, state) = (Entry::Contract, Arc::new(self.params), State::Accepted);
-        let run_of = Run { message, entry, role: self.role, params, state, deadline: None };
+        let run_of = Run { role: self.role, params: Arc::new(self.params), ..transaction() };
         run(ENGINE.clone(), host.node(), run_of).1.expect("no internal error").outcome
     }
 }
