@@ -62,6 +62,7 @@ pub(super) struct Model {
     /// RAM that sub-VMs of each mode hold, and what is kept for pages.
     held: [u64; 2],
     kept: u64,
+    peak: [u64; 2],
     pages: BTreeSet<(u8, u32)>,
     octets: BTreeMap<(u8, u32), u8>,
     storage_used: u64,
@@ -89,6 +90,7 @@ impl Model {
             model_agrees,
             held: [0; 2],
             kept: 0,
+            peak: [0; 2],
             pages: BTreeSet::new(),
             octets: BTreeMap::new(),
             storage_used: 0,
@@ -126,7 +128,7 @@ impl Model {
         let frame = self.top();
         let (again, mode) = (std::mem::replace(&mut frame.started, true), frame.mode);
         let frame = frame.clone();
-        self.held[mode] += SUB_VM + handed;
+        self.hold(mode, SUB_VM + handed);
         if again || self.dead {
             self.fail("a sub-VM began that nobody spawned".into());
         }
@@ -170,6 +172,22 @@ impl Model {
         self.held[mode] + if mode == frame::DETERMINISTIC { self.kept } else { 0 }
     }
 
+    fn hold(&mut self, mode: usize, octets: u64) {
+        self.held[mode] += octets;
+        self.peak[mode] = self.peak[mode].max(self.used(mode));
+    }
+
+    /// A request of so many octets is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
+    pub(super) fn parse(&mut self, len: usize, ticks: i64) -> bool {
+        let (mode, octets) = (self.top().mode, len as u64 * REQUEST);
+        let parsed = self.fits(mode, octets);
+        if parsed && ticks >= spawn::BASE + spawn::OCTET * len as i64 {
+            self.hold(mode, octets);
+            self.held[mode] -= octets;
+        }
+        parsed
+    }
+
     fn fits(&self, mode: usize, octets: u64) -> bool {
         self.used(mode) + octets <= self.limits.ram
     }
@@ -178,7 +196,7 @@ impl Model {
     pub(super) fn grow(&mut self, octets: u64) -> bool {
         let mode = self.top().mode;
         let fits = self.fits(mode, octets);
-        self.held[mode] += if fits { octets } else { 0 };
+        self.hold(mode, if fits { octets } else { 0 });
         fits
     }
 
@@ -220,6 +238,7 @@ impl Model {
             return Some(Expected::End(MEMORY.to_vec()));
         }
         self.kept += new * PAGE;
+        self.hold(frame::DETERMINISTIC, 0);
         self.pages.extend(pages);
         self.octets.extend(octets.iter().enumerate().map(|(offset, octet)| ((slot, at(offset)), *octet)));
         None
@@ -235,8 +254,15 @@ impl Model {
         Ok(if own { BALANCE } else { 77 } - if own && frame.overlay { self.sent } else { 0 })
     }
 
-    /// A request came to `seen`, leaving `ticks`; `expected` says what it had to come to, once it was paid for and taken apart.
-    pub(super) fn settle(&mut self, len: usize, ticks: i64, seen: &Seen, expected: impl FnOnce(&mut Self) -> Expected) {
+    /// A request came to `seen`, leaving `ticks`; `parsed` is what [`parse`](Self::parse) said, and `expected` says what it had to come to, once
+    /// it was paid for and taken apart.
+    pub(super) fn settle(
+        &mut self,
+        parsed: bool,
+        ticks: i64,
+        seen: &Seen,
+        expected: impl FnOnce(&mut Self) -> Expected,
+    ) {
         if *seen == Seen::Internal {
             self.dead = true;
             return;
@@ -246,9 +272,7 @@ impl Model {
             self.expect("ticks", &(ticks < 0), &true);
             return;
         }
-        let mode = self.top().mode;
-        let expected =
-            if self.fits(mode, len as u64 * REQUEST) { expected(self) } else { Expected::End(MEMORY.to_vec()) };
+        let expected = if parsed { expected(self) } else { Expected::End(MEMORY.to_vec()) };
         let expected = match expected {
             Expected::End(octets) => Seen::End(octets),
             Expected::Errno(errno) => Seen::Errno(errno),
@@ -272,7 +296,7 @@ impl Model {
         if !self.fits(mode, charged) {
             return Seen::End(MEMORY.to_vec());
         }
-        self.held[mode] += charged;
+        self.hold(mode, charged);
         let frame = self.top();
         let fd = frame.free.pop().unwrap_or(frame.next_fd);
         frame.next_fd = frame.next_fd.max(fd + 1);
@@ -291,7 +315,7 @@ impl Model {
         let mode = self.top().mode;
         let fits = self.fits(mode, requests::MODULE_ANSWER);
         if fits {
-            self.held[mode] += requests::MODULE_ANSWER;
+            self.hold(mode, requests::MODULE_ANSWER);
             self.top().open.insert(fd, requests::MODULE_ANSWER);
         }
         fits

@@ -166,8 +166,9 @@ fn ask(
     octets: &[u8],
     expected: impl FnOnce(&mut Model) -> Expected,
 ) -> Result<Option<u32>, End> {
+    let parsed = setting.model().parse(octets.len(), machine.ticks());
     let (seen, answer) = seen(machine.gl_call_octets(octets));
-    setting.model().settle(octets.len(), machine.ticks(), &seen, expected);
+    setting.model().settle(parsed, machine.ticks(), &seen, expected);
     answer
 }
 
@@ -205,10 +206,9 @@ pub(super) fn spawning(step: &Step) -> Option<(Vec<u8>, Spawn)> {
 
 fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
     let Some((octets, spawn)) = spawning(step) else { return Ok(()) };
-    let (before, depth) = (machine.ticks(), setting.model().depth());
-    setting.model().spawning(spawn, before, octets.len());
+    let made = setting.model().spawning(spawn, machine.ticks(), octets.len());
     let (seen, answer) = seen(machine.gl_call_octets(&octets));
-    setting.model().spawned(spawn, depth, [before, machine.ticks()], octets.len(), &seen);
+    setting.model().spawned(spawn, made, machine.ticks(), &seen);
     let Some(fd) = answer? else { return Ok(()) };
     let found = machine.read(fd)?;
     setting.model().check_content(&found);
