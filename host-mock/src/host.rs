@@ -7,7 +7,7 @@ use std::time::Duration;
 use subvm_core::host::{
     Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream, page,
 };
-use subvm_core::{Address, Package, Receipt, SlotId};
+use subvm_core::{Address, Invalid, Package, Receipt, SlotId};
 
 /// What guests printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct MemoryHost(Arc<Mutex<Chain>>);
 
 #[derive(Debug, Default)]
 struct Chain {
-    contracts: BTreeMap<(State, Address), Arc<Package>>,
+    contracts: BTreeMap<(State, Address), Code>,
     balances: BTreeMap<(State, Address), [u8; 32]>,
     /// By state, contract, slot and page.
     pages: BTreeMap<(State, Address, SlotId, u32), [u8; 32]>,
@@ -67,9 +67,16 @@ impl MemoryHost {
         }
     }
 
+    /// Puts a contract whose parts make no package at an address, in both states.
+    pub fn deploy_malformed(&self, address: Address, invalid: Invalid) {
+        for state in BOTH {
+            self.chain().contracts.insert((state, address), Code::Malformed(invalid));
+        }
+    }
+
     /// Puts a contract at an address, in one state.
     pub fn deploy_in(&self, state: State, address: Address, package: Arc<Package>) {
-        self.chain().contracts.insert((state, address), package);
+        self.chain().contracts.insert((state, address), Code::Package(package));
     }
 
     /// Sets a balance, in both states.
@@ -186,7 +193,7 @@ impl Host for MemoryHost {
     }
 
     fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
-        Ok(self.chain().contracts.get(&(state, *address)).cloned().map_or(Code::Nothing, Code::Package))
+        Ok(self.chain().contracts.get(&(state, *address)).cloned().unwrap_or(Code::Nothing))
     }
 
     fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {

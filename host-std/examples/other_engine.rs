@@ -96,7 +96,7 @@ struct Machine {
 
 impl Machine {
     fn execute(&mut self, vm: &mut SubVm) -> std::result::Result<(), End> {
-        let program = Arc::clone(&vm.package().start);
+        let program = vm.package().start.clone();
         let refused = || End::from(VmError::InvalidContract(Invalid::WasmValidating));
         let program: Vec<Instruction<'_>> = std::str::from_utf8(&program)
             .ok()

@@ -4,3 +4,4 @@ pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
 pub mod spawn_tree;
+pub mod transaction;

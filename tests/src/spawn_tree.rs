@@ -16,8 +16,12 @@ mod chain;
 mod model;
 mod play;
 mod requests;
+#[cfg(feature = "engine")]
+mod wasm;
 
 use chain::{Setting, run_tree};
+#[cfg(feature = "engine")]
+pub use wasm::check_engines;
 
 /// Nodes of a tree.
 pub const NODES: usize = 6;

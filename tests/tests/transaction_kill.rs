@@ -11,14 +11,13 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use subvm_core::calldata::Value;
 use subvm_core::host::{Call, Node, Observer, State, Storage};
-use subvm_core::wasi::Refused;
-use subvm_core::{Address, Entry, InternalError, Message, PageWrite, Parts, Report, Role, Run, SlotId, run};
+use subvm_core::{InternalError, PageWrite, Parts, Report, SlotId, run};
 use subvm_host_mock::MemoryHost;
 use subvm_host_mock::fault::{Fault, failing_at};
 use subvm_host_std::WasmtimeEngine;
 use subvm_host_std::ledger::{Heights, Ledger, RedbLedger};
+use subvm_tests::transaction::{CONTRACT, deployed, transaction};
 
-const CONTRACT: Address = Address([0xc0; 20]);
 const SLOTS: [(SlotId, u32); 2] = [(SlotId([0; 32]), 0), (SlotId([0xff; 32]), u32::MAX - 127)];
 /// Octets of each slot that are compared: all that the transaction can write.
 const COMPARED: usize = 128;
@@ -56,10 +55,9 @@ fn stored(dir: &Path) -> (Heights, Vec<u8>) {
 
 /// The chain but for its storage.
 fn host() -> MemoryHost {
-    let host = MemoryHost::new();
     let wat = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/transaction-returns.wat");
     let parts = Parts { start: wat::parse_file(wat).unwrap().into(), ..Parts::default() };
-    host.deploy(CONTRACT, Arc::new(parts.check(&Refused::default()).unwrap()));
+    let host = deployed(parts);
     host.set_balance(CONTRACT, 1000);
     let answer: Value = r#"{"ok": "101.25"}"#.parse().unwrap();
     host.answer(answer.encode().unwrap());
@@ -70,10 +68,7 @@ fn host() -> MemoryHost {
 fn transact(dir: &Path, change: impl FnOnce(Node) -> Node) -> Result<Report, InternalError> {
     let mut ledger = RedbLedger::open(dir).unwrap();
     let node = Node { storage: Box::new(ledger.snapshot().unwrap()), ..host().node() };
-    let message = Message { contract_address: CONTRACT, ..Message::default() };
-    let (entry, role, params) = (Entry::Contract, Role::Leader, Arc::default());
-    let run_of = Run { message, entry, role, params, state: State::Accepted, deadline: None };
-    let (_, result) = run(ENGINE.clone(), change(node), run_of);
+    let (_, result) = run(ENGINE.clone(), change(node), transaction());
     let report = result?;
     assert!(report.receipt.returned(), "{:?}", report.outcome);
     ledger.apply(&CONTRACT, &report.receipt.storage, 2).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Node, Progress, RequestId, State};
 use subvm_core::{
-    Address, Entry, Gas, InternalError, Message, PageWrite, Params, Receipt, Report, Role, Run, SlotId, run,
+    Address, Entry, Gas, InternalError, Message, Package, PageWrite, Params, Receipt, Report, Role, Run, SlotId, run,
 };
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
@@ -36,7 +36,12 @@ pub(super) struct Setting {
 
 impl Setting {
     pub(super) fn new(tree: &Tree, role: Role) -> Self {
-        let params = Arc::new(tree.budgets.params());
+        Self::under(tree, role, tree.budgets.params())
+    }
+
+    /// As [`new`](Self::new), with other limits than the tree's own.
+    pub(super) fn under(tree: &Tree, role: Role, params: Params) -> Self {
+        let params = Arc::new(params);
         let model = Mutex::new(Model::new(&params, &role, tree.model_agrees));
         let modules = Answering { agrees: tree.model_agrees, requests: Arc::default() };
         Self { tree: tree.clone(), role, params, model, modules }
@@ -47,6 +52,13 @@ impl Setting {
     }
 
     pub(super) fn node(&self) -> Node {
+        // The scripted engine knows a package by its number: see `run_tree`.
+        let mut numbers = ScriptedEngine::new();
+        self.node_with([(); 2].map(|()| numbers.script(|_| Ok(()))))
+    }
+
+    /// The chain with these two contracts.
+    pub(super) fn node_with(&self, packages: [Arc<Package>; 2]) -> Node {
         let host = MemoryHost::new();
         host.set_balance(CONTRACT, BALANCE.into());
         host.set_balance(OTHER, 77);
@@ -56,10 +68,8 @@ impl Setting {
                 host.apply(state, contract, &before(state, contract));
             }
         }
-        // The scripted engine knows a package by its number: see `run_tree`.
-        let mut numbers = ScriptedEngine::new();
-        for address in [CONTRACT, OTHER] {
-            host.deploy(address, numbers.script(|_| Ok(())));
+        for (address, package) in [CONTRACT, OTHER].into_iter().zip(packages) {
+            host.deploy(address, package);
         }
         Node { modules: Box::new(self.modules.clone()), ..host.node() }
     }
@@ -82,11 +92,17 @@ pub(super) fn run_tree(setting: &Arc<Setting>, node: Node) -> (Node, Result<Repo
         let setting = Arc::clone(setting);
         engine.script(move |machine| play(&setting, machine));
     }
-    let entry_data = Value::from(0).encode().unwrap_or_default();
-    let message = Message { contract_address: CONTRACT, entry_data, ..Message::default() };
-    let params = Arc::clone(&setting.params);
-    let role = setting.role.clone();
-    run(Arc::new(engine), node, Run { message, entry: Entry::Contract, role, params, state: STATE, deadline: None })
+    run(Arc::new(engine), node, setting.transaction())
+}
+
+impl Setting {
+    /// What runs: node 0, as the contract's own code.
+    pub(super) fn transaction(&self) -> Run {
+        let entry_data = Value::from(0).encode().unwrap_or_default();
+        let message = Message { contract_address: CONTRACT, entry_data, ..Message::default() };
+        let (params, role) = (Arc::clone(&self.params), self.role.clone());
+        Run { message, entry: Entry::Contract, role, params, state: STATE, deadline: None }
+    }
 }
 
 pub(super) fn slot(number: u8) -> SlotId {

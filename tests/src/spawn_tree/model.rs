@@ -63,6 +63,7 @@ pub(super) struct Model {
     /// RAM that sub-VMs of each mode hold, and what is kept for pages.
     held: [u64; 2],
     kept: u64,
+    peak: [u64; 2],
     pages: BTreeSet<(u8, u32)>,
     octets: BTreeMap<(u8, u32), u8>,
     storage_used: u64,
@@ -90,6 +91,7 @@ impl Model {
             model_agrees,
             held: [0; 2],
             kept: 0,
+            peak: [0; 2],
             pages: BTreeSet::new(),
             octets: BTreeMap::new(),
             storage_used: 0,
@@ -127,7 +129,7 @@ impl Model {
         let frame = self.top();
         let (again, mode) = (std::mem::replace(&mut frame.started, true), frame.mode);
         let frame = frame.clone();
-        self.held[mode] += SUB_VM + handed;
+        self.hold(mode, SUB_VM + handed);
         if again || self.dead {
             self.fail("a sub-VM began that nobody spawned".into());
         }
@@ -171,6 +173,22 @@ impl Model {
         self.held[mode] + if mode == frame::DETERMINISTIC { self.kept } else { 0 }
     }
 
+    fn hold(&mut self, mode: usize, octets: u64) {
+        self.held[mode] += octets;
+        self.peak[mode] = self.peak[mode].max(self.used(mode));
+    }
+
+    /// A request of so many octets is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
+    pub(super) fn parse(&mut self, len: usize, ticks: i64) -> bool {
+        let (mode, octets) = (self.top().mode, len as u64 * REQUEST);
+        let parsed = self.fits(mode, octets);
+        if parsed && ticks >= spawn::BASE + spawn::OCTET * len as i64 {
+            self.hold(mode, octets);
+            self.held[mode] -= octets;
+        }
+        parsed
+    }
+
     fn fits(&self, mode: usize, octets: u64) -> bool {
         self.used(mode) + octets <= self.limits.ram
     }
@@ -179,7 +197,7 @@ impl Model {
     pub(super) fn grow(&mut self, octets: u64) -> bool {
         let mode = self.top().mode;
         let fits = self.fits(mode, octets);
-        self.held[mode] += if fits { octets } else { 0 };
+        self.hold(mode, if fits { octets } else { 0 });
         fits
     }
 
@@ -221,6 +239,7 @@ impl Model {
             return Some(Expected::End(MEMORY.to_vec()));
         }
         self.kept += new * PAGE;
+        self.hold(frame::DETERMINISTIC, 0);
         self.pages.extend(pages);
         self.octets.extend(octets.iter().enumerate().map(|(offset, octet)| ((slot, at(offset)), *octet)));
         None
@@ -236,8 +255,15 @@ impl Model {
         Ok(if own { BALANCE } else { 77 } - if own && frame.overlay { self.sent } else { 0 })
     }
 
-    /// A request came to `seen`, leaving `ticks`; `expected` says what it had to come to, once it was paid for and taken apart.
-    pub(super) fn settle(&mut self, len: usize, ticks: i64, seen: &Seen, expected: impl FnOnce(&mut Self) -> Expected) {
+    /// A request came to `seen`, leaving `ticks`; `parsed` is what [`parse`](Self::parse) said, and `expected` says what it had to come to, once
+    /// it was paid for and taken apart.
+    pub(super) fn settle(
+        &mut self,
+        parsed: bool,
+        ticks: i64,
+        seen: &Seen,
+        expected: impl FnOnce(&mut Self) -> Expected,
+    ) {
         if *seen == Seen::Internal {
             self.dead = true;
             return;
@@ -247,16 +273,15 @@ impl Model {
             self.expect("ticks", &(ticks < 0), &true);
             return;
         }
-        let mode = self.top().mode;
-        let expected =
-            if self.fits(mode, len as u64 * REQUEST) { expected(self) } else { Expected::End(MEMORY.to_vec()) };
+        let expected = if parsed { expected(self) } else { Expected::End(MEMORY.to_vec()) };
         let expected = match expected {
             Expected::End(octets) => Seen::End(octets),
             Expected::Errno(errno) => Seen::Errno(errno),
             Expected::Nothing => Seen::Nothing,
             Expected::Content(content) => {
-                // A request that is pending holds what taking it apart held.
-                let held = content.as_ref().map_or(len as u64 * REQUEST, |content| content.len() as u64);
+                // Only a prompt's answer is pending, and until then it holds what taking the request apart held.
+                let pending = || requests::prompt().len() as u64 * REQUEST;
+                let held = content.as_ref().map_or_else(pending, |content| content.len() as u64);
                 self.content = content.unwrap_or_default();
                 self.attach(held)
             }
@@ -275,7 +300,7 @@ impl Model {
         if !self.fits(mode, charged) {
             return Seen::End(MEMORY.to_vec());
         }
-        self.held[mode] += charged;
+        self.hold(mode, charged);
         let frame = self.top();
         let fd = frame.free.pop().unwrap_or(frame.next_fd);
         frame.next_fd = frame.next_fd.max(fd + 1);
@@ -295,7 +320,8 @@ impl Model {
         let held = self.top().open.get(&fd).copied().unwrap_or_default();
         let fits = self.fits(mode, requests::MODULE_ANSWER.saturating_sub(held));
         if fits {
-            self.held[mode] = self.held[mode] + requests::MODULE_ANSWER - held;
+            self.hold(mode, requests::MODULE_ANSWER.saturating_sub(held));
+            self.held[mode] -= held.saturating_sub(requests::MODULE_ANSWER);
             self.top().open.insert(fd, requests::MODULE_ANSWER);
         }
         fits

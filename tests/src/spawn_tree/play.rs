@@ -107,11 +107,11 @@ fn take(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(),
 }
 
 /// One slot for most, so that they meet there.
-fn number(slot: u8) -> u8 {
+pub(super) fn number(slot: u8) -> u8 {
     if slot.is_multiple_of(4) { LOCKED } else { 0 }
 }
 
-fn index(place: Place) -> u32 {
+pub(super) fn index(place: Place) -> u32 {
     match place {
         Place::Start(at) => u32::from(at) % 64,
         Place::End(before) => u32::MAX - u32::from(before),
@@ -166,8 +166,9 @@ fn ask(
     octets: &[u8],
     expected: impl FnOnce(&mut Model) -> Expected,
 ) -> Result<Option<u32>, End> {
+    let parsed = setting.model().parse(octets.len(), machine.ticks());
     let (seen, answer) = seen(machine.gl_call_octets(octets));
-    setting.model().settle(octets.len(), machine.ticks(), &seen, expected);
+    setting.model().settle(parsed, machine.ticks(), &seen, expected);
     answer
 }
 
@@ -183,9 +184,10 @@ fn seen(answer: Answer) -> (Seen, Result<Option<u32>, End>) {
     }
 }
 
-fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
+/// The request of a step that spawns.
+pub(super) fn spawning(step: &Step) -> Option<(Vec<u8>, Spawn)> {
     let child = |child: u8| usize::from(child) % NODES;
-    let (octets, spawn) = match *step {
+    Some(match *step {
         Step::Sandbox { child: node, write, send, time } => {
             let time = time.map(|hundreds| i64::from(hundreds) * 100);
             (requests::sandbox(child(node), write, send, time), Spawn::Sandbox { write, send, time })
@@ -198,12 +200,15 @@ fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<()
         Step::BlockWith { child: node, strategy } => {
             (requests::block_with(child(node), strategy), Spawn::BlockWith(strategy))
         }
-        _ => return Ok(()),
-    };
-    let (before, depth) = (machine.ticks(), setting.model().depth());
-    setting.model().spawning(spawn, before, octets.len());
+        _ => return None,
+    })
+}
+
+fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
+    let Some((octets, spawn)) = spawning(step) else { return Ok(()) };
+    let made = setting.model().spawning(spawn, machine.ticks(), octets.len());
     let (seen, answer) = seen(machine.gl_call_octets(&octets));
-    setting.model().spawned(spawn, depth, [before, machine.ticks()], octets.len(), &seen);
+    setting.model().spawned(spawn, made, machine.ticks(), &seen);
     let Some(fd) = answer? else { return Ok(()) };
     let found = machine.read(fd)?;
     setting.model().check_content(&found);
@@ -211,24 +216,31 @@ fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<()
 }
 
 fn end(setting: &Setting, machine: &mut Machine<'_>, ending: Ending) -> Result<(), End> {
-    let (name, value) = match ending {
-        Ending::FallOff => return Ok(()),
-        Ending::Trap => return Err(Trap::Unreachable.into()),
-        Ending::Spin => return machine.work(i64::MAX),
-        Ending::Exit(code) => return machine.wasi("proc_exit", &[code.into()]).map(drop),
-        Ending::Return(number) => ("Return", i64::from(number).into()),
-        Ending::Drift(number, by) => {
-            let by = if setting.role == Role::Leader { by % 4 } else { 0 };
-            let drifts = !setting.model().is_deterministic();
-            ("Return", (i64::from(number) + if drifts { by.into() } else { 0 }).into())
-        }
-        Ending::Long(len) => ("Return", Value::Bytes(vec![7; len.into()])),
-        Ending::UserError(number) => ("UserError", number.to_string().into()),
-    };
-    request(setting, machine, &end_request(name, value))
+    let drifts = setting.role == Role::Leader && !setting.model().is_deterministic();
+    match (last_words(ending, drifts), ending) {
+        (Some(last), _) => request(setting, machine, &last),
+        (None, Ending::Trap) => Err(Trap::Unreachable.into()),
+        (None, Ending::Spin) => machine.work(i64::MAX),
+        (None, Ending::Exit(code)) => machine.wasi("proc_exit", &[code.into()]).map(drop),
+        (None, _) => Ok(()),
+    }
 }
 
-fn end_request(name: &str, value: Value) -> (Vec<u8>, Vec<u8>) {
+/// The request that ends a sub-VM, where it is one, and the outcome.
+pub(super) fn last_words(ending: Ending, drifts: bool) -> Option<(Vec<u8>, Vec<u8>)> {
+    Some(match ending {
+        Ending::FallOff | Ending::Trap | Ending::Spin | Ending::Exit(_) => return None,
+        Ending::Return(number) => end_request("Return", i64::from(number).into()),
+        Ending::Drift(number, by) => {
+            let by = if drifts { i64::from(by % 4) } else { 0 };
+            end_request("Return", (i64::from(number) + by).into())
+        }
+        Ending::Long(len) => end_request("Return", Value::Bytes(vec![7; len.into()])),
+        Ending::UserError(number) => end_request("UserError", number.to_string().into()),
+    })
+}
+
+pub(super) fn end_request(name: &str, value: Value) -> (Vec<u8>, Vec<u8>) {
     let outcome = match &value {
         Value::Str(text) if name == "UserError" => [&[1], text.as_bytes()].concat(),
         value => [&[0], value.encode().unwrap_or_default().as_slice()].concat(),

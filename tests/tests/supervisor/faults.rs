@@ -1,5 +1,6 @@
 //! Parts of the node that fail.
 
+use std::error::Error;
 use std::sync::atomic::Ordering;
 
 use subvm_core::InternalErrorKind;
@@ -27,6 +28,7 @@ fn a_node_that_fails_anywhere_gets_its_parts_back_and_no_receipt() {
             let error = result.unwrap_err();
             let kind = if fault == Fault::Error { InternalErrorKind::Host } else { InternalErrorKind::Bug };
             assert_eq!(error.kind(), kind, "call {nth}: {error}");
+            assert_eq!(error.source().is_some(), fault == Fault::Error, "the cause of {error}");
             drop(node);
         }
     }

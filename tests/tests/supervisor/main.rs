@@ -3,6 +3,7 @@
 mod budgets;
 mod faults;
 mod permissions;
+mod requests;
 mod roles;
 mod simulation;
 mod strategies;

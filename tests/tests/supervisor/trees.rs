@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
-use subvm_tests::spawn_tree::{Tree, check};
+use subvm_tests::spawn_tree::{Tree, check, check_engines};
 
 /// Octets enough for all of a tree.
 const OCTETS: usize = 700;
@@ -18,5 +18,14 @@ proptest! {
     #[test]
     fn every_tree_comes_to_what_the_model_says(tree in trees()) {
         check(&tree).map_err(TestCaseError::fail)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn wasmtime_comes_to_what_scripts_come_to(tree in trees()) {
+        check_engines(&tree).map_err(TestCaseError::fail)?;
     }
 }

@@ -23,8 +23,8 @@ pub(super) fn judge(model: &mut Model, report: &Report) -> Result<(), String> {
     same("non-deterministic results", &receipt.nondet, &model.nondet)?;
     same("non-deterministic ticks", &report.ticks_nondet, &model.ticks_nondet.unsigned_abs())?;
     same("RAM held by non-deterministic sub-VMs at the end", &model.held[1], &0)?;
-    let over = [report.ram_peak, report.ram_peak_nondet].iter().any(|peak| *peak > model.limits.ram);
-    same("whether a peak is beyond its limit", &over, &false)
+    same("the most RAM in use", &[report.ram_peak, report.ram_peak_nondet], &model.peak)?;
+    same("whether that is beyond the limit", &model.peak.iter().any(|peak| *peak > model.limits.ram), &false)
 }
 
 /// How the main sub-VM ended, once its result was paid for.

@@ -9,8 +9,8 @@ use crate::spawn_tree::Strategy;
 use crate::spawn_tree::chain::NOBODY;
 
 /// Ticks: the base of `gl_call`, an octet of its request, and starting a sub-VM of a module of 8 octets.
-const BASE: i64 = 30;
-const OCTET: i64 = 4;
+pub(super) const BASE: i64 = 30;
+pub(super) const OCTET: i64 = 4;
 const START: i64 = 20_000 + 8 / 4;
 
 /// A request that spawns.
@@ -22,13 +22,24 @@ pub(in super::super) enum Spawn {
     BlockWith(Strategy),
 }
 
+/// A request to spawn that was made: how many sub-VMs there were then, the ticks left, its octets, and whether it could be taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Made {
+    depth: usize,
+    ticks: i64,
+    len: usize,
+    parsed: bool,
+}
+
 impl Model {
     /// A request to spawn is made with `ticks` left; its octets are `len`.
-    pub(in super::super) fn spawning(&mut self, spawn: Spawn, ticks: i64, len: usize) {
+    pub(in super::super) fn spawning(&mut self, spawn: Spawn, ticks: i64, len: usize) -> Made {
+        let (depth, parsed) = (self.stack.len(), self.parse(len, ticks));
         let left = ticks - BASE - OCTET * len as i64 - START;
         if let Some(child) = self.child(spawn, left) {
             self.stack.push(child);
         }
+        Made { depth, ticks, len, parsed }
     }
 
     /// The sub-VM that the request starts, where there is one and nothing is missing.
@@ -67,8 +78,9 @@ impl Model {
         }
     }
 
-    /// The request came to `seen`: ticks before it and after it.
-    pub(in super::super) fn spawned(&mut self, spawn: Spawn, depth: usize, ticks: [i64; 2], len: usize, seen: &Seen) {
+    /// The request came to `seen`, leaving `after` ticks.
+    pub(in super::super) fn spawned(&mut self, spawn: Spawn, made: Made, after: i64, seen: &Seen) {
+        let Made { depth, ticks, len, parsed } = made;
         if self.dead {
             return;
         }
@@ -84,7 +96,7 @@ impl Model {
             self.ticks_nondet += used;
         }
         let before = self.wrong.is_none();
-        self.settle(len, ticks[1], seen, |model| match spawn {
+        self.settle(parsed, after, seen, |model| match spawn {
             Spawn::Block | Spawn::BlockWith(_) => model.block(spawn, ran.as_ref(), depth),
             _ => model.result_of(spawn, child.as_ref(), depth),
         });
@@ -92,7 +104,7 @@ impl Model {
         if let (true, Seen::Fd(_)) = (before, seen) {
             let nobody = matches!(spawn, Spawn::Call { address: NOBODY, .. });
             let price = price + if nobody { 0 } else { START } + if block { 0 } else { used };
-            self.expect("ticks that a request took", &(ticks[0] - ticks[1]), &price);
+            self.expect("ticks that a request took", &(ticks - after), &price);
         }
     }
 
@@ -163,10 +175,6 @@ impl Model {
             Spawn::BlockWith(Strategy::NonComparative) => returned(leaders) && self.model_agrees,
             _ => own == [0, 0x10],
         }
-    }
-
-    pub(in super::super) fn depth(&self) -> usize {
-        self.stack.len()
     }
 
     pub(in super::super) fn is_deterministic(&mut self) -> bool {
