@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
+use std::thread;
 
 use serde_json::{Value as Json, json};
 use subvm_core::calldata::Value;
@@ -27,7 +28,7 @@ fn transactions_come_to_what_is_recorded() {
     let mut vectors: Json = serde_json::from_str(&text).unwrap();
     for transaction in vectors["transactions"].as_array_mut().unwrap() {
         fill(&mut transaction["given"]);
-        let reports = Codegen::ALL.map(|codegen| run_given(&transaction["given"], codegen, Role::Leader));
+        let reports = Codegen::ALL.map(|codegen| run_given(&transaction["given"], &engine(codegen), Role::Leader));
         let report = &reports[0];
         reports.iter().for_each(|other| assert_eq!(other.receipt, report.receipt));
         check_followers(&transaction["given"], report);
@@ -44,6 +45,35 @@ fn transactions_come_to_what_is_recorded() {
     }
 }
 
+fn engine(codegen: Codegen) -> Arc<WasmtimeEngine> {
+    Arc::new(WasmtimeEngine::with(codegen).unwrap())
+}
+
+/// 64 threads over one engine, whose code is cold at first, each running both transactions in one of the roles.
+#[test]
+fn many_threads_come_to_what_is_recorded() {
+    let recorded = fs::read_to_string(Path::new(VECTORS).join("transactions.json")).unwrap();
+    let vectors: Json = serde_json::from_str(&recorded).unwrap();
+    let engine = engine(Codegen::ALL[0]);
+    thread::scope(|threads| {
+        for number in 0..64 {
+            let (engine, vectors) = (&engine, &vectors);
+            threads.spawn(move || {
+                for transaction in list(&vectors["transactions"]) {
+                    let results = list(&transaction["effects"]["nondet"]).iter().map(|result| {
+                        let code = u8::try_from(result[0].as_u64().unwrap()).unwrap();
+                        [vec![code], value(&result[1]).encode().unwrap()].concat()
+                    });
+                    let results: Vec<Vec<u8>> = results.collect();
+                    let roles = [Role::Leader, Role::Validator { results: results.clone() }, Role::Sync { results }];
+                    let report = run_given(&transaction["given"], engine, roles[number % 3].clone());
+                    assert_eq!(hex(&report.receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
+                }
+            });
+        }
+    });
+}
+
 /// What follows from other fields: modules in octets, and the parameters.
 fn fill(given: &mut Json) {
     given["params"] = Value::decode(&Params::default().to_octets()).unwrap().to_string().into();
@@ -54,7 +84,7 @@ fn fill(given: &mut Json) {
     }
 }
 
-fn run_given(given: &Json, codegen: Codegen, role: Role) -> Report {
+fn run_given(given: &Json, engine: &Arc<WasmtimeEngine>, role: Role) -> Report {
     let message = message(given);
     let host = MemoryHost::new();
     host.set_now(given["now"].as_u64().unwrap());
@@ -70,8 +100,7 @@ fn run_given(given: &Json, codegen: Codegen, role: Role) -> Report {
     let modules = if asks { list(&given["modules"]) } else { &[] };
     modules.iter().for_each(|pair| host.answer(value(&pair[1]).encode().unwrap()));
     let (entry, params, state) = (Entry::Contract, Arc::default(), State::Accepted);
-    let engine = Arc::new(WasmtimeEngine::with(codegen).unwrap());
-    let (_, report) = run(engine, host.node(), Run { message, entry, role, params, state, deadline: None });
+    let (_, report) = run(engine.clone(), host.node(), Run { message, entry, role, params, state, deadline: None });
     let asked: Vec<Vec<u8>> = modules.iter().map(|pair| value(&pair[0]).encode().unwrap()).collect();
     assert_eq!(host.asked(), asked);
     report.unwrap()
@@ -81,7 +110,7 @@ fn run_given(given: &Json, codegen: Codegen, role: Role) -> Report {
 fn check_followers(given: &Json, leader: &Report) {
     let results = leader.receipt.nondet.clone();
     for role in [Role::Validator { results: results.clone() }, Role::Sync { results }] {
-        assert_eq!(run_given(given, Codegen::ALL[0], role).vote(&leader.receipt), Vote::Agree);
+        assert_eq!(run_given(given, &engine(Codegen::ALL[0]), role).vote(&leader.receipt), Vote::Agree);
     }
 }
 

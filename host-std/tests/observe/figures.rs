@@ -10,9 +10,7 @@ use subvm_host_std::observe::names::{Kind, METRICS};
 
 /// Sums by name and labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Figures(Arc<Mutex<BTreeMap<String, (Kind2, f64)>>>);
-
-type Kind2 = Option<Kind>;
+pub(crate) struct Figures(Arc<Mutex<BTreeMap<String, (Option<Kind>, f64)>>>);
 
 struct Figure {
     name: String,

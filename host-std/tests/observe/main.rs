@@ -64,26 +64,26 @@ impl World {
     }
 }
 
+/// A call of the contract by a leader.
+fn leader(call: &Map) -> Run {
+    Run {
+        message: Message {
+            contract_address: CONTRACT,
+            entry_data: Value::from(call.clone()).encode().unwrap(),
+            ..Message::default()
+        },
+        entry: Entry::Contract,
+        role: Role::Leader,
+        params: Arc::default(),
+        state: State::Accepted,
+        deadline: Some(Duration::from_secs(120)),
+    }
+}
+
 /// One transaction as a leader.
 fn transact(engine: Arc<dyn Engine>, node: Node, call: &Map) -> Known {
     let watched = node.observer.is_some();
-    let message = Message {
-        contract_address: CONTRACT,
-        entry_data: Value::from(call.clone()).encode().unwrap(),
-        ..Message::default()
-    };
-    let (node, result) = run(
-        engine,
-        node,
-        Run {
-            message,
-            entry: Entry::Contract,
-            role: Role::Leader,
-            params: Arc::default(),
-            state: State::Accepted,
-            deadline: Some(Duration::from_secs(120)),
-        },
-    );
+    let (node, result) = run(engine, node, leader(call));
     assert_eq!(node.observer.is_some(), watched, "the observer comes back with the node");
     let report = result.unwrap();
     Known { digest: report.receipt.digest(), outcome: report.outcome, fingerprint: report.fingerprint }
@@ -200,19 +200,7 @@ fn the_observer_comes_back_as_it_went_and_its_panic_is_told() {
     node.observer = Some(Box::new(Panicky { told: 0, nth: 2 }));
     // A node may be used again and again.
     for told in [2, 3] {
-        let message = Message { contract_address: CONTRACT, ..Message::default() };
-        let (back, report) = run(
-            Arc::clone(&engine),
-            node,
-            Run {
-                message,
-                entry: Entry::Contract,
-                role: Role::Leader,
-                params: Arc::default(),
-                state: State::Accepted,
-                deadline: None,
-            },
-        );
+        let (back, report) = run(Arc::clone(&engine), node, leader(&Map::new()));
         let diagnostics = report.unwrap().diagnostics;
         assert!(diagnostics.iter().any(|text| text.contains("observer panicked")), "{diagnostics:?}");
         node = back;
@@ -252,20 +240,7 @@ fn figures_are_those_of_the_receipt_and_the_trace() {
         let world = World::new();
         let node = Node { observer: Some(observe::telemetry(Some(Box::new(trace.clone())))), ..world.host().node() };
         let call = Map::from([("method", Value::from("ask")), ("url", Value::from("https://example.org/price"))]);
-        let message = Message {
-            contract_address: CONTRACT,
-            entry_data: Value::from(call).encode().unwrap(),
-            ..Message::default()
-        };
-        let run_ = Run {
-            message,
-            entry: Entry::Contract,
-            role: Role::Leader,
-            params: Arc::default(),
-            state: State::Accepted,
-            deadline: None,
-        };
-        run(world.engine.clone(), node, run_).1.unwrap()
+        run(world.engine.clone(), node, leader(&call)).1.unwrap()
     });
     let gas = report.receipt.gas;
     let transactions = "subvm_transactions_total{role=leader,outcome=return,reason=}";
