@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::State;
 use subvm_core::{Entry, Message, Mode, Role, Run, run};
 
+use super::engine::engine;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings};
 use super::report::{Told, fingerprint};
 use super::{Failure, input};
-use crate::WasmtimeEngine;
 use crate::ledger::RedbLedger;
 
 /// The instant when none is given.
@@ -57,14 +57,14 @@ enum ModeName {
 
 impl Exec {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let Settings { params, deadline, rng, services } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
         let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
         let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
-        let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
+        let engine = engine(cache, self.program.json)?;
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,

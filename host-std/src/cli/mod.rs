@@ -11,11 +11,13 @@ use clap::error::ErrorKind;
 
 mod calldata;
 mod config;
+mod engine;
 mod exec;
 mod host;
 mod input;
 mod inspect;
 mod program;
+mod progress;
 mod report;
 mod run;
 

@@ -9,7 +9,9 @@ use subvm_core::host::Code;
 use subvm_core::{FloatPolicy, Library, Params, Parts};
 
 use super::Failure;
+use super::engine::EngineOptions;
 use super::input::{self, Pair};
+use crate::cache::ModuleCache;
 use crate::config::{Config, Floats as ConfigFloats, Services};
 use crate::random::SystemRng;
 
@@ -45,6 +47,8 @@ pub(super) struct ProgramOptions {
     /// Give up after this time, such as 500ms or 10s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     deadline: Option<Duration>,
+    #[command(flatten)]
+    engine: EngineOptions,
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -66,6 +70,7 @@ pub(super) struct Settings {
     pub(super) deadline: Option<Duration>,
     pub(super) rng: SystemRng,
     pub(super) services: Services,
+    pub(super) cache: Option<ModuleCache>,
 }
 
 impl ProgramOptions {
@@ -90,7 +95,8 @@ impl ProgramOptions {
         params.limits.ram = self.ram.unwrap_or(params.limits.ram);
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
-        Ok(Settings { params, deadline, rng: config.rng(), services })
+        let cache = self.engine.cache(&config.cache)?;
+        Ok(Settings { params, deadline, rng: config.rng(), services, cache })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.

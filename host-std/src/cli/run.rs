@@ -9,12 +9,12 @@ use subvm_core::calldata::{Int, Map, Value};
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, Entry, InternalError, Message, Outcome, Receipt, Report, Role, Vote, run, vote};
 
+use super::engine::engine;
 use super::exec::EPOCH;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings};
 use super::report::{Told, fingerprint, hex, text};
 use super::{Failure, input, line};
-use crate::WasmtimeEngine;
 use crate::ledger::{Ledger, RedbLedger};
 
 /// Runs one transaction. A run that returns commits its storage atomically; any other leaves the store as it was.
@@ -60,7 +60,7 @@ enum RoleName {
 
 impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let Settings { params, deadline, rng, services } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -76,7 +76,7 @@ impl Run {
         let output = if self.program.json { Output::Kept(Arc::default()) } else { Output::Through };
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone(), rng, &services);
-        let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
+        let engine = engine(cache, self.program.json)?;
         let start = Instant::now();
         let (node, mut result) = run(
             Arc::new(engine),
