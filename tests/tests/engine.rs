@@ -8,8 +8,8 @@ use subvm_core::fingerprint::Frame;
 use subvm_core::host::{Node, State};
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Engine, Entry, InternalError, InternalErrorKind, Library, Message, Outcome, Parts, Report, Resource, Role,
-    Run, Trap, VmError, run,
+    Address, Engine, Entry, InternalError, InternalErrorKind, Invalid, Library, Message, Outcome, Parts, Report,
+    Resource, Role, Run, Trap, VmError, run,
 };
 use subvm_host_mock::MemoryHost;
 use subvm_host_std::clock::SystemClock;
@@ -275,6 +275,18 @@ fn names_that_cannot_be_linked_are_refused() {
         let report =
             run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(r#"(module (func (export "_start")))"#) });
         assert_eq!(matches!(report.outcome, Outcome::Return(_)), valid, "{name:?}: {:?}", report.outcome);
+    }
+}
+
+#[test]
+fn a_package_links_64_libraries_and_no_more() {
+    for (count, linked) in [(64, true), (65, false)] {
+        let library = |number| Library { name: format!("l{number}"), wasm: wat::parse_str("(module)").unwrap().into() };
+        let libraries = (0..count).map(library).collect();
+        let report = run_on(ENGINE.clone(), Parts { libraries, ..parts(r#"(module (func (export "_start")))"#) });
+        let expected =
+            if linked { Outcome::null() } else { Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking)) };
+        assert_eq!(report.outcome, expected, "{:?}", report.diagnostics);
     }
 }
 
