@@ -9,6 +9,7 @@ use wasmtime::{Module, Store, WasmBacktrace};
 
 use super::MAX_FRAMES;
 use super::drive::{Ended, Stopped};
+use super::engines::Frames;
 use super::running::Running;
 use super::units::Unit;
 use crate::lower::{TrapKind, memory_export};
@@ -25,7 +26,6 @@ pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &Mutex<Z
     }
     let (result, unwound) = settle(store, ended);
     let result = store.data_mut().vm.conclude(result);
-    // A deep trap has a million frames. They are looked at only for a fingerprint, which no child has.
     if !store.data().vm.wants_fingerprint(&result) {
         return (result, None);
     }
@@ -106,7 +106,9 @@ fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
     if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
         return None;
     }
-    let known = |module: &Module| running.program.iter().find(|(_, unit)| Module::same(&unit.module, module));
+    let known = |module: &Module| {
+        running.program.iter().find(|(_, unit)| Module::same(&unit.code(Frames::Captured).module, module))
+    };
     let frame = |frame: &wasmtime::FrameInfo| {
         let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
         Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use subvm_core::costs::STACK_UNITS;
 use subvm_core::fingerprint::ZeroTree;
-use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
 mod builder;
@@ -18,6 +18,7 @@ pub mod cache;
 mod deadline;
 mod drive;
 mod ended;
+mod engines;
 mod float_state;
 mod host_calls;
 mod kept;
@@ -31,6 +32,7 @@ use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::Concluded;
+use engines::{Engines, Frames};
 use float_state::FloatState;
 use program::Programs;
 use running::Running;
@@ -77,7 +79,7 @@ impl Codegen {
 /// ```
 #[derive(Debug)]
 pub struct WasmtimeEngine {
-    engine: wasmtime::Engine,
+    engines: Arc<Engines>,
     programs: Programs,
     ticker: Ticker,
     /// What subtrees of zeros hash to, learned once for all fingerprints.
@@ -108,9 +110,10 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(EngineBuilder { codegen, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config(codegen)?)?;
-        let programs = Programs::new(&engine, cache, on_module)?;
-        Ok(Self { programs, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
+        let engines = Arc::new(Engines::new(codegen)?);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module);
+        let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
+        Ok(Self { programs, ticker, zeros: Mutex::default(), engines })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
@@ -126,7 +129,9 @@ impl WasmtimeEngine {
 impl Engine for WasmtimeEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
         let _floats = FloatState::for_guests();
-        let mut store = Store::new(&self.engine, Running::new(vm));
+        let failure = Ok(Outcome::UserError(String::new()));
+        let frames = if vm.wants_fingerprint(&failure) { Frames::Captured } else { Frames::Ignored };
+        let mut store = Store::new(&self.engines.of(frames).engine, Running::new(vm, frames));
         let (result, fingerprint) = self.run_in(&mut store);
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
@@ -138,7 +143,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
     InternalError::new(InternalErrorKind::Bug, what)
 }
 
-fn config(codegen: Codegen) -> wasmtime::Result<Config> {
+fn config(codegen: Codegen, frames: Frames) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
@@ -151,7 +156,10 @@ fn config(codegen: Codegen) -> wasmtime::Result<Config> {
         .compiler_inlining(Inlining::No)
         .memory_init_cow(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
+        .wasm_backtrace_max_frames(match frames {
+            Frames::Captured => NonZeroUsize::new(MAX_FRAMES),
+            Frames::Ignored => None,
+        })
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + HOST_STACK);
