@@ -15,9 +15,9 @@ test *args:
 ci:
     .ci/run
 
-# Fuzz one target for some seconds: `just fuzz descriptors 600`. The target lowering needs the engine, and is given it
+# Fuzz one target for some seconds: `just fuzz descriptors 600`. The targets lowering and cache need the engine, and are given it
 fuzz target time="60":
-    cd fuzz && cargo +nightly fuzz run {{ if target == "lowering" { "--features engine" } else { "" } }} {{ target }} --sanitizer none -- -max_total_time={{ time }} -rss_limit_mb=2048 -timeout=10
+    cd fuzz && cargo +nightly fuzz run {{ if target =~ "^(lowering|cache)$" { "--features engine" } else { "" } }} {{ target }} --sanitizer none -- -max_total_time={{ time }} -rss_limit_mb=2048 -timeout=10
 
 # Fuzz every target that needs no engine, for so many seconds each
 fuzz-all time="60":

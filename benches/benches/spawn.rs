@@ -154,7 +154,8 @@ fn main() {
     let wasm = module(&request());
     let (spawning, pooled) = (Spawning::new(&wasm), Pooled::new(&wasm));
     // Compiles, and warms both up.
-    (spawning.round(), pooled.round());
+    spawning.round();
+    pooled.round();
     let (mut ours, mut theirs): (Vec<_>, Vec<_>) = (0..rounds).map(|_| (spawning.round(), pooled.round())).unzip();
     let (ours, theirs) = (minimum_and_median(&mut ours), minimum_and_median(&mut theirs));
     println!("microseconds each, {rounds} rounds of {SPAWNS}: minimum, median");

@@ -8,8 +8,8 @@ use subvm_core::fingerprint::Frame;
 use subvm_core::host::{Node, State};
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Engine, Entry, InternalError, InternalErrorKind, Library, Message, Outcome, Parts, Report, Resource, Role,
-    Run, Trap, VmError, run,
+    Address, Engine, Entry, InternalError, InternalErrorKind, Invalid, Library, Message, Outcome, Parts, Report,
+    Resource, Role, Run, Trap, VmError, run,
 };
 use subvm_host_mock::MemoryHost;
 use subvm_host_std::clock::SystemClock;
@@ -275,6 +275,52 @@ fn names_that_cannot_be_linked_are_refused() {
         let report =
             run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(r#"(module (func (export "_start")))"#) });
         assert_eq!(matches!(report.outcome, Outcome::Return(_)), valid, "{name:?}: {:?}", report.outcome);
+    }
+}
+
+/// Only the main sub-VM's failure has a fingerprint: a child that fails costs nothing for its frames, and its parent's are its own.
+#[test]
+fn a_failing_parent_shows_its_own_frames_and_none_of_its_child() {
+    let request = sandbox();
+    let start = format!(
+        r#"(module
+        (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))
+        (import "genlayer_sdk" "storage_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 256) "\00\02\00\00\40\00\00\00")
+        (data (i32.const 1024) "{request}")
+        (func $fail (param i32)
+            (if (i32.eqz (local.get 0)) (then unreachable))
+            (call $fail (i32.sub (local.get 0) (i32.const 1))))
+        (func (export "_start")
+            ;; The child sees what its parent wrote.
+            (drop (call $read (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
+            (if (i32.load (i32.const 64)) (then (call $fail (i32.const 1000))))
+            (i32.store (i32.const 64) (i32.const 1))
+            (drop (call $write (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
+            (drop (call $gl_call (i32.const 1024) (i32.const {}) (i32.const 128)))
+            (drop (call $fd_read (i32.load (i32.const 128)) (i32.const 256) (i32.const 1) (i32.const 132)))
+            ;; The first octet of a result says how it ended: 2 for a VM error.
+            (if (i32.eq (i32.load8_u (i32.const 512)) (i32.const 2)) (then (call $fail (i32.const 3))))))"#,
+        request.len() / 3
+    );
+    let report = run_wat(&start);
+    assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
+    let frames: Vec<u32> = report.fingerprint.unwrap().frames.iter().map(|frame| frame.func).collect();
+    assert_eq!(frames, [4, 4, 4, 4, 5]);
+}
+
+#[test]
+fn a_package_links_64_libraries_and_no_more() {
+    for (count, linked) in [(64, true), (65, false)] {
+        let library = |number| Library { name: format!("l{number}"), wasm: wat::parse_str("(module)").unwrap().into() };
+        let libraries = (0..count).map(library).collect();
+        let report = run_on(ENGINE.clone(), Parts { libraries, ..parts(r#"(module (func (export "_start")))"#) });
+        let expected =
+            if linked { Outcome::null() } else { Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking)) };
+        assert_eq!(report.outcome, expected, "{:?}", report.diagnostics);
     }
 }
 

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::State;
 use subvm_core::{Entry, Message, Mode, Role, Run};
 
+use super::engine::engine;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings, transact};
 use super::report::{Done, fingerprint, tell};
@@ -67,12 +68,13 @@ impl Exec {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
         let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
+        let engine = engine(cache, self.program.json)?;
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,
@@ -85,6 +87,6 @@ impl Exec {
             state: State::Accepted,
             deadline,
         };
-        Ok(transact(node, run, malformed)?.1)
+        Ok(transact(engine, node, run, malformed).1)
     }
 }

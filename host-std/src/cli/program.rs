@@ -9,11 +9,13 @@ use subvm_core::host::{Code, Node};
 use subvm_core::{FloatPolicy, Library, Params, Parts, Run};
 
 use super::Failure;
+use super::engine::EngineOptions;
 use super::host::Output;
 use super::input::{self, Pair};
 use super::report::Done;
 use super::terminal;
 use crate::WasmtimeEngine;
+use crate::cache::ModuleCache;
 use crate::config::{Config, ConfigError, Services};
 use crate::random::SystemRng;
 
@@ -49,6 +51,8 @@ pub(super) struct ProgramOptions {
     /// Give up after this time, such as 500ms or 10s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     deadline: Option<Duration>,
+    #[command(flatten)]
+    engine: EngineOptions,
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -83,6 +87,7 @@ pub(super) struct Settings {
     pub(super) deadline: Option<Duration>,
     pub(super) rng: SystemRng,
     pub(super) services: Services,
+    pub(super) cache: Option<ModuleCache>,
 }
 
 impl ProgramOptions {
@@ -112,7 +117,8 @@ impl ProgramOptions {
         params.limits.ram = self.ram.unwrap_or(params.limits.ram);
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
-        Ok(Settings { params, deadline, rng: config.rng(), services })
+        let cache = self.engine.cache(&config.cache)?;
+        Ok(Settings { params, deadline, rng: config.rng(), services, cache })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.
@@ -144,14 +150,13 @@ impl ProgramOptions {
     }
 }
 
-/// Runs one transaction on this machine's engine; why the package is `malformed`, for people, goes with the report.
-pub(super) fn transact(node: Node, run: Run, malformed: Option<String>) -> Result<(Node, Done), Failure> {
-    let engine = WasmtimeEngine::new().map_err(|error| Failure::Internal(format!("{error:#}")))?;
+/// Runs one transaction; why the package is `malformed`, for people, goes with the report.
+pub(super) fn transact(engine: WasmtimeEngine, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
     let start = Instant::now();
     let (node, mut result) = subvm_core::run(Arc::new(engine), node, run);
     let wall = start.elapsed();
     if let Ok(report) = &mut result {
         report.diagnostics.extend(malformed);
     }
-    Ok((node, Done { result, vote: None, wall }))
+    (node, Done { result, vote: None, wall })
 }

@@ -9,6 +9,7 @@ use subvm_core::calldata::{Int, Map, Value};
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, Entry, InternalError, Message, Outcome, Receipt, Report, Role, Vote, vote};
 
+use super::engine::engine;
 use super::exec::EPOCH;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings, transact};
@@ -66,7 +67,7 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -80,6 +81,7 @@ impl Run {
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone(), rng, &services);
+        let engine = engine(cache, self.program.json)?;
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,
@@ -88,7 +90,7 @@ impl Run {
             state: State::Accepted,
             deadline,
         };
-        let (node, done) = transact(node, run, malformed)?;
+        let (node, done) = transact(engine, node, run, malformed);
         // The snapshot goes before the ledger is written.
         drop(node);
         if let Ok(report) = &done.result {

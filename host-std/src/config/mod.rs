@@ -20,6 +20,7 @@ pub use keys::{KEYS, Key};
 pub use services::Services;
 pub use types::Time;
 
+use crate::cache::ModuleCache;
 use crate::model::Provider;
 use crate::web::{HostPattern, Network};
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub run: Run,
     /// Where contracts' storage lives.
     pub store: Store,
+    /// Where compiled modules are kept.
+    pub cache: Cache,
     /// The secure generator.
     pub random: Random,
     /// All modules.
@@ -92,6 +95,18 @@ pub struct Store {
     pub dir: PathBuf,
     /// Whether the ledger is read through when it is opened.
     pub verify: bool,
+}
+
+/// Section `cache`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Whether compiled modules are kept on disk.
+    pub enabled: bool,
+    /// Their directory; empty for the user's own.
+    pub dir: PathBuf,
+    /// Octets that they may have together.
+    pub octets: u64,
 }
 
 /// Section `random`.
@@ -223,6 +238,12 @@ impl Default for Run {
 impl Default for Store {
     fn default() -> Self {
         Self { dir: "subvm-data".into(), verify: true }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { enabled: true, dir: PathBuf::new(), octets: ModuleCache::OCTETS }
     }
 }
 

@@ -7,7 +7,8 @@ use subvm_core::costs::Limits;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Config, ConfigError, Consensus, ModelProvider, Render, Web};
+use super::{Cache, Config, ConfigError, Consensus, ModelProvider, Render, Web};
+use crate::cache::{CacheError, ModuleCache};
 use crate::model::{Key, ModelClient, Provider};
 use crate::modules::ModuleSet;
 use crate::random::SystemRng;
@@ -103,6 +104,24 @@ impl super::Run {
             )
         };
         EnvFilter::builder().parse(&self.log).map_err(explained)
+    }
+}
+
+impl Cache {
+    /// The cache of compiled modules, where there is to be one. Nobody asked for the user's own directory, so it is done without
+    /// where it cannot be used.
+    ///
+    /// # Errors
+    /// When the directory that is named cannot be used, or others may write to it.
+    pub fn open(&self) -> Result<Option<ModuleCache>, CacheError> {
+        if !self.enabled {
+            return Ok(None);
+        }
+        if !self.dir.as_os_str().is_empty() {
+            return ModuleCache::open(&self.dir, self.octets).map(Some);
+        }
+        let Some(dir) = ModuleCache::default_dir() else { return Ok(None) };
+        Ok(ModuleCache::open(&dir, self.octets).inspect_err(|error| tracing::warn!("{error}")).ok())
     }
 }
 

@@ -10,9 +10,9 @@ use wasmtime::{Engine, EngineWeak};
 /// How often the clock is looked at. Guests notice a passed deadline within two of these.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Advances the epoch of one engine while somebody needs it. Its thread starts with the first need and sleeps without one.
+/// Advances the epoch of engines while somebody needs it. Its thread starts with the first need and sleeps without one.
 pub(super) struct Ticker {
-    engine: EngineWeak,
+    engines: Vec<EngineWeak>,
     shared: Arc<Shared>,
     started: Mutex<bool>,
 }
@@ -36,8 +36,9 @@ impl std::fmt::Debug for Ticker {
 }
 
 impl Ticker {
-    pub(super) fn new(engine: &Engine) -> Self {
-        Self { engine: engine.weak(), shared: Arc::default(), started: Mutex::new(false) }
+    pub(super) fn new(engines: &[&Engine]) -> Self {
+        let engines = engines.iter().map(|engine| engine.weak()).collect();
+        Self { engines, shared: Arc::default(), started: Mutex::new(false) }
     }
 
     /// Asks for ticks.
@@ -47,8 +48,8 @@ impl Ticker {
     pub(super) fn need(&self) -> std::io::Result<Need> {
         let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         if !*started {
-            let (engine, shared) = (self.engine.clone(), Arc::clone(&self.shared));
-            thread::Builder::new().name("subvm-epoch".into()).spawn(move || tick(&engine, &shared))?;
+            let (engines, shared) = (self.engines.clone(), Arc::clone(&self.shared));
+            thread::Builder::new().name("subvm-epoch".into()).spawn(move || tick(&engines, &shared))?;
             *started = true;
         }
         self.shared.needs.fetch_add(1, Ordering::SeqCst);
@@ -72,7 +73,7 @@ impl Drop for Ticker {
     }
 }
 
-fn tick(engine: &EngineWeak, shared: &Shared) {
+fn tick(engines: &[EngineWeak], shared: &Shared) {
     let mut over = shared.over.lock().unwrap_or_else(PoisonError::into_inner);
     while !*over {
         if shared.needs.load(Ordering::SeqCst) == 0 {
@@ -80,7 +81,6 @@ fn tick(engine: &EngineWeak, shared: &Shared) {
             continue;
         }
         over = shared.changed.wait_timeout(over, TICK).unwrap_or_else(PoisonError::into_inner).0;
-        let Some(engine) = engine.upgrade() else { return };
-        engine.increment_epoch();
+        engines.iter().filter_map(EngineWeak::upgrade).for_each(|engine| engine.increment_epoch());
     }
 }

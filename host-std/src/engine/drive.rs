@@ -50,7 +50,7 @@ pub(super) type Ended = Result<Outcome, Stopped>;
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
-    let program = programs.load(&package, mode, policy)?;
+    let program = programs.load(&package, mode, policy, store.data().frames)?;
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
     store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
@@ -114,10 +114,11 @@ async fn instantiate(
     linker: Option<&Linker<Running>>,
 ) -> Result<Instance, Stopped> {
     store.data_mut().instantiating = true;
-    let instance = match (&unit.alone, linker) {
+    let code = unit.code(store.data().frames);
+    let instance = match (&code.alone, linker) {
         (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
         (None, Some(linker)) => {
-            let linked = linker.instantiate_pre(&unit.module).map_err(unlinkable)?;
+            let linked = linker.instantiate_pre(&code.module).map_err(unlinkable)?;
             linked.instantiate_async(&mut *store).await?
         }
         (None, None) => {

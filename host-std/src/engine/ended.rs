@@ -9,6 +9,7 @@ use wasmtime::{Module, Store, WasmBacktrace};
 
 use super::MAX_FRAMES;
 use super::drive::{Ended, Stopped};
+use super::engines::Frames;
 use super::running::Running;
 use super::units::Unit;
 use crate::lower::{TrapKind, memory_export};
@@ -23,33 +24,38 @@ pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &Mutex<Z
         let ticks = counters.gas.get(&mut *store).unwrap_i64();
         store.data_mut().vm.ticks = ticks;
     }
-    let (result, frames) = match ended {
-        Ok(outcome) => (Ok(outcome), Vec::new()),
-        Err(Stopped::Internal(error)) => (Err(error), Vec::new()),
+    let (result, unwound) = settle(store, ended);
+    let result = store.data_mut().vm.conclude(result);
+    if !store.data().vm.wants_fingerprint(&result) {
+        return (result, None);
+    }
+    let frames = match unwound {
+        None => Vec::new(),
+        Some(error) => match frames(store.data(), &error) {
+            Some(frames) => frames,
+            None => return (Err(cut()), None),
+        },
+    };
+    (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
+}
+
+/// What the end comes to, and the error that holds the frames that were active.
+fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, InternalError>, Option<wasmtime::Error>) {
+    let error = match ended {
+        Ok(outcome) => return (Ok(outcome), None),
+        Err(Stopped::Internal(error)) => return (Err(error), None),
         Err(Stopped::Refused(refused)) => {
             store.data_mut().vm.diagnose(refused.why);
-            (Ok(Outcome::VmError(refused.error)), Vec::new())
+            return (Ok(Outcome::VmError(refused.error)), None);
         }
-        Err(Stopped::Unwound(error)) => {
-            let result = match store.data_mut().end.take() {
-                Some(end) => end.into_result(),
-                None => trapped(store, &error),
-            };
-            // An error while a module was instantiated arose where no wasm was running.
-            if store.data().instantiating {
-                (result, Vec::new())
-            } else {
-                match frames(store.data(), &error) {
-                    Some(frames) => (result, frames),
-                    None => (result.and_then(|_| Err(cut())), Vec::new()),
-                }
-            }
-        }
+        Err(Stopped::Unwound(error)) => error,
     };
-    let result = store.data_mut().vm.conclude(result);
-    let wanted = store.data().vm.wants_fingerprint(&result);
-    let fingerprint = wanted.then(|| Fingerprint { frames, module_instances: memories(store, zeros) });
-    (result, fingerprint)
+    let result = match store.data_mut().end.take() {
+        Some(end) => end.into_result(),
+        None => trapped(store, &error),
+    };
+    // An error while a module was instantiated arose where no wasm was running.
+    (result, Some(error).filter(|_| !store.data().instantiating))
 }
 
 /// What a trap is called.
@@ -100,7 +106,9 @@ fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
     if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
         return None;
     }
-    let known = |module: &Module| running.program.iter().find(|(_, unit)| Module::same(&unit.module, module));
+    let known = |module: &Module| {
+        running.program.iter().find(|(_, unit)| Module::same(&unit.code(Frames::Captured).module, module))
+    };
     let frame = |frame: &wasmtime::FrameInfo| {
         let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
         Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use subvm_core::costs::STACK_UNITS;
 use subvm_core::fingerprint::ZeroTree;
 use subvm_core::host::Catch;
-use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, SubVm};
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
 mod builder;
@@ -19,6 +19,7 @@ pub mod cache;
 mod deadline;
 mod drive;
 mod ended;
+mod engines;
 mod float_state;
 mod host_calls;
 mod kept;
@@ -32,6 +33,7 @@ use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::Concluded;
+use engines::{Engines, Frames};
 use float_state::FloatState;
 use program::Programs;
 use running::Running;
@@ -78,7 +80,7 @@ impl Codegen {
 /// ```
 #[derive(Debug)]
 pub struct WasmtimeEngine {
-    engine: wasmtime::Engine,
+    engines: Arc<Engines>,
     programs: Programs,
     ticker: Ticker,
     /// What subtrees of zeros hash to, learned once for all fingerprints.
@@ -109,9 +111,10 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(EngineBuilder { codegen, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
-        let engine = wasmtime::Engine::new(&config(codegen)?)?;
-        let programs = Programs::new(&engine, cache, on_module)?;
-        Ok(Self { programs, ticker: Ticker::new(&engine), zeros: Mutex::default(), engine })
+        let engines = Arc::new(Engines::new(codegen)?);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module);
+        let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
+        Ok(Self { programs, ticker, zeros: Mutex::default(), engines })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
@@ -127,7 +130,9 @@ impl WasmtimeEngine {
 impl Engine for WasmtimeEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
         let _floats = FloatState::for_guests();
-        let mut store = Store::new(&self.engine, Running::new(vm));
+        let failure = Ok(Outcome::UserError(String::new()));
+        let frames = if vm.wants_fingerprint(&failure) { Frames::Captured } else { Frames::Ignored };
+        let mut store = Store::new(&self.engines.of(frames).engine, Running::new(vm, frames));
         let (result, fingerprint) = self.run_in(&mut store);
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
@@ -143,7 +148,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
     InternalError::new(InternalErrorKind::Bug, what)
 }
 
-fn config(codegen: Codegen) -> wasmtime::Result<Config> {
+fn config(codegen: Codegen, frames: Frames) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
@@ -156,7 +161,10 @@ fn config(codegen: Codegen) -> wasmtime::Result<Config> {
         .compiler_inlining(Inlining::No)
         .memory_init_cow(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
+        .wasm_backtrace_max_frames(match frames {
+            Frames::Captured => NonZeroUsize::new(MAX_FRAMES),
+            Frames::Ignored => None,
+        })
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + HOST_STACK);

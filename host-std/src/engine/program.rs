@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
-use wasmtime::{Engine, Linker};
+use wasmtime::Linker;
 
 use super::builder::OnModule;
 use super::cache::ModuleCache;
 use super::drive::Stopped;
+use super::engines::{Engines, Frames};
 use super::host_calls;
 use super::running::Running;
 use super::units::{Refused, Unit, Units};
@@ -16,6 +17,8 @@ use crate::lower::{Counters, Floats, HOST_MODULES, Options};
 
 /// Octets that the name of a linked module may have.
 const MODULE_NAME: usize = 64;
+/// Libraries that a package may link: each takes as long to link and instantiate as a sub-VM does.
+const LIBRARIES: usize = 64;
 /// What the start module is called that has no name of its own.
 const MAIN: &str = "main";
 
@@ -29,10 +32,10 @@ pub(super) struct Program {
 
 /// Makes programs.
 pub(super) struct Programs {
-    engine: Engine,
+    engines: Arc<Engines>,
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
-    linkers: Mutex<HashMap<usize, Linker<Running>>>,
+    linkers: Mutex<HashMap<(usize, Frames), Linker<Running>>>,
 }
 
 impl std::fmt::Debug for Programs {
@@ -42,19 +45,23 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Programs {
-    pub(super) fn new(
-        engine: &Engine,
-        cache: Option<ModuleCache>,
-        on_module: Option<OnModule>,
-    ) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(engine);
-        host_calls::define(&mut linker, 0)?;
-        let units = Units::new(engine, linker, cache, on_module);
-        Ok(Self { engine: engine.clone(), units, linkers: Mutex::default() })
+    pub(super) fn new(engines: Arc<Engines>, cache: Option<ModuleCache>, on_module: Option<OnModule>) -> Self {
+        let units = Units::new(Arc::clone(&engines), cache, on_module);
+        Self { engines, units, linkers: Mutex::default() }
     }
 
-    /// The program of a package, under the consensus parameters' policy for floats.
-    pub(super) fn load(&self, package: &Package, mode: Mode, policy: FloatPolicy) -> Result<Program, Stopped> {
+    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames.
+    pub(super) fn load(
+        &self,
+        package: &Package,
+        mode: Mode,
+        policy: FloatPolicy,
+        frames: Frames,
+    ) -> Result<Program, Stopped> {
+        if package.libraries.len() > LIBRARIES {
+            let why = format!("{} libraries, which is more than {LIBRARIES}", package.libraries.len());
+            return Err(Refused::new(Invalid::WasmLinking, why).into());
+        }
         let floats = floats(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
@@ -64,10 +71,10 @@ impl Programs {
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
             let options = options(floats, parts.len() as u32 + 1, parts.is_empty());
-            parts.push((name.clone(), self.units.get(&library.wasm, &options)?));
+            parts.push((name.clone(), self.units.get(&library.wasm, &options, frames)?));
         }
-        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()))?;
-        let linker = if parts.is_empty() { None } else { Some(self.linker(parts.len())?) };
+        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames)?;
+        let linker = if parts.is_empty() { None } else { Some(self.linker(parts.len(), frames)?) };
         let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
         let name = own_name.unwrap_or(MAIN).to_owned();
         if is_taken(&name, &parts) {
@@ -79,16 +86,16 @@ impl Programs {
     }
 
     /// Host functions for a start module and so many libraries.
-    fn linker(&self, libraries: usize) -> Result<Linker<Running>, Refused> {
+    fn linker(&self, libraries: usize, frames: Frames) -> Result<Linker<Running>, Refused> {
         let mut linkers = self.linkers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(linker) = linkers.get(&libraries) {
+        if let Some(linker) = linkers.get(&(libraries, frames)) {
             return Ok(linker.clone());
         }
-        let mut linker = Linker::new(&self.engine);
-        (0..=libraries as u32)
+        let mut linker = self.engines.of(frames).linker.clone();
+        (1..=libraries as u32)
             .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
             .map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?;
-        linkers.insert(libraries, linker.clone());
+        linkers.insert((libraries, frames), linker.clone());
         Ok(linker)
     }
 }

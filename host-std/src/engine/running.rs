@@ -5,6 +5,7 @@ use std::sync::Arc;
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use wasmtime::{Global, Instance, Memory, ResourceLimiter};
 
+use super::engines::Frames;
 use super::units::Unit;
 
 /// Octets in a page of WebAssembly.
@@ -13,6 +14,8 @@ const WASM_PAGE: u64 = 65_536;
 /// A store's data.
 pub(super) struct Running {
     pub(super) vm: Box<SubVm>,
+    /// Whether its traps capture frames.
+    pub(super) frames: Frames,
     /// Memory 0 of each instance, by the ordinal of its module.
     pub(super) memories: Vec<Option<Memory>>,
     /// The counters, once the first instance is there.
@@ -36,9 +39,10 @@ pub(super) struct Counters {
 }
 
 impl Running {
-    pub(super) fn new(vm: Box<SubVm>) -> Self {
+    pub(super) fn new(vm: Box<SubVm>, frames: Frames) -> Self {
         Self {
             vm,
+            frames,
             memories: Vec::new(),
             counters: None,
             program: Vec::new(),

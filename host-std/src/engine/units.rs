@@ -1,18 +1,18 @@
 //! Modules, lowered and compiled: each once in a process, and once on a machine where there is a cache on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use subvm_core::{InternalError, InternalErrorKind, Invalid, VmError, Wasm};
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
 use super::cache::file::{self, Compiled};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::drive::Stopped;
+use super::engines::{Code, Engines, Frames};
 use super::kept::Kept;
-use super::running::Running;
 use crate::lower::{Counters, FunctionMap, Lowered, Options, lower};
 
 /// Compiled modules that are kept in memory, and the octets of code that they may have together.
@@ -37,30 +37,42 @@ impl Refused {
 
 /// A compiled module, and what the engine must know of it.
 pub(super) struct Unit {
-    pub(super) module: Module,
+    /// On the engine whose traps capture frames.
+    captured: Code,
+    /// On the other one, once a sub-VM asked for it.
+    ignored: OnceLock<Code>,
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
-    /// Ready to instantiate, where it needs nothing but the host's functions.
-    pub(super) alone: Option<InstancePre<Running>>,
 }
 
 impl Unit {
-    /// What its code takes.
+    fn new(module: Module, functions: FunctionMap, memories: u32, has_start: bool, own_name: Option<String>) -> Self {
+        let captured = Code { module, alone: None };
+        Self { captured, ignored: OnceLock::new(), functions, memories, has_start, own_name }
+    }
+
+    /// Its code. On the engine that ignores frames it is there since [`Units::get`] was asked for it.
+    pub(super) fn code(&self, frames: Frames) -> &Code {
+        match frames {
+            Frames::Captured => &self.captured,
+            Frames::Ignored => self.ignored.get().unwrap_or(&self.captured),
+        }
+    }
+
+    /// What its code takes on both engines.
     fn octets(&self) -> usize {
-        let image = self.module.image_range();
-        image.end.addr() - image.start.addr()
+        let image = self.captured.module.image_range();
+        2 * (image.end.addr() - image.start.addr())
     }
 }
 
 /// Makes units, and keeps them.
 pub(super) struct Units {
-    engine: Engine,
+    engines: Arc<Engines>,
     id: EngineId,
-    /// The host's functions for a module that is alone in its sub-VM.
-    linker: Linker<Running>,
     cache: Option<ModuleCache>,
     on_module: Option<OnModule>,
     units: Mutex<Kept<Arc<Unit>>>,
@@ -70,16 +82,10 @@ pub(super) struct Units {
 }
 
 impl Units {
-    pub(super) fn new(
-        engine: &Engine,
-        linker: Linker<Running>,
-        cache: Option<ModuleCache>,
-        on_module: Option<OnModule>,
-    ) -> Self {
+    pub(super) fn new(engines: Arc<Engines>, cache: Option<ModuleCache>, on_module: Option<OnModule>) -> Self {
         Self {
-            engine: engine.clone(),
-            id: EngineId::of(engine),
-            linker,
+            id: EngineId::of(&engines.of(Frames::Captured).engine),
+            engines,
             cache,
             on_module,
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
@@ -88,11 +94,21 @@ impl Units {
         }
     }
 
-    /// The unit of a module.
+    /// The unit of a module, for the engine that does so with frames.
     ///
     /// # Cost
     /// A look-up, where this process knows the module; its digest comes with it.
-    pub(super) fn get(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
+    pub(super) fn get(&self, wasm: &Wasm, options: &Options, frames: Frames) -> Result<Arc<Unit>, Stopped> {
+        let unit = self.captured(wasm, options)?;
+        if frames == Frames::Ignored && unit.ignored.get().is_none() {
+            let code = self.copy(&unit.captured.module, options)?;
+            // Another thread may have been faster; both are right.
+            let _ = unit.ignored.set(code);
+        }
+        Ok(unit)
+    }
+
+    fn captured(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
         let key = Key::new(wasm, options, &self.id);
         if let Some(known) = self.known(&key) {
             return Ok(known?);
@@ -122,11 +138,31 @@ impl Units {
             Some(unit) => unit,
             None => self.compile_told(wasm, options, key)?,
         };
-        if options.ordinal == 0 && options.counters == Counters::Defined {
-            let linked = self.linker.instantiate_pre(&unit.module);
-            unit.alone = Some(linked.map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?);
-        }
+        self.link(&mut unit.captured, options, Frames::Captured)?;
         Ok(Arc::new(unit))
+    }
+
+    /// Makes a module that is alone in its sub-VM ready to instantiate.
+    fn link(&self, code: &mut Code, options: &Options, frames: Frames) -> Result<(), Refused> {
+        if options.ordinal == 0 && options.counters == Counters::Defined {
+            let linked = self.engines.of(frames).linker.instantiate_pre(&code.module);
+            code.alone = Some(linked.map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?);
+        }
+        Ok(())
+    }
+
+    /// The code of a module on the engine that ignores frames.
+    fn copy(&self, module: &Module, options: &Options) -> Result<Code, Stopped> {
+        let failed = |error: wasmtime::Error| {
+            InternalError::caused_by(InternalErrorKind::Engine, "copying a compiled module", error.into())
+        };
+        let octets = module.serialize().map_err(failed)?;
+        let engine = &self.engines.of(Frames::Ignored).engine;
+        // SAFETY: the octets are what `Module::serialize` just gave.
+        let module = unsafe { Module::deserialize(engine, octets) }.map_err(failed)?;
+        let mut code = Code { module, alone: None };
+        self.link(&mut code, options, Frames::Ignored)?;
+        Ok(code)
     }
 
     /// A unit from the cache on disk. What cannot be used is as good as absent.
@@ -136,10 +172,10 @@ impl Units {
         // SAFETY: these octets are unchanged what `Module::serialize` gave: the digest tells damage, the key (an engine's version,
         // settings and target among it) tells another engine's, and nobody but this user and the administrator can write where they
         // were read (`ModuleCache::open`). They were read once, into memory of this process, before the digest was taken.
-        let module = unsafe { Module::deserialize(&self.engine, code) }.ok()?;
+        let module = unsafe { Module::deserialize(&self.engines.of(Frames::Captured).engine, code) }.ok()?;
         self.tell(&ModuleEvent::Loaded { octets: wasm.len() });
         let functions = FunctionMap::new(guest_functions);
-        Some(Unit { module, functions, memories, has_start, own_name: name.map(str::to_owned), alone: None })
+        Some(Unit::new(module, functions, memories, has_start, name.map(str::to_owned)))
     }
 
     fn compile_told(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Unit, Stopped> {
@@ -157,16 +193,16 @@ impl Units {
         let Lowered { wasm, functions, memories, has_start, module_name, .. } =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
-        let module = Module::new(&self.engine, &wasm).map_err(|error| {
+        let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
-        Ok(Unit { module, functions, memories, has_start, own_name: module_name, alone: None })
+        Ok(Unit::new(module, functions, memories, has_start, module_name))
     }
 
     /// Writes a unit to the cache on disk.
     fn keep(&self, unit: &Unit, key: &Key) {
         let Some(cache) = &self.cache else { return };
-        let Ok(code) = unit.module.serialize() else { return };
+        let Ok(code) = unit.captured.module.serialize() else { return };
         let compiled = Compiled {
             guest_functions: unit.functions.guest_functions(),
             memories: unit.memories,

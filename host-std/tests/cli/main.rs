@@ -18,6 +18,7 @@ fn subvm(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
     // Nothing that the surroundings set may show.
     command.current_dir(ROOT).args(args).stdin(Stdio::null()).env("RUST_BACKTRACE", "1");
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command.output().expect("the binary runs")
 }
 

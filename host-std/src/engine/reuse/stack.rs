@@ -83,3 +83,35 @@ impl Drop for Stack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 1 << 30;
+
+    #[test]
+    fn a_stack_that_was_used_deep_comes_back_without_what_it_held() {
+        let stacks = Stacks::new();
+        let stack = stacks.new_stack(SIZE, false).unwrap();
+        let (range, guard, top) = (stack.range(), stack.guard_range(), stack.top());
+        assert_eq!((range.len(), range.end), (SIZE, top as usize));
+        assert_eq!((guard.end as usize, guard.start < guard.end), (range.start, true));
+        let deepest = guard.end;
+        // SAFETY: the stack is this test's own, and not in use.
+        unsafe {
+            deepest.write(7);
+            top.sub(1).write(7);
+        }
+        drop(stack);
+        let again = stacks.new_stack(SIZE, false).unwrap();
+        assert_eq!(again.range(), range);
+        // SAFETY: as above.
+        assert_eq!(unsafe { deepest.read() }, 0);
+        // One that must be zero throughout is a new one.
+        drop(again);
+        let zeroed = stacks.new_stack(SIZE, true).unwrap();
+        // SAFETY: as above, of the stack that there is now.
+        assert_eq!(unsafe { zeroed.top().sub(1).read() }, 0);
+    }
+}

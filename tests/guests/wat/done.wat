@@ -1,0 +1,3 @@
+;; Does nothing, and is done.
+(module
+    (func (export "_start")))
