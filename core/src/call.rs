@@ -65,6 +65,7 @@ impl Cx<'_> {
     ///
     /// # Errors
     /// Ends the sub-VM with `out_of gas time` where `ticks` exceeds what is left.
+    #[inline]
     pub fn charge(&mut self, ticks: u64) -> Result<(), End> {
         // A price beyond i64 exceeds any budget.
         *self.ticks = self.ticks.saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX));

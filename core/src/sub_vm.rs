@@ -62,6 +62,7 @@ impl Guest<'_> {
     ///
     /// # Errors
     /// An internal error when the transaction is elsewhere, which the engine must not let happen.
+    #[inline]
     pub fn cx(&mut self) -> Result<Cx<'_>, InternalError> {
         let transaction = self.vm.transaction.as_deref_mut().ok_or_else(absent)?;
         Ok(Cx {
@@ -76,6 +77,7 @@ impl Guest<'_> {
     }
 }
 
+#[cold]
 fn absent() -> InternalError {
     InternalError::new(InternalErrorKind::Bug, "a sub-VM was used while a child of it ran")
 }

@@ -101,6 +101,7 @@ impl RamOfModes {
         Self { deterministic: Ram::new(limit), non_deterministic: Ram::new(limit) }
     }
 
+    #[inline]
     pub(crate) fn of(&mut self, mode: Mode) -> &mut Ram {
         match mode {
             Mode::Deterministic => &mut self.deterministic,

@@ -31,11 +31,12 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
     if path.len() > PATH {
         return Err(Errno::Nametoolong);
     }
-    let text = core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
+    core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
     if path.contains(&0) {
         return Err(Errno::Inval);
     }
-    if text.split('/').any(|component| component.len() > COMPONENT) {
+    // Most paths are shorter than any component may be.
+    if path.len() > COMPONENT && path.split(|&octet| octet == b'/').any(|component| component.len() > COMPONENT) {
         return Err(Errno::Nametoolong);
     }
     if path.starts_with(b"/") {

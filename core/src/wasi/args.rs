@@ -5,8 +5,7 @@ use crate::wasi::{Done, strings};
 
 /// Writes to `argv` a pointer for each argument, and to `argv_buf` the arguments, each ended by a NUL.
 pub(super) fn args_get(cx: &mut Cx<'_>, argv: u32, argv_buf: u32) -> Done {
-    let args = cx.wasi.config.args.clone();
-    strings::get(cx, args.strings(), argv, argv_buf)
+    strings::get(cx, |config| config.args.strings(), argv, argv_buf)
 }
 
 /// Writes the number of arguments to `argc`, and to `argv_buf_size` the octets that they take, NULs included.

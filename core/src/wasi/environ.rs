@@ -5,8 +5,7 @@ use crate::wasi::{Done, strings};
 
 /// Writes to `environ` a pointer for each variable, and to `environ_buf` the variables, `NAME=value` and a NUL each.
 pub(super) fn environ_get(cx: &mut Cx<'_>, environ: u32, environ_buf: u32) -> Done {
-    let env = cx.wasi.config.env.clone();
-    strings::get(cx, env.strings(), environ, environ_buf)
+    strings::get(cx, |config| config.env.strings(), environ, environ_buf)
 }
 
 /// Writes the number of variables to `environc`, and to `environ_buf_size` the octets that they take, NULs included.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::Cx;
 use crate::costs::calls::copying;
 use crate::wasi::mem::{self, Place};
-use crate::wasi::{Done, Errno};
+use crate::wasi::{Config, Done, Errno};
 
 /// Strings, each ended by a NUL, one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,16 +35,17 @@ impl Strings {
     }
 }
 
-/// Writes the pointers, then the block.
+/// Writes the pointers, then the block, of the strings that `which` picks.
 ///
 /// # Cost
 /// The octets of both.
-pub(super) fn get(cx: &mut Cx<'_>, strings: &Strings, pointers: u32, block: u32) -> Done {
-    let (count, octets) = strings.sizes();
+pub(super) fn get(cx: &mut Cx<'_>, which: fn(&Config) -> &Strings, pointers: u32, block: u32) -> Done {
+    let (count, octets) = which(&cx.wasi.config).sizes();
     let table = count.checked_mul(4).ok_or(Errno::Overflow)?;
     cx.charge(copying(u64::from(table) + u64::from(octets)))?;
     let table = mem::aligned(cx.mem, pointers, table, 4)?;
     let range = mem::range(cx.mem, block, octets)?;
+    let strings = which(&cx.wasi.config);
     for (place, start) in mem::octets_mut(cx.mem, table).chunks_exact_mut(4).zip(&strings.starts) {
         // Inside the block, whose end is no more than the memory's.
         place.copy_from_slice(&block.wrapping_add(*start).to_le_bytes());

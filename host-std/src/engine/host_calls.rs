@@ -31,7 +31,7 @@ macro_rules! link_wasi {
                     wasi::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: $ty),*| {
-                        answer!($answer, host_call(caller, ordinal, |guest| {
+                        answer!($answer, host_call::<false>(caller, ordinal, |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
                     },
@@ -51,7 +51,9 @@ macro_rules! link_sdk {
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: i32),*| {
-                        answer!(errno, host_call(caller, ordinal, |guest| sdk::entry::$name(guest, $($param as u32),*)))
+                        answer!(errno, host_call::<true>(caller, ordinal, |guest| {
+                            sdk::entry::$name(guest, $($param as u32),*)
+                        }))
                     },
                 )?;
             )*
@@ -61,8 +63,10 @@ macro_rules! link_sdk {
 }
 subvm_core::sdk_functions!(link_sdk);
 
-/// One host call: reads the counters, hands the core the caller's memory, and writes the gas counter back.
-fn host_call(
+/// One host call: reads the counters, hands the core the caller's memory, and writes the gas counter back. Reading a counter takes as long as
+/// many a call, so that the stack's is read only where `STARTS` says that the function may start a sub-VM.
+#[inline]
+fn host_call<const STARTS: bool>(
     mut caller: Caller<'_, Running>,
     ordinal: u32,
     function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
@@ -70,9 +74,9 @@ fn host_call(
     let Some(counters) = caller.data().counters else {
         return Err(wasmtime::Error::msg("a host function was called before the counters were set"));
     };
-    let mut ticks = counters.gas.get(&mut caller).unwrap_i64();
-    let stack_units = counters.stack.get(&mut caller).unwrap_i32();
     let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
+    let mut ticks = counters.gas.get(&mut caller).unwrap_i64();
+    let stack_units = if STARTS { counters.stack.get(&mut caller).unwrap_i32() } else { 0 };
     let (mem, running) = match memory {
         Some(memory) => memory.data_and_store_mut(&mut caller),
         None => (&mut [][..], caller.data_mut()),
@@ -81,9 +85,12 @@ fn host_call(
     let result = function(&mut guest);
     float_state::restore_for_guests();
     counters.gas.set(&mut caller, Val::I64(ticks))?;
-    result.map_err(|end| {
-        caller.data_mut().end = Some(end);
-        // The sub-VM's end stands in the store; this only unwinds the guest.
-        wasmtime::Error::msg("the sub-VM ended in a host call")
-    })
+    result.map_err(|end| ended(&mut caller, end))
+}
+
+/// Notes in the store why the sub-VM ended; what wasmtime gets only unwinds the guest.
+#[cold]
+fn ended(caller: &mut Caller<'_, Running>, end: End) -> wasmtime::Error {
+    caller.data_mut().end = Some(end);
+    wasmtime::Error::msg("the sub-VM ended in a host call")
 }
