@@ -1,13 +1,17 @@
 //! Receipts, votes, texts and encodings.
 
+use std::sync::Arc;
+
 use num_bigint::BigInt;
 use subvm_core::calldata::{Int, Value};
 use subvm_core::costs::Limits;
+use subvm_core::host::State;
 use subvm_core::wasi::{Env, Refused};
 use subvm_core::{
-    Address, EntryKind, FloatPolicy, Message, Outcome, Params, Parts, Receipt, ReceiptError, VmError, Vote, datetime,
-    vote,
+    Address, Entry, EntryKind, FloatPolicy, Invalid, Message, Outcome, Package, Params, Parts, Receipt, ReceiptError,
+    Role, Run, VmError, Vote, datetime, run, vote,
 };
+use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
 use super::decoded;
 use crate::fuzz::source::Source;
@@ -129,6 +133,32 @@ fn message(source: &mut Source<'_>) {
     assert_eq!(value["entry_stage_data"].get("leaders_result").and_then(Value::as_bytes), leaders.as_deref());
 }
 
+/// A package that a chain's list of refused names accepts runs under that list, and one that holds a name of the list does not.
+fn runs(package: Package, refused_env: &Refused) {
+    let under = |refused_env: Refused| {
+        let mut engine = ScriptedEngine::new();
+        let script = engine.script(|_| Ok(()));
+        let host = MemoryHost::new();
+        host.deploy(Address::default(), Arc::new(Package { start: Arc::clone(&script.start), ..package.clone() }));
+        let transaction = Run {
+            message: Message::default(),
+            entry: Entry::Contract,
+            role: Role::Leader,
+            params: Arc::new(Params { refused_env, ..Params::default() }),
+            state: State::Accepted,
+            deadline: None,
+        };
+        run(Arc::new(engine), host.node(), transaction).1.expect("nothing of the node fails").outcome
+    };
+    assert_eq!(under(refused_env.clone()), Outcome::null());
+    let added = package.env.iter().find(|variable| !Env::default().iter().any(|default| default == *variable));
+    let name = added.and_then(|variable| variable.split(|octet| *octet == b'=').next());
+    if let Some(name) = name {
+        let pattern = str::from_utf8(name).expect("names are ASCII").parse().expect("names are patterns");
+        assert_eq!(under(Refused::new([pattern])), Outcome::VmError(VmError::InvalidContract(Invalid::Env)));
+    }
+}
+
 /// A package's parts are checked or named.
 fn package(source: &mut Source<'_>, refused: &Refused) {
     let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
@@ -142,8 +172,9 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
             assert!(package.args.iter().eq(args.iter().map(String::as_str)));
             assert!(env.iter().all(|(name, _)| package.env.names().any(|there| there == name)));
             assert!(package.env.names().is_sorted_by(|a, b| a < b));
-            assert!(!package.env.names().any(|name| refused.refuses(name)));
+            assert!(!env.iter().any(|(name, _)| refused.refuses(name)));
             assert_eq!(*package.env, Env::new(env, refused).expect("it was just accepted"));
+            runs(package, refused);
         }
         Err(error) => {
             let _ = error.invalid().text();
