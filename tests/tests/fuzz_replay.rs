@@ -57,8 +57,12 @@ replays! {
     calldata_serde,
     calldata_text,
     descriptors,
+    #[cfg(feature = "engine")]
+    execution,
     gl_call,
     leader,
+    #[cfg(feature = "engine")]
+    lowering,
     preview1,
     supervisor,
     tree,

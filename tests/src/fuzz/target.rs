@@ -44,7 +44,12 @@ impl Target {
         let held = allocation_counter::measure(|| (self.body)(data)).bytes_max;
         if let Some(Memory { per_octet, base }) = self.memory {
             let allowed = base + per_octet * data.len() as u64;
-            assert!(held <= allowed, "{}: {held} octets of memory for {} of input, {allowed} allowed", self.name, data.len());
+            assert!(
+                held <= allowed,
+                "{}: {held} octets of memory for {} of input, {allowed} allowed",
+                self.name,
+                data.len()
+            );
         }
         held
     }

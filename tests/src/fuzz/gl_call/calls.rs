@@ -226,10 +226,7 @@ impl<'a, 'm> Guest<'a, 'm> {
     }
 
     /// Makes a call on the guest's own memory.
-    fn call(
-        &mut self,
-        call: impl FnOnce(&mut subvm_core::Guest<'_>) -> Result<u32, End>,
-    ) -> Result<u32, End> {
+    fn call(&mut self, call: impl FnOnce(&mut subvm_core::Guest<'_>) -> Result<u32, End>) -> Result<u32, End> {
         call(&mut subvm_core::Guest { mem: &mut self.mem, ..self.machine.guest() })
     }
 

@@ -90,10 +90,7 @@ const TABLE: [Row; 16] = [
     ("EthSend", &[("address", Field::Address), ("calldata", Field::Bytes), ("value", Field::Word)]),
     ("EthCall", &[("address", Field::Address), ("calldata", Field::Bytes)]),
     ("EmitEvent", &[("topics", Field::Topics), ("blob", Field::Map)]),
-    (
-        "WebRequest",
-        &[("method", Field::Str), ("url", Field::Str), ("headers", Field::Headers), ("body", Field::Body)],
-    ),
+    ("WebRequest", &[("method", Field::Str), ("url", Field::Str), ("headers", Field::Headers), ("body", Field::Body)]),
     ("WebRender", &[("mode", Field::RenderMode), ("url", Field::Str), ("wait_after_loaded", Field::Str)]),
     ("ExecPrompt", &[("prompt", Field::Str), ("response_format", Field::Format), ("images", Field::Images)]),
     (
@@ -276,10 +273,9 @@ fn strategy(source: &mut Source<'_>) -> Value {
             ("Numeric", Map::from([("abs", abs), ("rel_ppm", rel)]))
         }
         2 => ("Comparative", Map::from([("principle", Value::Str(text(source)))])),
-        _ => (
-            "NonComparative",
-            Map::from([("task", Value::Str(text(source))), ("criteria", Value::Str(text(source)))]),
-        ),
+        _ => {
+            ("NonComparative", Map::from([("task", Value::Str(text(source))), ("criteria", Value::Str(text(source)))]))
+        }
     };
     Value::Map(Map::from([(name, Value::Map(fields))]))
 }

@@ -55,7 +55,10 @@ impl Scene {
 
     pub(super) fn params(&self) -> Params {
         let Self { gas_time, gas_data, gas_storage, ram, open_fds, .. } = *self;
-        Params { limits: Limits { gas_time, gas_data, gas_storage, ram, open_fds, ..Limits::default() }, ..Params::default() }
+        Params {
+            limits: Limits { gas_time, gas_data, gas_storage, ram, open_fds, ..Limits::default() },
+            ..Params::default()
+        }
     }
 
     /// Where the sub-VM after so many steps stands.
@@ -139,13 +142,9 @@ impl Step {
                 state: if called == 1 { State::Finalized } else { State::Accepted },
                 overlay: called == 0,
             },
-            Self::Block => Place {
-                mode: Mode::NonDeterministic,
-                permissions: Permissions::empty(),
-                contract,
-                state,
-                overlay,
-            },
+            Self::Block => {
+                Place { mode: Mode::NonDeterministic, permissions: Permissions::empty(), contract, state, overlay }
+            }
         }
     }
 

@@ -124,7 +124,8 @@ impl Block {
             Strategy::Own | Strategy::StrictEq => equal,
             Strategy::Numeric { abs, rel_ppm } => {
                 let (own, leaders) = (returned(&self.own), returned(leaders));
-                equal || own.zip(leaders).is_some_and(|(own, leaders)| close(&own, &leaders, abs.into(), rel_ppm.into()))
+                equal
+                    || own.zip(leaders).is_some_and(|(own, leaders)| close(&own, &leaders, abs.into(), rel_ppm.into()))
             }
             Strategy::Comparative => {
                 equal || model_agrees && returned(&self.own).is_some() && returned(leaders).is_some()
@@ -165,14 +166,8 @@ fn ran(blocks: &[Block], role: Role, model_agrees: bool) -> Report {
     let mut params = Params::default();
     params.limits.nondet_result = LONGEST;
     let message = Message { contract_address: CONTRACT, ..Message::default() };
-    let run_of = Run {
-        message,
-        entry: Entry::Contract,
-        role,
-        params: Arc::new(params),
-        state: State::Accepted,
-        deadline: None,
-    };
+    let run_of =
+        Run { message, entry: Entry::Contract, role, params: Arc::new(params), state: State::Accepted, deadline: None };
     run(Arc::new(engine), host.node(), run_of).1.expect("nothing of the node fails")
 }
 
@@ -247,9 +242,10 @@ fn close(own: &Value, leaders: &Value, abs: i64, rel_ppm: i64) -> bool {
         }
         (Value::Map(own), Value::Map(leaders)) => {
             own.len() == leaders.len()
-                && own.iter().zip(leaders.iter()).all(|((name, own), (other, leaders))| {
-                    name == other && close(own, leaders, abs, rel_ppm)
-                })
+                && own
+                    .iter()
+                    .zip(leaders.iter())
+                    .all(|((name, own), (other, leaders))| name == other && close(own, leaders, abs, rel_ppm))
         }
         (own, leaders) => own == leaders,
     }
