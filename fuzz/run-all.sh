@@ -21,8 +21,9 @@ file() {
   fuzz tmin "$target" "$input" --runs 2000 -- -max_total_time=60 >/dev/null 2>&1 || true
   input=$(ls -t "$found/artifacts/$target"/minimized-* 2>/dev/null | head -1 || true)
   [ -n "$input" ] || input=$2
-  said=$(fuzz run "$target" "$input" 2>&1 | grep -a -A1 'panicked at' | tail -1 || true)
-  name=$(tr -c 'a-zA-Z\n' '_' <<<"${said:-$(basename "$input")}" | tr -s _ | cut -c1-60 | sed 's/^_//; s/_$//')
+  # The file and line of the panic, and its first line.
+  said=$(fuzz run "$target" "$input" 2>&1 | sed -n '/panicked at/{s|.*/||;s/:[0-9]*:$//;N;s/\n/ /p;q}' || true)
+  name=$(tr -c 'a-zA-Z0-9\n' '_' <<<"${said:-$(basename "$input")}" | tr -s _ | cut -c1-60 | sed 's/^_//; s/_$//')
   if [ -e "regressions/$target/$name" ]; then return; fi
   mkdir -p "regressions/$target"
   cp "$input" "regressions/$target/$name"
@@ -33,6 +34,8 @@ file() {
   fi
 }
 
+for target in "${targets[@]}"; do fuzz build "$target"; done
+
 round=0
 while [ "$round" -lt "${FUZZ_ROUNDS:-1000000000}" ]; do
   round=$((round + 1))
@@ -40,14 +43,20 @@ while [ "$round" -lt "${FUZZ_ROUNDS:-1000000000}" ]; do
     echo "--- round $round: $target, $(ls "$found/$target" 2>/dev/null | wc -l) inputs gathered, $seen findings"
     artifacts="$found/artifacts/$target"
     mkdir -p "$found/$target" "$artifacts" "corpus/$target"
+    status=0
     # shellcheck disable=SC2046
-    fuzz run "$target" "$found/$target" "corpus/$target" -- -max_total_time="$seconds" -artifact_prefix="$artifacts/" -verbosity=0 $(limits "$target") >"$found/$target.log" 2>&1 || true
+    fuzz run "$target" "$found/$target" "corpus/$target" -- -max_total_time="$seconds" -artifact_prefix="$artifacts/" -verbosity=0 $(limits "$target") >"$found/$target.log" 2>&1 || status=$?
     for input in "$artifacts"/{crash,timeout,oom}-*; do
       if [ -e "$input" ]; then
         file "$target" "$input"
         rm -f "$artifacts"/*
+        status=0
       fi
     done
+    if [ "$status" -ne 0 ]; then
+      tail -20 "$found/$target.log" >&2
+      exit "$status"
+    fi
     fuzz cmin "$target" "$found/$target" >/dev/null 2>&1 || true
   done
 done
