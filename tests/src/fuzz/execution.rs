@@ -37,7 +37,7 @@ pub(super) fn execution(data: &[u8]) {
     let mut data = Unstructured::new(data);
     let choice: [u8; 2] = data.arbitrary().unwrap_or_default();
     // Most generated modules trap before they do anything else.
-    let config = Config { disallow_traps: choice[0] % 4 != 0, ..config() };
+    let config = Config { disallow_traps: !choice[0].is_multiple_of(4), ..config() };
     let Ok(module) = Module::new(config, &mut data) else { return };
     let Some(package) = package(&module.to_bytes(), &mut data) else { return };
     let soft = |codegen| ran(codegen, &package, FloatPolicy::Soft, GAS);

@@ -4,6 +4,7 @@
 //! A transaction on the scripted engine spawns its way to some place (a sandbox of a called contract of ...), and makes calls there.
 
 mod calls;
+mod field;
 mod model;
 mod request;
 mod scene;

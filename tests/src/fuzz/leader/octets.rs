@@ -201,10 +201,12 @@ fn start(package: Option<Package>, entry: Entry, params: Params) -> Result<Repor
 /// A package's parts are checked or named.
 fn package(source: &mut Source<'_>, refused: &Refused) {
     let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
-    let mut parts = Parts::default();
-    parts.files = (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect();
-    parts.args = (0..source.below(4)).map(|_| text(source)).collect();
-    parts.env = (0..source.below(4)).map(|_| (text(source), text(source))).collect();
+    let parts = Parts {
+        files: (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect(),
+        args: (0..source.below(4)).map(|_| text(source)).collect(),
+        env: (0..source.below(4)).map(|_| (text(source), text(source))).collect(),
+        ..Parts::default()
+    };
     let (args, env) = (parts.args.clone(), parts.env.clone());
     match parts.check(refused) {
         Ok(package) => {
