@@ -15,13 +15,17 @@ test *args:
 ci:
     .ci/run
 
-# Fuzz one target for some seconds: `just fuzz descriptors 600`. The targets lowering and cache need the engine, and are given it
+# Fuzz one target for some seconds: `just fuzz descriptors 600`
 fuzz target time="60":
-    cd fuzz && cargo +nightly fuzz run {{ if target =~ "^(lowering|cache)$" { "--features engine" } else { "" } }} {{ target }} --sanitizer none -- -max_total_time={{ time }} -rss_limit_mb=2048 -timeout=10
+    FUZZ_ROUNDS=1 FUZZ_ENGINE=1 fuzz/run-all.sh {{ time }} {{ target }}
 
-# Fuzz every target that needs no engine, for so many seconds each
-fuzz-all time="60":
-    FUZZ_SECONDS={{ time }} .ci/fuzz-smoke
+# Fuzz all targets in turn, for ever, so many seconds each; file what goes wrong under fuzz/regressions
+fuzz-all time="600":
+    FUZZ_ENGINE=1 fuzz/run-all.sh {{ time }}
+
+# Say which lines of core/ the fuzz corpora reach, per file, or with --lines each that they do not
+fuzz-coverage *args:
+    fuzz/coverage.sh {{ args }}
 
 # All benchmarks
 bench *args:

@@ -87,7 +87,7 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     // The main sub-VM's message is the node's own.
     let handed = if child.main { 0 } else { costs::MESSAGE_COPIES * child.stdin.len() as u64 };
     ram.charge(costs::SUB_VM + handed).map_err(|_| out_of(Resource::Memory))?;
-    if child.package.env.names().any(|name| transaction.params.refused_env.refuses(name)) {
+    if child.package.env.is_refused(&transaction.params.refused_env) {
         return Err(VmError::InvalidContract(Invalid::Env));
     }
     let config = wasi::Config {

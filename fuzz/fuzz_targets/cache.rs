@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| subvm_tests::fuzz::cache::damaged(octets));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::check("cache", data));

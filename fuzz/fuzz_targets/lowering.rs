@@ -1,11 +1,3 @@
-//! Lowered modules behave the same however they are run; see `subvm_tests::fuzz::lowering`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use subvm_tests::fuzz::lowering;
-
-fuzz_target!(|data: &[u8]| match data {
-    [0, data @ ..] => lowering::octets(data),
-    [1, data @ ..] => lowering::floats(data),
-    data => lowering::generated(data),
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| subvm_tests::fuzz::check("lowering", data));

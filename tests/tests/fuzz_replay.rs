@@ -52,13 +52,19 @@ macro_rules! replays {
 }
 
 replays! {
+    #[cfg(feature = "engine")]
+    cache,
     calldata_decode,
     calldata_round_trip,
     calldata_serde,
     calldata_text,
     descriptors,
+    #[cfg(feature = "engine")]
+    execution,
     gl_call,
     leader,
+    #[cfg(feature = "engine")]
+    lowering,
     preview1,
     supervisor,
     tree,

@@ -138,3 +138,13 @@ fn refusals_name_what_they_refuse() {
     }
     assert!(args(&["", "\0"]).unwrap_err().to_string().contains("argument 1 "));
 }
+
+#[test]
+fn a_list_that_covers_a_default_forbids_setting_it_and_nothing_more() {
+    let refused = Refused::new(["L*", "TZ"].map(|pattern| pattern.parse().unwrap()));
+    assert_eq!(Env::new([("TZ", "UTC")], &refused), Err(EnvError::Refused("TZ".into())));
+    assert!(!Env::new([("HOME", "/")], &refused).unwrap().is_refused(&refused));
+    for changed in [("TZ", "CET"), ("LIST", "x")] {
+        assert!(Env::new([changed], &Refused::default()).unwrap().is_refused(&refused), "{changed:?}");
+    }
+}

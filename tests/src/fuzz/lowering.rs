@@ -104,7 +104,7 @@ fn comparable(mut observed: Observed) -> Observed {
 }
 
 /// Modules with everything that is enabled and nothing that is not.
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         bulk_memory_enabled: true,
         custom_page_sizes_enabled: false,

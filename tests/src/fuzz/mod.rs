@@ -5,6 +5,8 @@
 pub mod cache;
 pub mod calldata;
 #[cfg(feature = "engine")]
+mod execution;
+#[cfg(feature = "engine")]
 pub mod float_programs;
 mod gl_call;
 mod leader;
@@ -19,13 +21,20 @@ pub use target::Target;
 
 /// Every target. What memory each may hold was measured on its corpus and rounded up: `docs/fuzzing.md`, *Memory*.
 pub static TARGETS: &[Target] = &[
+    #[cfg(feature = "engine")]
+    Target::new("cache", cache::damaged).holding(100, 32 << 10),
     Target::new("calldata_decode", calldata::decode).holding(200, 32 << 10),
     Target::new("calldata_round_trip", calldata::round_trip).holding(600, 64 << 10),
     Target::new("calldata_serde", calldata::serde).holding(400, 32 << 10),
     Target::new("calldata_text", calldata::text).holding(1_000, 32 << 10),
     Target::new("descriptors", wasi::descriptors).holding(600, 256 << 10),
+    // The engine's memory is the engine's own.
+    #[cfg(feature = "engine")]
+    Target::new("execution", execution::execution),
     Target::new("gl_call", gl_call::gl_call).holding(1_000, 8 << 20),
     Target::new("leader", leader::leader).holding(1_000, 4 << 20),
+    #[cfg(feature = "engine")]
+    Target::new("lowering", lower_and_run),
     Target::new("preview1", wasi::preview1).holding(600, 512 << 10),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     Target::new("tree", wasi::tree).holding(600, 256 << 10),
@@ -38,4 +47,14 @@ pub static TARGETS: &[Target] = &[
 pub fn check(target: &str, data: &[u8]) {
     let found = TARGETS.iter().find(|candidate| candidate.name() == target);
     found.unwrap_or_else(|| panic!("no target {target}")).check(data);
+}
+
+/// The bodies of `lowering`: the first octet says which.
+#[cfg(feature = "engine")]
+fn lower_and_run(data: &[u8]) {
+    match data {
+        [0, data @ ..] => lowering::octets(data),
+        [1, data @ ..] => lowering::floats(data),
+        data => lowering::generated(data),
+    }
 }

@@ -76,6 +76,19 @@ impl Env {
         })
     }
 
+    /// Whether `refused` covers the name of a variable beside those that every environment starts from: a list that covers `TZ` forbids
+    /// setting it, not running.
+    #[must_use]
+    pub fn is_refused(&self, refused: &Refused) -> bool {
+        let default = |name: &str| DEFAULTS.iter().any(|&(there, value)| there == name && self.holds(name, value));
+        self.names().any(|name| refused.refuses(name) && !default(name))
+    }
+
+    fn holds(&self, name: &str, value: &str) -> bool {
+        let variable = [name.as_bytes(), b"=", value.as_bytes()];
+        self.iter().any(|there| there.iter().eq(variable.iter().copied().flatten()))
+    }
+
     pub(in crate::wasi) fn strings(&self) -> &Strings {
         &self.0
     }

@@ -41,7 +41,6 @@ struct Seen {
 impl<'a, 'm> Guest<'a, 'm> {
     pub(super) fn new(model: Model, machine: &'a mut Machine<'m>) -> Self {
         let mem = vec![FILL; model.memory as usize];
-        // The machine's own way here took descriptors and ticks; RAM is what it says.
         Self { model, machine, mem, results: Vec::new() }
     }
 

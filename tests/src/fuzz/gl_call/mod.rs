@@ -4,14 +4,16 @@
 //! A transaction on the scripted engine spawns its way to some place (a sandbox of a called contract of ...), and makes calls there.
 
 mod calls;
+mod field;
 mod model;
 mod request;
 mod scene;
 
 use std::sync::{Arc, Mutex};
 
-use subvm_core::host::State;
+use subvm_core::host::{Node, Observer, State};
 use subvm_core::{Address, End, Message, Outcome, Report, Resource, Role, Run, SlotId, VmError, run};
+use subvm_host_mock::trace::Trace;
 use subvm_host_mock::{Machine, MemoryHost, ScriptedEngine};
 
 use self::calls::Guest;
@@ -72,9 +74,10 @@ pub(super) fn gl_call(data: &[u8]) {
     host.set_balance(CONTRACT, scene.balance);
     host.lock(CONTRACT, LOCKED);
     (0..data.len()).for_each(|_| host.answer(MODULES_ANSWER.to_vec()));
+    let observer = scene.observed.then(|| Box::new(Trace::with_costs()) as Box<dyn Observer>);
     let (_, report) = run(
         Arc::new(engine),
-        host.node(),
+        Node { observer, ..host.node() },
         Run {
             message: message(),
             entry: scene.entry.clone(),

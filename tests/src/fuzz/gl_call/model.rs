@@ -151,7 +151,7 @@ impl Model {
         self.pay(u64::from(len) * calls::REQUEST_OCTET)?;
         self.inside(request, len)?;
         self.inside(result_fd, 4)?;
-        if result_fd % 4 != 0 {
+        if !result_fd.is_multiple_of(4) {
             return Err(Trap::HeapMisaligned.into());
         }
         if u64::from(len) * costs::REQUEST_RAM > self.ram_limit - self.ram {

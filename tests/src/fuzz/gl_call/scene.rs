@@ -25,6 +25,8 @@ pub(super) struct Scene {
     pub(super) ram: u64,
     pub(super) open_fds: u32,
     pub(super) memory: u64,
+    /// Whether somebody watches, which changes nothing.
+    pub(super) observed: bool,
 }
 
 /// How one sub-VM starts the next.
@@ -50,6 +52,7 @@ impl Scene {
             ram: source.choose(&[u32::MAX.into(), u32::MAX.into(), 200_000]),
             open_fds: source.choose(&[1024, 1024, 5, 6]),
             memory: source.choose(&[4096, 4096, 4096, 1024, 64, 0]),
+            observed: source.below(2) == 1,
         }
     }
 

@@ -1,13 +1,18 @@
 //! Receipts, votes, texts and encodings.
 
+use std::sync::Arc;
+
 use num_bigint::BigInt;
 use subvm_core::calldata::{Int, Value};
-use subvm_core::costs::Limits;
+use subvm_core::costs::{Limits, STACK_UNITS};
+use subvm_core::host::State;
 use subvm_core::wasi::{Env, Refused};
 use subvm_core::{
-    Address, EntryKind, FloatPolicy, Message, Outcome, Params, Parts, Receipt, ReceiptError, VmError, Vote, datetime,
-    vote,
+    Address, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION, Message, Mode,
+    Outcome, Package, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError, Vote,
+    datetime, run, vote,
 };
+use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
 use super::decoded;
 use crate::fuzz::source::Source;
@@ -21,7 +26,10 @@ pub(super) fn receipt(data: &[u8]) {
             assert_eq!(vote(Ok(&receipt), &receipt), Vote::Agree);
             assert!(receipt.storage.is_sorted_by_key(|write| (write.slot, write.page)));
         }
-        Err(ReceiptError::Calldata(error)) => assert_eq!(Value::decode(data).unwrap_err(), error),
+        Err(ReceiptError::Calldata(error)) => {
+            assert_eq!(Value::decode(data).unwrap_err(), error);
+            assert!(!ReceiptError::Calldata(error).to_string().is_empty());
+        }
         Err(error @ ReceiptError::Field(_)) => {
             assert!(Value::decode(data).is_ok(), "{error}");
             assert!(!error.to_string().is_empty());
@@ -63,6 +71,39 @@ pub(super) fn encodings(source: &mut Source<'_>) {
     canonical(&one.to_octets());
     message(source);
     package(source, &one.refused_env);
+    under(&one, source);
+}
+
+/// Parameters of any values: a run is refused by its node, or keeps to them.
+fn under(params: &Params, source: &mut Source<'_>) {
+    let mut params = params.clone();
+    params.schedule += u32::from(source.once_in(16));
+    params.lowering += u32::from(source.once_in(16));
+    let stdin = Some(source.octets().into());
+    let mode = source.choose(&[Mode::Deterministic, Mode::NonDeterministic]);
+    let entry = if source.below(2) == 0 { Entry::Contract } else { Entry::Program { mode, stdin } };
+    let nothing = source.once_in(8).then_some(Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
+    let limits = params.limits.clone();
+    let refused = (params.schedule, params.lowering) != (SCHEDULE_VERSION, LOWERING_VERSION)
+        || limits.gas_time.max(limits.gas_time_nondet) > i64::MAX as u64
+        || limits.stack_units > STACK_UNITS;
+    let package = nothing.is_none().then(|| Parts::default().check(&Refused::default()).expect("it is empty"));
+    match start(package, entry, params) {
+        Err(error) => {
+            assert_eq!(error.kind(), InternalErrorKind::Params);
+            assert!(refused && !error.to_string().is_empty());
+        }
+        Ok(report) => {
+            assert!(!refused);
+            assert!(report.receipt.gas.time <= limits.gas_time && report.receipt.gas.data <= limits.gas_data);
+            assert!(report.ram_peak.max(report.ram_peak_nondet) <= limits.ram);
+            match (nothing, report.outcome) {
+                (Some(nothing), outcome) => assert_eq!(outcome, nothing),
+                (None, Outcome::Return(_) | Outcome::VmError(VmError::OutOf(_))) => {}
+                (None, outcome) => panic!("{outcome:?}"),
+            }
+        }
+    }
 }
 
 fn canonical(octets: &[u8]) -> Value {
@@ -129,20 +170,52 @@ fn message(source: &mut Source<'_>) {
     assert_eq!(value["entry_stage_data"].get("leaders_result").and_then(Value::as_bytes), leaders.as_deref());
 }
 
+/// A package that a chain's list of refused names accepts runs under that list, and one that holds a name of the list does not.
+fn runs(package: Package, refused_env: &Refused) {
+    let under = |refused_env: Refused| {
+        let params = Params { refused_env, ..Params::default() };
+        start(Some(package.clone()), Entry::Contract, params).expect("nothing of the node fails").outcome
+    };
+    assert_eq!(under(refused_env.clone()), Outcome::null());
+    let added = package.env.iter().find(|variable| !Env::default().iter().any(|default| default == *variable));
+    let name = added.and_then(|variable| variable.split(|octet| *octet == b'=').next());
+    if let Some(name) = name {
+        let pattern = str::from_utf8(name).expect("names are ASCII").parse().expect("names are patterns");
+        assert_eq!(under(Refused::new([pattern])), Outcome::VmError(VmError::InvalidContract(Invalid::Env)));
+    }
+}
+
+/// Runs a contract that does nothing, with all of `package` but its module; without one, nothing stands at the address.
+fn start(package: Option<Package>, entry: Entry, params: Params) -> Result<Report, InternalError> {
+    let mut engine = ScriptedEngine::new();
+    let script = engine.script(|_| Ok(()));
+    let host = MemoryHost::new();
+    if let Some(package) = package {
+        host.deploy(Address::default(), Arc::new(Package { start: script.start.clone(), ..package }));
+    }
+    let (message, role, params) = (Message::default(), Role::Leader, Arc::new(params));
+    let transaction = Run { message, entry, role, params, state: State::Accepted, deadline: None };
+    run(Arc::new(engine), host.node(), transaction).1
+}
+
 /// A package's parts are checked or named.
 fn package(source: &mut Source<'_>, refused: &Refused) {
     let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
-    let files = (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect();
-    let args: Vec<_> = (0..source.below(4)).map(|_| text(source)).collect();
-    let env: Vec<_> = (0..source.below(4)).map(|_| (text(source), text(source))).collect();
-    let parts = Parts { files, args: args.clone(), env: env.clone(), ..Parts::default() };
+    let parts = Parts {
+        files: (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect(),
+        args: (0..source.below(4)).map(|_| text(source)).collect(),
+        env: (0..source.below(4)).map(|_| (text(source), text(source))).collect(),
+        ..Parts::default()
+    };
+    let (args, env) = (parts.args.clone(), parts.env.clone());
     match parts.check(refused) {
         Ok(package) => {
             assert!(package.args.iter().eq(args.iter().map(String::as_str)));
             assert!(env.iter().all(|(name, _)| package.env.names().any(|there| there == name)));
             assert!(package.env.names().is_sorted_by(|a, b| a < b));
-            assert!(!package.env.names().any(|name| refused.refuses(name)));
+            assert!(!env.iter().any(|(name, _)| refused.refuses(name)));
             assert_eq!(*package.env, Env::new(env, refused).expect("it was just accepted"));
+            runs(package, refused);
         }
         Err(error) => {
             let _ = error.invalid().text();
