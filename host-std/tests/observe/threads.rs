@@ -46,9 +46,9 @@ fn modules_whose_threads_cannot_tell_anything_answer_all_the_same() {
     let rules =
         || Rules { ports: vec![server.port], allow_networks: vec!["127.0.0.0/8".parse().unwrap()], ..Rules::default() };
     let answers = || {
-        let mut broken = Provider::new(&server.url("/broken"), "m");
+        let mut broken = Provider::new(server.url("/broken"), "m");
         (broken.retries, broken.backoff) = (1, std::time::Duration::from_millis(1));
-        let models = ModelClient::new(vec![broken, Provider::new(&server.url("/v1"), "m")]);
+        let models = ModelClient::new(vec![broken, Provider::new(server.url("/v1"), "m")]);
         let modules = || ModuleSet::new(2).with(&["WebRequest"], Arc::new(WebClient::new(rules(), Limits::default())));
         let web = |method: &str, url: String| {
             let call = Map::from([("method", Value::from(method)), ("url", Value::from(url))]);
