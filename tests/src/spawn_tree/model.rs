@@ -122,24 +122,18 @@ impl Model {
         self.stack.last_mut().expect("the main sub-VM's frame is never removed")
     }
 
-    /// A sub-VM begins while so much RAM is in use, and reads its message where it has the ticks for that.
-    pub(super) fn enter(&mut self, ticks: i64, used: u64, message: Option<(&Value, usize)>) {
+    /// A sub-VM begins, and reads its message where it can.
+    pub(super) fn enter(&mut self, ticks: i64, message: Option<&Value>, length: usize) {
+        let handed = if self.stack.len() > 1 { length as u64 } else { 0 };
         let frame = self.top();
         let (again, mode) = (std::mem::replace(&mut frame.started, true), frame.mode);
         let frame = frame.clone();
-        let handed = match message {
-            _ if self.stack.len() == 1 => 0,
-            Some((_, length)) => length as u64,
-            // Its length is not to be known.
-            None => used.saturating_sub(self.used(mode) + SUB_VM),
-        };
         self.hold(mode, SUB_VM + handed);
-        self.check_ram(used);
         if again || self.dead {
             self.fail("a sub-VM began that nobody spawned".into());
         }
         self.expect("ticks of a sub-VM that begins", &ticks, &frame.given);
-        let Some((message, _)) = message else { return };
+        let Some(message) = message else { return };
         self.expect("entry_kind", &message["entry_kind"], &Value::from(frame.kind.number()));
         self.expect("contract_address", &message["contract_address"], &Value::Address(frame.contract));
         let callers = frame.callers.iter().copied().map(Value::Address).collect();
@@ -165,6 +159,13 @@ impl Model {
         if self.stack.len() == 1 {
             self.main = Some((outcome, ticks.max(0)));
         }
+    }
+
+    /// The sub-VM that begins had no ticks to read its message: how long that is, RAM tells.
+    pub(super) fn unread(&mut self, used: u64) {
+        let mode = self.top().mode;
+        let handed = used.saturating_sub(self.used(mode));
+        self.hold(mode, if self.stack.len() > 1 { handed } else { 0 });
     }
 
     /// RAM that is in use in the mode of the sub-VM that executes.
