@@ -10,6 +10,8 @@ use subvm_core::calldata::{DecodeLimits, Int, Map, Value, ValueRef, validate};
 struct Tally {
     /// Allocations, those that grow an older one included.
     count: usize,
+    /// Octets of all of them.
+    total: usize,
     /// Octets held now.
     held: usize,
     /// The most octets held at a time.
@@ -17,7 +19,7 @@ struct Tally {
 }
 
 thread_local! {
-    static TALLY: Cell<Tally> = const { Cell::new(Tally { count: 0, held: 0, peak: 0 }) };
+    static TALLY: Cell<Tally> = const { Cell::new(Tally { count: 0, total: 0, held: 0, peak: 0 }) };
 }
 
 fn note(count: usize, more: usize, less: usize) {
@@ -25,6 +27,7 @@ fn note(count: usize, more: usize, less: usize) {
     let _ = TALLY.try_with(|tally| {
         let mut now = tally.get();
         now.count += count;
+        now.total += more;
         now.held = (now.held + more).saturating_sub(less);
         now.peak = now.peak.max(now.held);
         tally.set(now);
@@ -217,6 +220,7 @@ fn decoding_holds_at_most_so_many_octets_for_each_of_the_input() {
             let raised = tally(|| Value::decode_with(&octets, &DecodeLimits::UNLIMITED));
             let bound = (ITEM + 3 * LEVEL) * octets.len() + 1000;
             assert!(raised.peak <= bound, "{start:02x?}, no limits: {raised:?} above {bound}");
+            assert!(raised.total <= bound, "{start:02x?}, no limits, in total: {raised:?} above {bound}");
 
             let validated = tally(|| validate(&octets, &DecodeLimits::DEFAULT));
             assert!(validated.peak <= 3 * LEVEL * 128, "{start:02x?}: {validated:?}");

@@ -12,7 +12,7 @@ impl Value {
     /// `TooDeep` and `IntTooLarge`: exactly what [`decode`](Self::decode) would refuse.
     ///
     /// # Cost
-    /// Linear in the encoding.
+    /// Linear in the encoding. Allocates an encoding of up to 470 octets at once, a larger one as a vector grows.
     ///
     /// ```
     /// use subvm_core::calldata::{Map, Value};

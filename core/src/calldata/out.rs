@@ -60,6 +60,9 @@ impl Out for Vec<u8> {
 /// Octets that a [`Window`] holds: more than a usual message has, and not so many that clearing them counts.
 const WINDOW: usize = 512;
 
+/// Octets of the most words that are put at once.
+const WORDS: usize = 40;
+
 /// A vector, and on the stack the octets that it gets next.
 ///
 /// Appending to a vector goes through its length in memory each time, and asks whether it must grow.
@@ -81,7 +84,7 @@ impl<'o> Window<'o> {
         Self { out, octets: [0; WINDOW], at: 0 }
     }
 
-    /// Room for `N` octets, which is for less than the whole window.
+    /// Room for `N` octets. At most so many are taken of it, so that `at` is never beyond the window.
     #[inline(always)]
     fn room<const N: usize>(&mut self) -> &mut [u8] {
         const { assert!(N <= WINDOW) };
@@ -106,8 +109,8 @@ fn append(out: &mut Vec<u8>, octets: &[u8; WINDOW], len: usize, more: &[u8]) {
 impl Out for Window<'_> {
     #[inline(always)]
     fn put_words<const N: usize>(&mut self, words: [u64; N], len: usize) {
-        const { assert!(N <= 5) };
-        let room = self.room::<40>().as_chunks_mut().0;
+        const { assert!(8 * N <= WORDS) };
+        let room = self.room::<WORDS>().as_chunks_mut().0;
         for (octets, word) in room.iter_mut().zip(words) {
             *octets = word.to_le_bytes();
         }

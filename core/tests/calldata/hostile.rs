@@ -111,27 +111,34 @@ fn time(body: impl Fn()) -> Duration {
 /// 16 times the input takes about 16 times as long: 256 times would be quadratic. What else the machine does can
 /// spoil a comparison, but not all of them.
 #[track_caller]
-fn linear(input: impl Fn(usize) -> Vec<u8>) {
-    let (small, large) = (input(1 << 16), input(1 << 20));
+fn linear(len: usize, input: impl Fn(usize) -> Vec<u8>) {
+    let (small, large) = (input(len), input(16 * len));
     let decode = |octets: &[u8]| time(|| drop(Value::decode_with(octets, &DecodeLimits::UNLIMITED)));
-    let linear = (0..10).any(|_| decode(&large) < decode(&small) * 64);
+    let linear = (0..20).any(|_| decode(&large) < decode(&small) * 64);
     assert!(linear, "{:?} -> {:?}", decode(&small), decode(&large));
 }
 
 #[test]
-fn decoding_takes_linear_time_whatever_the_input() {
-    linear(|len| {
+fn an_integer_of_a_mebibyte_is_decoded_in_linear_time_where_the_limit_is_raised() {
+    linear(1 << 16, |len| {
         let mut octets = vec![0xff; len];
         octets[0] = 0xf9;
         octets[len - 1] = 0x7f;
         octets
     });
-    linear(|len| vec![0x0d; len]);
-    linear(|len| [0x0e, 0x00].repeat(len / 2));
-    linear(|len| {
+}
+
+/// Of no more than some thousand levels: beyond, it is the memory they take, and whether it is fresh, that takes the
+/// time. That the memory is linear is for `calldata_allocations` to show.
+#[test]
+fn decoding_takes_linear_time_whatever_the_input() {
+    linear(1 << 9, |len| vec![0x0d; len]);
+    linear(1 << 9, |len| [0x0e, 0x00].repeat(len / 2));
+    linear(1 << 9, |len| {
         let mut octets = vec![0x0d; len];
         octets[len - 1] = 0x01;
         octets
     });
-    linear(|len| [0x1d, 0x00, 0x00].repeat(len / 3));
+    linear(1 << 11, |len| [0x1d, 0x00, 0x00].repeat(len / 3));
+    linear(1 << 11, |len| Value::array(vec![1; len]).encode().unwrap());
 }

@@ -105,3 +105,16 @@ fn logging_changes_nothing_but_standard_error() {
     }
     assert_eq!(loud, quiet);
 }
+
+#[test]
+fn debugging_changes_nothing() {
+    let with = |backtrace: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
+        command.current_dir(ROOT).env("RUST_BACKTRACE", backtrace).env("RUST_LOG", "trace");
+        let output = command.args(["exec", "--json", &guest("trap_deep")]).output().unwrap();
+        let mut json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+        json["wall_ms"] = Json::Null;
+        json
+    };
+    assert_eq!(with("full"), with("0"));
+}

@@ -10,7 +10,10 @@ use subvm_host_std::observe::names::{Kind, METRICS};
 
 /// Sums by name and labels.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Figures(Arc<Mutex<BTreeMap<String, (Option<Kind>, f64)>>>);
+pub(crate) struct Figures(Arc<Mutex<Sums>>);
+
+/// The kind and sum of each figure.
+type Sums = BTreeMap<String, (Option<Kind>, f64)>;
 
 struct Figure {
     name: String,

@@ -162,6 +162,13 @@ impl Model {
         }
     }
 
+    /// The sub-VM that begins had no ticks to read its message: how long that is, RAM tells.
+    pub(super) fn unread(&mut self, used: u64) {
+        let mode = self.top().mode;
+        let handed = used.saturating_sub(self.used(mode));
+        self.hold(mode, if self.stack.len() > 1 { handed } else { 0 });
+    }
+
     /// RAM that is in use in the mode of the sub-VM that executes.
     pub(super) fn check_ram(&mut self, used: u64) {
         let mode = self.top().mode;

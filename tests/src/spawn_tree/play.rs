@@ -32,10 +32,15 @@ pub(super) fn play(setting: &Setting, machine: &mut Machine<'_>) -> Result<(), E
 
 /// Reads the message. Gives the node to play, or what a validator's function says.
 fn begin(setting: &Setting, machine: &mut Machine<'_>, ticks: i64) -> Result<(usize, Option<bool>), End> {
+    let used = machine.guest().cx()?.ram.used();
     let octets = machine.read(0);
     let message = octets.as_ref().ok().and_then(|octets| Value::decode(octets).ok());
     let length = octets.as_ref().map_or(0, Vec::len);
     setting.model().enter(ticks, message.as_ref(), length);
+    if message.is_none() {
+        setting.model().unread(used);
+    }
+    setting.model().check_ram(used);
     octets?;
     let message = message.unwrap_or_default();
     let data = message["entry_data"].as_bytes().unwrap_or_default();

@@ -3,6 +3,7 @@
 mod budgets;
 mod faults;
 mod permissions;
+mod receipts;
 mod requests;
 mod roles;
 mod simulation;

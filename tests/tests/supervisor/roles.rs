@@ -1,5 +1,6 @@
 //! Leader, validator, sync: one receipt, and votes on what is none.
 
+use proptest::prelude::*;
 use subvm_core::host::Node;
 
 use super::support::*;
@@ -109,5 +110,53 @@ fn parameters_that_leave_no_room_for_a_failure_are_refused() {
         let result = world.run_on(world.host.node(), Role::Leader).1;
         assert_eq!(result.is_ok(), allowed, "{result:?}");
         assert!(result.is_ok_and(|report| report.receipt.nondet[0].len() <= 14) || !allowed);
+    }
+}
+
+/// What makes octets a result, told again.
+fn is_result(octets: &[u8]) -> bool {
+    match octets.split_first() {
+        Some((0, value)) => Value::decode(value).is_ok(),
+        Some((1, text)) => std::str::from_utf8(text).is_ok(),
+        Some((2, text)) => std::str::from_utf8(text).is_ok_and(|text| text.parse::<VmError>().is_ok()),
+        _ => false,
+    }
+}
+
+/// Octets that are results, and such as nearly are.
+fn posted() -> impl Strategy<Value = Vec<u8>> {
+    const TEXTS: &[&str] =
+        &["out_of memory", "exit_code 1", "exit_code 01", "wasm_trap unreachable", "validator_disagrees call 0"];
+    prop_oneof![
+        proptest::collection::vec(any::<u8>(), 0..40),
+        (0..4_u8, proptest::collection::vec(any::<u8>(), 0..10)).prop_map(|(code, rest)| [vec![code], rest].concat()),
+        (0..4_u8, any::<i64>()).prop_map(|(code, int)| [vec![code], Value::from(int).encode().unwrap()].concat()),
+        (0..4_u8, any::<String>()).prop_map(|(code, text)| [vec![code], text.into_bytes()].concat()),
+        (0..4_u8, proptest::sample::select(TEXTS)).prop_map(|(code, text)| [vec![code], text.into()].concat()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a leader posts, a node that catches up takes it or not, a validator says so, and neither comes to harm.
+    #[test]
+    fn whatever_is_posted_is_a_verdict(results in proptest::collection::vec(posted(), 0..3)) {
+        let world = World::new(asking);
+        let first = results.first().filter(|result| is_result(result));
+        let sync = world.run(Role::Sync { results: results.clone() });
+        let expected = match first {
+            Some(result) => Outcome::Return(bytes(result).encode().unwrap()),
+            None => Outcome::VmError(VmError::AbsentLeaderNondetOutput),
+        };
+        prop_assert_eq!(sync.outcome, expected.clone());
+        let validator = world.run(Role::Validator { results: results.clone() });
+        let agrees = first.is_some_and(|result| *result == returned(bytes(b"7")));
+        let disagrees = Outcome::VmError(VmError::ValidatorDisagrees { call: 0 });
+        let found = validator.outcome.clone();
+        prop_assert_eq!(found, if agrees || first.is_none() { expected } else { disagrees });
+        let leader = world.lead().receipt;
+        let claimed = subvm_core::Receipt { nondet: results.clone(), ..leader.clone() };
+        prop_assert_eq!(validator.vote(&claimed) == Vote::Agree, agrees && results.len() == 1);
     }
 }
