@@ -194,7 +194,7 @@ fn what_is_no_file_is_in_nobodys_way() {
     assert_eq!(run_in(dir.path()).1, ["compiled"], "a pipe");
 
     fs::write(&file, &good).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
     // The administrator may read everything.
     let told = run_in(dir.path()).1;
     assert!(told == ["compiled"] || told == ["loaded"], "{told:?}");
@@ -226,8 +226,7 @@ fn another_way_of_making_code_has_files_of_its_own() {
         .flat_map(|codegen| {
             let (engine, told) = engine(Some(open(dir.path())), *codegen);
             run_wat(&engine, CONTRACT);
-            let told = told.lock().unwrap().clone();
-            told
+            told.lock().unwrap().clone()
         })
         .collect();
     assert_eq!(told.iter().filter(|told| **told == "compiled").count(), 1);

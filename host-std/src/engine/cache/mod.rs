@@ -1,7 +1,7 @@
 //! Compiled modules on disk.
 //!
 //! What is compiled once is found again by the next process: [`ModuleCache`] keeps files in a directory that nobody else may
-//! write, each under a key of all that decides what is in it ([`Key`]), each with a digest of its content ([`file`]). What does
+//! write, each under a key of all that decides what is in it ([`Key`]), each with a digest of its content ([`mod@file`]). What does
 //! not match is compiled anew. Source: `docs/spec/lowering.md`, *Engine notes*.
 
 use std::fs::{self, File};

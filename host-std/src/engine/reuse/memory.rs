@@ -8,6 +8,9 @@ use super::{Free, Mapping};
 
 /// Memories that wait for use. They hold address space only: their pages were given back.
 const KEPT: usize = 256;
+/// Octets of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is little beside
+/// what touched it.
+const LARGEST: usize = 64 << 20;
 
 /// Makes memories, and keeps those that were used.
 #[derive(Debug)]
@@ -120,7 +123,7 @@ impl Drop for Recycled {
     fn drop(&mut self) {
         let Some(mut reserved) = self.reserved.take() else { return };
         // What cannot be made zero is never used again.
-        if reserved.zero().is_ok() {
+        if reserved.len <= LARGEST && reserved.zero().is_ok() {
             self.free.put(reserved);
         }
     }
@@ -158,6 +161,16 @@ mod tests {
             assert!(octets(&mut *again).iter().all(|octet| *octet == 0));
             octets(&mut *again).fill(0xff);
         }
+    }
+
+    #[test]
+    fn a_large_memory_is_given_back_whole() {
+        let memories = Memories::new();
+        let large = |len| memories.new_memory(MemoryType::new(0, None), len, None, Some(4 * LARGEST), PAGE).unwrap();
+        drop(large(LARGEST + PAGE));
+        assert!(memories.0.take(|_| true).is_none());
+        drop(large(LARGEST));
+        assert!(memories.0.take(|_| true).is_some());
     }
 
     #[test]
