@@ -136,33 +136,29 @@ impl<'a, 'm> Guest<'a, 'm> {
             return None;
         }
         let verdict = self.model.gl_call(&means, [place, len, result_fd], &there.unwrap_or_default());
-        Some(self.expect(verdict, call).map(|given| {
-            let Some((fd, given)) = given else { return };
+        Some(self.expect(verdict, call).and_then(|given| {
+            let Some((fd, given)) = given else { return Ok(()) };
             let number = self.at(result_fd).map(u32::from_le_bytes);
             assert_eq!(number, Some(fd.unwrap_or(u32::MAX)), "the descriptor of {means:?}");
-            if let Some(fd) = fd {
-                self.read(fd, given);
-            }
+            fd.map_or(Ok(()), |fd| self.read(fd, given))
         }))
     }
 
-    /// Reads a result to its end and holds it to what it must be.
-    fn read(&mut self, fd: u32, given: Given) {
-        let pending = given == Given::Pending;
+    /// Reads a result to its end and holds it to what it must be. Time may run out, or RAM for what a module answered.
+    fn read(&mut self, fd: u32, given: Given) -> Result<(), End> {
+        let there = self.machine.read(fd)?;
         let octets = match given {
-            Given::Nothing => return,
+            Given::Nothing => Vec::new(),
             Given::Octets(octets) => octets,
-            Given::Pending => MODULES_ANSWER.to_vec(),
+            Given::Pending => {
+                self.model.ram += MODULES_ANSWER.len() as u64;
+                MODULES_ANSWER.to_vec()
+            }
         };
-        let content = if pending { 0 } else { octets.len() as u64 };
-        // Reading costs time, and RAM for what a module answered; either may run out.
-        if let Ok(there) = self.machine.read(fd) {
-            assert_eq!(there, octets, "what descriptor {fd} reads");
-        }
-        let (before, after) = (self.model.ram, self.ram());
-        self.model.ram = after;
+        assert_eq!(there, octets, "what descriptor {fd} reads");
         self.model.ticks = self.machine.ticks();
-        self.results.push((fd, content + after - before));
+        self.results.push((fd, octets.len() as u64));
+        Ok(())
     }
 
     /// Closes a result, so that its number is given again.
