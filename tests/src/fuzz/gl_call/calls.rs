@@ -136,31 +136,30 @@ impl<'a, 'm> Guest<'a, 'm> {
             return None;
         }
         let verdict = self.model.gl_call(&means, [place, len, result_fd], &there.unwrap_or_default());
-        Some(self.expect(verdict, call).map(|given| {
-            let Some((fd, given)) = given else { return };
+        Some(self.expect(verdict, call).and_then(|given| {
+            let Some((fd, given)) = given else { return Ok(()) };
             let number = self.at(result_fd).map(u32::from_le_bytes);
             assert_eq!(number, Some(fd.unwrap_or(u32::MAX)), "the descriptor of {means:?}");
-            if let Some(fd) = fd {
-                self.read(fd, given);
-            }
+            fd.map_or(Ok(()), |fd| self.read(fd, given))
         }))
     }
 
-    /// Reads a result to its end and holds it to what it must be.
-    fn read(&mut self, fd: u32, given: Given) {
-        let (octets, held) = match given {
-            Given::Nothing => return,
-            Given::Octets(octets) => (octets.clone(), octets.len() as u64),
-            Given::Pending(held) => (MODULES_ANSWER.to_vec(), held),
+    /// Reads a result to its end and holds it to what it must be. Time may run out, or RAM for what a module answered.
+    fn read(&mut self, fd: u32, given: Given) -> Result<(), End> {
+        let there = self.machine.read(fd)?;
+        let octets = match given {
+            Given::Nothing => Vec::new(),
+            Given::Octets(octets) => octets,
+            Given::Pending(held) => {
+                // Its octets take the place of what the request held.
+                self.model.ram = self.model.ram - held + MODULES_ANSWER.len() as u64;
+                MODULES_ANSWER.to_vec()
+            }
         };
-        // Reading costs time, and for what a module answered RAM in place of its request's; either may run out.
-        if let Ok(there) = self.machine.read(fd) {
-            assert_eq!(there, octets, "what descriptor {fd} reads");
-        }
-        let (before, after) = (self.model.ram, self.ram());
-        self.model.ram = after;
+        assert_eq!(there, octets, "what descriptor {fd} reads");
         self.model.ticks = self.machine.ticks();
-        self.results.push((fd, held + after - before));
+        self.results.push((fd, octets.len() as u64));
+        Ok(())
     }
 
     /// Closes a result, so that its number is given again.
