@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::Invalid;
+use crate::costs::LIBRARIES;
 use crate::vfs::{MapError, Tree};
 use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 
@@ -47,7 +48,7 @@ pub struct Package {
 pub struct Parts {
     /// The module whose entry export is called.
     pub start: Arc<[u8]>,
-    /// Modules linked before it, in this order.
+    /// Modules linked before it, in this order, at most [`LIBRARIES`].
     pub libraries: Vec<Library>,
     /// Paths and octets.
     pub files: Vec<(String, Arc<[u8]>)>,
@@ -65,6 +66,9 @@ impl Parts {
     /// # Errors
     /// [`PackageError`], which names the offender; to consensus it is its [`invalid`](PackageError::invalid).
     pub fn check(self, refused: &Refused) -> Result<Package, PackageError> {
+        if self.libraries.len() > LIBRARIES {
+            return Err(PackageError::Libraries(self.libraries.len()));
+        }
         let mut files = Tree::builder();
         for (path, octets) in self.files {
             files.map(&path, octets).map_err(|error| PackageError::File { path, error })?;
@@ -83,6 +87,8 @@ impl Parts {
 /// Why parts make no package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackageError {
+    /// More than [`LIBRARIES`].
+    Libraries(usize),
     /// A path that cannot be mapped.
     File {
         /// The path.
@@ -101,7 +107,7 @@ impl PackageError {
     #[must_use]
     pub fn invalid(&self) -> Invalid {
         match self {
-            Self::File { .. } => Invalid::Package,
+            Self::Libraries(_) | Self::File { .. } => Invalid::Package,
             Self::Args(_) => Invalid::Args,
             Self::Env(_) => Invalid::Env,
         }
@@ -111,6 +117,7 @@ impl PackageError {
 impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Libraries(found) => write!(f, "{found} libraries, where {LIBRARIES} are allowed"),
             Self::File { path, error } => write!(f, "file {path:?}: {error}"),
             Self::Args(error) => write!(f, "{error}"),
             Self::Env(error) => write!(f, "{error}"),

@@ -20,14 +20,15 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 
 use super::bulk::Bulk;
-use super::floats::canonical::Scratch;
-use super::floats::{Form, float_op, lanes};
+use super::floats::{Form, canonical, float_op, lanes};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
 use super::memories::Globals;
 use super::options::{Floats, Options};
+use super::scratch::Scratch;
 use super::stack;
+use super::stores::{PROBE_OCTETS, WideStore};
 use super::survey::{Canonicalise, Facts, Survey};
 use super::traps::TrapKind;
 
@@ -55,6 +56,7 @@ impl Context<'_> {
             count += repeated;
             locals.push((repeated, encoded(ty)));
         }
+        let declarations = locals.len();
         let meter = Meter { counter: self.globals.gas, cache: count };
         locals.push((1, ValType::I64));
         let scratch = Scratch::after(count + 1);
@@ -63,7 +65,7 @@ impl Context<'_> {
         body_writer.open_function(self.exit_type(index));
         body_writer.operators(body, canonicalise)?;
         locals.extend(body_writer.scratch.locals());
-        Limit::LoweredFunctionSize.check(body_writer.out.len() + 16 * locals.len())?;
+        Limit::LoweredFunctionSize.check(body_writer.size() + 16 * (declarations + OWN_LOCALS))?;
         let mut function = Function::new(locals);
         function.raw(body_writer.out);
         Ok(function)
@@ -83,6 +85,9 @@ impl Context<'_> {
 pub(super) fn encoded(ty: wasmparser::ValType) -> ValType {
     RoundtripReencoder.val_type(ty).expect("the types of WebAssembly 2.0 have no indices to map")
 }
+
+/// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.
+const OWN_LOCALS: usize = 8;
 
 /// A straight-line block in the making: it is written when its cost is known.
 struct Block {
@@ -108,13 +113,28 @@ struct Body<'a> {
     stale: bool,
     /// For each of the guest's open blocks, whether control could reach it.
     open: Vec<bool>,
+    /// How many wide stores there are.
+    wide_stores: usize,
+    /// What their probes take, in octets.
+    probes: usize,
 }
 
 impl<'a> Body<'a> {
     fn new(context: &'a Context<'a>, facts: Facts, meter: Meter, scratch: Scratch) -> Self {
         let ticks = gas::entry_ticks(&context.options.schedule, facts.units);
         let block = Block { code: Vec::new(), ticks, reachable: true, compare: true, depth: 0 };
-        Body { context, facts, meter, scratch, out: Vec::new(), block, stale: true, open: Vec::new() }
+        Body {
+            context,
+            facts,
+            meter,
+            scratch,
+            out: Vec::new(),
+            block,
+            stale: true,
+            open: Vec::new(),
+            wide_stores: 0,
+            probes: 0,
+        }
     }
 
     fn sink(&mut self) -> InstructionSink<'_> {
@@ -157,7 +177,7 @@ impl<'a> Body<'a> {
             }
             self.operator(&operator, &octets[from..to]);
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
-                self.scratch.canonicalise(&mut InstructionSink::new(&mut self.block.code), point.lane);
+                canonical::canonicalise(&mut InstructionSink::new(&mut self.block.code), &mut self.scratch, point.lane);
             }
             number += 1;
         }
@@ -221,6 +241,9 @@ impl<'a> Body<'a> {
             self.sink().call(helper);
             return self.after_call();
         }
+        if let Some(store) = WideStore::of(operator) {
+            self.probe(store);
+        }
         match (self.context.options.floats, float_op(operator)) {
             (Floats::Soft, Some(float)) if float.form == Form::Bits => lanes::bits(&mut self.sink(), operator),
             (Floats::Soft, Some(float)) => {
@@ -233,6 +256,21 @@ impl<'a> Body<'a> {
             }
             _ => self.copy(octets),
         }
+    }
+
+    fn probe(&mut self, store: WideStore) {
+        self.wide_stores += 1;
+        if self.context.options.probe_stores {
+            let before = self.block.code.len();
+            store.probe(&mut InstructionSink::new(&mut self.block.code), &mut self.scratch);
+            self.probes += self.block.code.len() - before;
+        }
+    }
+
+    /// The octets of the body, with the largest of probes whether they are there or not: what is refused may not depend
+    /// on the processor.
+    fn size(&self) -> usize {
+        self.out.len() - self.probes + self.wide_stores * PROBE_OCTETS
     }
 
     fn copy(&mut self, octets: &[u8]) {
