@@ -97,6 +97,8 @@ struct Block {
     reachable: bool,
     /// Whether the counter is compared after the charge.
     compare: bool,
+    /// Whether anybody may look at the counter while it runs or when it ends.
+    shows: bool,
     /// How many of the guest's blocks are open where it starts.
     depth: u32,
 }
@@ -111,6 +113,11 @@ struct Body<'a> {
     block: Block,
     /// Whether the cache of the gas counter is stale where `block` starts.
     stale: bool,
+    /// Whether the gas counter itself may be behind its cache where `block` starts.
+    behind: bool,
+    /// Whether it may be behind at the end of any block so far. Labels of blocks are only reached from what stands before
+    /// them, and loop heads always charge.
+    ever_behind: bool,
     /// For each of the guest's open blocks, whether control could reach it.
     open: Vec<bool>,
     /// How many wide stores there are.
@@ -122,7 +129,7 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn new(context: &'a Context<'a>, facts: Facts, meter: Meter, scratch: Scratch) -> Self {
         let ticks = gas::entry_ticks(&context.options.schedule, facts.units);
-        let block = Block { code: Vec::new(), ticks, reachable: true, compare: true, depth: 0 };
+        let block = Block { code: Vec::new(), ticks, reachable: true, compare: true, shows: false, depth: 0 };
         Body {
             context,
             facts,
@@ -131,6 +138,8 @@ impl<'a> Body<'a> {
             out: Vec::new(),
             block,
             stale: true,
+            behind: false,
+            ever_behind: false,
             open: Vec::new(),
             wide_stores: 0,
             probes: 0,
@@ -149,6 +158,7 @@ impl<'a> Body<'a> {
     }
 
     fn close_function(&mut self) {
+        self.block.shows = true;
         self.stale &= self.block.ticks > 0; // after the last charge nobody reads the cache
         self.close_block(false);
         let mut sink = InstructionSink::new(&mut self.out);
@@ -157,6 +167,7 @@ impl<'a> Body<'a> {
             stack::leave(&mut sink, self.context.globals.stack, self.facts.units);
         }
         sink.return_().end();
+        self.meter.write_back(&mut sink);
         TrapKind::OutOfGas.emit(&mut sink, self.context.globals.trap);
         sink.end();
     }
@@ -188,6 +199,7 @@ impl<'a> Body<'a> {
         if self.block.reachable {
             self.block.ticks += gas::ticks(&self.context.options.schedule, operator);
         }
+        self.block.shows |= gas::shows(operator) || self.leaves(operator) || self.forbidden(operator);
         match *operator {
             Operator::Block { .. } => {
                 self.copy(octets);
@@ -232,6 +244,23 @@ impl<'a> Body<'a> {
             }
             _ => self.plain(operator, octets),
         }
+    }
+
+    /// Whether `operator` may branch to the function's own label.
+    fn leaves(&self, operator: &Operator<'_>) -> bool {
+        let function = self.open.len() as u32;
+        match operator {
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => *relative_depth == function,
+            Operator::BrTable { targets } => {
+                targets.default() == function || targets.targets().flatten().any(|target| target == function)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `operator` becomes a trap under the policy for floats.
+    fn forbidden(&self, operator: &Operator<'_>) -> bool {
+        self.context.options.floats == Floats::Trap && float_op(operator).is_some()
     }
 
     /// An instruction that stays in its block, unless it has become a call.
@@ -288,6 +317,7 @@ impl<'a> Body<'a> {
     /// `else` or `end`: a straight-line block ends before it.
     fn label(&mut self, octets: &[u8], reachable: bool) {
         self.next_block(reachable);
+        self.behind = self.ever_behind;
         self.out.extend_from_slice(octets);
     }
 
@@ -301,6 +331,7 @@ impl<'a> Body<'a> {
     fn after_call(&mut self) {
         self.next_block(self.block.reachable);
         self.stale = true;
+        self.behind = false;
     }
 
     fn next_block(&mut self, reachable: bool) {
@@ -310,18 +341,26 @@ impl<'a> Body<'a> {
 
     /// Writes the charge of the block and its code, and starts the next one.
     fn close_block(&mut self, reachable: bool) {
-        let Block { ticks, compare, depth, .. } = self.block;
+        let Block { ticks, compare, shows, depth, .. } = self.block;
         let mut sink = InstructionSink::new(&mut self.out);
-        if self.block.reachable && (ticks > 0 || compare) {
-            let out_of_gas = compare.then_some(depth + 1);
-            self.meter.charge(&mut sink, ticks, self.stale, out_of_gas);
-        } else if self.block.reachable && self.stale {
-            self.meter.refresh(&mut sink);
+        if self.block.reachable {
+            if ticks > 0 || compare {
+                let out_of_gas = compare.then_some(depth + 1);
+                self.meter.charge(&mut sink, ticks, self.stale, shows, out_of_gas);
+                self.behind = !shows;
+            } else if self.stale {
+                self.meter.refresh(&mut sink);
+            } else if shows && self.behind {
+                self.meter.write_back(&mut sink);
+                self.behind = false;
+            }
+            self.ever_behind |= self.behind;
         }
         self.stale = false;
         self.out.append(&mut self.block.code);
         self.block.ticks = 0;
         self.block.compare = false;
+        self.block.shows = false;
         self.block.reachable = reachable;
     }
 }

@@ -7,6 +7,7 @@
 
 use wasmparser::Operator;
 
+use crate::lower::gas::memory_offset;
 use crate::lower::limits::{Limit, Refusal};
 
 /// How much more the operands of calls and labels cost than others: they are moved to where a convention has them.
@@ -224,35 +225,5 @@ impl Work {
         if let Some(label) = place.and_then(|place| self.open.get_mut(place)) {
             label.ways += 1;
         }
-    }
-}
-
-/// The offset of a load or store.
-fn memory_offset(operator: &Operator<'_>) -> Option<u64> {
-    use Operator::*;
-    match operator {
-        I32Load { memarg } | I64Load { memarg } | F32Load { memarg } | F64Load { memarg } => Some(memarg.offset),
-        I32Load8S { memarg } | I32Load8U { memarg } | I32Load16S { memarg } | I32Load16U { memarg } => {
-            Some(memarg.offset)
-        }
-        I64Load8S { memarg } | I64Load8U { memarg } | I64Load16S { memarg } | I64Load16U { memarg } => {
-            Some(memarg.offset)
-        }
-        I64Load32S { memarg } | I64Load32U { memarg } => Some(memarg.offset),
-        I32Store { memarg } | I64Store { memarg } | F32Store { memarg } | F64Store { memarg } => Some(memarg.offset),
-        I32Store8 { memarg } | I32Store16 { memarg } => Some(memarg.offset),
-        I64Store8 { memarg } | I64Store16 { memarg } | I64Store32 { memarg } => Some(memarg.offset),
-        V128Load { memarg } | V128Store { memarg } => Some(memarg.offset),
-        V128Load8x8S { memarg } | V128Load8x8U { memarg } => Some(memarg.offset),
-        V128Load16x4S { memarg } | V128Load16x4U { memarg } => Some(memarg.offset),
-        V128Load32x2S { memarg } | V128Load32x2U { memarg } => Some(memarg.offset),
-        V128Load8Splat { memarg } | V128Load16Splat { memarg } => Some(memarg.offset),
-        V128Load32Splat { memarg } | V128Load64Splat { memarg } => Some(memarg.offset),
-        V128Load32Zero { memarg } | V128Load64Zero { memarg } => Some(memarg.offset),
-        V128Load8Lane { memarg, .. } | V128Load16Lane { memarg, .. } => Some(memarg.offset),
-        V128Load32Lane { memarg, .. } | V128Load64Lane { memarg, .. } => Some(memarg.offset),
-        V128Store8Lane { memarg, .. } | V128Store16Lane { memarg, .. } => Some(memarg.offset),
-        V128Store32Lane { memarg, .. } | V128Store64Lane { memarg, .. } => Some(memarg.offset),
-        _ => None,
     }
 }
