@@ -126,3 +126,22 @@ impl fmt::Display for PackageError {
 }
 
 impl core::error::Error for PackageError {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn a_package_has_as_many_libraries_as_allowed_and_no_more() {
+        let parts = |count| {
+            let library = |number| Library { name: alloc::format!("l{number}"), wasm: Arc::default() };
+            Parts { libraries: (0..count).map(library).collect(), ..Parts::default() }
+        };
+        assert!(parts(LIBRARIES).check(&Refused::default()).is_ok());
+        let error = parts(LIBRARIES + 1).check(&Refused::default()).expect_err("one too many");
+        assert_eq!((&error, error.invalid()), (&PackageError::Libraries(17), Invalid::Package));
+        assert_eq!(error.to_string(), "17 libraries, where 16 are allowed");
+    }
+}

@@ -4,8 +4,4 @@
 use libfuzzer_sys::fuzz_target;
 use subvm_tests::fuzz::lowering;
 
-fuzz_target!(|data: &[u8]| match data {
-    [0, data @ ..] => lowering::octets(data),
-    [1, data @ ..] => lowering::floats(data),
-    data => lowering::generated(data),
-});
+fuzz_target!(|data: &[u8]| lowering::any(data));

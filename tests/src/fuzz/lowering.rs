@@ -18,6 +18,15 @@ const STACK: i32 = 4_000;
 
 static ENGINES: LazyLock<[Engine; 3]> = LazyLock::new(|| Generator::ALL.map(Generator::engine));
 
+/// What the fuzz target does: the first octet says which of the bodies below takes the rest.
+pub fn any(data: &[u8]) {
+    match data {
+        [0, data @ ..] => octets(data),
+        [1, data @ ..] => floats(data),
+        data => generated(data),
+    }
+}
+
 /// Lowers anything: it may be refused but neither panic nor yield an invalid module.
 pub fn octets(data: &[u8]) {
     for floats in [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native] {
