@@ -7,6 +7,7 @@ use core::fmt;
 use core::ops::Deref;
 
 use crate::Invalid;
+use crate::costs::LIBRARIES;
 use crate::vfs::{MapError, Tree};
 use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 
@@ -104,7 +105,7 @@ pub struct Package {
 pub struct Parts {
     /// The module whose entry export is called.
     pub start: Wasm,
-    /// Modules linked before it, in this order.
+    /// Modules linked before it, in this order, at most [`LIBRARIES`].
     pub libraries: Vec<Library>,
     /// Paths and octets.
     pub files: Vec<(String, Arc<[u8]>)>,
@@ -122,6 +123,9 @@ impl Parts {
     /// # Errors
     /// [`PackageError`], which names the offender; to consensus it is its [`invalid`](PackageError::invalid).
     pub fn check(self, refused: &Refused) -> Result<Package, PackageError> {
+        if self.libraries.len() > LIBRARIES {
+            return Err(PackageError::Libraries(self.libraries.len()));
+        }
         let mut files = Tree::builder();
         for (path, octets) in self.files {
             files.map(&path, octets).map_err(|error| PackageError::File { path, error })?;
@@ -140,6 +144,8 @@ impl Parts {
 /// Why parts make no package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackageError {
+    /// More than [`LIBRARIES`].
+    Libraries(usize),
     /// A path that cannot be mapped.
     File {
         /// The path.
@@ -158,7 +164,7 @@ impl PackageError {
     #[must_use]
     pub fn invalid(&self) -> Invalid {
         match self {
-            Self::File { .. } => Invalid::Package,
+            Self::Libraries(_) | Self::File { .. } => Invalid::Package,
             Self::Args(_) => Invalid::Args,
             Self::Env(_) => Invalid::Env,
         }
@@ -168,6 +174,7 @@ impl PackageError {
 impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Libraries(found) => write!(f, "{found} libraries, where {LIBRARIES} are allowed"),
             Self::File { path, error } => write!(f, "file {path:?}: {error}"),
             Self::Args(error) => write!(f, "{error}"),
             Self::Env(error) => write!(f, "{error}"),
@@ -176,3 +183,22 @@ impl fmt::Display for PackageError {
 }
 
 impl core::error::Error for PackageError {}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn a_package_has_as_many_libraries_as_allowed_and_no_more() {
+        let parts = |count| {
+            let library = |number| Library { name: alloc::format!("l{number}"), wasm: Arc::default() };
+            Parts { libraries: (0..count).map(library).collect(), ..Parts::default() }
+        };
+        assert!(parts(LIBRARIES).check(&Refused::default()).is_ok());
+        let error = parts(LIBRARIES + 1).check(&Refused::default()).expect_err("one too many");
+        assert_eq!((&error, error.invalid()), (&PackageError::Libraries(17), Invalid::Package));
+        assert_eq!(error.to_string(), "17 libraries, where 16 are allowed");
+    }
+}

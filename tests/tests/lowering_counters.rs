@@ -1,6 +1,6 @@
 //! The counters of lowering: exact, and the same under every code generator.
 
-use subvm_host_std::lower::{Floats, Lowered, Options, STACK_UNITS, TrapKind, lower};
+use subvm_host_std::lower::{Floats, GAS_GLOBAL, Lowered, Options, STACK_UNITS, TrapKind, lower};
 use subvm_tests::lowered::{Ending, GAS, Generator, Machine, Observed};
 use wasmtime::{Trap, Val};
 
@@ -71,6 +71,56 @@ fn a_trap_leaves_the_exact_count_of_a_loop_behind() {
     let seen = observe(wat, &[Val::I32(1000)], GAS, STACK_UNITS);
     assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
     assert_eq!(GAS - seen.gas, 2 + 1000 * 6 + 2 + 8);
+}
+
+/// Blocks of arithmetic charge only the local: wherever the count can be seen, it must be whole all the same.
+#[test]
+fn the_count_is_exact_wherever_it_can_be_seen() {
+    let counted = |wat: &str, argument: i32| {
+        let seen = observe(wat, &[Val::I32(argument)], GAS, STACK_UNITS);
+        (seen.ending, GAS - seen.gas)
+    };
+    // A trap that costs nothing, after a label that arithmetic leads to.
+    let trap = "(module (func (export \"f\") (param i32)
+        (if (local.get 0) (then (local.set 0 (i32.add (local.get 0) (i32.const 1))))) unreachable))";
+    for (argument, ticks) in [(0, 2 + 2), (1, 2 + 2 + 4)] {
+        assert_eq!(counted(trap, argument), (Ending::Trapped(Trap::UnreachableCodeReached), ticks));
+    }
+    // The end of the function, after a loop of arithmetic.
+    let end = "(module (func (export \"f\") (param i32)
+        (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))))";
+    assert_eq!(counted(end, 1000), (returned(&[]), 2 + 1000 * 6));
+    // Branches to the function's own label, one of them in a table.
+    let branches = "(module (func (export \"f\") (param i32)
+        (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (i32.gt_s (local.get 0) (i32.const 5))))
+        (br_if 0 (i32.eq (local.get 0) (i32.const 5)))
+        (block (br_table 0 1 (local.get 0))) (local.set 0 (i32.const 1))))";
+    for (argument, ticks) in [(9, 2 + 4 * 8 + 4), (1, 2 + 8 + 4 + 1 + 3 + 2), (2, 2 + 8 + 4 + 1 + 3)] {
+        assert_eq!(counted(branches, argument), (returned(&[]), ticks), "{argument}");
+    }
+    // Out of gas within a loop of arithmetic.
+    let seen = observe(end, &[Val::I32(1000)], 2 + 999 * 6, STACK_UNITS);
+    assert_eq!((seen.ending, seen.gas), (Ending::Lowering(TrapKind::OutOfGas), -1));
+}
+
+#[test]
+fn a_host_call_after_arithmetic_sees_the_count() {
+    let wat = "(module (import \"m\" \"remaining\" (func $remaining (result i64))) (func (export \"f\") (param i32) (result i64)
+        (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0))) (call $remaining)))";
+    for generator in Generator::ALL {
+        let engine = generator.engine();
+        let mut linker = wasmtime::Linker::new(&engine);
+        let remaining = |mut caller: wasmtime::Caller<'_, ()>| {
+            let global = caller.get_export(GAS_GLOBAL).and_then(wasmtime::Extern::into_global).expect("the counter");
+            global.get(&mut caller).unwrap_i64()
+        };
+        linker.func_wrap("m", "remaining", remaining).expect("a new name");
+        let lowered = lowered(wat, Floats::Native);
+        let mut machine = Machine::link(&engine, &linker, lowered, GAS, STACK_UNITS).expect("an instance");
+        let seen = machine.call("f", &[Val::I32(100)]);
+        let left = GAS - (2 + 100 * 6 + 3);
+        assert_eq!((seen.ending, seen.gas), (returned(&[left as u128]), left));
+    }
 }
 
 #[test]

@@ -17,6 +17,15 @@ fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
+/// The seeds of the fuzz target.
+#[test]
+fn the_corpus() {
+    let corpus = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/lowering")).expect("a corpus");
+    let files: Vec<_> = corpus.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(files.len() >= 13, "{}", files.len());
+    files.iter().for_each(|path| lowering::any(&std::fs::read(path).expect("a seed")));
+}
+
 #[test]
 fn generated_modules() {
     inputs(1, 6_000).for_each(|data| lowering::generated(&data));

@@ -89,14 +89,25 @@ fn a_function_of_a_megabyte_is_handled_and_of_more_refused() {
 
 #[test]
 fn more_branches_than_a_compiler_can_bear_are_refused() {
-    let loops = |functions: u32, count: usize| {
+    let blocks = |functions: u32, count: usize| {
         module(functions, &[], move |code| {
+            (0..count).for_each(|_| code.extend([Instruction::Block(BlockType::Empty), Instruction::End]));
+        })
+    };
+    lower_all(&blocks(1, 32_768)).expect("accepted");
+    assert_eq!(refused_by(&blocks(1, 32_769)), Limit::Branches);
+    assert_eq!(refused_by(&blocks(2, 32_768)), Limit::BranchSquares);
+}
+
+#[test]
+fn more_loops_than_a_compiler_can_bear_are_refused() {
+    let loops = |count: usize| {
+        module(1, &[], move |code| {
             (0..count).for_each(|_| code.extend([Instruction::Loop(BlockType::Empty), Instruction::End]));
         })
     };
-    lower_all(&loops(4, 32_768)).expect("accepted");
-    assert_eq!(refused_by(&loops(1, 32_769)), Limit::Branches);
-    assert_eq!(refused_by(&loops(5, 32_768)), Limit::BranchSquares);
+    lower_all(&loops(1_024)).expect("accepted");
+    assert_eq!(refused_by(&loops(1_025)), Limit::Loops);
 }
 
 #[test]
@@ -132,7 +143,8 @@ fn deep_nesting_is_handled_and_deeper_refused() {
         })
     };
     lower_all(&nested(9_998, Instruction::Block)).expect("accepted");
-    lower_all(&nested(9_998, Instruction::Loop)).expect("accepted");
+    lower_all(&nested(64, Instruction::Loop)).expect("accepted");
+    assert_eq!(refused_by(&nested(65, Instruction::Loop)), Limit::LoopNesting);
     assert_eq!(refused_by(&nested(10_001, Instruction::Block)), Limit::Nesting);
 }
 
@@ -176,16 +188,19 @@ fn a_chain_of_locals_takes_no_quadratic_time() {
 /// Many raw operands below many labels: each is shown once.
 #[test]
 fn operands_below_labels_take_no_quadratic_time() {
-    let wasm = module(1, &[(1, ValType::F64)], |code| {
-        for _ in 0..10_000 {
-            code.extend([Instruction::LocalGet(0), Instruction::F64Sqrt]);
-        }
-        for _ in 0..30_000 {
-            code.extend([Instruction::Block(BlockType::Empty), Instruction::End]);
-        }
-        code.extend(std::iter::repeat_n(Instruction::Drop, 10_000));
-    });
-    assert_eq!(lower_all(&wasm).expect("accepted").report.canonicalised, 10_000);
+    let wasm = |labels| {
+        module(1, &[(1, ValType::F64)], move |code| {
+            for _ in 0..10_000 {
+                code.extend([Instruction::LocalGet(0), Instruction::F64Sqrt]);
+            }
+            for _ in 0..labels {
+                code.extend([Instruction::Block(BlockType::Empty), Instruction::End]);
+            }
+            code.extend(std::iter::repeat_n(Instruction::Drop, 10_000));
+        })
+    };
+    assert_eq!(lower_all(&wasm(100)).expect("accepted").report.canonicalised, 10_000);
+    assert_eq!(refused_by(&wasm(30_000)), Limit::Values);
 }
 
 #[test]
@@ -221,7 +236,7 @@ fn what_is_accepted_compiles() {
         (
             "nesting",
             module(1, &[], |code| {
-                code.extend(std::iter::repeat_n(Instruction::Loop(BlockType::Empty), 5_000));
+                code.extend(std::iter::repeat_n(Instruction::Block(BlockType::Empty), 5_000));
                 code.extend(std::iter::repeat_n(Instruction::End, 5_000));
             }),
         ),
@@ -233,4 +248,72 @@ fn what_is_accepted_compiles() {
         eprintln!("{name}: {} octets compile in {:?}", lowered.wasm.len(), start.elapsed());
         assert!(start.elapsed() < PATIENCE, "{name}: {:?}", start.elapsed());
     }
+}
+
+/// A module that exports one function of 256 parameters and 256 results `count` times, and lowering's 16 memories.
+fn exports_of_a_large_type(count: u32) -> Vec<u8> {
+    let mut module = Module::new();
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I64; 256], [ValType::I64; 256]);
+    let mut functions = FunctionSection::new();
+    functions.function(0);
+    let mut memories = MemorySection::new();
+    for _ in 0..16 {
+        memories.memory(MemoryType { minimum: 0, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    }
+    let mut exports = ExportSection::new();
+    for number in 0..count {
+        exports.export(&number.to_string(), ExportKind::Func, 0);
+    }
+    let mut function = Function::new([]);
+    function.instructions().unreachable().end();
+    let mut bodies = CodeSection::new();
+    bodies.function(&function);
+    module.section(&types).section(&functions).section(&memories).section(&exports).section(&bodies);
+    module.finish()
+}
+
+#[test]
+fn types_of_exports_are_refused_before_lowering_makes_them_too_large() {
+    // Each export counts 2 + 256 + 256.
+    let most = (900_000 / 514) as u32;
+    for floats in [Floats::Soft, Floats::Native] {
+        let lowered =
+            lower(&exports_of_a_large_type(most), &Options { floats, ..Options::default() }).expect("accepted");
+        wasmparser::validate(&lowered.wasm).expect("a lowered module is valid");
+    }
+    assert_eq!(refused_by(&exports_of_a_large_type(most + 1)), Limit::TypeSize);
+    // What the parser itself would just accept, and lowering makes too large.
+    let parser_s = (1_000_000 / 514) as u32;
+    wasmparser::validate(&exports_of_a_large_type(parser_s)).expect("the parser accepts it");
+    assert_eq!(refused_by(&exports_of_a_large_type(parser_s)), Limit::TypeSize);
+}
+
+#[test]
+fn types_of_imports_count_too() {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I64; 256], []);
+    let mut imports = wasm_encoder::ImportSection::new();
+    for number in 0..3_489 {
+        imports.import("m", &number.to_string(), wasm_encoder::EntityType::Function(0));
+    }
+    assert_eq!(refused_by(&Module::new().section(&types).section(&imports).clone().finish()), Limit::TypeSize);
+}
+
+#[test]
+fn an_instance_is_priced_by_what_it_holds() {
+    let small = lower_all(&wat::parse_str("(module (memory 1))").expect("a module")).expect("accepted");
+    assert_eq!((small.memories, small.defined_memories, small.instance_octets), (1, 1, 4096 + 64));
+    let imported = wat::parse_str("(module (import \"m\" \"m\" (memory 1)) (import \"m\" \"f\" (func)) (memory 1))");
+    let imported = lower_all(&imported.expect("a module")).expect("accepted");
+    assert_eq!((imported.memories, imported.defined_memories), (2, 1));
+    assert_eq!(imported.instance_octets, 4096 + 2 * 64 + 32);
+    let many = lower_all(&module(50_000, &[], |_| {})).expect("accepted");
+    assert_eq!(many.instance_octets, 4096 + 64 + 50_000 * 32);
+    let globals = format!(
+        "(module {} (table 9 funcref) (elem (i32.const 0) 0 0 0) (func))",
+        "(global i32 (i32.const 0))".repeat(1_000)
+    );
+    let globals = lower_all(&wat::parse_str(globals).expect("a module")).expect("accepted");
+    assert_eq!(globals.instance_octets, 4096 + 64 + 1_000 * 16 + 32 + 32 + 3 * 16);
 }

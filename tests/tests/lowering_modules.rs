@@ -15,6 +15,7 @@ const NATIVE: Options = Options {
     counters: subvm_host_std::lower::Counters::Defined,
     ordinal: 0,
     schedule: subvm_core::costs::instructions::Schedule::V1,
+    probe_stores: false,
 };
 
 #[test]

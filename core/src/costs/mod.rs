@@ -17,6 +17,11 @@ pub const STORAGE_PAGE: u64 = 64;
 pub const SUB_VM: u64 = 65_536;
 /// Descriptors that may be open at once in a sub-VM.
 pub const OPEN_FDS: u32 = 1024;
+/// Libraries of a package.
+pub const LIBRARIES: usize = 16;
+/// Memories that the modules of a package define together: each takes 4 GiB of a process's addresses, in every sub-VM of
+/// a nest.
+pub const MEMORIES: u32 = 16;
 /// Sub-VMs that may be nested.
 pub const DEPTH: u32 = 512;
 /// Non-deterministic blocks in a transaction.

@@ -17,8 +17,6 @@ use crate::lower::{Counters, Floats, HOST_MODULES, Options};
 
 /// Octets that the name of a linked module may have.
 const MODULE_NAME: usize = 64;
-/// Libraries that a package may link: each takes as long to link and instantiate as a sub-VM does.
-const LIBRARIES: usize = 64;
 /// What the start module is called that has no name of its own.
 const MAIN: &str = "main";
 
@@ -58,10 +56,6 @@ impl Programs {
         policy: FloatPolicy,
         frames: Frames,
     ) -> Result<Program, Stopped> {
-        if package.libraries.len() > LIBRARIES {
-            let why = format!("{} libraries, which is more than {LIBRARIES}", package.libraries.len());
-            return Err(Refused::new(Invalid::WasmLinking, why).into());
-        }
         let floats = floats(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {

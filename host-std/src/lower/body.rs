@@ -20,14 +20,15 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 
 use super::bulk::Bulk;
-use super::floats::canonical::Scratch;
-use super::floats::{Form, float_op, lanes};
+use super::floats::{Form, canonical, float_op, lanes};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
 use super::memories::Globals;
 use super::options::{Floats, Options};
+use super::scratch::Scratch;
 use super::stack;
+use super::stores::{PROBE_OCTETS, WideStore};
 use super::survey::{Canonicalise, Facts, Survey};
 use super::traps::TrapKind;
 
@@ -55,6 +56,7 @@ impl Context<'_> {
             count += repeated;
             locals.push((repeated, encoded(ty)));
         }
+        let declarations = locals.len();
         let meter = Meter { counter: self.globals.gas, cache: count };
         locals.push((1, ValType::I64));
         let scratch = Scratch::after(count + 1);
@@ -63,7 +65,7 @@ impl Context<'_> {
         body_writer.open_function(self.exit_type(index));
         body_writer.operators(body, canonicalise)?;
         locals.extend(body_writer.scratch.locals());
-        Limit::LoweredFunctionSize.check(body_writer.out.len() + 16 * locals.len())?;
+        Limit::LoweredFunctionSize.check(body_writer.size() + 16 * (declarations + OWN_LOCALS))?;
         let mut function = Function::new(locals);
         function.raw(body_writer.out);
         Ok(function)
@@ -84,6 +86,9 @@ pub(super) fn encoded(ty: wasmparser::ValType) -> ValType {
     RoundtripReencoder.val_type(ty).expect("the types of WebAssembly 2.0 have no indices to map")
 }
 
+/// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.
+const OWN_LOCALS: usize = 8;
+
 /// A straight-line block in the making: it is written when its cost is known.
 struct Block {
     code: Vec<u8>,
@@ -92,6 +97,8 @@ struct Block {
     reachable: bool,
     /// Whether the counter is compared after the charge.
     compare: bool,
+    /// Whether anybody may look at the counter while it runs or when it ends.
+    shows: bool,
     /// How many of the guest's blocks are open where it starts.
     depth: u32,
 }
@@ -106,15 +113,37 @@ struct Body<'a> {
     block: Block,
     /// Whether the cache of the gas counter is stale where `block` starts.
     stale: bool,
+    /// Whether the gas counter itself may be behind its cache where `block` starts.
+    behind: bool,
+    /// Whether it may be behind at the end of any block so far. Labels of blocks are only reached from what stands before
+    /// them, and loop heads always charge.
+    ever_behind: bool,
     /// For each of the guest's open blocks, whether control could reach it.
     open: Vec<bool>,
+    /// How many wide stores there are.
+    wide_stores: usize,
+    /// What their probes take, in octets.
+    probes: usize,
 }
 
 impl<'a> Body<'a> {
     fn new(context: &'a Context<'a>, facts: Facts, meter: Meter, scratch: Scratch) -> Self {
         let ticks = gas::entry_ticks(&context.options.schedule, facts.units);
-        let block = Block { code: Vec::new(), ticks, reachable: true, compare: true, depth: 0 };
-        Body { context, facts, meter, scratch, out: Vec::new(), block, stale: true, open: Vec::new() }
+        let block = Block { code: Vec::new(), ticks, reachable: true, compare: true, shows: false, depth: 0 };
+        Body {
+            context,
+            facts,
+            meter,
+            scratch,
+            out: Vec::new(),
+            block,
+            stale: true,
+            behind: false,
+            ever_behind: false,
+            open: Vec::new(),
+            wide_stores: 0,
+            probes: 0,
+        }
     }
 
     fn sink(&mut self) -> InstructionSink<'_> {
@@ -129,6 +158,7 @@ impl<'a> Body<'a> {
     }
 
     fn close_function(&mut self) {
+        self.block.shows = true;
         self.stale &= self.block.ticks > 0; // after the last charge nobody reads the cache
         self.close_block(false);
         let mut sink = InstructionSink::new(&mut self.out);
@@ -137,6 +167,7 @@ impl<'a> Body<'a> {
             stack::leave(&mut sink, self.context.globals.stack, self.facts.units);
         }
         sink.return_().end();
+        self.meter.write_back(&mut sink);
         TrapKind::OutOfGas.emit(&mut sink, self.context.globals.trap);
         sink.end();
     }
@@ -157,7 +188,7 @@ impl<'a> Body<'a> {
             }
             self.operator(&operator, &octets[from..to]);
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
-                self.scratch.canonicalise(&mut InstructionSink::new(&mut self.block.code), point.lane);
+                canonical::canonicalise(&mut InstructionSink::new(&mut self.block.code), &mut self.scratch, point.lane);
             }
             number += 1;
         }
@@ -168,6 +199,7 @@ impl<'a> Body<'a> {
         if self.block.reachable {
             self.block.ticks += gas::ticks(&self.context.options.schedule, operator);
         }
+        self.block.shows |= gas::shows(operator) || self.leaves(operator) || self.forbidden(operator);
         match *operator {
             Operator::Block { .. } => {
                 self.copy(octets);
@@ -214,12 +246,32 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Whether `operator` may branch to the function's own label.
+    fn leaves(&self, operator: &Operator<'_>) -> bool {
+        let function = self.open.len() as u32;
+        match operator {
+            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => *relative_depth == function,
+            Operator::BrTable { targets } => {
+                targets.default() == function || targets.targets().flatten().any(|target| target == function)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `operator` becomes a trap under the policy for floats.
+    fn forbidden(&self, operator: &Operator<'_>) -> bool {
+        self.context.options.floats == Floats::Trap && float_op(operator).is_some()
+    }
+
     /// An instruction that stays in its block, unless it has become a call.
     fn plain(&mut self, operator: &Operator<'_>, octets: &[u8]) {
         if let Some(bulk) = Bulk::of(operator) {
             let helper = self.context.helpers.bulk[&bulk];
             self.sink().call(helper);
             return self.after_call();
+        }
+        if let Some(store) = WideStore::of(operator) {
+            self.probe(store);
         }
         match (self.context.options.floats, float_op(operator)) {
             (Floats::Soft, Some(float)) if float.form == Form::Bits => lanes::bits(&mut self.sink(), operator),
@@ -233,6 +285,21 @@ impl<'a> Body<'a> {
             }
             _ => self.copy(octets),
         }
+    }
+
+    fn probe(&mut self, store: WideStore) {
+        self.wide_stores += 1;
+        if self.context.options.probe_stores {
+            let before = self.block.code.len();
+            store.probe(&mut InstructionSink::new(&mut self.block.code), &mut self.scratch);
+            self.probes += self.block.code.len() - before;
+        }
+    }
+
+    /// The octets of the body, with the largest of probes whether they are there or not: what is refused may not depend
+    /// on the processor.
+    fn size(&self) -> usize {
+        self.out.len() - self.probes + self.wide_stores * PROBE_OCTETS
     }
 
     fn copy(&mut self, octets: &[u8]) {
@@ -250,6 +317,7 @@ impl<'a> Body<'a> {
     /// `else` or `end`: a straight-line block ends before it.
     fn label(&mut self, octets: &[u8], reachable: bool) {
         self.next_block(reachable);
+        self.behind = self.ever_behind;
         self.out.extend_from_slice(octets);
     }
 
@@ -263,6 +331,7 @@ impl<'a> Body<'a> {
     fn after_call(&mut self) {
         self.next_block(self.block.reachable);
         self.stale = true;
+        self.behind = false;
     }
 
     fn next_block(&mut self, reachable: bool) {
@@ -272,18 +341,26 @@ impl<'a> Body<'a> {
 
     /// Writes the charge of the block and its code, and starts the next one.
     fn close_block(&mut self, reachable: bool) {
-        let Block { ticks, compare, depth, .. } = self.block;
+        let Block { ticks, compare, shows, depth, .. } = self.block;
         let mut sink = InstructionSink::new(&mut self.out);
-        if self.block.reachable && (ticks > 0 || compare) {
-            let out_of_gas = compare.then_some(depth + 1);
-            self.meter.charge(&mut sink, ticks, self.stale, out_of_gas);
-        } else if self.block.reachable && self.stale {
-            self.meter.refresh(&mut sink);
+        if self.block.reachable {
+            if ticks > 0 || compare {
+                let out_of_gas = compare.then_some(depth + 1);
+                self.meter.charge(&mut sink, ticks, self.stale, shows, out_of_gas);
+                self.behind = !shows;
+            } else if self.stale {
+                self.meter.refresh(&mut sink);
+            } else if shows && self.behind {
+                self.meter.write_back(&mut sink);
+                self.behind = false;
+            }
+            self.ever_behind |= self.behind;
         }
         self.stale = false;
         self.out.append(&mut self.block.code);
         self.block.ticks = 0;
         self.block.compare = false;
+        self.block.shows = false;
         self.block.reachable = reachable;
     }
 }

@@ -77,12 +77,24 @@ limits! {
     Nesting, "nested blocks", 10_000;
     /// Operands on the stack at once, in slots of 8 octets.
     OperandHeight, "operands on the stack", 20_000;
-    /// Blocks, loops, ifs and conditional branches of a function: compilers take time by their square.
+    /// Blocks, loops, ifs and conditional branches of a function, two for each instruction on a table: compilers take
+    /// time by their square.
     Branches, "branches and labels of a function", 32_768;
     /// The squares of each function's branches and labels, together.
-    BranchSquares, "squares of functions' branches and labels", 4_294_967_296;
+    BranchSquares, "squares of functions' branches and labels", 1_073_741_824;
     /// Targets of one `br_table`, apart from the default.
     BranchTargets, "targets of a br_table", 65_536;
+    /// Loops of a function: compilers take time by the product of loops and blocks.
+    Loops, "loops of a function", 1_024;
+    /// Loops around an instruction: compilers take time by the product of values and the depth of loops.
+    LoopNesting, "nested loops", 64;
+    /// Values that a compiler makes of a function, estimated: what its operators take and give, and what meets at labels.
+    Values, "values of a function", 4_000_000;
+    /// Values of all functions together.
+    ModuleValues, "values of all functions", 48_000_000;
+    /// The sum over imports and exports of what they are: 1, and for a function 2 and its parameters and results. The
+    /// parser stops at 1,000,000; lowering adds 22 at most (16 memories, three counters, the start function).
+    TypeSize, "parameters and results of imports and exports", 900_000;
     /// Octets of a function's body after lowering; what engines accept.
     LoweredFunctionSize, "octets of a lowered function", 7_654_321;
 }

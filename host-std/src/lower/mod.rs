@@ -30,13 +30,16 @@ mod bulk;
 mod floats;
 mod gas;
 mod helpers;
+mod instance;
 mod limits;
 mod memories;
 mod module;
 mod names;
 mod options;
 mod report;
+mod scratch;
 mod stack;
+mod stores;
 mod survey;
 mod traps;
 
@@ -63,6 +66,11 @@ pub struct Lowered {
     pub functions: FunctionMap,
     /// How many memories it has, imported ones first; memory `i` is exported as [`memory_export`]`(i)`.
     pub memories: u32,
+    /// How many of them it defines itself: a package may have [`MEMORIES`](subvm_core::costs::MEMORIES) in all.
+    pub defined_memories: u32,
+    /// Octets of the node's memory that an instance takes beside memories and tables, to be charged as RAM before it is
+    /// made.
+    pub instance_octets: u64,
     /// Whether the guest had a start function, now exported as [`START_EXPORT`].
     pub has_start: bool,
     /// The module's name from its name section, where that is well-formed and has one.
@@ -114,6 +122,8 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
     Ok(Lowered {
         functions: FunctionMap { guest_functions: survey.function_count() },
         memories: survey.memories,
+        defined_memories: survey.memories - survey.imported_memories,
+        instance_octets: instance::octets(&survey),
         has_start: survey.start.is_some(),
         module_name: survey.module_name.clone(),
         report: report::report(&survey, &lowered),

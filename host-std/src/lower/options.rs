@@ -40,12 +40,25 @@ pub struct Options {
     pub ordinal: u32,
     /// What instructions cost.
     pub schedule: Schedule,
+    /// Whether each store of more than an octet follows a load from the same place, so that a store that traps has
+    /// written nothing, whatever the processor. It changes neither results nor gas nor which modules are refused.
+    pub probe_stores: bool,
 }
 
+/// Whether this processor may write a part of a store that traps (bytecodealliance/wasmtime#7237). The interpreter Pulley,
+/// which runs on any, does not.
+const STORES_TEAR: bool = cfg!(not(target_arch = "x86_64"));
+
 impl Default for Options {
-    /// *Soft*, own counters, ordinal 0, the first price table.
+    /// *Soft*, own counters, ordinal 0, the first price table, and stores made whole where the processor may tear them.
     fn default() -> Self {
-        Options { floats: Floats::Soft, counters: Counters::Defined, ordinal: 0, schedule: Schedule::V1 }
+        Options {
+            floats: Floats::Soft,
+            counters: Counters::Defined,
+            ordinal: 0,
+            schedule: Schedule::V1,
+            probe_stores: STORES_TEAR,
+        }
     }
 }
 
@@ -59,13 +72,14 @@ impl Options {
     /// let soft = Options::default();
     /// assert_ne!(soft.key(), Options { floats: Floats::Trap, ..soft }.key());
     /// ```
-    pub fn key(&self) -> [u8; 14] {
-        let mut key = [0; 14];
+    pub fn key(&self) -> [u8; 15] {
+        let mut key = [0; 15];
         key[0..4].copy_from_slice(&super::VERSION.to_le_bytes());
         key[4] = self.floats as u8;
         key[5] = self.counters as u8;
         key[6..10].copy_from_slice(&self.ordinal.to_le_bytes());
         key[10..14].copy_from_slice(&self.schedule.version().to_le_bytes());
+        key[14] = self.probe_stores.into();
         key
     }
 }

@@ -29,6 +29,10 @@ pub struct Report {
     pub vector_float_sites: u64,
     /// After how many instructions a NaN is made canonical; 0 but under the canonical policy.
     pub canonicalised: u64,
+    /// The values that a compiler makes of all functions, estimated ([`Limit::ModuleValues`](super::Limit::ModuleValues)).
+    pub values: u64,
+    /// The most of them in one function ([`Limit::Values`](super::Limit::Values)).
+    pub most_values: u64,
     /// How many functions were appended.
     pub helpers: u32,
     /// Octets of the lowered module.
@@ -70,6 +74,8 @@ pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
         float_sites: survey.float_sites,
         vector_float_sites: survey.vector_float_sites,
         canonicalised: survey.canonicalise.len() as u64,
+        values: survey.values,
+        most_values: survey.most_values,
         helpers: rewritten.helpers,
         lowered_size: rewritten.wasm.len(),
         dropped_sections: survey.dropped.clone(),
@@ -95,7 +101,7 @@ fn imports(survey: &Survey<'_>) -> Vec<Import> {
 }
 
 fn largest_frames(survey: &Survey<'_>) -> Vec<Frame> {
-    let frames = survey.facts.iter().zip(survey.imported_functions..);
+    let frames = survey.facts.iter().zip(survey.imported_functions()..);
     let mut frames: Vec<Frame> = frames.map(|(facts, function)| Frame { function, units: facts.units }).collect();
     frames.sort_by_key(|frame| (Reverse(frame.units), frame.function));
     frames.truncate(LARGEST_FRAMES);

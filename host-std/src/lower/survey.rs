@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use wasmparser::{
-    BinaryReader, CodeSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader, FuncType,
-    FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader, KnownCustom,
-    MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
+    BinaryReader, CodeSectionReader, DataSectionReader, ElementItems, ElementSectionReader, ExportSectionReader,
+    ExternalKind, FuncType, FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
+    KnownCustom, MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
     TypeSectionReader, ValidPayload, Validator,
 };
 
@@ -18,6 +18,7 @@ use super::names::RESERVED;
 use super::options::{Floats, Options};
 
 mod function;
+mod work;
 
 pub(super) use function::{Canonicalise, Facts};
 
@@ -44,10 +45,12 @@ pub(super) struct Sections<'a> {
 pub(super) struct Survey<'a> {
     pub(super) sections: Sections<'a>,
     pub(super) types: Vec<FuncType>,
-    pub(super) imported_functions: u32,
+    /// The type of each imported function, by index into `types`.
+    imported_function_types: Vec<u32>,
     pub(super) imported_globals: u32,
     pub(super) globals: u32,
     pub(super) memories: u32,
+    pub(super) imported_memories: u32,
     pub(super) tables: Vec<RefType>,
     /// The type of each defined function, by index into `types`.
     pub(super) function_types: Vec<u32>,
@@ -56,6 +59,14 @@ pub(super) struct Survey<'a> {
     pub(super) canonicalise: Vec<Canonicalise>,
     /// Parameters and declared locals of all functions.
     locals: u64,
+    /// The estimated values of all functions.
+    pub(super) values: u64,
+    /// The most of them in one function.
+    pub(super) most_values: u64,
+    /// The sum of the sizes of imports and exports.
+    type_size: u64,
+    /// Items of all element segments.
+    pub(super) element_items: u64,
     /// The squares of each function's branches and labels, together.
     branch_squares: u64,
     /// The float operators in use.
@@ -73,7 +84,29 @@ pub(super) struct Survey<'a> {
 impl Survey<'_> {
     /// The guest's functions, imported ones included.
     pub(super) fn function_count(&self) -> u32 {
-        self.imported_functions + self.function_types.len() as u32
+        self.imported_functions() + self.function_types.len() as u32
+    }
+
+    /// How many functions are imported.
+    pub(super) fn imported_functions(&self) -> u32 {
+        self.imported_function_types.len() as u32
+    }
+
+    /// Data and element segments.
+    pub(super) fn segments(&self) -> u64 {
+        let data = self.sections.data.as_ref().map_or(0, DataSectionReader::count);
+        let elements = self.sections.elements.as_ref().map_or(0, ElementSectionReader::count);
+        u64::from(data) + u64::from(elements)
+    }
+
+    /// The type of function `index`, imported ones included.
+    fn type_of(&self, index: u32) -> &FuncType {
+        let imported = self.imported_function_types.len();
+        let ty = match self.imported_function_types.get(index as usize) {
+            Some(ty) => *ty,
+            None => self.function_types[index as usize - imported],
+        };
+        &self.types[ty as usize]
     }
 
     /// The type of defined function `index`.
@@ -165,9 +198,15 @@ impl<'a> Survey<'a> {
                 self.globals = globals.count();
                 sections.globals = Some(globals);
             }
-            Payload::ExportSection(exports) => sections.exports = Some(exports),
+            Payload::ExportSection(exports) => {
+                sections.exports = Some(exports.clone());
+                self.note_exports(exports)?;
+            }
             Payload::StartSection { func, .. } => self.start = Some(func),
-            Payload::ElementSection(elements) => sections.elements = Some(elements),
+            Payload::ElementSection(elements) => {
+                sections.elements = Some(elements.clone());
+                self.note_elements(elements)?;
+            }
             Payload::DataCountSection { count, .. } => sections.data_count = Some(count),
             Payload::CodeSectionStart { range, .. } => {
                 // The section may claim more octets than there are; the reader then says so.
@@ -199,16 +238,46 @@ impl<'a> Survey<'a> {
 
     fn note_imports(&mut self, imports: ImportSectionReader<'a>) -> Result<(), Refusal> {
         for import in imports.into_imports() {
-            match import?.ty {
-                TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported_functions += 1,
+            let ty = import?.ty;
+            match ty {
+                TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.imported_function_types.push(ty),
                 TypeRef::Global(_) => self.imported_globals += 1,
-                TypeRef::Memory(_) => self.memories += 1,
+                TypeRef::Memory(_) => {
+                    self.memories += 1;
+                    self.imported_memories += 1;
+                }
                 TypeRef::Table(table) => self.note_table(table)?,
                 TypeRef::Tag(_) => {}
             }
+            self.type_size += match ty {
+                TypeRef::Func(ty) | TypeRef::FuncExact(ty) => type_size(&self.types[ty as usize]),
+                _ => 1,
+            };
         }
+        Limit::TypeSize.check(self.type_size)?;
         Limit::Memories.check(self.memories)?;
         Limit::Tables.check(self.tables.len())
+    }
+
+    fn note_exports(&mut self, exports: ExportSectionReader<'a>) -> Result<(), Refusal> {
+        for export in exports {
+            let export = export?;
+            self.type_size += match export.kind {
+                ExternalKind::Func | ExternalKind::FuncExact => type_size(self.type_of(export.index)),
+                _ => 1,
+            };
+        }
+        Limit::TypeSize.check(self.type_size)
+    }
+
+    fn note_elements(&mut self, elements: ElementSectionReader<'a>) -> Result<(), Refusal> {
+        for segment in elements {
+            self.element_items += u64::from(match segment?.items {
+                ElementItems::Functions(functions) => functions.count(),
+                ElementItems::Expressions(_, expressions) => expressions.count(),
+            });
+        }
+        Ok(())
     }
 
     fn note_table(&mut self, table: wasmparser::TableType) -> Result<(), Refusal> {
@@ -241,6 +310,11 @@ impl<'a> Survey<'a> {
         self.module_name = module_name;
         Ok(())
     }
+}
+
+/// What the parser counts for an import or export of a function.
+fn type_size(ty: &FuncType) -> u64 {
+    2 + ty.params().len() as u64 + ty.results().len() as u64
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {

@@ -18,11 +18,22 @@ const STACK: i32 = 4_000;
 
 static ENGINES: LazyLock<[Engine; 3]> = LazyLock::new(|| Generator::ALL.map(Generator::engine));
 
+/// What the fuzz target does: the first octet says which of the bodies below takes the rest.
+pub fn any(data: &[u8]) {
+    match data {
+        [0, data @ ..] => octets(data),
+        [1, data @ ..] => floats(data),
+        data => generated(data),
+    }
+}
+
 /// Lowers anything: it may be refused but neither panic nor yield an invalid module.
 pub fn octets(data: &[u8]) {
     for floats in [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native] {
-        let options = Options { floats, ..Options::default() };
-        if let Ok(lowered) = lower(data, &options) {
+        let lowered = |probe_stores| lower(data, &Options { floats, probe_stores, ..Options::default() });
+        let (plain, probed) = (lowered(false), lowered(true));
+        assert_eq!(plain.as_ref().err(), probed.as_ref().err(), "probes change nothing of what is refused");
+        for lowered in [plain, probed].into_iter().flatten() {
             wasmparser::validate(&lowered.wasm).expect("a lowered module is valid");
         }
     }
@@ -45,7 +56,8 @@ pub fn floats(data: &[u8]) {
 
 /// Runs every exported function of a valid module and holds all ways of running it to one observation.
 fn agree(wasm: &[u8], arguments: &[u64]) {
-    let lowered = |floats| lower(wasm, &Options { floats, ..Options::default() });
+    let lowered_with = |floats, probe_stores| lower(wasm, &Options { floats, probe_stores, ..Options::default() });
+    let lowered = |floats| lowered_with(floats, false);
     let soft = match lowered(Floats::Soft) {
         Ok(soft) => soft,
         Err(Refusal::Limit { .. } | Refusal::ReservedName { .. }) => return,
@@ -58,6 +70,9 @@ fn agree(wasm: &[u8], arguments: &[u64]) {
     assert_eq!(run(none, soft.clone(), arguments), expected, "soft, not optimised");
     assert_eq!(run(none, canonical, arguments), expected, "canonical, not optimised");
     assert_eq!(run(pulley, soft, arguments), expected, "soft, interpreted");
+    let probed = lowered_with(Floats::Soft, true).expect("accepted without probes, accepted with them");
+    assert_eq!(run(speed, probed.clone(), arguments), expected, "probed stores, optimised");
+    assert_eq!(run(pulley, probed, arguments), expected, "probed stores, interpreted");
     lowered(Floats::Trap).and(lowered(Floats::Native)).expect("accepted under every policy");
 }
 

@@ -34,7 +34,7 @@ pub static TARGETS: &[Target] = &[
     Target::new("gl_call", gl_call::gl_call).holding(1_000, 8 << 20),
     Target::new("leader", leader::leader).holding(1_000, 4 << 20),
     #[cfg(feature = "engine")]
-    Target::new("lowering", lower_and_run),
+    Target::new("lowering", lowering::any),
     Target::new("preview1", wasi::preview1).holding(600, 512 << 10),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     Target::new("tree", wasi::tree).holding(600, 256 << 10),
@@ -47,14 +47,4 @@ pub static TARGETS: &[Target] = &[
 pub fn check(target: &str, data: &[u8]) {
     let found = TARGETS.iter().find(|candidate| candidate.name() == target);
     found.unwrap_or_else(|| panic!("no target {target}")).check(data);
-}
-
-/// The bodies of `lowering`: the first octet says which.
-#[cfg(feature = "engine")]
-fn lower_and_run(data: &[u8]) {
-    match data {
-        [0, data @ ..] => lowering::octets(data),
-        [1, data @ ..] => lowering::floats(data),
-        data => lowering::generated(data),
-    }
 }

@@ -175,7 +175,9 @@ impl Runner {
 
     fn lower(&self, wasm: &[u8]) -> Result<Option<Lowered>, Error> {
         let Some(floats) = self.floats else { return Ok(None) };
-        let options = Options { floats, counters: Counters::Imported, ..Options::default() };
+        // Probed stores under two of the policies, and left alone under the others.
+        let probe_stores = matches!(floats, Floats::Soft | Floats::Native);
+        let options = Options { floats, counters: Counters::Imported, probe_stores, ..Options::default() };
         lower(wasm, &options).map(Some).map_err(|refusal| format_err!("{refusal}"))
     }
 

@@ -14,6 +14,7 @@ use wasm_encoder::{Ieee32, Ieee64, InstructionSink, ValType};
 use wasmparser::Operator;
 
 use super::{FloatOp, Lane, float_op};
+use crate::lower::scratch::{Scratch, Use};
 
 /// The canonical NaN: quiet, positive, no payload.
 const CANONICAL_32: u32 = 0x7fc0_0000;
@@ -244,53 +245,25 @@ fn canonical64(bits: u64) -> bool {
     bits & (u64::MAX >> 1) <= 0x7ff0_0000_0000_0000 || bits == CANONICAL_64
 }
 
-/// The locals that hold a value while it is made canonical, one for each type in need.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    next: u32,
-    indices: [Option<u32>; 3],
-    added: Vec<ValType>,
-}
-
-impl Scratch {
-    /// Locals from `next` on.
-    pub(crate) fn after(next: u32) -> Self {
-        Scratch { next, indices: [None; 3], added: Vec::new() }
-    }
-
-    /// The locals in use, as declarations.
-    pub(crate) fn locals(&self) -> impl Iterator<Item = (u32, ValType)> {
-        self.added.iter().map(|&ty| (1, ty))
-    }
-
-    /// Makes each NaN among the lanes of the topmost operand canonical: what does not equal itself is replaced.
-    pub(crate) fn canonicalise(&mut self, sink: &mut InstructionSink<'_>, lane: Lane) {
-        let local = self.local(lane);
-        sink.local_tee(local);
-        match lane {
-            Lane::F32 => sink.f32_const(Ieee32::new(CANONICAL_32)),
-            Lane::F64 => sink.f64_const(Ieee64::new(CANONICAL_64)),
-            Lane::F32x4 => sink.v128_const(i128::from(CANONICAL_32) * 0x1_00000001_00000001_00000001),
-            Lane::F64x2 => sink.v128_const(i128::from(CANONICAL_64) * 0x1_00000000_00000001),
-        };
-        sink.local_get(local).local_get(local);
-        match lane {
-            Lane::F32 => sink.f32_eq().select(),
-            Lane::F64 => sink.f64_eq().select(),
-            Lane::F32x4 => sink.f32x4_eq().v128_bitselect(),
-            Lane::F64x2 => sink.f64x2_eq().v128_bitselect(),
-        };
-    }
-
-    fn local(&mut self, lane: Lane) -> u32 {
-        let (kind, ty) = match lane {
-            Lane::F32 => (0, ValType::F32),
-            Lane::F64 => (1, ValType::F64),
-            Lane::F32x4 | Lane::F64x2 => (2, ValType::V128),
-        };
-        *self.indices[kind].get_or_insert_with(|| {
-            self.added.push(ty);
-            self.next + self.added.len() as u32 - 1
-        })
-    }
+/// Makes each NaN among the lanes of the topmost operand canonical: what does not equal itself is replaced.
+pub(crate) fn canonicalise(sink: &mut InstructionSink<'_>, scratch: &mut Scratch, lane: Lane) {
+    let local = scratch.local(Use::Value(match lane {
+        Lane::F32 => ValType::F32,
+        Lane::F64 => ValType::F64,
+        Lane::F32x4 | Lane::F64x2 => ValType::V128,
+    }));
+    sink.local_tee(local);
+    match lane {
+        Lane::F32 => sink.f32_const(Ieee32::new(CANONICAL_32)),
+        Lane::F64 => sink.f64_const(Ieee64::new(CANONICAL_64)),
+        Lane::F32x4 => sink.v128_const(i128::from(CANONICAL_32) * 0x1_00000001_00000001_00000001),
+        Lane::F64x2 => sink.v128_const(i128::from(CANONICAL_64) * 0x1_00000000_00000001),
+    };
+    sink.local_get(local).local_get(local);
+    match lane {
+        Lane::F32 => sink.f32_eq().select(),
+        Lane::F64 => sink.f64_eq().select(),
+        Lane::F32x4 => sink.f32x4_eq().v128_bitselect(),
+        Lane::F64x2 => sink.f64x2_eq().v128_bitselect(),
+    };
 }

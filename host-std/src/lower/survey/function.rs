@@ -3,6 +3,7 @@
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;
+use super::work::Work;
 use crate::lower::bulk::Bulk;
 use crate::lower::floats::canonical::Flow;
 use crate::lower::floats::{Lane, float_op};
@@ -44,7 +45,7 @@ impl Survey<'_> {
         }
         let mut heights = Heights::default();
         let mut leaf = true;
-        let mut branches = 0u64;
+        let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut operators = 0;
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
@@ -53,6 +54,7 @@ impl Survey<'_> {
                 0 => (0, 0), // past the last `end`: the validator refuses it
                 _ => operator.operator_arity(&validator).unwrap_or_default(),
             };
+            let falls = validator.get_control_frame(0).is_some_and(|frame| !frame.unreachable);
             validator.op(offset, &operator)?;
             Limit::Nesting.check(validator.control_stack_height())?;
             heights.step(&validator, arity.1)?;
@@ -60,14 +62,12 @@ impl Survey<'_> {
                 flow.step(operators, &operator, arity, validator.operand_stack_height() as usize);
             }
             leaf &= !is_call(&operator);
-            branches += u64::from(is_branch(&operator));
+            work.step(&operator, arity, falls)?;
             operators += 1;
             self.operator(&operator)?;
         }
         reader.finish()?;
-        Limit::Branches.check(branches)?;
-        self.branch_squares += branches * branches;
-        Limit::BranchSquares.check(self.branch_squares)?;
+        self.note_work(&work, locals_slots + heights.highest)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators);
         self.facts.push(Facts { units, leaf, canonicalised });
@@ -99,6 +99,17 @@ impl Survey<'_> {
             self.floats.insert(float);
         }
         Ok(())
+    }
+
+    /// Holds a function's work, and that of all so far, to the limits.
+    fn note_work(&mut self, work: &Work, slots: u32) -> Result<(), Refusal> {
+        let values = work.values(slots);
+        Limit::Values.check(values)?;
+        self.values += values;
+        self.most_values = self.most_values.max(values);
+        Limit::ModuleValues.check(self.values)?;
+        self.branch_squares += work.branches() * work.branches();
+        Limit::BranchSquares.check(self.branch_squares)
     }
 
     fn note_canonicalised(&mut self, flow: &mut Flow) -> u32 {
@@ -146,17 +157,5 @@ fn is_call(operator: &Operator<'_>) -> bool {
             | Operator::CallIndirect { .. }
             | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
-    )
-}
-
-/// Whether a straight-line block ends with `operator`, or at its label, for the compiler.
-fn is_branch(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::BrIf { .. }
-            | Operator::BrTable { .. }
     )
 }

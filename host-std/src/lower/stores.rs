@@ -1,0 +1,69 @@
+//! Stores that are whole or not at all.
+//!
+//! A store that straddles the end of a memory traps. On some processors (ARM, RISC-V) the octets inside may have been
+//! written first (bytecodealliance/wasmtime#7237), and memory is hashed after a trap. Where
+//! [`Options::probe_stores`](super::Options::probe_stores) says so, a store wider than an octet therefore follows a load
+//! of the same width from the same place, whose result is dropped: it traps where the store would, as the store would,
+//! and writes nothing. A compiler may not remove a load that can trap, unless an access to the same place came before
+//! it, which then has trapped or shown that the place is there; memories do not shrink.
+
+use wasm_encoder::{InstructionSink, MemArg, ValType};
+use wasmparser::Operator;
+
+use super::scratch::{Scratch, Use};
+
+/// What a probe adds to a function at most, in octets: six instructions with indices of locals of at most three octets
+/// each, and the load's opcode and immediates.
+pub(super) const PROBE_OCTETS: usize = 40;
+
+/// A store of more than one octet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WideStore {
+    /// The type of its operand.
+    value: ValType,
+    width: Width,
+    place: MemArg,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Width {
+    Two,
+    Four,
+    Eight,
+    Sixteen,
+}
+
+impl WideStore {
+    /// The wide store that `operator` is, if it is one.
+    pub(super) fn of(operator: &Operator<'_>) -> Option<WideStore> {
+        let (value, width, memarg) = match operator {
+            Operator::I32Store16 { memarg } => (ValType::I32, Width::Two, memarg),
+            Operator::I64Store16 { memarg } => (ValType::I64, Width::Two, memarg),
+            Operator::V128Store16Lane { memarg, .. } => (ValType::V128, Width::Two, memarg),
+            Operator::I32Store { memarg } => (ValType::I32, Width::Four, memarg),
+            Operator::F32Store { memarg } => (ValType::F32, Width::Four, memarg),
+            Operator::I64Store32 { memarg } => (ValType::I64, Width::Four, memarg),
+            Operator::V128Store32Lane { memarg, .. } => (ValType::V128, Width::Four, memarg),
+            Operator::I64Store { memarg } => (ValType::I64, Width::Eight, memarg),
+            Operator::F64Store { memarg } => (ValType::F64, Width::Eight, memarg),
+            Operator::V128Store64Lane { memarg, .. } => (ValType::V128, Width::Eight, memarg),
+            Operator::V128Store { memarg } => (ValType::V128, Width::Sixteen, memarg),
+            _ => return None,
+        };
+        let place = MemArg { offset: memarg.offset, align: memarg.align.into(), memory_index: memarg.memory };
+        Some(WideStore { value, width, place })
+    }
+
+    /// Writes the probe; it leaves the store's operands as they were.
+    pub(super) fn probe(self, sink: &mut InstructionSink<'_>, scratch: &mut Scratch) {
+        let (address, value) = (scratch.local(Use::Address), scratch.local(Use::Value(self.value)));
+        sink.local_set(value).local_tee(address);
+        match self.width {
+            Width::Two => sink.i32_load16_u(self.place),
+            Width::Four => sink.i32_load(self.place),
+            Width::Eight => sink.i64_load(self.place),
+            Width::Sixteen => sink.v128_load(self.place),
+        };
+        sink.drop().local_get(address).local_get(value);
+    }
+}
