@@ -17,6 +17,6 @@ pub fn describe() -> String {
     format!(
         "{processor}, {count} threads; {} {}; load average before the run {load}.",
         std::env::consts::OS,
-        kernel.trim()
+        kernel.split('-').next().unwrap_or_default().trim()
     )
 }

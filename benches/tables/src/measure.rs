@@ -60,12 +60,19 @@ pub fn interleaved<T>(subjects: &mut [T], rounds: usize, mut sample: impl FnMut(
     samples
 }
 
-/// Nanoseconds, with as many digits as mean something.
+/// Nanoseconds, with as many digits as mean something; microseconds and milliseconds where they are many.
+///
+/// ```
+/// use subvm_tables::measure::nanoseconds;
+/// assert_eq!([3.14, 314.15, 31_415.9, 31_415_926.5].map(nanoseconds), ["3.1", "314", "31.4 µs", "31.4 ms"]);
+/// ```
 #[must_use]
 pub fn nanoseconds(value: f64) -> String {
     match value {
         value if value < 100.0 => format!("{value:.1}"),
-        value if value < 100_000.0 => format!("{value:.0}"),
-        value => format!("{:.0} µs", value / 1000.0),
+        value if value < 1e4 => format!("{value:.0}"),
+        value if value < 1e5 => format!("{:.1} µs", value / 1e3),
+        value if value < 1e7 => format!("{:.0} µs", value / 1e3),
+        value => format!("{:.1} ms", value / 1e6),
     }
 }

@@ -5,18 +5,16 @@ mod kernels;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 
 pub use kernels::{BEYOND_THE_CACHE, KERNELS, Kernel, SURROUNDINGS};
-use subvm_core::Parts;
 use subvm_host_std::lower::{Floats, Options};
 use wasmtime::Engine;
 
 use crate::measure::{Spread, interleaved};
 use crate::node::Marks;
 use crate::plain::{self, Plain};
-use crate::program::{package, transact};
-use crate::syscalls::{ARGS, ENV, MarkBy, Measured, Subvm, files, text};
+use crate::program::transact;
+use crate::syscalls::{Case, Measured, Subvm, contract};
 
 /// How many times the median a class may be.
 const WORST: f64 = 3.0;
@@ -107,17 +105,8 @@ pub fn measure(rounds: usize) -> Vec<Priced> {
 #[must_use]
 pub fn host_calls(measured: &[Measured]) -> Vec<Priced> {
     let Subvm(engine) = Subvm::default();
-    let gas = |case: &crate::syscalls::Case, times: u32| {
-        let parts = Parts {
-            files: files(),
-            args: ARGS.map(str::to_owned).into(),
-            env: ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            announce_root: true,
-            ..Parts::default()
-        };
-        let package = package(&text(case, times, MarkBy::Stderr), parts);
-        transact(&engine, &Arc::clone(&package), &Marks::default(), false).receipt.gas.time
-    };
+    let gas =
+        |case: &Case, times: u32| transact(&engine, &contract(case, times), &Marks::default(), false).receipt.gas.time;
     let priced = measured.iter().filter_map(|row| {
         let samples = row.peers[0].clone()?;
         let ticks = (gas(&row.case, 512) - gas(&row.case, 256)) as f64 / 256.0;

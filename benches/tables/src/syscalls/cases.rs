@@ -130,7 +130,7 @@ pub const CASES: &[Case] = &[
     case(
         "fd_write, 64 octets",
         &[("fd_write", "i32 i32 i32 i32")],
-        "(i32.store (i32.const 32) (i32.const 4096)) (i32.store (i32.const 36) (i32.const 64))",
+        "",
         "(call $fd_write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 1024))",
         Some(Bar::Times(4.0)),
         Comparison::RealWork,
@@ -163,14 +163,11 @@ pub const CASES: &[Case] = &[
     case(
         "fd_read, 4 KiB",
         &[PATH_OPEN, FD_SEEK, ("fd_read", "i32 i32 i32 i32")],
-        "(i32.store (i32.const 32) (i32.const 8192)) (i32.store (i32.const 36) (i32.const 4096))
-        (drop (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 14) (i32.const 0)
-            (i64.const 0x200026) (i64.const 0) (i32.const 0) (i32.const 1024)))
-        (global.set $fd (i32.load (i32.const 1024)))",
+        OPEN_FILE,
         // Back to the start at its end: one call in 256.
         "(if (i32.eqz (i32.and (local.get $n) (i32.const 255)))
             (then (drop (call $fd_seek (global.get $fd) (i64.const 0) (i32.const 0) (i32.const 1024)))))
-        (call $fd_read (global.get $fd) (i32.const 32) (i32.const 1) (i32.const 1024))",
+        (call $fd_read (global.get $fd) (i32.const 40) (i32.const 1) (i32.const 1024))",
         Some(Bar::CopyAnd(4.0)),
         Comparison::RealWork,
     ),

@@ -29,10 +29,12 @@ pub fn text(case: &Case, times: u32, mark: MarkBy) -> String {
         }
     };
     let (empty, full) = (loop_of("$empty", times, "(i32.const 0)"), loop_of("$full", times, case.call));
+    // At 16 an iovec of one octet, at 32 one of 64, at 40 one of 4096.
     format!(
         r#"(module {imports}
             (memory (export "memory") 16) (global $fd (mut i32) (i32.const 0))
             (data (i32.const 16) "\00\10\00\00\01\00\00\00")
+            (data (i32.const 32) "\00\10\00\00\40\00\00\00" "\00\20\00\00\00\10\00\00")
             (data (i32.const 64) "a/b/c/file.txt") (data (i32.const 96) "dir100")
             {mark}
             (func (export "_start") (local $n i32) (local $errno i32)

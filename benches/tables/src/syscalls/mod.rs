@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 pub use cases::{Bar, CASES, Case, Comparison, ENTRIES};
 pub use guest::{MarkBy, text};
-pub use peers::{ARGS, Copy, ENV, Empty, Peer, Runner, Subvm, files};
+pub use peers::{ARGS, Copy, ENV, Empty, Peer, Runner, Subvm, contract, files};
 
 use crate::chart::{Bars, Group};
 use crate::measure::{Spread, interleaved, nanoseconds};

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use subvm_core::{Engine, Parts};
+use subvm_core::{Engine, Package, Parts};
 use subvm_host_std::WasmtimeEngine;
 use subvm_host_std::lower::Options;
 
 use crate::node::Marks;
 use crate::plain::{self, Plain};
 use crate::program::{package, succeed};
-use crate::syscalls::cases::{ENTRIES, FILE};
+use crate::syscalls::cases::{Bar, ENTRIES, FILE, READ};
 use crate::syscalls::guest::{MarkBy, text};
 use crate::syscalls::{Case, Comparison};
 
@@ -35,9 +35,22 @@ pub trait Peer {
 /// The files of every guest's tree: path from the root, and octets.
 #[must_use]
 pub fn files() -> Vec<(String, Arc<[u8]>)> {
-    let content: Arc<[u8]> = (0..FILE).map(|at| (at * 31 >> 3) as u8).collect();
+    let content: Arc<[u8]> = (0..FILE).map(|at| ((at * 31) >> 3) as u8).collect();
     let entries = (0..ENTRIES).map(|number| (format!("/dir100/entry_{number:03}.txt"), Arc::from([])));
     std::iter::once(("/a/b/c/file.txt".to_owned(), content)).chain(entries).collect()
+}
+
+/// What subvm runs to make the calls of `case` so many times.
+#[must_use]
+pub fn contract(case: &Case, times: u32) -> Arc<Package> {
+    let parts = Parts {
+        files: files(),
+        args: ARGS.map(str::to_owned).into(),
+        env: ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        announce_root: true,
+        ..Parts::default()
+    };
+    package(&text(case, times, MarkBy::Stderr), parts)
 }
 
 /// subvm: gas, rights, budgets and bounds on; a file tree in memory.
@@ -56,15 +69,8 @@ impl Peer for Subvm {
     }
 
     fn prepare(&self, case: &Case, times: u32) -> Option<Runner> {
-        let parts = Parts {
-            files: files(),
-            args: ARGS.map(str::to_owned).into(),
-            env: ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            announce_root: true,
-            ..Parts::default()
-        };
         let (engine, marks) = (Arc::clone(&self.0), Marks::default());
-        let package = package(&text(case, times, MarkBy::Stderr), parts);
+        let package = contract(case, times);
         Some(Box::new(move || {
             succeed(&engine, &package, &marks);
             marks.take()
@@ -105,7 +111,6 @@ impl Peer for Copy {
     }
 
     fn prepare(&self, case: &Case, times: u32) -> Option<Runner> {
-        use crate::syscalls::cases::{Bar, READ};
         if !matches!(case.bar, Some(Bar::CopyAnd(_))) {
             return None;
         }
