@@ -31,6 +31,14 @@ fuzz-coverage *args:
 bench *args:
     cargo bench --locked -p subvm-benches {{ args }}
 
+# Measure everything in docs/benchmarks.md and write its tables and pictures anew: on a machine with nothing else to do
+tables *args:
+    cargo run --release --locked --manifest-path benches/peers/Cargo.toml -- {{ args }}
+
+# Count the instructions of hot calls; `just instructions --record` writes them down
+instructions *args:
+    cargo run --release --locked -p subvm-instructions -- {{ args }}
+
 # Rebuild what is compiled for tests and examples from its sources; `just guests --check` compares instead
 guests *args:
     tests/guests/rebuild.sh {{ args }}
