@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn a_package_has_as_many_libraries_as_allowed_and_no_more() {
         let parts = |count| {
-            let library = |number| Library { name: alloc::format!("l{number}"), wasm: Arc::default() };
+            let library = |number| Library { name: alloc::format!("l{number}"), wasm: Wasm::default() };
             Parts { libraries: (0..count).map(library).collect(), ..Parts::default() }
         };
         assert!(parts(LIBRARIES).check(&Refused::default()).is_ok());
