@@ -95,7 +95,11 @@ fn ran(codegen: Codegen, package: &Arc<Package>, floats: FloatPolicy, gas_time: 
     let place = Codegen::ALL.iter().position(|there| *there == codegen).unwrap_or_default();
     let engine = Arc::clone(&ENGINES[place]);
     let (_, report) = run(engine, node, transaction);
-    (report.expect("no internal error"), trace.lines())
+    let report = report.unwrap_or_else(|error| {
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+        panic!("{codegen:?}, {floats:?}: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+    });
+    (report, trace.lines())
 }
 
 /// The library and its caller. Nothing where the library has no function to call.
