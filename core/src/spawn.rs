@@ -87,6 +87,10 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     // The main sub-VM's message is the node's own.
     let handed = if child.main { 0 } else { costs::MESSAGE_COPIES * child.stdin.len() as u64 };
     ram.charge(costs::SUB_VM + handed).map_err(|_| out_of(Resource::Memory))?;
+    // A package need not have come from `Parts::check`.
+    if child.package.libraries.len() > costs::LIBRARIES {
+        return Err(VmError::InvalidContract(Invalid::Package));
+    }
     if child.package.env.is_refused(&transaction.params.refused_env) {
         return Err(VmError::InvalidContract(Invalid::Env));
     }

@@ -93,7 +93,7 @@ impl MemoryHost {
         self.chain().balances.insert((state, address), octets);
     }
 
-    /// Sets what a call of the layer below returns, in one state. Without it a call returns its state (0 accepted, 1 finalized), address and calldata.
+    /// Sets what a call of the layer below returns, in one state. Without it a call returns its address and calldata.
     pub fn set_eth_answer(&self, state: State, address: Address, answer: Vec<u8>) {
         self.chain().eth_answers.insert((state, address), answer);
     }
@@ -202,7 +202,7 @@ impl Host for MemoryHost {
 
     fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
         let answer = self.chain().eth_answers.get(&(state, *address)).cloned();
-        Ok(answer.unwrap_or_else(|| [&[state as u8][..], &address.0, calldata].concat()))
+        Ok(answer.unwrap_or_else(|| [&address.0[..], calldata].concat()))
     }
 
     fn output(&mut self, stream: Stream, octets: &[u8]) {
@@ -258,7 +258,7 @@ mod tests {
             let code = matches!(host.code(state, &A).unwrap(), Code::Package(_));
             (host.balance(state, &A).unwrap()[0], code, host.eth_call(state, &A, b"x").unwrap())
         };
-        assert_eq!(seen(State::Accepted), (7, true, [&[0][..], &A.0, b"x"].concat()));
+        assert_eq!(seen(State::Accepted), (7, true, [&A.0[..], b"x"].concat()));
         assert_eq!(seen(State::Finalized), (5, false, b"final".to_vec()));
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use subvm_core::calldata::{Map, Value};
+use subvm_core::costs::LIBRARIES;
 use subvm_core::fingerprint::Frame;
 use subvm_core::host::{Node, State};
 use subvm_core::wasi::Refused;
@@ -227,7 +228,8 @@ fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
     params.limits.ram = 8 << 20;
     let report = run_within(ENGINE.clone(), parts(start), &Arc::new(params), None).unwrap();
     assert_eq!(report.outcome, Outcome::null());
-    assert_eq!(report.ram_peak, (97 + 1) * 65_536 + 64 + 65_536);
+    // A sub-VM, 98 pages, a table of one entry; and the instance with an import, a function and three memories and tables.
+    assert_eq!(report.ram_peak, 65_536 + 98 * 65_536 + 64 + (4_096 + 32 + 32 + 3 * 64));
 }
 
 #[test]
@@ -313,15 +315,27 @@ fn a_failing_parent_shows_its_own_frames_and_none_of_its_child() {
 }
 
 #[test]
-fn a_package_links_64_libraries_and_no_more() {
-    for (count, linked) in [(64, true), (65, false)] {
-        let library = |number| Library { name: format!("l{number}"), wasm: wat::parse_str("(module)").unwrap().into() };
+fn the_modules_of_a_package_define_16_memories_and_no_more() {
+    for (count, linked) in [(LIBRARIES - 1, true), (LIBRARIES, false)] {
+        let wasm = wat::parse_str("(module (memory 1))").unwrap();
+        let library = |number| Library { name: format!("l{number}"), wasm: wasm.clone().into() };
         let libraries = (0..count).map(library).collect();
-        let report = run_on(ENGINE.clone(), Parts { libraries, ..parts(r#"(module (func (export "_start")))"#) });
+        let start = r#"(module (memory 1) (func (export "_start")))"#;
+        let report = run_on(ENGINE.clone(), Parts { libraries, ..parts(start) });
         let expected =
             if linked { Outcome::null() } else { Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking)) };
         assert_eq!(report.outcome, expected, "{:?}", report.diagnostics);
     }
+}
+
+#[test]
+fn what_an_instance_takes_of_the_node_is_charged() {
+    let peak = |functions: &str| {
+        let start = format!(r#"(module {functions} (func (export "_start")))"#);
+        run_on(ENGINE.clone(), parts(&start)).ram_peak
+    };
+    let more = peak(&"(func)".repeat(1_000)) - peak("");
+    assert!(more >= 32 * 1_000, "{more}");
 }
 
 /// Two indices of one memory: a copy that the engine splits must still be a move.

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome};
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
@@ -81,6 +81,9 @@ async fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program)
     for (position, (name, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
+        if store.data_mut().vm.charge_ram(unit.instance_octets).is_err() {
+            return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
+        }
         let instance = instantiate(store, unit, linker.as_ref()).await?;
         adopt(store, instance, ordinal, linker.as_mut())?;
         if unit.has_start {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use subvm_core::costs::MEMORIES;
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
 use wasmtime::Linker;
 
@@ -76,6 +77,11 @@ impl Programs {
             return Err(Refused::new(Invalid::WasmLinking, why).into());
         }
         parts.push((name, start));
+        let memories: u32 = parts.iter().map(|(_, unit)| unit.defined_memories).sum();
+        if memories > MEMORIES {
+            let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
+            return Err(Refused::new(Invalid::WasmLinking, why).into());
+        }
         Ok(Program { parts, linker })
     }
 

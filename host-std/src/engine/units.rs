@@ -8,7 +8,7 @@ use subvm_core::{InternalError, InternalErrorKind, Invalid, VmError, Wasm};
 use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
-use super::cache::file::{self, Compiled};
+use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::drive::Stopped;
 use super::engines::{Code, Engines, Frames};
@@ -43,15 +43,38 @@ pub(super) struct Unit {
     ignored: OnceLock<Code>,
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
+    pub(super) defined_memories: u32,
+    /// What an instance is charged, in octets of RAM, beside its memories and tables.
+    pub(super) instance_octets: u64,
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
 }
 
 impl Unit {
-    fn new(module: Module, functions: FunctionMap, memories: u32, has_start: bool, own_name: Option<String>) -> Self {
-        let captured = Code { module, alone: None };
-        Self { captured, ignored: OnceLock::new(), functions, memories, has_start, own_name }
+    fn new(module: Module, facts: Facts<'_>) -> Self {
+        let Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name } = facts;
+        Self {
+            captured: Code { module, alone: None },
+            ignored: OnceLock::new(),
+            functions: FunctionMap::new(guest_functions),
+            memories,
+            defined_memories,
+            instance_octets,
+            has_start,
+            own_name: name.map(str::to_owned),
+        }
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            guest_functions: self.functions.guest_functions(),
+            memories: self.memories,
+            defined_memories: self.defined_memories,
+            instance_octets: self.instance_octets,
+            has_start: self.has_start,
+            name: self.own_name.as_deref(),
+        }
     }
 
     /// Its code. On the engine that ignores frames it is there since [`Units::get`] was asked for it.
@@ -168,14 +191,13 @@ impl Units {
     /// A unit from the cache on disk. What cannot be used is as good as absent.
     fn load(&self, wasm: &Wasm, key: &Key) -> Option<Unit> {
         let octets = self.cache.as_ref()?.read(key)?;
-        let Compiled { guest_functions, memories, has_start, name, code } = file::parse(&octets, key)?;
+        let Compiled { facts, code } = file::parse(&octets, key)?;
         // SAFETY: these octets are unchanged what `Module::serialize` gave: the digest tells damage, the key (an engine's version,
         // settings and target among it) tells another engine's, and nobody but this user and the administrator can write where they
         // were read (`ModuleCache::open`). They were read once, into memory of this process, before the digest was taken.
         let module = unsafe { Module::deserialize(&self.engines.of(Frames::Captured).engine, code) }.ok()?;
         self.tell(&ModuleEvent::Loaded { octets: wasm.len() });
-        let functions = FunctionMap::new(guest_functions);
-        Some(Unit::new(module, functions, memories, has_start, name.map(str::to_owned)))
+        Some(Unit::new(module, facts))
     }
 
     fn compile_told(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Unit, Stopped> {
@@ -190,26 +212,24 @@ impl Units {
     }
 
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
-        let Lowered { wasm, functions, memories, has_start, module_name, .. } =
+        let lowered =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        let Lowered {
+            wasm, functions, memories, defined_memories, instance_octets, has_start, ref module_name, ..
+        } = lowered;
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
-        Ok(Unit::new(module, functions, memories, has_start, module_name))
+        let (guest_functions, name) = (functions.guest_functions(), module_name.as_deref());
+        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name }))
     }
 
     /// Writes a unit to the cache on disk.
     fn keep(&self, unit: &Unit, key: &Key) {
         let Some(cache) = &self.cache else { return };
         let Ok(code) = unit.captured.module.serialize() else { return };
-        let compiled = Compiled {
-            guest_functions: unit.functions.guest_functions(),
-            memories: unit.memories,
-            has_start: unit.has_start,
-            name: unit.own_name.as_deref(),
-            code: &code,
-        };
+        let compiled = Compiled { facts: unit.facts(), code: &code };
         if let Err(error) = cache.write(key, &compiled.to_octets(key)) {
             self.tell(&ModuleEvent::NotKept { error: &error });
         }

@@ -3,15 +3,19 @@
 use std::sync::LazyLock;
 
 use subvm_host_std::cache::Key;
-use subvm_host_std::cache::file::{Compiled, parse};
+use subvm_host_std::cache::file::{Compiled, Facts, parse};
 
 const KEY: Key = Key([0x5a; 32]);
 
 const COMPILED: Compiled<'static> = Compiled {
-    guest_functions: 7,
-    memories: 2,
-    has_start: true,
-    name: Some("contract"),
+    facts: Facts {
+        guest_functions: 7,
+        memories: 2,
+        defined_memories: 1,
+        instance_octets: 5_000,
+        has_start: true,
+        name: Some("contract"),
+    },
     code: b"\x7fELF and what wasmtime would have written",
 };
 

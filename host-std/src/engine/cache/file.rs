@@ -7,6 +7,8 @@
 //! | 32 | BLAKE3 of the content, keyed with the key |
 //! | 4 | how many functions the guest has, little-endian |
 //! | 4 | how many memories the lowered module has, little-endian |
+//! | 4 | how many of them it defines, little-endian |
+//! | 8 | octets of RAM that an instance is charged, little-endian |
 //! | 1 | whether the guest had a start function: 0 or 1 |
 //! | 4 | octets of the module's own name, little-endian; 2^32 - 1 for none |
 //! | | the name, UTF-8 |
@@ -21,17 +23,28 @@ pub const MAGIC: [u8; 8] = *b"subvm-m\x01";
 /// The length that says that there is no name.
 const NAMELESS: u32 = u32::MAX;
 
-/// A module's file, taken apart: what the engine must know of a module beside its code, and the code.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compiled<'a> {
+/// What the engine must know of a module beside its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts<'a> {
     /// Functions of the guest, imported ones included: those that lowering added come after them.
     pub guest_functions: u32,
     /// Memories, imported ones included.
     pub memories: u32,
+    /// Memories that it defines.
+    pub defined_memories: u32,
+    /// What one instance is charged, in octets of RAM, beside its memories and tables.
+    pub instance_octets: u64,
     /// Whether the guest had a start function.
     pub has_start: bool,
     /// The module's own name.
     pub name: Option<&'a str>,
+}
+
+/// A module's file, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled<'a> {
+    /// What the engine must know.
+    pub facts: Facts<'a>,
     /// Machine code, as wasmtime serialises it.
     pub code: &'a [u8],
 }
@@ -61,14 +74,16 @@ impl<'a> Compiled<'a> {
     }
 
     fn content(&self) -> Vec<u8> {
-        let name = self.name.unwrap_or_default();
-        let name_len = self.name.map_or(NAMELESS, |name| u32::try_from(name.len()).expect("names are short"));
+        let Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name } = self.facts;
+        let name_len = name.map_or(NAMELESS, |name| u32::try_from(name.len()).expect("names are short"));
         [
-            &self.guest_functions.to_le_bytes()[..],
-            &self.memories.to_le_bytes(),
-            &[u8::from(self.has_start)],
+            &guest_functions.to_le_bytes()[..],
+            &memories.to_le_bytes(),
+            &defined_memories.to_le_bytes(),
+            &instance_octets.to_le_bytes(),
+            &[u8::from(has_start)],
             &name_len.to_le_bytes(),
-            name.as_bytes(),
+            name.unwrap_or_default().as_bytes(),
             self.code,
         ]
         .concat()
@@ -78,6 +93,8 @@ impl<'a> Compiled<'a> {
     fn parse(content: &'a [u8]) -> Option<Self> {
         let (guest_functions, content) = u32_le(content)?;
         let (memories, content) = u32_le(content)?;
+        let (defined_memories, content) = u32_le(content)?;
+        let (instance_octets, content) = content.split_first_chunk()?;
         let (has_start, content) = content.split_first()?;
         let (name_len, content) = u32_le(content)?;
         let (name, code) = match name_len {
@@ -92,7 +109,9 @@ impl<'a> Compiled<'a> {
             1 => true,
             _ => return None,
         };
-        Some(Self { guest_functions, memories, has_start, name, code })
+        let instance_octets = u64::from_le_bytes(*instance_octets);
+        let facts = Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name };
+        Some(Self { facts, code })
     }
 }
 

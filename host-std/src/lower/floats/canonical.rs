@@ -83,17 +83,18 @@ impl Flow {
         if is_control(operator) {
             self.show_all();
             self.stack.clear();
+            self.stack.resize(height, Value::Bits);
+            self.settled = height;
         } else {
             let bottom = self.stack.len().saturating_sub(arity.0 as usize);
             let result = self.consume(index, operator, bottom);
+            // In code that is never reached an instruction may take operands that are not there: `bottom` is then too low, but
+            // what it gives is on top all the same.
+            let below = height.saturating_sub(arity.1 as usize);
+            self.settled = self.settled.min(bottom).min(below);
             self.stack.truncate(bottom);
-            self.stack.resize(bottom + arity.1 as usize, result);
-            self.settled = self.settled.min(bottom);
-        }
-        self.stack.resize(height, Value::Bits);
-        self.settled = self.settled.min(height);
-        if is_control(operator) {
-            self.settled = height;
+            self.stack.resize(below, Value::Bits);
+            self.stack.resize(height, result);
         }
     }
 
