@@ -11,6 +11,7 @@ use super::{Cache, Config, ConfigError, Consensus, ModelProvider, Render, Web};
 use crate::cache::{CacheError, ModuleCache};
 use crate::model::{Key, ModelClient, Provider};
 use crate::modules::ModuleSet;
+use crate::observe::event;
 use crate::random::SystemRng;
 use crate::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
 
@@ -121,7 +122,7 @@ impl Cache {
             return ModuleCache::open(&self.dir, self.octets).map(Some);
         }
         let Some(dir) = ModuleCache::default_dir() else { return Ok(None) };
-        Ok(ModuleCache::open(&dir, self.octets).inspect_err(|error| tracing::warn!("{error}")).ok())
+        Ok(ModuleCache::open(&dir, self.octets).inspect_err(|error| event!(warn, "{error}")).ok())
     }
 }
 

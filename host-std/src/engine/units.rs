@@ -14,6 +14,7 @@ use super::drive::Stopped;
 use super::engines::{Code, Engines, Frames};
 use super::kept::Kept;
 use crate::lower::{Counters, FunctionMap, Lowered, Options, lower};
+use crate::observe::{self, Found};
 
 /// Compiled modules that are kept in memory, and the octets of code that they may have together.
 const UNITS: (usize, usize) = (256, 1 << 30);
@@ -134,6 +135,7 @@ impl Units {
     fn captured(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
         let key = Key::new(wasm, options, &self.id);
         if let Some(known) = self.known(&key) {
+            observe::looked_for(Found::Memory);
             return Ok(known?);
         }
         // Whoever waits here finds the module known afterwards.
@@ -158,8 +160,14 @@ impl Units {
 
     fn make(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Arc<Unit>, Stopped> {
         let mut unit = match self.load(wasm, key) {
-            Some(unit) => unit,
-            None => self.compile_told(wasm, options, key)?,
+            Some(unit) => {
+                observe::looked_for(Found::Disk);
+                unit
+            }
+            None => {
+                observe::looked_for(Found::Nowhere);
+                self.compile_told(wasm, options, key)?
+            }
         };
         self.link(&mut unit.captured, options, Frames::Captured)?;
         Ok(Arc::new(unit))
@@ -205,7 +213,16 @@ impl Units {
         self.tell(&ModuleEvent::Compiling { octets });
         let start = Instant::now();
         let compiled = self.compile(wasm, options);
-        self.tell(&ModuleEvent::Compiled { octets, took: start.elapsed(), accepted: compiled.is_ok() });
+        let took = start.elapsed();
+        self.tell(&ModuleEvent::Compiled { octets, took, accepted: compiled.is_ok() });
+        observe::compiled(
+            match &compiled {
+                Ok(_) => observe::Compiled::Done,
+                Err(Stopped::Refused(_)) => observe::Compiled::Refused,
+                Err(Stopped::Internal(_) | Stopped::Unwound(_)) => observe::Compiled::Failed,
+            },
+            took,
+        );
         let unit = compiled?;
         self.keep(&unit, key);
         Ok(unit)

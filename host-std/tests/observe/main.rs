@@ -252,6 +252,9 @@ fn figures_are_those_of_the_receipt_and_the_trace() {
     assert_eq!(figures.value("subvm_ram_peak_octets{mode=det}"), report.ram_peak as f64);
     let calls = trace.lines().iter().filter(|line| line.starts_with("==>")).count();
     assert_eq!(figures.sum("subvm_host_calls_total"), calls as f64);
+    let misses = figures.value("subvm_module_cache_total{answer=miss}");
+    assert!(misses > 0.0);
+    assert_eq!(figures.value("subvm_compiles_total{result=compiled}"), misses);
     figures.are_all_listed();
 }
 
