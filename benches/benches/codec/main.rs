@@ -15,7 +15,7 @@ const ROUNDS: usize = 21;
 /// How long one measurement of one codec takes.
 const SLICE: Duration = Duration::from_millis(2);
 
-/// Bars that do not apply, with the reason: see `docs/rationale-calldata.md`.
+/// Bars that do not apply, with the reason: see `docs/RATIONALE.md#bars-that-do-not-apply`.
 const EXEMPT: [(&str, &str, &str); 4] = [
     ("encode 1 MiB of bytes", "ciborium::Value", COPY),
     ("decode 1 MiB of bytes", "rmpv::Value", COPY),
