@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use subvm_host_std::lower::{Floats, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, lower};
-use wasmtime::{Caller, Config, Engine, Error, Extern, Inlining, Linker, Memory, Module, Store, Val};
+use wasmtime::{Caller, Config, Engine, Error, Extern, FuncType, Inlining, Linker, Memory, Module, Store, Val};
 
 /// A program: its name, module, arguments and standard input.
 const PROGRAMS: [(&str, &str, &[&str], &str); 5] = [
@@ -110,6 +110,7 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
     linker.allow_shadowing(true);
     for import in module.imports() {
         if let wasmtime::ExternType::Func(ty) = import.ty() {
+            let ty = if is_lowered(module) { without_ticks(engine, &ty) } else { ty };
             let answer = |_: Caller<'_, World>, _: &[Val], results: &mut [Val]| {
                 results.fill(Val::I32(58));
                 Ok(())
@@ -210,6 +211,31 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
     linker
 }
 
+fn is_lowered(module: &Module) -> bool {
+    module.get_export(GAS_GLOBAL).is_some()
+}
+
+/// The type of a function as the guest knows it: in a lowered module the ticks come first and last.
+fn without_ticks(engine: &Engine, ty: &FuncType) -> FuncType {
+    FuncType::new(engine, ty.params().skip(1), ty.results().take(ty.results().len() - 1))
+}
+
+/// The functions of `plain` as a lowered module imports them: they take the ticks and give them back.
+fn handing_ticks(store: &mut Store<World>, module: &Module, plain: &Linker<World>) -> Linker<World> {
+    let mut linker = Linker::new(module.engine());
+    for import in module.imports() {
+        let Some(Extern::Func(function)) = plain.get(&mut *store, import.module(), import.name()) else { continue };
+        let call = move |caller: Caller<'_, World>, arguments: &[Val], results: &mut [Val]| {
+            let (left, results) = results.split_last_mut().expect("the ticks");
+            *left = arguments[0];
+            function.call(caller, &arguments[1..], results)
+        };
+        let ty = import.ty().func().expect("a function").clone();
+        linker.func_new(import.module(), import.name(), ty, call).expect("imported once");
+    }
+    linker
+}
+
 /// Runs the program once: seconds and what it wrote.
 fn run(module: &Module, args: &[&str], input: &[u8]) -> (f64, Vec<u8>) {
     let engine = module.engine();
@@ -218,7 +244,11 @@ fn run(module: &Module, args: &[&str], input: &[u8]) -> (f64, Vec<u8>) {
     let mut store = Store::new(engine, world);
     _ = store.set_fuel(u64::MAX);
     store.set_epoch_deadline(1 << 40);
-    let instance = linker(engine, module).instantiate(&mut store, module).expect("an instance");
+    let mut linker = linker(engine, module);
+    if is_lowered(module) {
+        linker = handing_ticks(&mut store, module, &linker);
+    }
+    let instance = linker.instantiate(&mut store, module).expect("an instance");
     for (name, value) in [(GAS_GLOBAL, Val::I64(i64::MAX)), (STACK_GLOBAL, Val::I32(1 << 30))] {
         if let Some(global) = instance.get_global(&mut store, name) {
             global.set(&mut store, value).expect("its type");

@@ -166,6 +166,67 @@ fn host_calls_get_the_memory_of_the_module_that_calls() {
     assert_eq!(names, ["lib", "main"]);
 }
 
+/// A library hands its imports on: they work on its memory, and are nobody's frames, however they are called.
+#[test]
+fn host_functions_can_be_exported_again_and_stand_in_tables() {
+    let library = r#"(module
+        (import "wasi_snapshot_preview1" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory 1)
+        (table (export "exits") 1 funcref)
+        (elem (i32.const 0) $exit)
+        (export "seek" (func $seek))
+        (func (export "seen") (result i32) (i32.load (i32.const 16))))"#;
+    let start = r#"(module
+        (import "lib" "seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+        (import "lib" "seen" (func $seen (result i32)))
+        (import "lib" "exits" (table 1 funcref))
+        (memory (export "memory") 1)
+        (func $leave (param i32) (call_indirect (param i32) (local.get 0) (i32.const 0)))
+        (func (export "_start")
+            (drop (call $seek (i32.const 0) (i64.const 5) (i32.const 0) (i32.const 16)))
+            (call $leave (i32.add (i32.mul (call $seen) (i32.const 10)) (i32.load (i32.const 16))))))"#;
+    let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
+    for codegen in Codegen::ALL {
+        let engine = Arc::new(WasmtimeEngine::with(codegen).unwrap());
+        let report = run_on(engine, Parts { libraries: vec![library.clone()], ..parts(start) });
+        assert_eq!(report.outcome, Outcome::VmError(VmError::ExitCode(50)), "{:?}", report.diagnostics);
+        let fingerprint = report.fingerprint.unwrap();
+        let frames: Vec<_> = fingerprint.frames.iter().map(|frame| (&frame.module_name[..], frame.func)).collect();
+        assert_eq!(frames, [("main", 2), ("main", 3)]);
+        assert_eq!(report.receipt.gas.time, 72);
+    }
+}
+
+#[test]
+fn imports_that_are_not_of_the_host_s_type_are_not_linked() {
+    let run = |module: &str, name: &str, ty: &str| {
+        let start = if ty.is_empty() { "(start $f)" } else { "" };
+        run_wat(&format!(r#"(module (import "{module}" "{name}" (func $f {ty})) (func (export "_start")) {start})"#))
+            .outcome
+    };
+    let wasi = "wasi_snapshot_preview1";
+    assert_eq!(run(wasi, "fd_close", "(param i32) (result i32)"), Outcome::null());
+    for (module, name, ty) in [
+        (wasi, "fd_close", "(param i64) (result i32)"),
+        (wasi, "fd_close", "(param i32)"),
+        (wasi, "proc_exit", "(param i32) (result i32)"),
+        (wasi, "fd_open", "(param i32) (result i32)"),
+        ("genlayer_sdk", "fd_close", "(param i32) (result i32)"),
+        // As they are once lowered: a guest that could call these would choose its own ticks.
+        (wasi, "fd_close", "(param i64 i32) (result i32 i64)"),
+        (wasi, "proc_exit", "(param i64 i32) (result i64)"),
+        ("genlayer_sdk", "get_self_balance", "(param i64 i32) (result i32 i64)"),
+        // A type at the limit.
+        (wasi, "sched_yield", &format!("(param {}) (result {})", "i64 ".repeat(256), "v128 ".repeat(256))),
+        // A start function.
+        (wasi, "sched_yield", ""),
+    ] {
+        let refused = Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking));
+        assert_eq!(run(module, name, ty), refused, "{module} {name} {ty}");
+    }
+}
+
 #[test]
 fn modules_of_one_sub_vm_share_their_counters() {
     let spin = |count: i32| {

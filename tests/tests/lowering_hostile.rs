@@ -300,6 +300,30 @@ fn types_of_imports_count_too() {
     assert_eq!(refused_by(&Module::new().section(&types).section(&imports).clone().finish()), Limit::TypeSize);
 }
 
+/// What lowering adds to the types of imports still fits where all else is at its limit.
+#[test]
+fn imports_from_the_host_grow_within_what_the_parser_accepts() {
+    let mut types = TypeSection::new();
+    types.ty().function([ValType::I64; 16], []);
+    let (mut imports, mut exports) = (wasm_encoder::ImportSection::new(), ExportSection::new());
+    for number in 0..10_000 {
+        imports.import("genlayer_sdk", &number.to_string(), wasm_encoder::EntityType::Function(0));
+    }
+    for number in 0..40_000 {
+        exports.export(&number.to_string(), ExportKind::Func, number / 4);
+    }
+    let wasm = Module::new().section(&types).section(&imports).section(&exports).clone().finish();
+    let lowered = lower_all(&wasm).expect("accepted");
+    wasmparser::validate(&lowered.wasm).expect("a lowered module is valid");
+    assert_eq!(lowered.report.helpers, 10_000);
+    assert_eq!(lowered.instance_octets, 4096 + 10_000 * 32);
+    exports.export("one more", ExportKind::Func, 0);
+    assert_eq!(
+        refused_by(&Module::new().section(&types).section(&imports).section(&exports).clone().finish()),
+        Limit::TypeSize
+    );
+}
+
 #[test]
 fn an_instance_is_priced_by_what_it_holds() {
     let small = lower_all(&wat::parse_str("(module (memory 1))").expect("a module")).expect("accepted");

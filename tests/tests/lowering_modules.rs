@@ -1,5 +1,6 @@
 //! What lowering adds to a module, keeps of it, and refuses.
 
+use subvm_core::{sdk, wasi};
 use subvm_host_std::lower::{
     Floats, Limit, Lowered, Options, RESERVED, Refusal, STACK_UNITS, START_EXPORT, host_import_name, lower,
 };
@@ -53,6 +54,92 @@ fn host_imports_bear_the_ordinal_and_others_do_not() {
     let imports: Vec<_> = module.imports().map(|import| import.name().to_owned()).collect();
     assert_eq!(imports, [host_import_name("fd_read", 3), host_import_name("gl_call", 3), "f".into()]);
     assert_eq!(lowered.report.imports[0].name, "fd_read");
+}
+
+/// However the guest refers to a function of the host, that gets the ticks, and what it gives back counts.
+#[test]
+fn functions_of_the_host_are_handed_the_ticks() {
+    const HOST_FUNCTION: u32 = 1;
+    let wat = "(module (type $t (func (param i32 i32) (result i32)))
+        (import \"m\" \"other\" (func $other (param i32 i32) (result i32)))
+        (import \"wasi_snapshot_preview1\" \"fd_renumber\" (func $host (type $t)))
+        (table 2 funcref) (elem (i32.const 0) $host) (global $g funcref (ref.func $host))
+        (export \"itself\" (func $host))
+        (func (export \"call\") (type $t) (call $host (local.get 0) (local.get 1)))
+        (func (export \"tail\") (type $t) (return_call $host (local.get 0) (local.get 1)))
+        (func (export \"table\") (type $t) (call_indirect (type $t) (local.get 0) (local.get 1) (i32.const 0)))
+        (func (export \"reference\") (type $t) (table.set (i32.const 1) (ref.func $host))
+            (call_indirect (type $t) (local.get 0) (local.get 1) (i32.const 1)))
+        (func (export \"global\") (type $t) (table.set (i32.const 1) (global.get $g))
+            (call_indirect (type $t) (local.get 0) (local.get 1) (i32.const 1))))";
+    let lowered = lower_wat(wat, &NATIVE).expect("accepted");
+    assert_eq!(lowered.functions.original(HOST_FUNCTION), Some(HOST_FUNCTION));
+    assert_eq!((lowered.functions.guest_functions(), lowered.report.helpers), (7, 1));
+    let charging = |engine: &wasmtime::Engine, price: i64| {
+        let mut linker = wasmtime::Linker::new(engine);
+        let function = move |ticks: i64, a: i32, b: i32| match b {
+            0 => Err(wasmtime::Error::from(wasmtime::Trap::IntegerDivisionByZero)),
+            _ => Ok((a / b, ticks - price)),
+        };
+        linker.func_wrap("wasi_snapshot_preview1", "fd_renumber", function).expect("a new name");
+        linker.func_wrap("m", "other", |_: i32, _: i32| 0).expect("a new name");
+        Machine::link(engine, &linker, lowered.clone(), GAS, STACK_UNITS).expect("an instance")
+    };
+    for generator in Generator::ALL {
+        let engine = generator.engine();
+        let (mut free, mut dear) = (charging(&engine, 0), charging(&engine, 1234));
+        let frames: [(&str, &[u32]); 6] =
+            [("itself", &[]), ("call", &[2]), ("tail", &[]), ("table", &[4]), ("reference", &[5]), ("global", &[6])];
+        for (name, frames) in frames {
+            let mut call = |machine: &mut Machine, b| {
+                machine.grant(GAS, STACK_UNITS);
+                machine.call(name, &[Val::I32(42), Val::I32(b)])
+            };
+            let (cheap, seen) = (call(&mut free, 6), call(&mut dear, 6));
+            assert_eq!((cheap.ending, seen.ending), (Ending::Returned(vec![7]), Ending::Returned(vec![7])), "{name}");
+            assert_eq!((cheap.gas - seen.gas, seen.stack), (1234, STACK_UNITS), "{name}");
+            let failed = call(&mut dear, 0);
+            assert_eq!(failed.ending, Ending::Trapped(wasmtime::Trap::IntegerDivisionByZero));
+            assert_eq!(failed.frames, frames, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_function_of_the_host_is_handed_the_ticks() {
+    let imports = |module: &str, name: &str, parameters: &str, result: &str| {
+        format!("(import \"{module}\" \"{name}\" (func (param {parameters}) {result}))")
+    };
+    let wasi = wasi::FUNCTIONS.iter().map(|function| {
+        let parameters = function.types.iter().map(|ty| if *ty == wasi::ParamType::I32 { " i32" } else { " i64" });
+        let result = if function.returns { "(result i32)" } else { "" };
+        imports(wasi::MODULE, function.name, &parameters.collect::<String>(), result)
+    });
+    let sdk = sdk::FUNCTIONS.iter();
+    let sdk =
+        sdk.map(|function| imports(sdk::MODULE, function.name, &"i32 ".repeat(function.params.len()), "(result i32)"));
+    let wat: String = wasi.chain(sdk).collect();
+    let lowered = lower_wat(&format!("(module {wat})"), &NATIVE).expect("accepted");
+    assert_eq!(lowered.report.helpers as usize, wasi::FUNCTIONS.len() + sdk::FUNCTIONS.len());
+}
+
+#[test]
+fn no_two_types_of_host_functions_become_one() {
+    let types = [
+        "",
+        "(param i64)",
+        "(param i32)",
+        "(result i64)",
+        "(param i64) (result i64)",
+        "(param i64 i64) (result i64 i64)",
+    ];
+    let engine = Generator::Speed.engine();
+    let wat: String = types.map(|ty| format!("(import \"genlayer_sdk\" \"f\" (func {ty}))")).concat();
+    let lowered = lower_wat(&format!("(module {wat})"), &NATIVE).expect("accepted");
+    let module = Module::new(&engine, &lowered.wasm).expect("valid");
+    let seen: Vec<String> = module.imports().map(|import| import.ty().unwrap_func().to_string()).collect();
+    assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), types.len(), "{seen:?}");
+    assert!(seen.iter().all(|ty| ty.starts_with("(type (func (param i64") && ty.ends_with("i64)))")), "{seen:?}");
 }
 
 #[test]

@@ -77,9 +77,9 @@ impl Plain {
 macro_rules! define_wasi {
     ($($(#[$doc:meta])* $name:ident($($param:ident: $type:ident),*) -> $answer:ident, $price:ident;)*) => {
         fn define_wasi(linker: &mut Linker<Marks>) -> wasmtime::Result<()> {
-            $(linker.func_wrap(wasi::MODULE, stringify!($name), |_: Caller<'_, Marks>, $($param: $type),*| -> i32 {
+            $(linker.func_wrap(wasi::MODULE, stringify!($name), |_: Caller<'_, Marks>, ticks: i64, $($param: $type),*| {
                 let _ = ($($param,)*);
-                0
+                (0, ticks)
             })?;)*
             Ok(())
         }
@@ -90,9 +90,9 @@ subvm_core::wasi_functions!(define_wasi);
 macro_rules! define_sdk {
     ($($name:ident($($param:ident),*) = $price:ident;)*) => {
         fn define_sdk(linker: &mut Linker<Marks>) -> wasmtime::Result<()> {
-            $(linker.func_wrap(sdk::MODULE, stringify!($name), |_: Caller<'_, Marks>, $($param: i32),*| -> i32 {
+            $(linker.func_wrap(sdk::MODULE, stringify!($name), |_: Caller<'_, Marks>, ticks: i64, $($param: i32),*| {
                 let _ = ($($param,)*);
-                0
+                (0, ticks)
             })?;)*
             Ok(())
         }
@@ -104,11 +104,11 @@ fn linker(engine: &Engine) -> Linker<Marks> {
     let mut linker = Linker::new(engine);
     linker.allow_shadowing(true);
     define_wasi(&mut linker).and_then(|()| define_sdk(&mut linker)).expect("they are distinct");
-    let mark = |caller: Caller<'_, Marks>, fd: i32, _: i32, _: i32, _: i32| -> i32 {
+    let mark = |caller: Caller<'_, Marks>, ticks: i64, fd: i32, _: i32, _: i32, _: i32| {
         if fd == 2 {
             caller.data().mark();
         }
-        0
+        (0, ticks)
     };
     linker.func_wrap(wasi::MODULE, "fd_write", mark).expect("shadowing is allowed");
     linker

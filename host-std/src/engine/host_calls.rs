@@ -4,7 +4,7 @@ use subvm_core::{End, Guest, sdk, wasi};
 use wasmtime::{Caller, Linker, Val};
 
 use super::float_state;
-use super::running::Running;
+use super::running::{Counters, Running};
 use crate::lower::host_import_name;
 
 /// Defines every host function for the module with this ordinal.
@@ -13,13 +13,14 @@ pub(super) fn define(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Re
     define_sdk(linker, ordinal)
 }
 
-/// What a closure gives back to wasmtime for a function that returns an errno, and for one that never returns.
+/// What a closure gives back to wasmtime for a function that returns an errno, and for one that never returns. The ticks
+/// come last (`lower/imports.rs`).
 macro_rules! answer {
     (never, $result:expr) => {
-        $result.map(|_: u32| ())
+        $result.map(|(_, ticks): (u32, i64)| ticks)
     };
     ($errno:ident, $result:expr) => {
-        $result.map(|errno: u32| errno as i32)
+        $result.map(|(errno, ticks): (u32, i64)| (errno as i32, ticks))
     };
 }
 
@@ -30,8 +31,8 @@ macro_rules! link_wasi {
                 linker.func_wrap(
                     wasi::MODULE,
                     &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, $($param: $ty),*| {
-                        answer!($answer, host_call::<false>(caller, ordinal, |guest| {
+                    move |caller: Caller<'_, Running>, ticks: i64, $($param: $ty),*| {
+                        answer!($answer, host_call::<false>(caller, ordinal, ticks, |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
                     },
@@ -50,8 +51,8 @@ macro_rules! link_sdk {
                 linker.func_wrap(
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, $($param: i32),*| {
-                        answer!(errno, host_call::<true>(caller, ordinal, |guest| {
+                    move |caller: Caller<'_, Running>, ticks: i64, $($param: i32),*| {
+                        answer!(errno, host_call::<true>(caller, ordinal, ticks, |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
                     },
@@ -63,20 +64,17 @@ macro_rules! link_sdk {
 }
 subvm_core::sdk_functions!(link_sdk);
 
-/// One host call: reads the counters, hands the core the caller's memory, and writes the gas counter back. Reading a counter takes as long as
-/// many a call, so that the stack's is read only where `STARTS` says that the function may start a sub-VM.
+/// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. Reading a counter
+/// takes as long as many a call, so that the stack's is read only where `STARTS` says that the function may start a sub-VM.
 #[inline]
 fn host_call<const STARTS: bool>(
     mut caller: Caller<'_, Running>,
     ordinal: u32,
+    mut ticks: i64,
     function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
-) -> wasmtime::Result<u32> {
-    let Some(counters) = caller.data().counters else {
-        return Err(wasmtime::Error::msg("a host function was called before the counters were set"));
-    };
+) -> wasmtime::Result<(u32, i64)> {
     let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
-    let mut ticks = counters.gas.get(&mut caller).unwrap_i64();
-    let stack_units = if STARTS { counters.stack.get(&mut caller).unwrap_i32() } else { 0 };
+    let stack_units = if STARTS { counters(&caller)?.stack.get(&mut caller).unwrap_i32() } else { 0 };
     let (mem, running) = match memory {
         Some(memory) => memory.data_and_store_mut(&mut caller),
         None => (&mut [][..], caller.data_mut()),
@@ -84,13 +82,22 @@ fn host_call<const STARTS: bool>(
     let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
     let result = function(&mut guest);
     float_state::restore_for_guests();
-    counters.gas.set(&mut caller, Val::I64(ticks))?;
-    result.map_err(|end| ended(&mut caller, end))
+    match result {
+        Ok(errno) => Ok((errno, ticks)),
+        Err(end) => ended(&mut caller, ticks, end),
+    }
 }
 
-/// Notes in the store why the sub-VM ended; what wasmtime gets only unwinds the guest.
+/// Notes in the store why the sub-VM ended, and in the counter what was left: no result takes it back. What wasmtime gets
+/// only unwinds the guest.
 #[cold]
-fn ended(caller: &mut Caller<'_, Running>, end: End) -> wasmtime::Error {
+fn ended<T>(caller: &mut Caller<'_, Running>, ticks: i64, end: End) -> wasmtime::Result<T> {
+    counters(caller)?.gas.set(&mut *caller, Val::I64(ticks))?;
     caller.data_mut().end = Some(end);
-    wasmtime::Error::msg("the sub-VM ended in a host call")
+    Err(wasmtime::Error::msg("the sub-VM ended in a host call"))
+}
+
+fn counters(caller: &Caller<'_, Running>) -> wasmtime::Result<Counters> {
+    let unset = || wasmtime::Error::msg("a host function was called before the counters were set");
+    caller.data().counters.ok_or_else(unset)
 }

@@ -196,6 +196,8 @@ impl<'a> Body<'a> {
     }
 
     fn operator(&mut self, operator: &Operator<'_>, octets: &[u8]) {
+        let redirected = self.context.helpers.imports.redirected(operator);
+        let octets = redirected.as_deref().unwrap_or(octets);
         if self.block.reachable {
             self.block.ticks += gas::ticks(&self.context.options.schedule, operator);
         }

@@ -8,6 +8,7 @@ use wasm_encoder::{Function, ValType};
 use super::body::encoded;
 use super::bulk::Bulk;
 use super::floats;
+use super::imports::{self, HostImports};
 use super::memories::Globals;
 use super::options::{Floats, Options};
 use super::survey::Survey;
@@ -22,6 +23,7 @@ pub(super) struct Helpers {
     pub(super) functions: Vec<(u32, Function)>,
     /// The index of the first of them.
     first: u32,
+    pub(super) imports: HostImports,
     /// The helper that stands for an instruction.
     pub(super) bulk: BTreeMap<Bulk, u32>,
     pub(super) floats: BTreeMap<&'static str, u32>,
@@ -36,10 +38,12 @@ impl Helpers {
             types: Types::after(survey.types.len() as u32),
             functions: Vec::new(),
             first: survey.function_count(),
+            imports: HostImports::default(),
             bulk: BTreeMap::new(),
             floats: BTreeMap::new(),
             exits: BTreeMap::new(),
         };
+        imports::append(&mut helpers, survey, globals);
         for &ty in &survey.function_types {
             let results = survey.types[ty as usize].results();
             if results.len() > 1 && !helpers.exits.contains_key(&ty) {

@@ -93,7 +93,8 @@ limits! {
     /// Values of all functions together.
     ModuleValues, "values of all functions", 48_000_000;
     /// The sum over imports and exports of what they are: 1, and for a function 2 and its parameters and results. The
-    /// parser stops at 1,000,000; lowering adds 22 at most (16 memories, three counters, the start function).
+    /// parser stops at 1,000,000; lowering adds 20,022 at most (16 memories, three counters, the start function, and 2 for
+    /// each import that is a function of the host).
     TypeSize, "parameters and results of imports and exports", 900_000;
     /// Octets of a function's body after lowering; what engines accept.
     LoweredFunctionSize, "octets of a lowered function", 7_654_321;

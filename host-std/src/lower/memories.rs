@@ -5,6 +5,7 @@ use wasm_encoder::{
     ConstExpr, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection, ValType,
 };
 
+use super::body::Context;
 use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
 use super::options::Counters;
 use super::survey::Survey;
@@ -55,17 +56,18 @@ pub(super) fn define_counters(globals: &mut GlobalSection) {
 }
 
 /// Exports what the engine must see.
-pub(super) fn export(exports: &mut ExportSection, survey: &Survey<'_>, globals: &Globals, counters: Counters) {
+pub(super) fn export(exports: &mut ExportSection, context: &Context<'_>) {
+    let Context { survey, options, globals, helpers } = context;
     for memory in 0..survey.memories {
         exports.export(&memory_export(memory), ExportKind::Memory, memory);
     }
-    if counters == Counters::Defined {
+    if options.counters == Counters::Defined {
         for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.trap]) {
             exports.export(name, ExportKind::Global, index);
         }
     }
     if let Some(start) = survey.start {
-        exports.export(START_EXPORT, ExportKind::Func, start);
+        exports.export(START_EXPORT, ExportKind::Func, helpers.imports.function(start));
     }
 }
 

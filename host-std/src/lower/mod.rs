@@ -6,12 +6,14 @@
 //!
 //! What the engine does with a lowered module:
 //!
-//! 1. supply the imports; those of host functions bear [`host_import_name`], and under [`Counters::Imported`] the three
-//!    counters come from the exports of the sub-VM's first module;
+//! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their first
+//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the three counters come
+//!    from the exports of the sub-VM's first module;
 //! 2. instantiate; no guest code runs, for there is no start section any more;
 //! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks) and [`STACK_GLOBAL`] (`i32`, remaining frame units);
 //! 4. call the export [`START_EXPORT`] where [`Lowered::has_start`] says so, then what it came for;
-//! 5. after a trap of any kind, read the counters, and [`TRAP_GLOBAL`] through [`TrapKind::from_marker`] to tell an
+//! 5. write [`GAS_GLOBAL`] in a host function that does not return, for its result is lost;
+//! 6. after a trap of any kind, read the counters, and [`TRAP_GLOBAL`] through [`TrapKind::from_marker`] to tell an
 //!    `unreachable` of the guest from one of lowering. A negative gas counter is `out_of gas time` whatever else happened.
 //!
 //! ```
@@ -30,6 +32,7 @@ mod bulk;
 mod floats;
 mod gas;
 mod helpers;
+mod imports;
 mod instance;
 mod limits;
 mod memories;
@@ -53,9 +56,10 @@ pub use report::{Frame, Import, Report};
 pub use stack::{OCTETS_PER_UNIT, RESERVED_OCTETS, STACK_UNITS};
 pub use traps::TrapKind;
 
-/// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the consensus
-/// parameters and to the key of the module cache.
-pub const VERSION: u32 = 1;
+/// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the key of the
+/// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
+/// module's results do.
+pub const VERSION: u32 = 2;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

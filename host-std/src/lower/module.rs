@@ -5,16 +5,17 @@
 
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ElementSection, ExportSection, FunctionSection, GlobalSection,
-    ImportSection, MemorySection, Module, TableSection, TypeSection,
+    CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportSection, FunctionSection,
+    GlobalSection, ImportSection, MemorySection, Module, TableSection, TypeSection,
 };
-use wasmparser::{Import, TypeRef};
+use wasmparser::Import;
 
 use super::body::Context;
 use super::helpers::Helpers;
+use super::imports::is_host_function;
 use super::limits::Refusal;
 use super::memories::{self, Globals};
-use super::names::{HOST_MODULES, host_import_name};
+use super::names::host_import_name;
 use super::options::{Counters, Options};
 use super::survey::Survey;
 
@@ -55,6 +56,10 @@ impl Reencode for Writer<'_> {
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
         Ok(self.context.globals.map(global))
     }
+
+    fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
+        Ok(self.context.helpers.imports.function(function))
+    }
 }
 
 impl Writer<'_> {
@@ -87,7 +92,7 @@ impl Writer<'_> {
         if let Some(reader) = &sections.exports {
             utils::parse_export_section(self, &mut exports, reader.clone())?;
         }
-        memories::export(&mut exports, survey, &self.context.globals, options.counters);
+        memories::export(&mut exports, &self.context);
         module.section(&exports);
         if let Some(reader) = &sections.elements {
             let mut elements = ElementSection::new();
@@ -124,11 +129,17 @@ impl Writer<'_> {
 
     fn imports(&mut self) -> Result<ImportSection, reencode::Error> {
         let mut imports = ImportSection::new();
+        let mut functions = 0;
         if let Some(reader) = &self.context.survey.sections.imports {
             for import in reader.clone().into_imports() {
                 let import = import?;
                 let name = self.import_name(&import);
-                imports.import(import.module, &name, self.entity_type(import.ty)?);
+                let mut entity = self.entity_type(import.ty)?;
+                if let EntityType::Function(ty) = &mut entity {
+                    *ty = self.context.helpers.imports.ty(functions).unwrap_or(*ty);
+                    functions += 1;
+                }
+                imports.import(import.module, &name, entity);
             }
         }
         if self.context.options.counters == Counters::Imported {
@@ -138,8 +149,7 @@ impl Writer<'_> {
     }
 
     fn import_name(&self, import: &Import<'_>) -> String {
-        let host_function = HOST_MODULES.contains(&import.module) && matches!(import.ty, TypeRef::Func(_));
-        host_import_name(import.name, if host_function { self.context.options.ordinal } else { 0 })
+        host_import_name(import.name, if is_host_function(import) { self.context.options.ordinal } else { 0 })
     }
 
     fn functions(&self) -> FunctionSection {
