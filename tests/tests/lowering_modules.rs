@@ -91,7 +91,7 @@ fn functions_of_the_host_are_handed_the_ticks() {
         let frames: [(&str, &[u32]); 6] =
             [("itself", &[]), ("call", &[2]), ("tail", &[]), ("table", &[4]), ("reference", &[5]), ("global", &[6])];
         for (name, frames) in frames {
-            let mut call = |machine: &mut Machine, b| {
+            let call = |machine: &mut Machine, b| {
                 machine.grant(GAS, STACK_UNITS);
                 machine.call(name, &[Val::I32(42), Val::I32(b)])
             };
