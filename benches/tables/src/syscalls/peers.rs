@@ -78,7 +78,7 @@ impl Peer for Subvm {
     }
 }
 
-/// The same lowered module on the same engine, with functions that return 0 at once.
+/// The same module, lowered too, on the same engine, with functions that return 0 at once and are handed no ticks.
 pub struct Empty(pub wasmtime::Engine);
 
 impl Default for Empty {
