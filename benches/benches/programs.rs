@@ -69,6 +69,7 @@ impl Variant {
 
 /// What a program sees: just enough of WASI to read its input and to write.
 struct World {
+    memory: Option<Memory>,
     args: Vec<String>,
     input: Vec<u8>,
     read: usize,
@@ -89,8 +90,8 @@ fn thread_seconds() -> f64 {
     stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).expect("a number") / 1e9
 }
 
-fn memory(caller: &mut Caller<'_, World>) -> Memory {
-    caller.get_export("memory").and_then(Extern::into_memory).expect("a memory")
+fn memory(caller: &Caller<'_, World>) -> Memory {
+    caller.data().memory.expect("a memory")
 }
 
 fn put(caller: &mut Caller<'_, World>, at: i32, octets: &[u8]) {
@@ -195,7 +196,7 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
         let mut written = 0;
         for place in 0..count {
             let (at, size) = (word(&mut c, list + 8 * place), word(&mut c, list + 8 * place + 4));
-            let octets = memory(&mut c).data(&c)[at as usize..][..size as usize].to_vec();
+            let octets = memory(&c).data(&c)[at as usize..][..size as usize].to_vec();
             c.data_mut().written.extend(octets);
             written += size;
         }
@@ -241,7 +242,7 @@ fn handing_ticks(store: &mut Store<World>, module: &Module, plain: &Linker<World
 fn run(module: &Module, args: &[&str], input: &[u8]) -> (f64, Vec<u8>) {
     let engine = module.engine();
     let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let world = World { args, input: input.to_vec(), read: 0, written: Vec::new(), exit: None };
+    let world = World { memory: None, args, input: input.to_vec(), read: 0, written: Vec::new(), exit: None };
     let mut store = Store::new(engine, world);
     _ = store.set_fuel(u64::MAX);
     store.set_epoch_deadline(1 << 40);
@@ -250,6 +251,7 @@ fn run(module: &Module, args: &[&str], input: &[u8]) -> (f64, Vec<u8>) {
         linker = handing_ticks(&mut store, module, &linker);
     }
     let instance = linker.instantiate(&mut store, module).expect("an instance");
+    store.data_mut().memory = instance.get_memory(&mut store, "memory");
     for (name, value) in [(GAS_GLOBAL, Val::I64(i64::MAX)), (STACK_GLOBAL, Val::I32(1 << 30))] {
         if let Some(global) = instance.get_global(&mut store, name) {
             global.set(&mut store, value).expect("its type");
