@@ -2,7 +2,7 @@
 
 use subvm_core::{sdk, wasi};
 use subvm_host_std::lower::{
-    Floats, Limit, Lowered, Options, RESERVED, Refusal, STACK_UNITS, START_EXPORT, host_import_name, lower,
+    Floats, Limit, Lowered, Options, RESERVED, Refusal, STACK_UNITS, START_EXPORT, VERSION, host_import_name, lower,
 };
 use subvm_tests::lowered::{Ending, GAS, Generator, Machine};
 use wasmtime::{Module, Val};
@@ -273,4 +273,36 @@ fn a_limit_names_itself() {
         panic!("17 memories");
     };
     assert_eq!(refusal.to_string(), "too many memories: 17, where 16 are allowed");
+}
+
+/// Compiled modules are kept on disk by [`VERSION`]: what lowering writes must not change under the same one.
+///
+/// `SUBVM_RECORD=1 cargo test --workspace --test lowering_modules` records anew, once the version was raised.
+#[test]
+fn a_version_of_lowering_always_writes_the_same() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut hasher = blake3::Hasher::new();
+    for module in [
+        "tests/guests/report/report.wasm",
+        "tests/guests/listing/listing-rust.wasm",
+        "host-std/examples/oracle/oracle.wasm",
+    ] {
+        let wasm = std::fs::read(format!("{root}/{module}")).unwrap();
+        for floats in [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native] {
+            for probe_stores in [false, true] {
+                let options = Options { floats, probe_stores, ..Options::default() };
+                hasher.update(&lower(&wasm, &options).unwrap().wasm);
+            }
+        }
+    }
+    let now = format!("version {VERSION}: {}\n", hasher.finalize());
+    let path = format!("{root}/tests/golden/lowered.txt");
+    let recorded = std::fs::read_to_string(&path).unwrap_or_default();
+    let same_version = recorded.starts_with(&format!("version {VERSION}:"));
+    assert!(now == recorded || !same_version, "lowering writes other octets: raise lower::VERSION, and record");
+    if std::env::var_os("SUBVM_RECORD").is_some() {
+        std::fs::write(path, now).unwrap();
+    } else {
+        assert_eq!(now, recorded, "lower::VERSION was raised: record");
+    }
 }

@@ -138,3 +138,24 @@ fn bulk_instructions_and_segments_write_nothing_when_they_trap() {
         assert_eq!(seen.memories[0], untouched, "{body}");
     }
 }
+
+/// What a probe needs must not move the locals of other code, whose indices would take more octets: then the limit on a
+/// lowered function would refuse on one processor what it accepts on another.
+#[test]
+fn probes_make_nothing_else_longer() {
+    // The last index of one octet is 127: what is declared, the counter's, and then scratch locals around it.
+    for locals in 110..128 {
+        let wat = format!(
+            "(module (memory 1) (func {} (i32.store (i32.const 0) (i32.const 1)) {}))",
+            "(local i32)".repeat(locals),
+            "(drop (i32.reinterpret_f32 (f32.sqrt (f32.const 1))))".repeat(100),
+        );
+        let wasm = wat::parse_str(wat).unwrap();
+        let octets = |probe_stores| {
+            let options = Options { floats: Floats::Canonical, probe_stores, ..Options::default() };
+            lower(&wasm, &options).unwrap().wasm.len()
+        };
+        let (plain, probed) = (octets(false), octets(true));
+        assert!(probed - plain < 50, "{locals} locals: {plain} octets, {probed} with a probe");
+    }
+}

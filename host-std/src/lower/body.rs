@@ -291,9 +291,11 @@ impl<'a> Body<'a> {
 
     fn probe(&mut self, store: WideStore) {
         self.wide_stores += 1;
+        // Taken in any case: other scratch locals must have the same indices, and so the same length, on every processor.
+        let locals = store.locals(&mut self.scratch);
         if self.context.options.probe_stores {
             let before = self.block.code.len();
-            store.probe(&mut InstructionSink::new(&mut self.block.code), &mut self.scratch);
+            store.probe(&mut InstructionSink::new(&mut self.block.code), locals);
             self.probes += self.block.code.len() - before;
         }
     }

@@ -54,9 +54,13 @@ impl WideStore {
         Some(WideStore { value, width, place })
     }
 
+    /// The locals that its probe needs: for the address, and for the value.
+    pub(super) fn locals(self, scratch: &mut Scratch) -> [u32; 2] {
+        [scratch.local(Use::Address), scratch.local(Use::Value(self.value))]
+    }
+
     /// Writes the probe; it leaves the store's operands as they were.
-    pub(super) fn probe(self, sink: &mut InstructionSink<'_>, scratch: &mut Scratch) {
-        let (address, value) = (scratch.local(Use::Address), scratch.local(Use::Value(self.value)));
+    pub(super) fn probe(self, sink: &mut InstructionSink<'_>, [address, value]: [u32; 2]) {
         sink.local_set(value).local_tee(address);
         match self.width {
             Width::Two => sink.i32_load16_u(self.place),
