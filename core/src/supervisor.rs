@@ -285,6 +285,12 @@ fn check(params: &Params) -> Result<(), InternalError> {
             "parameters allow more than {most} stack units, for which no native stack is reserved"
         ));
     }
+    if limits.depth > costs::DEPTH {
+        let most = costs::DEPTH;
+        return refused(alloc::format!(
+            "parameters allow more than {most} nested sub-VMs, for which no addresses are there"
+        ));
+    }
     if limits.nondet_result < costs::NONDET_RESULT_LEAST {
         return refused("parameters allow no result that stands for one that is too large".into());
     }

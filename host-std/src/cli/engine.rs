@@ -38,7 +38,7 @@ impl EngineOptions {
 
 /// An engine; `quiet` where only JSON is wanted.
 pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool) -> Result<WasmtimeEngine, Failure> {
-    let mut builder = WasmtimeEngine::builder().cache(cache);
+    let mut builder = WasmtimeEngine::builder().compile_in_parallel().cache(cache);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {

@@ -62,6 +62,7 @@ pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
 #[derive(Default)]
 pub struct EngineBuilder {
     pub(super) codegen: Codegen,
+    pub(super) parallel: bool,
     pub(super) cache: Option<ModuleCache>,
     pub(super) on_module: Option<OnModule>,
 }
@@ -73,6 +74,15 @@ impl EngineBuilder {
         Self { codegen, ..self }
     }
 
+    /// Compiles a module on several threads: those of `rayon`'s global pool. Without this, on the thread that needs the module.
+    ///
+    /// Not for a node that runs transactions on that pool: a thread of it that waits for a module is given another transaction meanwhile,
+    /// which may wait for the same module, and so for ever.
+    #[must_use]
+    pub fn compile_in_parallel(self) -> Self {
+        Self { parallel: true, ..self }
+    }
+
     /// Keeps compiled modules on disk as well; without this, in memory only.
     #[must_use]
     pub fn cache(self, cache: impl Into<Option<ModuleCache>>) -> Self {
@@ -80,7 +90,7 @@ impl EngineBuilder {
     }
 
     /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that waits for the module,
-    /// so it should be quick; a panic of it is ignored.
+    /// so it should be quick, and must not run anything on this engine; a panic of it is ignored.
     #[must_use]
     pub fn on_module(self, on_module: impl Fn(&ModuleEvent<'_>) + Send + Sync + 'static) -> Self {
         Self { on_module: Some(Arc::new(on_module)), ..self }
@@ -97,8 +107,13 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, cache, on_module } = self;
+        let Self { codegen, parallel, cache, on_module } = self;
         let told = on_module.is_some();
-        f.debug_struct("EngineBuilder").field("codegen", codegen).field("cache", cache).field("told", &told).finish()
+        f.debug_struct("EngineBuilder")
+            .field("codegen", codegen)
+            .field("parallel", parallel)
+            .field("cache", cache)
+            .field("told", &told)
+            .finish()
     }
 }

@@ -5,10 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
+use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
 use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
+use super::float_state;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::units::{Refused, Unit};
@@ -51,6 +52,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
     let program = programs.load(&package, mode, policy, store.data().frames)?;
+    store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
     store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
@@ -61,7 +63,11 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
 fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>, InternalError> {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| match store.data().vm.time_left() {
-        Ok(_) => Ok(UpdateDeadline::Continue(1)),
+        Ok(_) => {
+            // The node's clock was asked.
+            float_state::restore_for_guests();
+            Ok(UpdateDeadline::Continue(1))
+        }
         Err(error) => {
             store.data_mut().end = Some(error.into());
             Err(wasmtime::Error::msg("interrupted"))
@@ -116,6 +122,8 @@ async fn instantiate(
     unit: &Unit,
     linker: Option<&Linker<Running>>,
 ) -> Result<Instance, Stopped> {
+    // Loading the program called who listens.
+    float_state::restore_for_guests();
     store.data_mut().instantiating = true;
     let code = unit.code(store.data().frames);
     let instance = match (&code.alone, linker) {

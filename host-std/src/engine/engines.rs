@@ -44,9 +44,9 @@ impl std::fmt::Debug for Engines {
 }
 
 impl Engines {
-    pub(super) fn new(codegen: Codegen) -> wasmtime::Result<Self> {
+    pub(super) fn new(codegen: Codegen, parallel: bool) -> wasmtime::Result<Self> {
         let linked = |frames| {
-            let engine = Engine::new(&config(codegen, frames)?)?;
+            let engine = Engine::new(&config(codegen, parallel, frames)?)?;
             let mut linker = Linker::new(&engine);
             host_calls::define(&mut linker, 0)?;
             Ok::<_, wasmtime::Error>(Linked { engine, linker })

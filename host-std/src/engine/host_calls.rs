@@ -81,7 +81,9 @@ fn host_call<const STARTS: bool>(
     };
     let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
     let result = function(&mut guest);
-    float_state::restore_for_guests();
+    if running.hardware_floats {
+        float_state::restore_for_guests();
+    }
     match result {
         Ok(errno) => Ok((errno, ticks)),
         Err(end) => ended(&mut caller, ticks, end),

@@ -110,8 +110,8 @@ impl WasmtimeEngine {
         EngineBuilder::default()
     }
 
-    fn from_builder(EngineBuilder { codegen, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
-        let engines = Arc::new(Engines::new(codegen)?);
+    fn from_builder(EngineBuilder { codegen, parallel, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
+        let engines = Arc::new(Engines::new(codegen, parallel)?);
         let programs = Programs::new(Arc::clone(&engines), cache, on_module);
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
         Ok(Self { programs, ticker, zeros: Mutex::default(), engines })
@@ -123,7 +123,12 @@ impl WasmtimeEngine {
             let ended = drive::drive(&self.programs, &self.ticker, store);
             ended::conclude(store, ended, &self.zeros)
         }));
-        caught.unwrap_or_else(|panic| (Err(panicked(&*panic)), None))
+        caught.unwrap_or_else(|panic| {
+            let error = panicked(&*panic);
+            // To drop what was thrown could panic again.
+            std::mem::forget(panic);
+            (Err(error), None)
+        })
     }
 }
 
@@ -148,7 +153,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
     InternalError::new(InternalErrorKind::Bug, what)
 }
 
-fn config(codegen: Codegen, frames: Frames) -> wasmtime::Result<Config> {
+fn config(codegen: Codegen, parallel: bool, frames: Frames) -> wasmtime::Result<Config> {
     let mut config = Config::new();
     config
         .wasm_features(WasmFeatures::all(), false)
@@ -165,6 +170,7 @@ fn config(codegen: Codegen, frames: Frames) -> wasmtime::Result<Config> {
             Frames::Captured => NonZeroUsize::new(MAX_FRAMES),
             Frames::Ignored => None,
         })
+        .parallel_compilation(parallel)
         .epoch_interruption(true)
         .max_wasm_stack(GUEST_STACK)
         .async_stack_size(GUEST_STACK + HOST_STACK);

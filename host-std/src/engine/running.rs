@@ -28,6 +28,8 @@ pub(super) struct Running {
     pub(super) end: Option<End>,
     /// Whether memories and tables are being made rather than grown.
     pub(super) instantiating: bool,
+    /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
+    pub(super) hardware_floats: bool,
 }
 
 /// The globals that lowering put into the first module.
@@ -49,6 +51,7 @@ impl Running {
             instances: Vec::new(),
             end: None,
             instantiating: false,
+            hardware_floats: true,
         }
     }
 

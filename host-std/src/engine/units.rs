@@ -1,6 +1,5 @@
 //! Modules, lowered and compiled: each once in a process, and once on a machine where there is a cache on disk.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -255,7 +254,7 @@ impl Units {
     /// Tells who wants to know, whose failure changes nothing.
     fn tell(&self, event: &ModuleEvent<'_>) {
         if let Some(on_module) = &self.on_module {
-            let _ = catch_unwind(AssertUnwindSafe(|| on_module(event)));
+            observe::quietly(|| on_module(event));
         }
     }
 }

@@ -136,7 +136,11 @@ impl Shared {
 
     fn work(&self, mut id: u64, mut job: Job) {
         loop {
-            let answer = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|_| Err("the module panicked".into()));
+            let answer = catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| {
+                // To drop what was thrown could panic again.
+                std::mem::forget(panic);
+                Err("the module panicked".into())
+            });
             let mut state = self.lock();
             if state.running.remove(&id) {
                 state.unread += octets(&answer);

@@ -19,7 +19,7 @@
 use super::Key;
 
 /// What a file begins with; the last octet is the format's version.
-pub const MAGIC: [u8; 8] = *b"subvm-m\x01";
+pub const MAGIC: [u8; 8] = *b"subvm-m\x02";
 /// The length that says that there is no name.
 const NAMELESS: u32 = u32::MAX;
 

@@ -1,5 +1,6 @@
 //! Linear memories.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
@@ -50,13 +51,15 @@ struct Reserved {
     capacity: usize,
     /// Octets that are open, from the first guard's end. Those beyond are zero.
     len: usize,
+    /// A change of what is open failed, and may have been made in part: it is not to be used again.
+    broken: bool,
 }
 
 impl Reserved {
     fn new(guard: usize, capacity: usize) -> std::io::Result<Self> {
         let len = capacity.checked_add(guard).and_then(|len| len.checked_add(guard));
         let mapping = Mapping::reserve(len.ok_or(std::io::ErrorKind::OutOfMemory)?)?;
-        Ok(Self { mapping, guard, capacity, len: 0 })
+        Ok(Self { mapping, guard, capacity, len: 0, broken: false })
     }
 
     fn shape(&self, guard: usize, capacity: usize) -> bool {
@@ -69,13 +72,16 @@ impl Reserved {
             return Err(std::io::ErrorKind::OutOfMemory.into());
         }
         let (old, new) = (self.guard + self.len, self.guard + len);
-        if new > old {
-            self.mapping.open(old..new)?;
-        } else if new < old {
-            self.mapping.close(new..old)?;
+        let changed = match new.cmp(&old) {
+            Ordering::Greater => self.mapping.open(old..new),
+            Ordering::Less => self.mapping.close(new..old),
+            Ordering::Equal => Ok(()),
+        };
+        match changed {
+            Ok(()) => self.len = len,
+            Err(_) => self.broken = true,
         }
-        self.len = len;
-        Ok(())
+        changed
     }
 
     fn zero(&mut self) -> std::io::Result<()> {
@@ -122,8 +128,8 @@ unsafe impl LinearMemory for Recycled {
 impl Drop for Recycled {
     fn drop(&mut self) {
         let Some(mut reserved) = self.reserved.take() else { return };
-        // What cannot be made zero is never used again.
-        if reserved.len <= LARGEST && reserved.zero().is_ok() {
+        // What cannot be made zero, or may be open beyond its length, is never used again.
+        if !reserved.broken && reserved.len <= LARGEST && reserved.zero().is_ok() {
             self.free.put(reserved);
         }
     }
@@ -179,6 +185,16 @@ mod tests {
         let (mut one, mut other) = (memory(&memories, PAGE), memory(&memories, PAGE));
         octets(&mut *one).fill(1);
         assert!(octets(&mut *other).iter().all(|octet| *octet == 0));
+    }
+
+    #[test]
+    fn a_memory_whose_growth_failed_is_not_used_again() {
+        for broken in [false, true] {
+            let free = Memories::new().0;
+            let reserved = Reserved { broken, ..Reserved::new(PAGE, PAGE).unwrap() };
+            drop(Recycled { reserved: Some(reserved), free: Arc::clone(&free) });
+            assert_eq!(free.take(|_| true).is_none(), broken);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use num_bigint::BigInt;
 use subvm_core::calldata::{Int, Value};
-use subvm_core::costs::{Limits, NONDET_RESULT_LEAST, STACK_UNITS};
+use subvm_core::costs::{DEPTH, Limits, NONDET_RESULT_LEAST, STACK_UNITS};
 use subvm_core::host::State;
 use subvm_core::wasi::{Env, Refused};
 use subvm_core::{
@@ -87,6 +87,7 @@ fn under(params: &Params, source: &mut Source<'_>) {
     let refused = (params.schedule, params.lowering) != (SCHEDULE_VERSION, LOWERING_VERSION)
         || limits.gas_time.max(limits.gas_time_nondet) > i64::MAX as u64
         || limits.stack_units > STACK_UNITS
+        || limits.depth > DEPTH
         || limits.nondet_result < NONDET_RESULT_LEAST;
     let package = nothing.is_none().then(|| Parts::default().check(&Refused::default()).expect("it is empty"));
     match start(package, entry, params) {
