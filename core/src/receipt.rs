@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::SlotId;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
-use crate::host::page::OCTETS as PAGE;
+use crate::host::page::{OCTETS as PAGE, PAGES};
 use crate::own;
 
 /// A page of storage as a run leaves it.
@@ -166,7 +166,7 @@ fn bytes_of_all(value: &Value) -> Option<Vec<Vec<u8>>> {
 
 fn page_write(value: &Value) -> Option<PageWrite> {
     let [slot, page, content] = value.as_array()?.iter().as_slice() else { return None };
-    let page = u32::try_from(uint(page)?).ok().filter(|page| *page < 1 << 27)?;
+    let page = u32::try_from(uint(page)?).ok().filter(|page| *page < PAGES)?;
     Some(PageWrite { slot: SlotId(array(slot)?), page, content: array(content)? })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use subvm_core::host::{State, Storage};
+use subvm_core::host::{State, Storage, page};
 use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Broken, ensure, expect, unpanicking};
@@ -27,7 +27,7 @@ const T: SlotId = {
     slot[31] = 0x51;
     SlotId(slot)
 };
-const LAST_PAGE: u32 = (1 << 27) - 1;
+const LAST_PAGE: u32 = page::PAGES - 1;
 /// The longest that one read in these checks may take: generous, for slow machines.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use subvm_core::host::State;
+use subvm_core::host::page::PAGES;
 use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Heights, Ledger, LedgerError};
@@ -29,7 +30,7 @@ const A: Address = Address([0xaa; 20]);
 const B: Address = Address([0xab; 20]);
 const S: SlotId = SlotId([0x55; 32]);
 const T: SlotId = SlotId([0x56; 32]);
-const LAST_PAGE: u32 = (1 << 27) - 1;
+const LAST_PAGE: u32 = PAGES - 1;
 
 /// Checks all promises; `make` gives an empty ledger each time.
 ///
