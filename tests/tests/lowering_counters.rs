@@ -63,17 +63,49 @@ fn an_endless_loop_runs_out_of_gas() {
 }
 
 #[test]
-fn a_trap_leaves_the_exact_count_of_a_loop_behind() {
+fn a_trap_leaves_the_count_of_a_loop_behind() {
     // Gas burnt before a trap is gone: a child that burns and traps must not give it back to its parent.
     let wat = "(module (func (export \"f\") (param i32)
         (loop (local.set 0 (i32.sub (local.get 0) (i32.const 1))) (br_if 0 (local.get 0)))
         (drop (i32.div_u (i32.const 1) (local.get 0)))))";
     let seen = observe(wat, &[Val::I32(1000)], GAS, STACK_UNITS);
     assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
-    assert_eq!(GAS - seen.gas, 2 + 1000 * 6 + 2 + 8);
+    // The count is brought up to date at each loop head; the last round and the division are not seen.
+    assert_eq!(GAS - seen.gas, 2 + 999 * 6);
 }
 
-/// Blocks of arithmetic charge only the local: wherever the count can be seen, it must be whole all the same.
+/// What is not seen is bounded, whatever the way to the trap.
+#[test]
+fn a_trap_hides_at_most_1024_ticks() {
+    let rotations = "(local.set 0 (i32.rotl (local.get 0) (i32.const 1)))".repeat(100);
+    let ifs = format!("(if (local.get 0) (then {rotations}))").repeat(20);
+    let wat =
+        format!("(module (func (export \"f\") (param i32) {ifs} (drop (i32.div_u (i32.const 1) (i32.const 0)))))");
+    for (argument, exact) in [(0, 20 * 2), (1, 20 * (2 + 400))] {
+        let seen = observe(&wat, &[Val::I32(argument)], GAS, STACK_UNITS);
+        assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
+        // Entry, with a frame of 1,019 units, and the division.
+        let hidden = 2 + 31 + exact + 10 - (GAS - seen.gas);
+        assert!((0..=1024).contains(&hidden), "{argument}: {hidden}");
+        assert!(argument == 0 || hidden < exact / 4, "{hidden}");
+    }
+}
+
+/// Whoever pays what a run used gets the same run: a count that is compared is one that a trap shows.
+#[test]
+fn what_was_used_suffices() {
+    let wat = "(module (func $g (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+        (func (export \"f\") (param i32) (result i32) (local i32)
+            (loop (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+                (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+            (call $g (local.get 0))))";
+    let seen = observe(wat, &[Val::I32(50)], GAS, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
+    let enough = observe(wat, &[Val::I32(50)], GAS - seen.gas, STACK_UNITS);
+    assert_eq!((enough.ending, enough.gas), (seen.ending, 0));
+}
+
+/// Most blocks charge only the local, or not even that: wherever the count can be seen, it must be whole all the same.
 #[test]
 fn the_count_is_exact_wherever_it_can_be_seen() {
     let counted = |wat: &str, argument: i32| {
@@ -98,8 +130,8 @@ fn the_count_is_exact_wherever_it_can_be_seen() {
     for (argument, ticks) in [(9, 2 + 4 * 8 + 4), (1, 2 + 8 + 4 + 1 + 3 + 2), (2, 2 + 8 + 4 + 1 + 3)] {
         assert_eq!(counted(branches, argument), (returned(&[]), ticks), "{argument}");
     }
-    // Out of gas within a loop of arithmetic.
-    let seen = observe(end, &[Val::I32(1000)], 2 + 999 * 6, STACK_UNITS);
+    // Out of gas within a loop of arithmetic: at its last head all before it has been counted.
+    let seen = observe(end, &[Val::I32(1000)], 2 + 999 * 6 - 1, STACK_UNITS);
     assert_eq!((seen.ending, seen.gas), (Ending::Lowering(TrapKind::OutOfGas), -1));
 }
 

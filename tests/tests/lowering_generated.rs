@@ -1,6 +1,6 @@
 //! The fuzz bodies of lowering, replayed on inputs of a fixed generator. `SUBVM_ROUNDS` says how many of each.
 
-use subvm_tests::fuzz::lowering;
+use subvm_tests::fuzz::{counting, lowering};
 
 /// Octets of xorshift64* (S. Vigna), the same on every run.
 fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
@@ -34,6 +34,12 @@ fn generated_modules() {
 #[test]
 fn float_programs() {
     inputs(2, 6_000).for_each(|data| lowering::floats(&data));
+}
+
+#[test]
+fn counts_taken_the_plain_way() {
+    let compared: usize = inputs(4, 2_000).map(|data| counting::branching(&data)).sum();
+    assert!(compared >= 100, "compared {compared} calls");
 }
 
 #[test]

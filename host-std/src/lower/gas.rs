@@ -1,10 +1,7 @@
 //! Time gas: what each instruction costs, and the code that charges it (`docs/spec/gas.md`).
 //!
-//! A straight-line block charges its static cost before it runs. The counter is a global; its value is also kept in a
-//! local, so that charging needs no load. A charge goes through to the global where anybody may look before the next one:
-//! in a block that calls, leaves the function, or has an instruction that can trap ([`shows`]). So the count is exact in a
-//! callee, in a host call, after a return and after a trap, and a block of arithmetic writes nothing. A call leaves the
-//! local stale.
+//! The counter of remaining ticks is a global; while a function runs, a local stands for it. Which block charges what, and
+//! where the global is brought up to date, is the business of [`owed`](super::owed).
 
 use subvm_core::costs::instructions::{Class, FRAME_UNITS_PER_PRICE, Schedule};
 use wasm_encoder::InstructionSink;
@@ -57,25 +54,11 @@ fn class(operator: &Operator<'_>) -> Class {
     }
 }
 
-/// Whether the counter may be looked at when `operator` runs: it calls, or it can trap. Branches are not among them;
-/// whether they leave the function depends on where they stand.
+/// Whether the counter itself must be right when `operator` runs: it leaves the function's own code, or ends it by what
+/// the guest asked for. Bulk instructions are calls, too.
 pub(super) fn shows(operator: &Operator<'_>) -> bool {
-    use Operator::{
-        I32TruncF32S, I32TruncF32U, I32TruncF64S, I32TruncF64U, I64TruncF32S, I64TruncF32U, I64TruncF64S, I64TruncF64U,
-        Return, Unreachable,
-    };
-    match operator {
-        Unreachable | Return => true,
-        I32TruncF32S | I32TruncF32U | I32TruncF64S | I32TruncF64U => true,
-        I64TruncF32S | I64TruncF32U | I64TruncF64S | I64TruncF64U => true,
-        _ if float_op(operator).is_some() => false,
-        _ => match class(operator) {
-            Class::Structure | Class::Simple | Class::Multiply | Class::Global => false,
-            Class::Branch | Class::BranchTable => false,
-            Class::Vector => memory_offset(operator).is_some(),
-            _ => true,
-        },
-    }
+    matches!(class(operator), Class::Call | Class::CallIndirect | Class::Bulk | Class::Grow)
+        || matches!(operator, Operator::Unreachable)
 }
 
 /// Whether `operator` belongs to the vector instructions.
@@ -118,53 +101,49 @@ pub(super) fn memory_offset(operator: &Operator<'_>) -> Option<u64> {
     }
 }
 
-/// What the charging code of a function needs to know.
+/// Where a function finds the ticks that remain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter {
     /// The global that counts.
     pub(super) counter: u32,
-    /// The local that holds its value.
+    /// The local that stands for it. Ticks that are *owed* are not subtracted from it yet.
     pub(super) cache: u32,
 }
 
 impl Meter {
-    /// Charges `ticks`, from the global where the cache is `stale`, to the global too where the count `shows`, and
-    /// branches to `label`, where there is one to take, when the counter is negative.
-    pub(super) fn charge(
-        &self,
-        sink: &mut InstructionSink<'_>,
-        ticks: u64,
-        stale: bool,
-        shows: bool,
-        label: Option<u32>,
-    ) {
-        self.value(sink, stale);
-        sink.i64_const(ticks.try_into().unwrap_or(i64::MAX)).i64_sub();
-        if shows {
-            sink.local_tee(self.cache).global_set(self.counter);
-        } else {
-            sink.local_set(self.cache);
-        }
-        if let Some(label) = label {
-            sink.local_get(self.cache).i64_const(0).i64_lt_s().br_if(label);
-        }
-    }
-
-    /// Brings the global up to date.
-    pub(super) fn write_back(&self, sink: &mut InstructionSink<'_>) {
-        sink.local_get(self.cache).global_set(self.counter);
-    }
-
-    /// Makes a stale cache fresh.
+    /// Reads the counter, to which nothing is owed.
     pub(super) fn refresh(&self, sink: &mut InstructionSink<'_>) {
         sink.global_get(self.counter).local_set(self.cache);
     }
 
-    fn value(&self, sink: &mut InstructionSink<'_>, stale: bool) {
-        if stale {
-            sink.global_get(self.counter);
-        } else {
-            sink.local_get(self.cache);
+    /// Subtracts from the local so that `after` ticks are owed where `before` were.
+    pub(super) fn pay(&self, sink: &mut InstructionSink<'_>, before: u64, after: u64) {
+        if before != after {
+            self.less(sink, before as i64 - after as i64);
+            sink.local_set(self.cache);
+        }
+    }
+
+    /// Brings the counter up to date, where `owed` ticks are owed.
+    pub(super) fn show(&self, sink: &mut InstructionSink<'_>, owed: u64) {
+        self.less(sink, owed as i64);
+        sink.global_set(self.counter);
+    }
+
+    /// Branches to `label` when, nothing being owed, the ticks have run out.
+    pub(super) fn compare(&self, sink: &mut InstructionSink<'_>, label: u32) {
+        sink.local_get(self.cache).i64_const(0).i64_lt_s().br_if(label);
+    }
+
+    /// Makes the counter negative.
+    pub(super) fn exhaust(&self, sink: &mut InstructionSink<'_>) {
+        sink.i64_const(-1).global_set(self.counter);
+    }
+
+    fn less(&self, sink: &mut InstructionSink<'_>, ticks: i64) {
+        sink.local_get(self.cache);
+        if ticks != 0 {
+            sink.i64_const(ticks).i64_sub();
         }
     }
 }

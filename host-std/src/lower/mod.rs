@@ -27,6 +27,7 @@
 //! # Ok::<(), wat::Error>(())
 //! ```
 
+mod blocks;
 mod body;
 mod bulk;
 mod floats;
@@ -39,6 +40,7 @@ mod memories;
 mod module;
 mod names;
 mod options;
+mod owed;
 mod report;
 mod scratch;
 mod stack;
@@ -59,7 +61,7 @@ pub use traps::TrapKind;
 /// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

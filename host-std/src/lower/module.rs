@@ -166,11 +166,10 @@ impl Writer<'_> {
     fn code(&self) -> Result<CodeSection, Refusal> {
         let mut code = CodeSection::new();
         let survey = self.context.survey;
-        let mut canonicalise = &survey.canonicalise[..];
+        let mut notes = survey.notes();
         if let Some(reader) = &survey.sections.code {
             for (index, body) in reader.clone().into_iter().enumerate() {
-                let own;
-                (own, canonicalise) = canonicalise.split_at(survey.facts[index].canonicalised as usize);
+                let own = notes.take(survey.facts[index]);
                 code.function(&self.context.rewrite(index, &body?, own)?);
             }
         }

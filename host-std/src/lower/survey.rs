@@ -16,11 +16,15 @@ use super::floats::canonical::Flow;
 use super::limits::{FEATURES, Limit, Refusal};
 use super::names::RESERVED;
 use super::options::{Floats, Options};
+use notes::Canonicalise;
 
 mod function;
+mod notes;
+mod switched;
 mod work;
 
-pub(super) use function::{Canonicalise, Facts};
+pub(super) use function::Facts;
+pub(super) use notes::{FUNCTION_LABEL, Notes};
 
 /// The sections of a module that the second pass rewrites.
 #[derive(Default)]
@@ -57,6 +61,8 @@ pub(super) struct Survey<'a> {
     pub(super) facts: Vec<Facts>,
     /// Where NaNs are made canonical, function after function.
     pub(super) canonicalise: Vec<Canonicalise>,
+    /// The labels that a `br_table` names, function after function.
+    switched: Vec<u32>,
     /// Parameters and declared locals of all functions.
     locals: u64,
     /// The estimated values of all functions.

@@ -7,7 +7,7 @@ use subvm_host_std::lower::{Floats, Lowered, Options, Refusal, TrapKind, lower};
 use wasm_smith::{Config, Module};
 use wasmtime::{Engine, ExternType, Linker, Trap, Val, ValType};
 
-use super::float_programs;
+use super::{counting, float_programs};
 use crate::lowered::{Ending, Generator, Machine, Observed};
 
 /// Ticks for each call: enough for loops, few enough to end them, and too few for much memory.
@@ -23,6 +23,7 @@ pub fn any(data: &[u8]) {
     match data {
         [0, data @ ..] => octets(data),
         [1, data @ ..] => floats(data),
+        [2, data @ ..] => _ = counting::branching(data),
         data => generated(data),
     }
 }
@@ -79,14 +80,7 @@ fn agree(wasm: &[u8], arguments: &[u64]) {
 /// What the start function and a call of each exported function leave behind; nothing when it cannot be instantiated.
 fn run(engine: &Engine, lowered: Lowered, arguments: &[u64]) -> Vec<Observed> {
     let module = wasmtime::Module::new(engine, &lowered.wasm).expect("a lowered module is valid");
-    let functions: Vec<(String, Vec<ValType>)> = module
-        .exports()
-        .filter(|export| !export.name().contains(subvm_host_std::lower::RESERVED))
-        .filter_map(|export| match export.ty() {
-            ExternType::Func(ty) => Some((export.name().to_owned(), ty.params().collect())),
-            _ => None,
-        })
-        .collect();
+    let functions = exported_functions(&module);
     let Ok(mut machine) = Machine::link(engine, &Linker::new(engine), lowered, GAS, STACK) else { return Vec::new() };
     let mut observed = Vec::new();
     for (name, parameters) in functions.iter().take(20) {
@@ -97,7 +91,19 @@ fn run(engine: &Engine, lowered: Lowered, arguments: &[u64]) -> Vec<Observed> {
     observed
 }
 
-fn argument((ty, bits): (&ValType, &u64)) -> Val {
+/// The functions that the guest exports: names and parameters.
+pub(super) fn exported_functions(module: &wasmtime::Module) -> Vec<(String, Vec<ValType>)> {
+    module
+        .exports()
+        .filter(|export| !export.name().contains(subvm_host_std::lower::RESERVED))
+        .filter_map(|export| match export.ty() {
+            ExternType::Func(ty) => Some((export.name().to_owned(), ty.params().collect())),
+            _ => None,
+        })
+        .collect()
+}
+
+pub(super) fn argument((ty, bits): (&ValType, &u64)) -> Val {
     match ty {
         ValType::I32 => Val::I32(*bits as i32),
         ValType::I64 => Val::I64(*bits as i64),

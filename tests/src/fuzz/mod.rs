@@ -2,8 +2,12 @@
 //! They panic where something is wrong.
 
 #[cfg(feature = "engine")]
+mod branching_programs;
+#[cfg(feature = "engine")]
 pub mod cache;
 pub mod calldata;
+#[cfg(feature = "engine")]
+pub mod counting;
 #[cfg(feature = "engine")]
 mod execution;
 #[cfg(feature = "engine")]

@@ -3,10 +3,12 @@
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;
+use super::notes::Canonicalise;
+use super::switched::Switched;
 use super::work::Work;
 use crate::lower::bulk::Bulk;
 use crate::lower::floats::canonical::Flow;
-use crate::lower::floats::{Lane, float_op};
+use crate::lower::floats::float_op;
 use crate::lower::limits::{Limit, Refusal};
 use crate::lower::stack;
 
@@ -19,13 +21,8 @@ pub(crate) struct Facts {
     pub(crate) leaf: bool,
     /// How many of the survey's `canonicalise` are its own.
     pub(crate) canonicalised: u32,
-}
-
-/// An instruction of a function, by number, after which a NaN is made canonical.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Canonicalise {
-    pub(crate) instruction: u32,
-    pub(crate) lane: Lane,
+    /// How many of the survey's `switched` are its own.
+    pub(crate) switched: u32,
 }
 
 impl Survey<'_> {
@@ -46,6 +43,7 @@ impl Survey<'_> {
         let mut heights = Heights::default();
         let mut leaf = true;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
+        let mut switched = Switched::new();
         let mut operators = 0;
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
@@ -63,6 +61,7 @@ impl Survey<'_> {
             }
             leaf &= !is_call(&operator);
             work.step(&operator, arity, falls)?;
+            switched.step(operators, &operator)?;
             operators += 1;
             self.operator(&operator)?;
         }
@@ -70,7 +69,9 @@ impl Survey<'_> {
         self.note_work(&work, locals_slots + heights.highest)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators);
-        self.facts.push(Facts { units, leaf, canonicalised });
+        let named = switched.finish();
+        self.switched.extend(named);
+        self.facts.push(Facts { units, leaf, canonicalised, switched: named.len() as u32 });
         Ok(validator.into_allocations())
     }
 

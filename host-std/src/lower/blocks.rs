@@ -1,0 +1,261 @@
+//! The straight-line blocks of a function in the making: each is written when its cost is known, after what it pays.
+
+use wasm_encoder::InstructionSink;
+use wasmparser::BrTable;
+
+use super::gas::Meter;
+use super::owed::{Label, Opener, Owed, UNSEEN_TICKS};
+
+/// The octet of `end`.
+const END: &[u8] = &[0x0b];
+
+/// A function's blocks, those that are open with their labels, and the one in the making.
+pub(super) struct Blocks {
+    meter: Meter,
+    /// What is written.
+    out: Vec<u8>,
+    block: Block,
+    /// What is owed where `block` starts.
+    owed: Owed,
+    /// The labels in scope, the function's own first.
+    labels: Vec<Label>,
+}
+
+/// A straight-line block.
+struct Block {
+    code: Vec<u8>,
+    ticks: u64,
+    start: Start,
+    /// Whether control can reach it.
+    reachable: bool,
+    /// Whether the counter must be right while it runs.
+    shows: bool,
+}
+
+/// Where a straight-line block starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// At the head of the function or of a loop, with so many of the guest's blocks open: the counter is compared.
+    Compared {
+        depth: u32,
+    },
+    Elsewhere,
+}
+
+impl Blocks {
+    /// The first block of a function that costs `ticks` to enter; `switched` says whether a `br_table` names its label.
+    pub(super) fn new(meter: Meter, ticks: u64, switched: bool) -> Self {
+        let start = Start::Compared { depth: 0 };
+        Blocks {
+            meter,
+            out: Vec::new(),
+            block: Block { code: Vec::new(), ticks, start, reachable: true, shows: false },
+            owed: Owed::default(),
+            labels: vec![Label::new(Opener::Block, true, switched)],
+        }
+    }
+
+    /// Where the block's next instruction goes.
+    pub(super) fn code(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.block.code)
+    }
+
+    /// Appends an instruction to the block as it is.
+    pub(super) fn copy(&mut self, octets: &[u8]) {
+        self.block.code.extend_from_slice(octets);
+    }
+
+    /// Counts an instruction of the block; `shows` says whether the counter must be right when it runs.
+    pub(super) fn count(&mut self, ticks: u64, shows: bool) {
+        if self.block.reachable {
+            self.block.ticks += ticks;
+        }
+        self.block.shows |= shows;
+    }
+
+    /// Where code goes that is before the first block or after the last.
+    pub(super) fn outside(&mut self) -> InstructionSink<'_> {
+        InstructionSink::new(&mut self.out)
+    }
+
+    /// How many of the guest's blocks are open.
+    pub(super) fn depth(&self) -> u32 {
+        self.labels.len() as u32 - 1
+    }
+
+    /// How many octets are written.
+    pub(super) fn size(&self) -> usize {
+        self.out.len() + self.block.code.len()
+    }
+
+    /// Everything written.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// `block`, which ends no straight-line block; `switched` says whether a `br_table` names its label.
+    pub(super) fn block(&mut self, octets: &[u8], switched: bool) {
+        self.copy(octets);
+        self.open(Opener::Block, switched);
+    }
+
+    /// `loop`.
+    pub(super) fn loop_(&mut self, octets: &[u8]) {
+        self.copy(octets);
+        self.ends(Some(0), self.block.reachable);
+        self.open(Opener::Loop, false);
+        self.owed = Owed::default();
+        self.block.start = Start::Compared { depth: self.depth() };
+    }
+
+    /// `if`.
+    pub(super) fn if_(&mut self, octets: &[u8], switched: bool) {
+        self.copy(octets);
+        self.ends(None, self.block.reachable);
+        self.open(Opener::If(self.owed), switched);
+    }
+
+    /// `else`.
+    pub(super) fn else_(&mut self, octets: &[u8]) {
+        let label = *self.label(0);
+        self.branches(0, label.reachable);
+        if let Opener::If(owed) = label.opener {
+            self.label(0).opener = Opener::Block;
+            self.owed = owed;
+        }
+        self.out.extend_from_slice(octets);
+    }
+
+    /// `end` of one of the guest's blocks.
+    pub(super) fn end(&mut self) {
+        let label = *self.label(0);
+        match label.opener {
+            // No way leads to the end of a loop but through its body.
+            Opener::Loop => self.ends(None, label.reachable),
+            Opener::Block => self.branches(0, label.reachable),
+            Opener::If(without) => self.end_without_else(without, label.reachable),
+        }
+        if label.opener != Opener::Loop {
+            self.owed = self.label(0).owed();
+        }
+        self.out.extend_from_slice(END);
+        self.labels.pop();
+    }
+
+    /// The end of the function, behind which the counter is right.
+    pub(super) fn end_function(&mut self) {
+        self.end();
+        self.meter.show(&mut InstructionSink::new(&mut self.out), self.owed.ticks);
+    }
+
+    /// The end of an `if` without `else`: the way around it owes as much as the others, which may take an `else`.
+    fn end_without_else(&mut self, without: Owed, reachable: bool) {
+        let ticks = self.label(0).settle(without.ticks);
+        self.branches(0, reachable);
+        self.label(0).reached(without);
+        if reachable && ticks != without.ticks {
+            let mut sink = InstructionSink::new(&mut self.out);
+            sink.else_();
+            self.meter.pay(&mut sink, without.ticks, ticks);
+        }
+    }
+
+    /// After `br` or what has become one, to the label at `depth`.
+    pub(super) fn after_br(&mut self, depth: u32) {
+        self.branches(depth, false);
+    }
+
+    /// After `br_if`.
+    pub(super) fn after_br_if(&mut self, depth: u32) {
+        self.branches(depth, self.block.reachable);
+    }
+
+    /// After `br_table`.
+    pub(super) fn after_br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
+        let reachable = self.block.reachable;
+        self.ends(Some(0), false);
+        if reachable {
+            self.reaches(targets.default());
+            targets.targets().try_for_each(|target| target.map(|target| self.reaches(target)))?;
+        }
+        Ok(())
+    }
+
+    /// After a call the next block starts, and the counter may have changed.
+    pub(super) fn after_call(&mut self) {
+        self.ends(None, self.block.reachable);
+        if self.block.reachable {
+            self.meter.refresh(&mut InstructionSink::new(&mut self.out));
+        }
+    }
+
+    /// After a tail call or `unreachable`.
+    pub(super) fn after_departure(&mut self) {
+        self.ends(None, false);
+    }
+
+    fn open(&mut self, opener: Opener, switched: bool) {
+        self.labels.push(Label::new(opener, self.block.reachable, switched));
+    }
+
+    /// The label that a branch of `depth` names.
+    fn label(&mut self, depth: u32) -> &mut Label {
+        let place = self.labels.len() - 1 - depth as usize;
+        &mut self.labels[place]
+    }
+
+    /// A way that leads to the label at `depth` from the end of the last block.
+    fn reaches(&mut self, depth: u32) {
+        let owed = self.owed;
+        self.label(depth).reached(owed);
+    }
+
+    /// Ends the block with a way to the label at `depth`; `reachable` says whether control comes to the next one.
+    fn branches(&mut self, depth: u32, reachable: bool) {
+        if !self.block.reachable {
+            return self.ends(None, reachable);
+        }
+        let ticks = if self.shown() { 0 } else { self.owed.ticks + self.block.ticks };
+        let ticks = self.label(depth).settle(ticks);
+        self.ends(Some(ticks), reachable);
+        self.reaches(depth);
+    }
+
+    /// Whether the block brings the counter up to date before it runs.
+    fn shown(&self) -> bool {
+        self.block.shows || self.owed.unseen + self.block.ticks > UNSEEN_TICKS
+    }
+
+    /// Writes the block after what it pays, so that `after` ticks are owed at its end (or what is best), and starts the next
+    /// one.
+    fn ends(&mut self, after: Option<u64>, reachable: bool) {
+        if self.block.reachable {
+            self.pay(after);
+        }
+        self.out.append(&mut self.block.code);
+        self.block.ticks = 0;
+        self.block.start = Start::Elsewhere;
+        self.block.shows = false;
+        self.block.reachable = reachable;
+    }
+
+    fn pay(&mut self, after: Option<u64>) {
+        let shown = self.shown();
+        let before = self.owed.ticks + self.block.ticks;
+        let after = after.unwrap_or(if shown { 0 } else { before });
+        let unseen = if shown { 0 } else { self.owed.unseen + self.block.ticks };
+        let mut sink = InstructionSink::new(&mut self.out);
+        if let Start::Compared { depth } = self.block.start {
+            // What is compared is what the counter says, so that a run which used so much may do with as much.
+            if depth > 0 && !shown {
+                self.meter.show(&mut sink, 0);
+            }
+            self.meter.compare(&mut sink, depth + 1);
+        }
+        self.meter.pay(&mut sink, before, after);
+        if shown {
+            self.meter.show(&mut sink, after);
+        }
+        self.owed = Owed { ticks: after, unseen: unseen.max(after) };
+    }
+}
