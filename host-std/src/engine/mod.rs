@@ -27,6 +27,7 @@ mod program;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;
 mod running;
+mod stopped;
 mod units;
 
 use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
