@@ -28,6 +28,13 @@ impl Value {
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeLimits, EncodeErrorKind, Value};
+    /// let flat = DecodeLimits { max_depth: 1, ..DecodeLimits::DEFAULT };
+    /// assert_eq!(Value::array([1]).encode_with(&flat), Ok(vec![0x0d, 0x09]));
+    /// assert_eq!(Value::array([Value::array([1])]).encode_with(&flat).unwrap_err().kind, EncodeErrorKind::TooDeep);
+    /// ```
     pub fn encode_with(&self, limits: &DecodeLimits) -> Result<Vec<u8>, EncodeError> {
         let mut out = Vec::new();
         put(self, limits, &mut out)?;
@@ -38,6 +45,13 @@ impl Value {
     ///
     /// # Errors
     /// As [`encode`](Self::encode). Then `out` is as it was.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Value;
+    /// let mut code_and_data = vec![0];
+    /// Value::from(1).encode_into(&mut code_and_data).unwrap();
+    /// assert_eq!(code_and_data, [0, 0x09]);
+    /// ```
     pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let before = out.len();
         put(self, &DecodeLimits::DEFAULT, out).inspect_err(|_| out.truncate(before))

@@ -5,6 +5,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// An integer as it stands in the input: decoded where it is small, else its octets.
+///
+/// ```
+/// use subvm_core::calldata::{Int, ValueRef};
+/// let ValueRef::Int(int) = ValueRef::decode(&[0x0a]).unwrap() else { unreachable!() };
+/// assert!(int.is_negative());
+/// assert_eq!((int.to_int(), int.to_string()), (Int::from(-2), "-2".into()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IntRef<'a>(Repr<'a>);
 

@@ -46,6 +46,13 @@ impl Int {
     pub const ZERO: Self = Self::from_i128(0);
 
     /// The integer, without allocating.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Int;
+    /// let debt = Int::from_i128(-256);
+    /// assert!(debt.is_negative() && !debt.is_zero());
+    /// assert_eq!((debt.to_i128(), debt.payload_bits()), (Some(-256), 8));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn from_i128(n: i128) -> Self {
