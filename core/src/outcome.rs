@@ -37,6 +37,12 @@ impl Outcome {
     }
 
     /// The code octet: 0 for a return, 1 for a user error, 2 for a VM error.
+    ///
+    /// ```
+    /// use subvm_core::{Outcome, Resource, VmError};
+    /// assert_eq!(Outcome::UserError("no funds".into()).code(), 1);
+    /// assert_eq!(Outcome::VmError(VmError::OutOf(Resource::Fds)).code(), 2);
+    /// ```
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
@@ -76,6 +82,13 @@ macro_rules! texts {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The text, which is part of consensus.
+            ///
+            /// ```
+            /// # use subvm_core::{Invalid, Resource, Trap};
+            /// assert_eq!(Trap::StackOverflow.text(), "stack_overflow");
+            /// assert_eq!(Resource::GasTime.text(), "gas time");
+            /// assert_eq!(Invalid::Args.text(), "args");
+            /// ```
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -90,6 +103,12 @@ macro_rules! texts {
 
 texts! {
     /// A trap of WebAssembly, or one that the rules add.
+    ///
+    /// ```
+    /// use subvm_core::{Trap, VmError};
+    /// assert_eq!(VmError::Trap(Trap::IntegerDivideByZero).to_string(), "wasm_trap integer_divide_by_zero");
+    /// assert_eq!(Trap::ALL.len(), 11);
+    /// ```
     Trap {
         /// The `unreachable` instruction.
         Unreachable = "unreachable",
@@ -118,6 +137,13 @@ texts! {
 
 texts! {
     /// What a run can use up.
+    ///
+    /// ```
+    /// use subvm_core::{Resource, VmError};
+    /// let error: VmError = "out_of memory wasm_table".parse()?;
+    /// assert_eq!(error, VmError::OutOf(Resource::WasmTable));
+    /// # Ok::<(), subvm_core::UnknownVmError>(())
+    /// ```
     Resource {
         /// RAM, other than for wasm memories and tables at instantiation.
         Memory = "memory",
@@ -142,6 +168,12 @@ texts! {
 
 texts! {
     /// What is wrong with a contract that cannot start.
+    ///
+    /// ```
+    /// use subvm_core::{Invalid, Parts, wasi::Refused};
+    /// let error = Parts { args: vec!["\0".into()], ..Parts::default() }.check(&Refused::default()).unwrap_err();
+    /// assert_eq!(error.invalid(), Invalid::Args);
+    /// ```
     Invalid {
         /// A module that is not WebAssembly of the enabled features, or exceeds a limit.
         WasmValidating = "wasm validating",
@@ -201,6 +233,11 @@ impl fmt::Display for VmError {
 impl core::error::Error for VmError {}
 
 /// The text is none of the specification's.
+///
+/// ```
+/// use subvm_core::{UnknownVmError, VmError};
+/// assert_eq!("out_of patience".parse::<VmError>(), Err(UnknownVmError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownVmError;
 
@@ -261,6 +298,15 @@ pub struct InternalError {
 }
 
 /// Whose fault an internal error is.
+///
+/// ```
+/// use subvm_core::{InternalError, InternalErrorKind};
+/// /// Whether another attempt may go better.
+/// fn passing(error: &InternalError) -> bool {
+///     matches!(error.kind(), InternalErrorKind::Deadline | InternalErrorKind::Host | InternalErrorKind::Module)
+/// }
+/// assert!(passing(&InternalError::new(InternalErrorKind::Deadline, "the deadline passed")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InternalErrorKind {
     /// The wall-clock deadline passed.

@@ -24,6 +24,12 @@ use crate::transaction::{RamOfModes, Role, Transaction};
 use crate::{Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, Package, Params, SlotId, VmError};
 
 /// What runs.
+///
+/// ```
+/// use subvm_core::{Entry, Mode};
+/// let program = Entry::Program { mode: Mode::Deterministic, stdin: Some(b"1 2 3"[..].into()) };
+/// assert_ne!(program, Entry::Contract);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// The contract at the message's address, deterministic, with all permissions.
@@ -39,6 +45,21 @@ pub enum Entry {
 }
 
 /// One transaction to run.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use subvm_core::{Entry, Message, Params, Role, Run, host::State};
+/// let leader = Run {
+///     message: Message::default(),
+///     entry: Entry::Contract,
+///     role: Role::Leader,
+///     params: Arc::new(Params::default()),
+///     state: State::Accepted,
+///     deadline: Some(Duration::from_secs(10)),
+/// };
+/// let validator = Run { role: Role::Validator { results: vec![vec![0, 0]] }, ..leader };
+/// # assert_eq!(validator.entry, Entry::Contract);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The message.
@@ -56,6 +77,14 @@ pub struct Run {
 }
 
 /// What a run came to: the receipt, and beside it what is no part of it.
+///
+/// ```
+/// use subvm_core::{Outcome, Resource, VmError};
+/// use subvm_host_mock::{MemoryHost, play};
+/// let report = play(&MemoryHost::new(), |machine| machine.work(i64::MAX));
+/// assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+/// assert!(report.fingerprint.is_some() && !report.receipt.returned());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Report {
     /// How the main sub-VM ended.
@@ -77,6 +106,15 @@ pub struct Report {
 
 impl Report {
     /// This node's vote on the leader's receipt.
+    ///
+    /// ```
+    /// use subvm_core::Vote;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// let contract = |fee| play(&MemoryHost::new(), move |machine| machine.end_with("Return", fee));
+    /// let (own, same, other) = (contract(1), contract(1), contract(2));
+    /// assert_eq!(own.vote(&same.receipt), Vote::Agree);
+    /// assert_eq!(own.vote(&other.receipt).to_string(), "disagree at result");
+    /// ```
     #[must_use]
     pub fn vote(&self, leader: &Receipt) -> Vote {
         match (self.disagreed_at, receipt::vote(Ok(&self.receipt), leader)) {
