@@ -16,6 +16,11 @@
 macro_rules! classes {
     ($($(#[doc = $doc:literal])+ $class:ident, $name:literal, $ticks:literal;)+) => {
         /// A group of instructions that cost the same.
+        ///
+        /// ```
+        /// use subvm_core::costs::instructions::Class;
+        /// assert_eq!((Class::Divide.name(), Class::Divide.what().trim()), ("divide", "Integer division and remainder."));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Class {
             $($(#[doc = $doc])+ $class,)+

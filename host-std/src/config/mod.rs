@@ -61,6 +61,15 @@ pub struct Config {
 }
 
 /// Section `consensus`: what a node may choose of [`Params`]. The other ones, the versions of the price table and of lowering, are this release's.
+///
+/// ```
+/// use subvm_core::FloatPolicy;
+/// use subvm_host_std::config::Config;
+/// let config = Config::parse("[consensus]\nfloats = \"trap\"\nlimits = { depth = 8 }", "chain.toml")?;
+/// let params = config.consensus.params();
+/// assert_eq!((params.floats, params.limits.depth), (FloatPolicy::Trap, 8));
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Consensus {
@@ -78,6 +87,14 @@ pub struct Consensus {
 }
 
 /// Section `run`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let config = Config::parse("[run]\nlog = \"warn,subvm_host_std::web=debug\"", "node.toml")?;
+/// assert_eq!(config.run.deadline.to_string(), "1m");
+/// tracing_subscriber::fmt().with_env_filter(config.run.filter()?).init();
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Run {
@@ -88,6 +105,16 @@ pub struct Run {
 }
 
 /// Section `store`.
+///
+/// ```
+/// use subvm_host_std::{config::Config, ledger::RedbLedger};
+/// # let dir = tempfile::tempdir()?;
+/// # let text = format!("[store]\ndir = {:?}", dir.path());
+/// let store = Config::parse(&text, "node.toml")?.store;
+/// let ledger = if store.verify { RedbLedger::open(&store.dir)? } else { RedbLedger::open_unverified(&store.dir)? };
+/// # drop(ledger);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
@@ -98,6 +125,14 @@ pub struct Store {
 }
 
 /// Section `cache`.
+///
+/// ```
+/// use subvm_host_std::{WasmtimeEngine, config::Config};
+/// let config = Config::parse("[cache]\nenabled = false", "node.toml")?;
+/// let engine = WasmtimeEngine::builder().cache(config.cache.open()?).build()?;
+/// # drop(engine);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cache {
@@ -110,6 +145,11 @@ pub struct Cache {
 }
 
 /// Section `random`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// assert!(!Config::default().random.pseudo_random_fallback, "nobody gets weak octets unasked");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Random {
@@ -118,6 +158,12 @@ pub struct Random {
 }
 
 /// Section `modules`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// assert_eq!(Config::parse("[modules]\nconcurrency = 2", "node.toml")?.modules.concurrency, 2);
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Modules {
@@ -126,6 +172,14 @@ pub struct Modules {
 }
 
 /// Section `web`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let text = "[web]\nenabled = true\nallow_hosts = [\"*.example.com\"]\nallow_networks = [\"127.0.0.0/8\"]";
+/// let web = Config::parse(text, "node.toml")?.web;
+/// assert_eq!((web.allow_hosts[0].to_string(), web.ports), ("*.example.com".into(), vec![80, 443]));
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Web {
@@ -156,6 +210,14 @@ pub struct Web {
 }
 
 /// Section `render`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let config = Config::parse("[render]\nenabled = true\nwidth = 800", "node.toml")?;
+/// assert_eq!((config.render.width, config.render.height), (800, 1024));
+/// assert!(config.services()?.render.is_some());
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Render {
@@ -178,6 +240,13 @@ pub struct Render {
 }
 
 /// Section `model`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let text = "[[model.providers]]\nbase_url = \"https://api.example.com/v1\"\nmodel = \"some-model\"";
+/// assert!(Config::parse(text, "node.toml")?.services()?.model.is_some());
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
@@ -186,6 +255,14 @@ pub struct Model {
 }
 
 /// One of `model.providers`.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let text = "[[model.providers]]\nbase_url = \"http://localhost:8080/v1\"\nmodel = \"some-model\"\ntimeout = \"5s\"";
+/// let [provider] = &Config::parse(text, "node.toml")?.model.providers[..] else { unreachable!() };
+/// assert_eq!((provider.timeout.to_string(), provider.retries), ("5s".into(), 3));
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelProvider {
@@ -294,6 +371,15 @@ impl Config {
     ///
     /// # Errors
     /// When it cannot be read, is no TOML, or holds unknown keys or values that make no sense.
+    ///
+    /// ```
+    /// use subvm_host_std::config::Config;
+    /// # let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("node.toml");
+    /// std::fs::write(&path, "[run]\ndeadline = \"5s\"")?;
+    /// assert_eq!(Config::load(&path)?.run.deadline.to_string(), "5s");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;

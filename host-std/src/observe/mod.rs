@@ -37,6 +37,12 @@ pub use spans::Spans;
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
 /// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process so far. Each was told of by the process's panic hook.
+///
+/// ```
+/// use subvm_host_std::observe;
+/// // What an operator should be woken by.
+/// assert_eq!(observe::panics(), 0);
+/// ```
 #[must_use]
 pub fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
@@ -93,6 +99,24 @@ pub fn telemetry(beside: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
 }
 
 /// Several observers in the place of one. One that panics does not silence the others.
+///
+/// ```
+/// use subvm_core::host::{Call, Observer};
+/// use subvm_host_mock::trace::Trace;
+/// use subvm_host_std::observe::Together;
+/// # struct Broken;
+/// # impl Observer for Broken {
+/// #     fn enter(&mut self, _: &Call<'_>, _: i64) {
+/// #         panic!("broken")
+/// #     }
+/// #     fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
+/// # }
+///
+/// let trace = Trace::new();
+/// let mut together = Together::new([Box::new(Broken) as Box<dyn Observer>, Box::new(trace.clone())]);
+/// together.enter(&Call { module: "m", name: "f", params: &[], args: &[] }, 0);
+/// assert_eq!(trace.lines(), ["==> f()"]);
+/// ```
 #[derive(Debug)]
 pub struct Together(Vec<Guarded>);
 
