@@ -2,7 +2,7 @@
 
 use super::decode::{self, Container};
 use super::read::{Head, Reader};
-use super::{DecodeError, DecodeLimits, Int, IntRef, Value, encode, validate, wire};
+use super::{DecodeError, DecodeLimits, Int, IntRef, Value, validate, wire, write};
 use crate::Address;
 use alloc::vec::Vec;
 
@@ -158,21 +158,21 @@ impl<'a> ValueRef<'a> {
     /// ```
     pub fn encode_into(self, out: &mut Vec<u8>) {
         match self {
-            Self::Null => wire::put_atom(out, wire::NULL),
-            Self::Bool(b) => wire::put_atom(out, if b { wire::TRUE } else { wire::FALSE }),
+            Self::Null => write::put_atom(out, wire::NULL),
+            Self::Bool(b) => write::put_atom(out, if b { wire::TRUE } else { wire::FALSE }),
             Self::Int(int) => int.put(out),
             Self::Address(address) => {
-                wire::put_atom(out, wire::ADDRESS);
+                write::put_atom(out, wire::ADDRESS);
                 out.extend_from_slice(&address.0);
             }
-            Self::Bytes(bytes) => encode::put_counted(out, wire::BYTES, bytes),
-            Self::Str(text) => encode::put_counted(out, wire::STR, text.as_bytes()),
+            Self::Bytes(bytes) => write::put_counted(out, wire::BYTES, bytes),
+            Self::Str(text) => write::put_counted(out, wire::STR, text.as_bytes()),
             Self::Array(ArrayRef { len, content }) => {
-                wire::put_head(out, wire::ARRAY, len);
+                write::put_head(out, wire::ARRAY, len);
                 out.extend_from_slice(content);
             }
             Self::Map(MapRef { len, content }) => {
-                wire::put_head(out, wire::MAP, len);
+                write::put_head(out, wire::MAP, len);
                 out.extend_from_slice(content);
             }
         }

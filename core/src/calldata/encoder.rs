@@ -2,6 +2,7 @@
 
 use super::{
     DecodeErrorKind, DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, ValueRef, encode, validate, wire,
+    write,
 };
 use crate::Address;
 use alloc::vec::Vec;
@@ -199,7 +200,7 @@ impl Encoder {
             self.refuse(Kind::TooDeep);
             return self;
         }
-        wire::put_head(&mut self.out, kind, inner.left);
+        write::put_head(&mut self.out, kind, inner.left);
         self.outer.push(core::mem::replace(&mut self.level, inner));
         self.leave_full();
         self
@@ -235,7 +236,7 @@ impl Encoder {
             Some(Ordering::Equal) => return Err(Kind::DuplicateKey.into()),
             Some(Ordering::Greater) | None => {}
         }
-        encode::put_key(&mut self.out, key.as_bytes());
+        write::put_key(&mut self.out, key.as_bytes());
         let end = self.out.len();
         self.level.place = Place::ValueOf(end - key.len()..end);
         Ok(())

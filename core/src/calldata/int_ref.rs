@@ -1,6 +1,6 @@
 //! A borrowed integer.
 
-use super::{Int, wire};
+use super::{Int, wire, write};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -62,7 +62,7 @@ impl<'a> IntRef<'a> {
 
     pub(super) fn put(self, out: &mut Vec<u8>) {
         match self.0 {
-            Repr::Small(n) => wire::put_i64(out, n),
+            Repr::Small(n) => write::put_i64(out, n),
             Repr::Wide(uleb) => out.extend_from_slice(uleb),
         }
     }

@@ -9,7 +9,7 @@ pub use convert::IntRangeError;
 pub use text::ParseIntError;
 
 use super::out::Out;
-use super::wire;
+use super::{wire, write};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -144,7 +144,7 @@ impl Int {
                     return false;
                 }
                 if high == 0 {
-                    wire::put_payload(out, kind, low);
+                    write::put_payload(out, kind, low);
                 } else {
                     word::put(out, kind, [low, high, 0, 0]);
                 }
@@ -159,7 +159,7 @@ impl Int {
                 if wire::bit_len(payload) > u64::from(max_bits) {
                     return false;
                 }
-                wire::put_limbs(out.vector(), wire::kind_of_int(*negative), payload);
+                write::put_limbs(out.vector(), wire::kind_of_int(*negative), payload);
             }
         }
         true
