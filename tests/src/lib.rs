@@ -1,7 +1,8 @@
-//! What the tests of subvm share: the bodies of the fuzz targets, and modules lowered for tests.
+//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, transactions, requests, and modules lowered for tests.
 
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
+pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;
