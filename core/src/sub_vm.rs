@@ -164,8 +164,8 @@ impl SubVm {
         }
     }
 
-    /// Settles how the sub-VM ends, once the engine has written the counters back: requests to modules that nobody waits for are given up, negative ticks are `out_of gas time` whatever happened, and
-    /// the main sub-VM's result is charged as data.
+    /// Settles how the sub-VM ends, once the engine has written the counters back: requests to modules that nobody waits for are given up,
+    /// negative ticks are `out_of gas time` whatever happened, and the main sub-VM's result is charged as data.
     ///
     /// # Errors
     /// An internal error stays one.

@@ -66,7 +66,8 @@ pub enum Errno {
     Inbalance = 7,
 }
 
-/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and so is the result, an [`Errno`].
+/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and
+/// so is the result, an [`Errno`].
 ///
 /// ```
 /// macro_rules! names {

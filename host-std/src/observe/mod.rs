@@ -13,9 +13,10 @@
 //! # Inert
 //!
 //! A subscriber, recorder or observer that panics changes no result, wherever the panic comes from: [`run`](subvm_core::run) puts a
-//! [`Guarded`] around the node's observer, of whatever origin, with the [`Catch`](subvm_core::host::Catch) of its engine; [`Together`] puts one around each of
-//! its parts, so that a broken recorder does not end tracing; and events outside of a run's own thread go through `event!`. After its first panic an observer
-//! is left alone for the rest of the run. Who builds with `panic = "abort"` has chosen otherwise.
+//! [`Guarded`] around the node's observer, of whatever origin, with the [`Catch`](subvm_core::host::Catch) of its engine; [`Together`] puts
+//! one around each of its parts, so that a broken recorder does not end tracing; and events outside of a run's own thread go through
+//! `event!`. After its first panic an observer is left alone for the rest of the run. Who builds with `panic = "abort"` has chosen
+//! otherwise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,8 @@ pub use spans::Spans;
 /// Panics that were caught in this process.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process so far. Each was told of by the process's panic hook.
+/// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process
+/// so far. Each was told of by the process's panic hook.
 ///
 /// ```
 /// use subvm_host_std::observe;
