@@ -6,3 +6,8 @@ pub mod lowered;
 pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;
+
+/// The code of the page for integrators, which has to compile.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../../docs/integrators.md")]
+mod integrators {}
