@@ -19,6 +19,7 @@ mod fingerprint;
 mod host;
 mod input;
 mod inspect;
+mod message;
 mod program;
 mod progress;
 mod report;
