@@ -104,9 +104,10 @@ fn word(caller: &mut Caller<'_, World>, at: i32) -> i32 {
     i32::from_le_bytes(octets)
 }
 
+const WASI: &str = "wasi_snapshot_preview1";
+
 /// The calls that programs need; every other one answers *not supported*.
 fn linker(engine: &Engine, module: &Module) -> Linker<World> {
-    const WASI: &str = "wasi_snapshot_preview1";
     let mut linker: Linker<World> = Linker::new(engine);
     linker.allow_shadowing(true);
     for import in module.imports() {
@@ -119,7 +120,13 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
             linker.func_new(import.module(), import.name(), ty, answer).expect("a name");
         }
     }
-    let wrap = &mut linker;
+    arguments(&mut linker);
+    surroundings(&mut linker);
+    streams(&mut linker);
+    linker
+}
+
+fn arguments(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "args_sizes_get", |mut c: Caller<'_, World>, count: i32, size: i32| {
         let (n, octets) =
             (c.data().args.len() as i32, c.data().args.iter().map(|arg| arg.len() as i32 + 1).sum::<i32>());
@@ -145,6 +152,10 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
     })
     .expect("a name");
     wrap.func_wrap(WASI, "environ_get", |_: i32, _: i32| 0).expect("a name");
+}
+
+/// The time, random octets, no directory, and the end.
+fn surroundings(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "clock_time_get", |mut c: Caller<'_, World>, _: i32, _: i64, at: i32| {
         put(&mut c, at, &1_000_000_000_000_000_000u64.to_le_bytes());
         0
@@ -156,6 +167,15 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
     })
     .expect("a name");
     wrap.func_wrap(WASI, "fd_prestat_get", |_: i32, _: i32| 8).expect("a name");
+    wrap.func_wrap(WASI, "proc_exit", |mut c: Caller<'_, World>, code: i32| -> Result<(), Error> {
+        c.data_mut().exit = Some(code);
+        Err(Error::msg("exit"))
+    })
+    .expect("a name");
+}
+
+/// Reading what the program is given, and keeping what it prints.
+fn streams(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "fd_fdstat_get", |mut c: Caller<'_, World>, fd: i32, at: i32| {
         let mut stat = [0xff; 24];
         stat[..8].fill(0);
@@ -204,12 +224,6 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
         0
     })
     .expect("a name");
-    wrap.func_wrap(WASI, "proc_exit", |mut c: Caller<'_, World>, code: i32| -> Result<(), Error> {
-        c.data_mut().exit = Some(code);
-        Err(Error::msg("exit"))
-    })
-    .expect("a name");
-    linker
 }
 
 fn is_lowered(module: &Module) -> bool {

@@ -1,6 +1,10 @@
 //! Budgets: what a run may use, and what it has used. Nothing here wraps.
 
 /// A budget is used up; the caller knows which and says so with a [`Resource`](crate::Resource).
+///
+/// ```
+/// assert_eq!(subvm_core::Meter::new(10).charge(11), Err(subvm_core::Exhausted));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
@@ -28,6 +32,17 @@ pub struct Ram {
 }
 
 /// How much was held when a sub-VM began.
+///
+/// ```
+/// use subvm_core::Ram;
+/// let mut ram = Ram::new(100);
+/// ram.charge(10).unwrap();
+/// let mark = ram.mark();
+/// ram.charge(20).unwrap();
+/// ram.release(5);
+/// ram.release_to(mark);
+/// assert_eq!(ram.used(), 10);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RamMark(u64);
 

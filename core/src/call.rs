@@ -9,6 +9,19 @@ use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::{Ram, Resource, Trap, wasi};
 
 /// The surroundings of one host call: built by the engine's glue for each call, from what the sub-VM and the transaction own.
+///
+/// ```
+/// use subvm_core::wasi::entry;
+/// use subvm_host_mock::{MemoryHost, play};
+/// play(&MemoryHost::new(), |machine| {
+///     let mut guest = machine.guest();
+///     let mut cx = guest.cx()?;
+///     cx.charge(100)?;
+///     assert_eq!(entry::clock_time_get(&mut cx, 0, 0, 64)?, 0);
+///     assert_eq!(cx.mem[64..72], 0_u64.to_le_bytes(), "the beginning of 1970");
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Cx<'a> {
     /// The caller's memory 0; empty where its module has none.
@@ -28,6 +41,12 @@ pub struct Cx<'a> {
 }
 
 /// Why a host call does not succeed: with an errno, or by ending the sub-VM.
+///
+/// ```
+/// use subvm_core::{Stop, Trap, wasi::Errno};
+/// let stops: [Stop<Errno>; 2] = [Errno::Badf.into(), Trap::MemoryOutOfBounds.into()];
+/// assert!(matches!(stops, [Stop::Errno(Errno::Badf), Stop::End(_)]));
+/// ```
 #[derive(Debug)]
 pub enum Stop<E> {
     /// The guest gets this number and goes on.
@@ -76,6 +95,18 @@ impl Cx<'_> {
     ///
     /// # Errors
     /// An internal error when the module fails or the deadline passes.
+    ///
+    /// ```
+    /// use subvm_core::host::Modules;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// let mut host = MemoryHost::new();
+    /// host.answer(b"\x0e\x02ok\x00".to_vec());
+    /// let id = host.start(b"\x06").unwrap();
+    /// play(&host, move |machine| {
+    ///     assert_eq!(machine.guest().cx()?.module_result(id)?[..], *b"\x0e\x02ok\x00");
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn module_result(&mut self, id: RequestId) -> Result<Arc<[u8]>, End> {
         loop {
             let at_most = self.time_left()?;

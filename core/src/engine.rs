@@ -19,6 +19,23 @@ use crate::{InternalError, Outcome};
 ///    is torn down.
 ///
 /// Each sub-VM runs on a bounded native stack of its own, since [`sdk::entry::gl_call`](crate::sdk::entry) calls back into `run`.
+///
+/// ```
+/// use subvm_core::{Engine, Finished, Outcome, SubVm};
+///
+/// /// An engine whose guests all return null.
+/// struct Idle;
+///
+/// impl Engine for Idle {
+///     fn run(&self, mut vm: Box<SubVm>) -> Finished {
+///         let result = vm.conclude(Ok(Outcome::null()));
+///         Finished { vm, result, fingerprint: None }
+///     }
+/// }
+///
+/// let caught = Idle.catch()(&mut || ());
+/// assert!(caught);
+/// ```
 pub trait Engine: Send + Sync + 'static {
     /// Runs `vm` to its end and hands it back. It does not unwind: a panic of a part of the node, or of its own, is an internal error.
     fn run(&self, vm: Box<SubVm>) -> Finished;
@@ -35,6 +52,16 @@ pub trait Engine: Send + Sync + 'static {
 }
 
 /// A sub-VM that has ended.
+///
+/// ```
+/// use subvm_core::{Finished, Outcome, SubVm, fingerprint::Fingerprint};
+/// /// The end of every engine's `run`.
+/// fn finish(mut vm: Box<SubVm>, outcome: Outcome) -> Finished {
+///     let result = vm.conclude(Ok(outcome));
+///     let fingerprint = vm.wants_fingerprint(&result).then(Fingerprint::default);
+///     Finished { vm, result, fingerprint }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Finished {
     /// The sub-VM, as it was handed to [`Engine::run`].

@@ -12,6 +12,17 @@
 //! | read or write calldata | [`calldata::Value`] |
 //!
 //! The specification is `docs/spec/`, the reasons are in `docs/RATIONALE.md`.
+//!
+//! ```
+//! use subvm_core::{Vote, calldata::Value};
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! // A contract in Rust, which `subvm_host_mock` runs in place of WebAssembly: a leader's run, and a validator's.
+//! let contract = || play(&MemoryHost::new(), |machine| machine.end_with("Return", Value::array([1, 2])));
+//! let (leader, validator) = (contract(), contract());
+//! assert_eq!(validator.vote(&leader.receipt), Vote::Agree);
+//! assert_eq!(validator.receipt.digest(), leader.receipt.digest());
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
@@ -62,6 +73,12 @@ pub use supervisor::{Entry, Report, Run, run};
 pub use transaction::Role;
 
 /// Whether every node must reproduce a sub-VM to the octet.
+///
+/// ```
+/// use subvm_core::{Entry, Mode};
+/// let script = Entry::Program { mode: Mode::NonDeterministic, stdin: None };
+/// assert!(matches!(script, Entry::Program { mode: Mode::NonDeterministic, .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// It must.

@@ -46,6 +46,12 @@ pub struct Message {
 }
 
 /// Why a sub-VM runs.
+///
+/// ```
+/// use subvm_core::{EntryKind, Message, calldata::Value};
+/// let octets = Message::default().to_octets(EntryKind::Sandbox, "1970-01-01T00:00:00Z", None);
+/// assert_eq!(Value::decode(&octets).unwrap()["entry_kind"], Value::from(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A transaction, or a call of another contract.
@@ -86,6 +92,13 @@ impl Message {
     /// The canonical octets of descriptor 0.
     ///
     /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.
+    ///
+    /// ```
+    /// use subvm_core::{EntryKind, Message, calldata::Value, datetime};
+    /// let message = Message { chain_id: 61_999.into(), ..Message::default() };
+    /// let value = Value::decode(&message.to_octets(EntryKind::Main, &datetime(0), None)).unwrap();
+    /// assert_eq!((&value["chain_id"], &value["datetime"]), (&61_999.into(), &"1970-01-01T00:00:00Z".into()));
+    /// ```
     #[must_use]
     pub fn to_octets(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
         let stage = match leaders_result {

@@ -60,6 +60,14 @@ impl fmt::Debug for Wasm {
 }
 
 /// A WebAssembly module under the name by which others import from it.
+///
+/// ```
+/// use subvm_core::{Library, Parts, Wasm, wasi::Refused};
+/// let math = Library { name: "math".into(), wasm: Wasm::from(*b"\0asm\x01\0\0\0") };
+/// let package = Parts { libraries: vec![math], ..Parts::default() }.check(&Refused::default())?;
+/// assert_eq!(package.libraries[0].name, "math");
+/// # Ok::<(), subvm_core::PackageError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Library {
     /// `[A-Za-z0-9_.-]{1,64}`, unique within the package.
@@ -142,6 +150,14 @@ impl Parts {
 }
 
 /// Why parts make no package.
+///
+/// ```
+/// use subvm_core::{Invalid, PackageError, Parts, wasi::Refused};
+/// let parts = Parts { files: vec![("relative".into(), b""[..].into())], ..Parts::default() };
+/// let error = parts.check(&Refused::default()).unwrap_err();
+/// assert!(matches!(&error, PackageError::File { path, .. } if path == "relative"));
+/// assert_eq!(error.invalid(), Invalid::Package);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackageError {
     /// More than [`LIBRARIES`].

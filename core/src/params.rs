@@ -8,6 +8,13 @@ use crate::costs::Limits;
 use crate::wasi::Refused;
 
 /// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
+///
+/// ```
+/// use subvm_core::{FloatPolicy, Params};
+/// let params = Params { floats: FloatPolicy::Canonical, ..Params::default() };
+/// assert_eq!(FloatPolicy::default().name(), "soft");
+/// assert_ne!(params.digest(), Params::default().digest(), "a chain has one policy");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum FloatPolicy {
     /// IEEE 754 in integer arithmetic.
@@ -75,6 +82,12 @@ impl Default for Params {
 
 impl Params {
     /// The canonical encoding: a calldata map of every parameter.
+    ///
+    /// ```
+    /// use subvm_core::{Params, calldata::Value};
+    /// let params = Value::decode(&Params::default().to_octets()).unwrap();
+    /// assert_eq!(params["limits"]["depth"], Value::from(512));
+    /// ```
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let refused = self.refused_env.patterns().iter().map(|pattern| Value::Str(pattern.to_string())).collect();

@@ -37,6 +37,13 @@ impl Permissions {
     }
 
     /// Those of a contract that a sub-VM with these calls.
+    ///
+    /// ```
+    /// use subvm_core::Permissions;
+    /// let called = Permissions::all().call_contract();
+    /// assert!(called.contains(Permissions::READ_STORAGE) && !called.contains(Permissions::WRITE_STORAGE));
+    /// assert!(Permissions::nondet().is_empty());
+    /// ```
     #[must_use]
     pub fn call_contract(self) -> Self {
         self & (Self::DETERMINISTIC | Self::READ_STORAGE | Self::CALL_OTHERS)

@@ -11,6 +11,13 @@ use crate::host::page::{OCTETS as PAGE, PAGES};
 use crate::own;
 
 /// A page of storage as a run leaves it.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, play};
+/// let report = play(&MemoryHost::new(), |machine| machine.storage_write(1, 33, b"x").map(drop));
+/// let [write] = report.receipt.storage[..] else { unreachable!() };
+/// assert_eq!((write.slot.0[0], write.page, write.content[1]), (1, 1, b'x'));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageWrite {
     /// The slot within the contract.
@@ -22,6 +29,12 @@ pub struct PageWrite {
 }
 
 /// Gas that the deterministic side of a run used.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, play};
+/// let gas = play(&MemoryHost::new(), |machine| machine.work(1_000)).receipt.gas;
+/// assert_eq!((gas.time, gas.storage, gas.data), (1_000, 0, 2));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gas {
     /// Octets.
@@ -179,6 +192,12 @@ fn uint(value: &Value) -> Option<u64> {
 }
 
 /// Why octets are no receipt.
+///
+/// ```
+/// use subvm_core::{Receipt, ReceiptError};
+/// assert!(matches!(Receipt::from_octets(b""), Err(ReceiptError::Calldata(_))));
+/// assert_eq!(Receipt::from_octets(b"\x06"), Err(ReceiptError::Field("a map of eight fields")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiptError {
     /// They are not canonical calldata.
@@ -201,6 +220,12 @@ impl fmt::Display for ReceiptError {
 impl core::error::Error for ReceiptError {}
 
 /// What a node says of a leader's receipt.
+///
+/// ```
+/// use subvm_core::{Difference, Vote};
+/// assert_eq!(Vote::Disagree(Difference { field: "gas", call: None }).to_string(), "disagree at gas");
+/// assert_eq!(Vote::Timeout("the deadline passed".into()).to_string(), "timeout: the deadline passed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vote {
     /// The receipts are the same.
@@ -212,6 +237,14 @@ pub enum Vote {
 }
 
 /// Where two receipts differ.
+///
+/// ```
+/// use subvm_core::{Difference, Receipt, Vote};
+/// # use subvm_host_mock::{MemoryHost, play};
+/// # let report = play(&MemoryHost::new(), |_| Ok(()));
+/// let lying = Receipt { result: vec![0, 0x10], ..report.receipt.clone() };
+/// assert_eq!(report.vote(&lying), Vote::Disagree(Difference { field: "result", call: None }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The field of the receipt.

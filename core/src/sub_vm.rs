@@ -19,6 +19,22 @@ const DIAGNOSTIC: usize = 1024;
 /// One WebAssembly store with its instances, file tree, descriptors, random state and permissions.
 ///
 /// The engine owns it while it runs; through it passes the transaction's state, which has one owner at a time.
+///
+/// ```
+/// use subvm_core::Mode;
+/// use subvm_host_mock::{MemoryHost, play};
+/// let report = play(&MemoryHost::new(), |machine| {
+///     let vm = machine.guest().vm;
+///     assert_eq!((vm.mode(), vm.package().libraries.len()), (Mode::Deterministic, 0));
+///     assert!(vm.params()?.fingerprints && vm.time_left()?.is_none(), "no deadline");
+///     // As a memory that grows by a page, and then cannot.
+///     vm.charge_ram(65_536).unwrap();
+///     vm.release_ram(65_536);
+///     vm.diagnose("for people");
+///     Ok(())
+/// });
+/// assert_eq!(report.diagnostics, ["for people"]);
+/// ```
 #[derive(Debug)]
 pub struct SubVm {
     /// Time gas left, in ticks. The engine sets its counter from it and writes it back at the end.
@@ -45,6 +61,18 @@ pub(crate) struct View {
 }
 
 /// A guest at a host call: its memory, its counters, and its sub-VM.
+///
+/// ```
+/// use subvm_core::{Guest, sdk};
+/// use subvm_host_mock::{MemoryHost, play};
+/// play(&MemoryHost::new(), |machine| {
+///     let mut guest: Guest<'_> = machine.guest();
+///     let before = *guest.ticks;
+///     assert_eq!(sdk::entry::get_self_balance(&mut guest, 64)?, 0);
+///     assert!(*guest.ticks < before && guest.mem[64..96] == [0; 32]);
+///     Ok(())
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Guest<'a> {
     /// The caller's memory 0; empty where its module has none.
@@ -136,8 +164,8 @@ impl SubVm {
         }
     }
 
-    /// Settles how the sub-VM ends, once the engine has written the counters back: requests to modules that nobody waits for are given up, negative ticks are `out_of gas time` whatever happened, and
-    /// the main sub-VM's result is charged as data.
+    /// Settles how the sub-VM ends, once the engine has written the counters back: requests to modules that nobody waits for are given up,
+    /// negative ticks are `out_of gas time` whatever happened, and the main sub-VM's result is charged as data.
     ///
     /// # Errors
     /// An internal error stays one.

@@ -13,6 +13,15 @@ use subvm_core::{
 use crate::machine::{Machine, Script};
 
 /// Runs closures in place of modules. A package's start module is the number of its closure.
+///
+/// ```
+/// use subvm_core::Engine;
+/// use subvm_host_mock::ScriptedEngine;
+/// let mut engine = ScriptedEngine::new();
+/// let (first, second) = (engine.script(|_| Ok(())), engine.script(|machine| machine.work(100)));
+/// assert_ne!(first.start, second.start, "each is a package of its own");
+/// let engine: std::sync::Arc<dyn Engine> = std::sync::Arc::new(engine);
+/// ```
 #[derive(Default)]
 pub struct ScriptedEngine {
     scripts: BTreeMap<u64, Box<Script>>,

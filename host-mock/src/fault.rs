@@ -1,4 +1,24 @@
 //! Parts that fail at a chosen call.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use subvm_core::{InternalErrorKind, run};
+//! use subvm_host_mock::{MemoryHost, ScriptedEngine, fault::{Fault, failing_at}};
+//! # use subvm_core::{Entry, Message, Role, Run, host::State};
+//! # let transaction = Run {
+//! #     message: Message::default(),
+//! #     entry: Entry::Contract,
+//! #     role: Role::Leader,
+//! #     params: Arc::default(),
+//! #     state: State::Accepted,
+//! #     deadline: None,
+//! # };
+//!
+//! // The first thing that a run asks for is the contract's code.
+//! let (node, _) = failing_at(MemoryHost::new().node(), 0, Fault::Error);
+//! let (_, report) = run(Arc::new(ScriptedEngine::new()), node, transaction);
+//! assert_eq!(report.unwrap_err().kind(), InternalErrorKind::Host);
+//! ```
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +28,13 @@ use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, Re
 use subvm_core::{Address, SlotId};
 
 /// What a part does at the chosen call.
+///
+/// ```
+/// use subvm_core::host::{Host, State};
+/// use subvm_host_mock::{MemoryHost, fault::{Fault, failing_at}};
+/// let (mut node, _) = failing_at(MemoryHost::new().node(), 0, Fault::Error);
+/// assert!(node.host.balance(State::Accepted, &Default::default()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It answers with an error.
@@ -17,6 +44,15 @@ pub enum Fault {
 }
 
 /// Makes the `nth` fallible call of any of the node's parts, counted from 0, fail. Counts on for later calls, which work.
+///
+/// ```
+/// use std::sync::atomic::Ordering::Relaxed;
+/// use subvm_core::host::State;
+/// use subvm_host_mock::{MemoryHost, fault::{Fault, failing_at}};
+/// let (mut node, calls) = failing_at(MemoryHost::new().node(), 1, Fault::Error);
+/// let outcomes = [0, 1, 2].map(|_| node.host.balance(State::Accepted, &Default::default()).is_ok());
+/// assert_eq!((outcomes, calls.load(Relaxed)), ([true, false, true], 3));
+/// ```
 #[must_use]
 pub fn failing_at(node: Node, nth: u64, fault: Fault) -> (Node, Arc<AtomicU64>) {
     wrap(node, nth, fault, false)
@@ -24,6 +60,14 @@ pub fn failing_at(node: Node, nth: u64, fault: Fault) -> (Node, Arc<AtomicU64>) 
 
 /// Makes the `nth` call of any of the node's parts panic, counted from 0: also of what has no error to answer with, such as
 /// [`Clock`] and [`Modules::cancel`]. Counts on for later calls, which work.
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+/// use subvm_host_mock::{MemoryHost, fault::panicking_at};
+/// let (node, _) = panicking_at(MemoryHost::new().node(), 0);
+/// assert!(catch_unwind(AssertUnwindSafe(|| node.clock.elapsed())).is_err());
+/// assert_eq!(node.clock.transaction_time(), 0);
+/// ```
 #[must_use]
 pub fn panicking_at(node: Node, nth: u64) -> (Node, Arc<AtomicU64>) {
     wrap(node, nth, Fault::Panic, true)

@@ -10,6 +10,11 @@ use subvm_core::host::{
 use subvm_core::{Address, Invalid, Package, Receipt, SlotId};
 
 /// What guests printed.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, Printed};
+/// assert_eq!(MemoryHost::new().printed(), Printed::default());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Printed {
     /// Descriptor 1.
@@ -21,6 +26,30 @@ pub struct Printed {
 }
 
 /// A chain in memory. Clones share it, so that a test keeps one while a run has the other.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_core::host::{Clock, Host, State};
+/// use subvm_core::{Address, SlotId};
+/// use subvm_host_mock::{MemoryHost, ScriptedEngine, play};
+///
+/// let host = MemoryHost::new();
+/// let (contract, slot) = (Address::default(), SlotId::default());
+/// host.set_now(1_704_067_200_000_000_000);
+/// host.set_balance(contract, 5);
+/// host.lock(contract, slot);
+/// host.pass(Duration::from_secs(1));
+/// assert_eq!((host.elapsed(), host.clone().locked_slots(&contract)?), (Duration::from_secs(1), vec![slot]));
+///
+/// // A run writes to its receipt; what applies it is the node.
+/// let receipt = play(&host, |machine| machine.storage_write(1, 0, b"x").map(drop)).receipt;
+/// host.apply(State::Accepted, contract, &receipt);
+/// play(&host, |machine| {
+///     assert_eq!(machine.storage_read(1, 0, 1)?, Ok(b"x".to_vec()));
+///     Ok(())
+/// });
+/// # Ok::<(), subvm_core::host::HostError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHost(Arc<Mutex<Chain>>);
 
@@ -61,6 +90,20 @@ impl MemoryHost {
     }
 
     /// Puts a contract at an address, in both states.
+    ///
+    /// ```
+    /// use subvm_core::{Address, Invalid, host::{Code, Host, State}};
+    /// use subvm_host_mock::{MemoryHost, ScriptedEngine};
+    /// let (mut host, [good, bad, new]) = (MemoryHost::new(), [1, 2, 3].map(|n| Address([n; 20])));
+    /// let package = ScriptedEngine::new().script(|_| Ok(()));
+    /// host.deploy(good, package.clone());
+    /// host.deploy_malformed(bad, Invalid::Env);
+    /// host.deploy_in(State::Accepted, new, package);
+    /// assert!(matches!(host.code(State::Finalized, &good)?, Code::Package(_)));
+    /// assert!(matches!(host.code(State::Finalized, &bad)?, Code::Malformed(Invalid::Env)));
+    /// assert!(matches!(host.code(State::Finalized, &new)?, Code::Nothing));
+    /// # Ok::<(), subvm_core::host::HostError>(())
+    /// ```
     pub fn deploy(&self, address: Address, package: Arc<Package>) {
         for state in BOTH {
             self.deploy_in(state, address, Arc::clone(&package));
@@ -94,6 +137,15 @@ impl MemoryHost {
     }
 
     /// Sets what a call of the layer below returns, in one state. Without it a call returns its address and calldata.
+    ///
+    /// ```
+    /// use subvm_core::{Address, host::{Host, State}};
+    /// let mut host = subvm_host_mock::MemoryHost::new();
+    /// let token = Address([1; 20]);
+    /// host.set_eth_answer(State::Accepted, token, vec![7]);
+    /// assert_eq!(host.eth_call(State::Accepted, &token, b"totalSupply")?, [7]);
+    /// # Ok::<(), subvm_core::host::HostError>(())
+    /// ```
     pub fn set_eth_answer(&self, state: State, address: Address, answer: Vec<u8>) {
         self.chain().eth_answers.insert((state, address), answer);
     }
@@ -104,6 +156,16 @@ impl MemoryHost {
     }
 
     /// Has modules give this canonical calldata to the next request that has no answer yet.
+    ///
+    /// ```
+    /// use subvm_core::host::{Modules, Progress};
+    /// let mut host = subvm_host_mock::MemoryHost::new();
+    /// host.answer(b"\x0e\x02ok\x00".to_vec());
+    /// let id = host.start(b"\x06")?;
+    /// assert_eq!(host.wait(id, Default::default())?, Progress::Ready(b"\x0e\x02ok\x00".to_vec()));
+    /// assert_eq!(host.asked(), [b"\x06"]);
+    /// # Ok::<(), subvm_core::host::HostError>(())
+    /// ```
     pub fn answer(&self, octets: Vec<u8>) {
         self.chain().answers.push_back(octets);
     }

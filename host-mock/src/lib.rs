@@ -1,7 +1,7 @@
 //! Doubles for the parts around the core, for tests and fuzzing: no compiler, no disk, no network.
 //!
 //! - [`MemoryHost`] is a whole node in memory: a chain's contracts, balances and storage.
-//! - [`ScriptedEngine`] runs Rust closures in place of WebAssembly.
+//! - [`ScriptedEngine`] runs Rust closures in place of WebAssembly; [`play`] runs a single one.
 //! - [`conformance`] checks a node's own parts for the promises of the traits.
 //! - [`fault`] makes any part fail at a chosen call; [`trace`] writes down every host call.
 //!
@@ -36,8 +36,10 @@ mod engine;
 pub mod fault;
 mod host;
 mod machine;
+mod play;
 pub mod trace;
 
 pub use engine::ScriptedEngine;
 pub use host::{MemoryHost, Printed};
 pub use machine::{Machine, Script};
+pub use play::play;

@@ -4,6 +4,13 @@ use subvm_core::calldata::{Map, Value};
 use subvm_core::{End, Guest, SubVm, Trap, sdk, wasi};
 
 /// A guest written in Rust. An error ends its sub-VM.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, Script, play};
+/// let script: Box<Script> = Box::new(|machine| machine.end_with("Return", 42));
+/// let report = play(&MemoryHost::new(), move |machine| script(machine));
+/// assert!(report.receipt.returned());
+/// ```
 pub type Script = dyn Fn(&mut Machine<'_>) -> Result<(), End> + Send + Sync;
 
 /// Octets of a script's memory.
@@ -17,6 +24,29 @@ const WHENCE_SET: u64 = 0;
 const CHUNK: u32 = 4096;
 
 /// A sub-VM as its script sees it.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value};
+/// use subvm_host_mock::{MemoryHost, play};
+///
+/// let host = MemoryHost::new();
+/// play(&host, |machine| {
+///     assert_eq!(machine.message()?["is_init"], Value::from(false));
+///     // A guest computes, and its memory grows.
+///     let before = machine.ticks();
+///     machine.work(100)?;
+///     assert!(machine.ticks() == before - 100 && machine.grow(65_536));
+///     // It calls what it imports: by name, with its own memory,
+///     machine.mem()[64..72].copy_from_slice(&[0, 1, 0, 0, 2, 0, 0, 0]);
+///     machine.mem()[256..258].copy_from_slice(b"hi");
+///     assert_eq!(machine.wasi("fd_write", &[1, 64, 1, 0])?, 0);
+///     // or by what is in short for it.
+///     let fields = Map::from([("Message", "here")]);
+///     assert_eq!(machine.request("Trace", fields)?, Ok(Vec::new()));
+///     machine.end_with("Return", "done")
+/// });
+/// assert_eq!(host.printed().stdout, b"hi");
+/// ```
 #[derive(Debug)]
 pub struct Machine<'a> {
     vm: &'a mut SubVm,

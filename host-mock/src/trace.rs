@@ -1,4 +1,26 @@
 //! Writes down every host call, in the form of golden traces.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use subvm_core::{host::Node, run};
+//! use subvm_host_mock::{MemoryHost, ScriptedEngine, trace::Trace};
+//! # use subvm_core::{Entry, Message, Role, Run, host::State};
+//! # let transaction = Run {
+//! #     message: Message::default(),
+//! #     entry: Entry::Contract,
+//! #     role: Role::Leader,
+//! #     params: Arc::default(),
+//! #     state: State::Accepted,
+//! #     deadline: None,
+//! # };
+//!
+//! let (host, mut engine, trace) = (MemoryHost::new(), ScriptedEngine::new(), Trace::new());
+//! host.deploy(transaction.message.contract_address, engine.script(|machine| machine.wasi("sched_yield", &[]).map(drop)));
+//! let node = Node { observer: Some(Box::new(trace.clone())), ..host.node() };
+//! let (_, report) = run(Arc::new(engine), node, transaction);
+//! assert!(report.is_ok());
+//! assert_eq!(trace.lines(), ["==> sched_yield()", "<== ENOTSUP"]);
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,6 +28,19 @@ use subvm_core::host::{Call, Observer};
 use subvm_core::wasi::trace::{Enter, Exit};
 
 /// The lines of a trace. Clones share them.
+///
+/// ```
+/// use subvm_core::host::{Call, Observer};
+/// use subvm_host_mock::trace::Trace;
+/// let (mut plain, mut costs) = (Trace::new(), Trace::with_costs());
+/// let call = Call { module: "genlayer_sdk", name: "gl_call", params: &["request"], args: &[64] };
+/// for trace in [&mut plain, &mut costs] {
+///     trace.enter(&call, 100);
+///     trace.exit(&call, Some(2), &[], 70);
+/// }
+/// assert_eq!(plain.lines(), ["==> gl_call(request=64)", "<== 2"]);
+/// assert_eq!(costs.lines()[1], "<== 2 ticks=70");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     lines: Arc<Mutex<Vec<String>>>,

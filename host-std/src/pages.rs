@@ -13,6 +13,16 @@ use subvm_core::fingerprint::Touched;
 /// # Cost
 ///
 /// Linux keeps 8 octets a page, which are read and looked at: about 1 ms for each GiB, whatever was touched.
+///
+/// ```
+/// use subvm_core::fingerprint::{LEAF_LEN, ZeroTree, hash_memory};
+/// use subvm_host_std::pages::touched;
+/// // Large enough that the allocator takes it straight from the operating system.
+/// let mut memory = vec![0; 64 * LEAF_LEN];
+/// memory[3 * LEAF_LEN + 7] = 1;
+/// let touched = touched(&memory);
+/// assert_eq!(hash_memory(&memory, touched.as_ref(), &mut ZeroTree::default()), *blake3::hash(&memory).as_bytes());
+/// ```
 pub fn touched(memory: &[u8]) -> Option<Touched> {
     system::touched(memory)
 }

@@ -45,6 +45,15 @@ impl SystemRng {
 
     /// Falls back to pseudo-random octets when the operating system has none, and warns of it each time. **They can be foreseen** by who
     /// knows when the process started: only for a chain whose contracts need no secrets.
+    ///
+    /// ```
+    /// use subvm_core::host::Rng;
+    /// use subvm_host_std::random::SystemRng;
+    /// let mut octets = [0; 32];
+    /// SystemRng::new().or_pseudo_random().fill(&mut octets)?;
+    /// assert_ne!(octets, [0; 32]);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     #[must_use]
     pub fn or_pseudo_random(mut self) -> Self {
         self.fallback = Some(Pseudo::new());

@@ -1,7 +1,13 @@
-//! What the tests of subvm share: the bodies of the fuzz targets, and modules lowered for tests.
+//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, transactions, requests, and modules lowered for tests.
 
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
+pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;
+
+/// The code of the page for integrators, which has to compile.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../../docs/integrators.md")]
+mod integrators {}

@@ -3,18 +3,16 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use subvm_core::calldata::{Map, Value};
 use subvm_core::costs::LIBRARIES;
 use subvm_core::fingerprint::Frame;
-use subvm_core::host::{Node, State};
-use subvm_core::wasi::Refused;
+use subvm_core::host::Node;
 use subvm_core::{
-    Address, Engine, Entry, InternalError, InternalErrorKind, Invalid, Library, Message, Outcome, Parts, Report,
-    Resource, Role, Run, Trap, VmError, run,
+    Engine, InternalError, InternalErrorKind, Invalid, Library, Outcome, Parts, Report, Resource, Run, Trap, VmError,
+    run,
 };
-use subvm_host_mock::MemoryHost;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_tests::transaction::{deployed, embedded, transaction};
 
 static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
@@ -30,24 +28,9 @@ fn run_within(
     params: &Arc<subvm_core::Params>,
     deadline: Option<Duration>,
 ) -> Ran {
-    let host = MemoryHost::new();
-    let message = Message { contract_address: Address([1; 20]), ..Message::default() };
-    host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
     // Deadlines are real time.
-    let node = Node { clock: Box::new(SystemClock::new(0)), ..host.node() };
-    let (_, result) = run(
-        engine,
-        node,
-        Run {
-            message,
-            entry: Entry::Contract,
-            role: Role::Leader,
-            params: Arc::clone(params),
-            state: State::Accepted,
-            deadline,
-        },
-    );
-    result
+    let node = Node { clock: Box::new(SystemClock::new(0)), ..deployed(parts).node() };
+    run(engine, node, Run { params: Arc::clone(params), deadline, ..transaction() }).1
 }
 
 fn run_on(engine: Arc<dyn Engine>, parts: Parts) -> Report {
@@ -58,18 +41,9 @@ fn run_wat(start: &str) -> Report {
     run_on(ENGINE.clone(), parts(start))
 }
 
-/// Octets as a string of the text format.
-fn quoted(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("\\{octet:02x}")).collect()
-}
-
+/// The request of a sandbox that may write storage, as a string of the text format.
 fn sandbox() -> String {
-    let fields = Map::from([
-        ("data", Value::Bytes(Vec::new())),
-        ("allow_write_storage", true.into()),
-        ("allow_send_messages", false.into()),
-    ]);
-    quoted(&Value::from(Map::from([("Sandbox", Value::Map(fields))])).encode().unwrap())
+    embedded(r#"{"Sandbox": {"data": b#, "allow_write_storage": true, "allow_send_messages": false}}"#).0
 }
 
 /// Writes storage, computes with floats, fills memory, and divides by zero three calls deep.

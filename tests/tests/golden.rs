@@ -7,12 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{Node, State};
-use subvm_core::wasi::Refused;
-use subvm_core::{Address, Entry, Message, Mode, Parts, Role, Run, run};
-use subvm_host_mock::MemoryHost;
+use subvm_core::host::Node;
+use subvm_core::{Entry, Message, Mode, Parts, Run, run};
 use subvm_host_mock::trace::Trace;
 use subvm_host_std::WasmtimeEngine;
+use subvm_tests::transaction::{deployed, transaction};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// 2024-01-01T00:00:00Z.
@@ -25,19 +24,13 @@ fn octets(path: &str) -> Arc<[u8]> {
 /// Runs a package and compares its trace and its receipt with what is recorded under `name`.
 #[track_caller]
 fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers: &[Value]) {
-    let host = MemoryHost::new();
+    let host = deployed(parts);
     host.set_now(NOW);
     answers.iter().for_each(|answer| host.answer(answer.encode().unwrap()));
-    let contract_address = Address([0xc0; 20]);
-    host.deploy(contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
     let trace = Trace::with_costs();
     let node = Node { observer: Some(Box::new(trace.clone())), ..host.node() };
-    let message = Message { contract_address, entry_data, ..Message::default() };
-    let (_, report) = run(
-        Arc::new(WasmtimeEngine::new().unwrap()),
-        node,
-        Run { message, entry, role: Role::Leader, params: Arc::default(), state: State::Accepted, deadline: None },
-    );
+    let message = Message { entry_data, ..transaction().message };
+    let (_, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
     let report = report.unwrap();
     let digest: String = report.receipt.digest().iter().map(|octet| format!("{octet:02x}")).collect();
     let mut seen = trace.lines().join("\n");

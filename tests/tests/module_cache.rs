@@ -7,13 +7,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use subvm_core::host::State;
-use subvm_core::wasi::Refused;
-use subvm_core::{Address, Entry, Message, Outcome, Params, Parts, Report, Role, Run, Trap, VmError, run};
-use subvm_host_mock::MemoryHost;
+use subvm_core::{Outcome, Parts, Report, Trap, VmError, run};
 use subvm_host_std::cache::{CacheError, ModuleCache};
 use subvm_host_std::{Codegen, ModuleEvent, WasmtimeEngine};
 use subvm_tests::fuzz::cache;
+use subvm_tests::transaction::{deployed, transaction};
 
 /// Has a name, a start function, two memories and a float; traps, so that its receipt shows the machine.
 const CONTRACT: &str = r#"(module $contract
@@ -42,23 +40,8 @@ fn engine(cache: Option<ModuleCache>, codegen: Codegen) -> (Arc<WasmtimeEngine>,
 }
 
 fn run_wat(engine: &Arc<WasmtimeEngine>, start: &str) -> Report {
-    let host = MemoryHost::new();
-    let message = Message { contract_address: Address([1; 20]), ..Message::default() };
-    let parts = Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() };
-    host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
-    let (_, report) = run(
-        Arc::clone(engine) as _,
-        host.node(),
-        Run {
-            message,
-            entry: Entry::Contract,
-            role: Role::Leader,
-            params: Arc::new(Params::default()),
-            state: State::Accepted,
-            deadline: None,
-        },
-    );
-    report.unwrap()
+    let host = deployed(Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() });
+    run(Arc::clone(engine) as _, host.node(), transaction()).1.unwrap()
 }
 
 fn open(dir: &Path) -> ModuleCache {

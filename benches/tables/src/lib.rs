@@ -1,7 +1,7 @@
 //! What `docs/benchmarks.md` shows, measured: system calls beside their peers, how things grow, and what a tick of gas is worth.
 //!
-//! The benchmark `tables` of this package measures without wasmtime-wasi. `benches/peers`, a workspace of its own, adds it as a [`syscalls::Peer`] and
-//! writes the document.
+//! The benchmark `tables` of this package measures without wasmtime-wasi. `benches/peers`, a workspace of its own, adds it as a
+//! [`syscalls::Peer`] and writes the document.
 
 pub mod calibration;
 pub mod chart;

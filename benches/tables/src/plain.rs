@@ -10,8 +10,8 @@ use wasmtime::{Caller, Config, Engine, Inlining, Instance, Linker, Module, Store
 
 use crate::node::Marks;
 
-/// The namespace of the functions that do nothing. Lowering has functions of the host's own handed the ticks; that is subvm's cost, and no part of the
-/// measure.
+/// The namespace of the functions that do nothing. Lowering has functions of the host's own handed the ticks; that is subvm's cost, and no
+/// part of the measure.
 const NAMESPACE: &str = "plain";
 
 /// wasmtime as subvm configures it, where it matters for speed.

@@ -11,8 +11,8 @@ pub const ROUNDS: usize = 101;
 /// Rounds of kernels.
 pub const KERNEL_ROUNDS: usize = 51;
 
-/// Measures what `only` names (`syscalls`, `growth` or `calibration`; everything where it names nothing), system calls beside `others`, and writes the
-/// tables and pictures of `docs/benchmarks.md` anew.
+/// Measures what `only` names (`syscalls`, `growth` or `calibration`; everything where it names nothing), system calls beside `others`, and
+/// writes the tables and pictures of `docs/benchmarks.md` anew.
 ///
 /// # Errors
 /// Where they cannot be written.

@@ -25,6 +25,11 @@ pub struct Array(pub(super) Vec<Value>);
 
 impl Array {
     /// An array of nothing.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{Array, Value};
+    /// assert_eq!(Value::from(Array::new()).encode().unwrap(), [0x05]);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
@@ -42,6 +47,13 @@ impl Array {
     }
 
     /// Takes the last item away.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{Array, Value};
+    /// let mut array = Array::with_capacity(1);
+    /// array.push(7);
+    /// assert_eq!((array.pop(), array.pop()), (Some(Value::from(7)), None));
+    /// ```
     pub fn pop(&mut self) -> Option<Value> {
         self.0.pop()
     }

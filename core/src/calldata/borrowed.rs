@@ -2,7 +2,7 @@
 
 use super::decode::{self, Container};
 use super::read::{Head, Reader};
-use super::{DecodeError, DecodeLimits, Int, IntRef, Value, encode, validate, wire};
+use super::{DecodeError, DecodeLimits, Int, IntRef, Value, validate, wire, write};
 use crate::Address;
 use alloc::vec::Vec;
 
@@ -46,6 +46,16 @@ pub enum ValueRef<'a> {
 }
 
 /// A borrowed array.
+///
+/// ```
+/// use subvm_core::calldata::{Value, ValueRef};
+///
+/// let octets = Value::array([1, 2, 3]).encode().unwrap();
+/// let array = ValueRef::decode(&octets).unwrap().as_array().unwrap();
+/// assert_eq!((array.len(), array.is_empty()), (3, false));
+/// assert_eq!(array.get(2).and_then(ValueRef::as_int), Some(3.into()));
+/// assert_eq!(array.iter().filter_map(ValueRef::as_int).max(), Some(3.into()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ArrayRef<'a> {
     len: usize,
@@ -54,6 +64,18 @@ pub struct ArrayRef<'a> {
 }
 
 /// A borrowed map.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value, ValueRef};
+///
+/// let octets = Value::from(Map::from([("fee", 1), ("value", 2)])).encode().unwrap();
+/// let map = ValueRef::decode(&octets).unwrap().as_map().unwrap();
+/// assert_eq!((map.len(), map.is_empty()), (2, false));
+/// assert_eq!(map.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["fee", "value"]);
+/// assert_eq!(map.get("fee").and_then(ValueRef::as_int), Some(1.into()));
+/// // To hand a field on as it came.
+/// assert_eq!(map.get_encoded("value"), Some(&[0x11][..]));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct MapRef<'a> {
     len: usize,
@@ -77,6 +99,13 @@ impl<'a> ValueRef<'a> {
     ///
     /// # Errors
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeErrorKind, DecodeLimits, ValueRef};
+    /// let flat = DecodeLimits { max_depth: 1, ..DecodeLimits::DEFAULT };
+    /// let nested = [0x0d, 0x05]; // [[]]
+    /// assert_eq!(ValueRef::decode_with(&nested, &flat).unwrap_err().kind, DecodeErrorKind::TooDeep);
+    /// ```
     pub fn decode_with(octets: &'a [u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(octets, limits);
         let value = Self::read(&mut reader)?;
@@ -120,23 +149,30 @@ impl<'a> ValueRef<'a> {
     }
 
     /// Appends the encoding: the very octets this was decoded from.
+    ///
+    /// ```
+    /// use subvm_core::calldata::ValueRef;
+    /// let (octets, mut out) = (b"\x0d\x09", Vec::new());
+    /// ValueRef::decode(octets).unwrap().index(0).unwrap().encode_into(&mut out);
+    /// assert_eq!(out, b"\x09");
+    /// ```
     pub fn encode_into(self, out: &mut Vec<u8>) {
         match self {
-            Self::Null => wire::put_atom(out, wire::NULL),
-            Self::Bool(b) => wire::put_atom(out, if b { wire::TRUE } else { wire::FALSE }),
+            Self::Null => write::put_atom(out, wire::NULL),
+            Self::Bool(b) => write::put_atom(out, if b { wire::TRUE } else { wire::FALSE }),
             Self::Int(int) => int.put(out),
             Self::Address(address) => {
-                wire::put_atom(out, wire::ADDRESS);
+                write::put_atom(out, wire::ADDRESS);
                 out.extend_from_slice(&address.0);
             }
-            Self::Bytes(bytes) => encode::put_counted(out, wire::BYTES, bytes),
-            Self::Str(text) => encode::put_counted(out, wire::STR, text.as_bytes()),
+            Self::Bytes(bytes) => write::put_counted(out, wire::BYTES, bytes),
+            Self::Str(text) => write::put_counted(out, wire::STR, text.as_bytes()),
             Self::Array(ArrayRef { len, content }) => {
-                wire::put_head(out, wire::ARRAY, len);
+                write::put_head(out, wire::ARRAY, len);
                 out.extend_from_slice(content);
             }
             Self::Map(MapRef { len, content }) => {
-                wire::put_head(out, wire::MAP, len);
+                write::put_head(out, wire::MAP, len);
                 out.extend_from_slice(content);
             }
         }
@@ -155,6 +191,16 @@ impl<'a> ValueRef<'a> {
     }
 
     /// Whether this is null.
+    ///
+    /// ```
+    /// use subvm_core::{Address, calldata::{Value, ValueRef}};
+    /// let octets = Value::array([Value::Null, true.into(), b"ab".into(), Address([7; 20]).into()]).encode().unwrap();
+    /// let items = ValueRef::decode(&octets).unwrap().as_array().unwrap();
+    /// let [null, truth, bytes, address] = items.iter().collect::<Vec<_>>()[..] else { unreachable!() };
+    /// assert!(null.is_null() && truth.as_bool() == Some(true));
+    /// assert_eq!((bytes.as_bytes(), bytes.as_str()), (Some(&b"ab"[..]), None));
+    /// assert_eq!(address.as_address(), Some(Address([7; 20])));
+    /// ```
     #[must_use]
     pub const fn is_null(self) -> bool {
         matches!(self, Self::Null)
@@ -305,6 +351,14 @@ impl<'a> MapRef<'a> {
 }
 
 /// Iterator of [`ArrayRef::iter`].
+///
+/// ```
+/// use subvm_core::calldata::{Value, ValueRef};
+/// let octets = Value::array([1, 2]).encode().unwrap();
+/// let mut items = ValueRef::decode(&octets).unwrap().as_array().unwrap().iter();
+/// assert_eq!(items.len(), 2);
+/// assert_eq!(items.next().map(ValueRef::to_owned), Some(Value::from(1)));
+/// ```
 #[derive(Clone)]
 pub struct Items<'a> {
     left: usize,
@@ -327,6 +381,14 @@ impl<'a> Iterator for Items<'a> {
 impl ExactSizeIterator for Items<'_> {}
 
 /// Iterator of [`MapRef::iter`].
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value, ValueRef};
+/// let octets = Value::from(Map::from([("b", 2), ("a", 1)])).encode().unwrap();
+/// let mut entries = ValueRef::decode(&octets).unwrap().as_map().unwrap().iter();
+/// assert_eq!(entries.len(), 2);
+/// assert_eq!(entries.next().map(|(key, value)| (key, value.to_owned())), Some(("a", Value::from(1))));
+/// ```
 #[derive(Clone)]
 pub struct Entries<'a> {
     left: usize,

@@ -9,6 +9,14 @@ use core::fmt;
 use num_bigint::BigInt;
 
 /// A value is not of the type asked for, or an integer is outside the range of that type.
+///
+/// ```
+/// use subvm_core::calldata::{Value, WrongType};
+/// assert_eq!(u8::try_from(&Value::from(7)), Ok(7));
+/// let error = u8::try_from(Value::from("7")).unwrap_err();
+/// assert_eq!(error, WrongType { expected: "u8", found: "str" });
+/// assert_eq!(error.to_string(), "expected u8, found str");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongType {
     /// What was asked for.

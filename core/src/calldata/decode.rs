@@ -36,6 +36,13 @@ impl Value {
     ///
     /// # Cost
     /// As [`decode`](Self::decode), whatever the limits.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeErrorKind, DecodeLimits, Value};
+    /// let small = DecodeLimits { max_int_bits: 64, ..DecodeLimits::DEFAULT };
+    /// let octets = Value::from(u128::MAX).encode().unwrap();
+    /// assert_eq!(Value::decode_with(&octets, &small).unwrap_err().kind, DecodeErrorKind::IntTooLarge);
+    /// ```
     pub fn decode_with(octets: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(octets, limits);
         let value = read(&mut reader)?;

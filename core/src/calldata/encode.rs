@@ -2,7 +2,7 @@
 
 use super::out::{Out, Window};
 use super::walk::{Event, Level, Walk};
-use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, raw_key, wire};
+use super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, wire, write};
 use alloc::vec::Vec;
 
 impl Value {
@@ -28,6 +28,13 @@ impl Value {
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeLimits, EncodeErrorKind, Value};
+    /// let flat = DecodeLimits { max_depth: 1, ..DecodeLimits::DEFAULT };
+    /// assert_eq!(Value::array([1]).encode_with(&flat), Ok(vec![0x0d, 0x09]));
+    /// assert_eq!(Value::array([Value::array([1])]).encode_with(&flat).unwrap_err().kind, EncodeErrorKind::TooDeep);
+    /// ```
     pub fn encode_with(&self, limits: &DecodeLimits) -> Result<Vec<u8>, EncodeError> {
         let mut out = Vec::new();
         put(self, limits, &mut out)?;
@@ -38,6 +45,13 @@ impl Value {
     ///
     /// # Errors
     /// As [`encode`](Self::encode). Then `out` is as it was.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Value;
+    /// let mut code_and_data = vec![0];
+    /// Value::from(1).encode_into(&mut code_and_data).unwrap();
+    /// assert_eq!(code_and_data, [0, 0x09]);
+    /// ```
     pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let before = out.len();
         put(self, &DecodeLimits::DEFAULT, out).inspect_err(|_| out.truncate(before))
@@ -52,8 +66,8 @@ pub(super) fn put(value: &Value, limits: &DecodeLimits, out: &mut Vec<u8>) -> Re
         match put_to_container(&mut walk.level, limits, &mut out)? {
             Some(container) => {
                 match walk.enter(container) {
-                    Event::Array(len) => wire::put_head(&mut out, wire::ARRAY, len),
-                    Event::Map(len) => wire::put_head(&mut out, wire::MAP, len),
+                    Event::Array(len) => write::put_head(&mut out, wire::ARRAY, len),
+                    Event::Map(len) => write::put_head(&mut out, wire::MAP, len),
                     Event::Leaf(_) | Event::Key(_) | Event::Close => {}
                 }
                 if walk.depth() > limits.max_depth as usize {
@@ -106,14 +120,14 @@ fn put_to_container<'v>(
 fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut impl Out) -> Result<(), EncodeError> {
     match leaf {
         Value::Int(int) => put_int(out, int, limits)?,
-        Value::Str(text) => put_counted(out, wire::STR, text.as_bytes()),
-        Value::Bytes(bytes) => put_counted(out, wire::BYTES, bytes),
-        Value::Bool(b) => wire::put_atom(out, if *b { wire::TRUE } else { wire::FALSE }),
+        Value::Str(text) => write::put_counted(out, wire::STR, text.as_bytes()),
+        Value::Bytes(bytes) => write::put_counted(out, wire::BYTES, bytes),
+        Value::Bool(b) => write::put_atom(out, if *b { wire::TRUE } else { wire::FALSE }),
         Value::Address(address) => {
-            wire::put_atom(out, wire::ADDRESS);
+            write::put_atom(out, wire::ADDRESS);
             out.put_first(&address.0, address.0.len());
         }
-        Value::Null | Value::Array(_) | Value::Map(_) => wire::put_atom(out, wire::NULL),
+        Value::Null | Value::Array(_) | Value::Map(_) => write::put_atom(out, wire::NULL),
     }
     Ok(())
 }
@@ -121,37 +135,4 @@ fn put_leaf(leaf: &Value, limits: &DecodeLimits, out: &mut impl Out) -> Result<(
 #[inline(always)]
 pub(super) fn put_int(out: &mut impl Out, int: &Int, limits: &DecodeLimits) -> Result<(), EncodeError> {
     if int.put(out, limits.max_int_bits) { Ok(()) } else { Err(Kind::IntTooLarge.into()) }
-}
-
-#[inline(always)]
-pub(super) fn put_counted(out: &mut impl Out, kind: u8, octets: &[u8]) {
-    if octets.len() < 16 {
-        return put_short(out, (octets.len() as u64) << wire::TYPE_BITS | u64::from(kind), octets);
-    }
-    wire::put_head(out, kind, octets.len());
-    out.put_all(octets);
-}
-
-#[inline(always)]
-pub(super) fn put_key(out: &mut impl Out, key: &[u8]) {
-    if key.len() < 16 {
-        return put_short(out, key.len() as u64, key);
-    }
-    wire::put_uleb(out, key.len() as u64);
-    out.put_all(key);
-}
-
-/// Appends an octet and then less than 16, as most strings and keys have: as words, without the call that copying
-/// takes.
-#[inline(always)]
-fn put_short(out: &mut impl Out, head: u64, octets: &[u8]) {
-    let first = raw_key::prefix(octets).swap_bytes();
-    match octets.last_chunk() {
-        None => out.put_words([head | first << 8], octets.len() + 1),
-        Some(last) => {
-            let beyond = 8 * (16 - octets.len()) as u32;
-            let rest = u64::from_le_bytes(*last).checked_shr(beyond).unwrap_or_default();
-            out.put_words([head | first << 8, first >> 56 | rest << 8], octets.len() + 1);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     DecodeErrorKind, DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, ValueRef, encode, validate, wire,
+    write,
 };
 use crate::Address;
 use alloc::vec::Vec;
@@ -60,6 +61,13 @@ impl Encoder {
     }
 
     /// An encoder of one value, within the limits that its decoder will have.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeLimits, EncodeErrorKind, Encoder};
+    /// let mut encoder = Encoder::with_limits(DecodeLimits { max_int_bits: 64, ..DecodeLimits::DEFAULT });
+    /// encoder.int(u128::MAX);
+    /// assert_eq!(encoder.finish().unwrap_err().kind, EncodeErrorKind::IntTooLarge);
+    /// ```
     #[must_use]
     pub const fn with_limits(limits: DecodeLimits) -> Self {
         let level = Level { left: 1, place: Place::Item };
@@ -79,6 +87,14 @@ impl Encoder {
     }
 
     /// Writes null.
+    ///
+    /// ```
+    /// use subvm_core::{Address, calldata::{Encoder, Value}};
+    /// let mut encoder = Encoder::new();
+    /// encoder.array(4).null().bool(true).bytes(b"\x01").address(Address([7; 20]));
+    /// let value = Value::decode(&encoder.finish().unwrap()).unwrap();
+    /// assert_eq!(value, Value::array([Value::Null, true.into(), [1].into(), Address([7; 20]).into()]));
+    /// ```
     pub fn null(&mut self) -> &mut Self {
         self.borrowed(ValueRef::Null)
     }
@@ -135,6 +151,14 @@ impl Encoder {
     ///
     /// # Cost
     /// Validates the octets.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{Encoder, Value};
+    /// let inner = Value::array([1, 2]).encode().unwrap();
+    /// let mut encoder = Encoder::new();
+    /// encoder.map(1).key("ok").encoded(&inner);
+    /// assert_eq!(Value::decode(&encoder.finish().unwrap()).unwrap()["ok"], Value::array([1, 2]));
+    /// ```
     pub fn encoded(&mut self, octets: &[u8]) -> &mut Self {
         self.leaf(|out, limits| {
             validate(octets, limits).map_err(|error| match error.kind {
@@ -176,7 +200,7 @@ impl Encoder {
             self.refuse(Kind::TooDeep);
             return self;
         }
-        wire::put_head(&mut self.out, kind, inner.left);
+        write::put_head(&mut self.out, kind, inner.left);
         self.outer.push(core::mem::replace(&mut self.level, inner));
         self.leave_full();
         self
@@ -212,7 +236,7 @@ impl Encoder {
             Some(Ordering::Equal) => return Err(Kind::DuplicateKey.into()),
             Some(Ordering::Greater) | None => {}
         }
-        encode::put_key(&mut self.out, key.as_bytes());
+        write::put_key(&mut self.out, key.as_bytes());
         let end = self.out.len();
         self.level.place = Place::ValueOf(end - key.len()..end);
         Ok(())

@@ -3,6 +3,13 @@
 use core::fmt;
 
 /// A refusal to decode: what is wrong, and where.
+///
+/// ```
+/// use subvm_core::calldata::{DecodeError, DecodeErrorKind, Value};
+/// let error = Value::decode(&[0x14, 0x61]).unwrap_err();
+/// assert_eq!(error, DecodeError { kind: DecodeErrorKind::LengthExceedsInput, offset: 0 });
+/// assert!(error.to_string().starts_with("calldata, octet 0: a length is more than what is left"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// What is wrong.
@@ -14,6 +21,14 @@ pub struct DecodeError {
 /// The ways in which octets fail to be canonical calldata, with what the offset then says.
 ///
 /// Of several faults, the one is reported that reading octet by octet meets first.
+///
+/// ```
+/// use subvm_core::calldata::{DecodeErrorKind, Value};
+/// // {"b": null, "a": null}, in an order that no encoder writes.
+/// let error = Value::decode(b"\x16\x01b\x00\x01a\x00").unwrap_err();
+/// assert_eq!((error.kind, error.offset), (DecodeErrorKind::KeyOrder, 4));
+/// assert_eq!(error.kind.code(), "key_order");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
@@ -97,6 +112,14 @@ impl fmt::Display for DecodeError {
 impl core::error::Error for DecodeError {}
 
 /// A refusal to encode.
+///
+/// ```
+/// use subvm_core::calldata::{EncodeError, EncodeErrorKind, Encoder};
+/// let mut encoder = Encoder::new();
+/// encoder.array(2).int(1);
+/// let error = encoder.finish().unwrap_err();
+/// assert_eq!(error, EncodeError { kind: EncodeErrorKind::Count });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeError {
     /// What is wrong.
@@ -104,6 +127,14 @@ pub struct EncodeError {
 }
 
 /// The ways in which a value fails to have an encoding.
+///
+/// ```
+/// use subvm_core::calldata::{EncodeErrorKind, Encoder};
+/// let mut encoder = Encoder::new();
+/// encoder.map(2).key("b").null().key("a").null();
+/// let kind = encoder.finish().unwrap_err().kind;
+/// assert_eq!((kind, kind.code()), (EncodeErrorKind::KeyOrder, "key_order"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {

@@ -1,10 +1,17 @@
 //! A borrowed integer.
 
-use super::{Int, wire};
+use super::{Int, wire, write};
 use alloc::vec::Vec;
 use core::fmt;
 
 /// An integer as it stands in the input: decoded where it is small, else its octets.
+///
+/// ```
+/// use subvm_core::calldata::{Int, ValueRef};
+/// let ValueRef::Int(int) = ValueRef::decode(&[0x0a]).unwrap() else { unreachable!() };
+/// assert!(int.is_negative());
+/// assert_eq!((int.to_int(), int.to_string()), (Int::from(-2), "-2".into()));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IntRef<'a>(Repr<'a>);
 
@@ -55,7 +62,7 @@ impl<'a> IntRef<'a> {
 
     pub(super) fn put(self, out: &mut Vec<u8>) {
         match self.0 {
-            Repr::Small(n) => wire::put_i64(out, n),
+            Repr::Small(n) => write::put_i64(out, n),
             Repr::Wide(uleb) => out.extend_from_slice(uleb),
         }
     }

@@ -1,7 +1,7 @@
 //! The key of an entry of an owned map.
 
-use super::encode;
 use super::out::Out;
+use super::write;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::cmp::Ordering;
@@ -39,7 +39,7 @@ impl Key {
                 out.put_words([u64::from(*len)], 1);
                 out.put_first(octets, usize::from(*len));
             }
-            Repr::Boxed(text) => encode::put_key(out, text.as_bytes()),
+            Repr::Boxed(text) => write::put_key(out, text.as_bytes()),
         }
     }
 

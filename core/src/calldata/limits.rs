@@ -4,6 +4,16 @@
 ///
 /// The defaults are those of the specification (`docs/spec/calldata.md`, "Decoding refuses").
 /// Whatever must be reproduced by other nodes uses the defaults.
+///
+/// ```
+/// use subvm_core::calldata::{DecodeLimits, Value};
+///
+/// let deep = (0..129).fold(Value::Null, |inner, _| Value::array([inner]));
+/// assert!(deep.encode().is_err());
+/// let octets = deep.encode_with(&DecodeLimits::UNLIMITED).unwrap();
+/// assert!(Value::decode(&octets).is_err());
+/// assert_eq!(Value::decode_with(&octets, &DecodeLimits { max_depth: 129, ..DecodeLimits::DEFAULT }), Ok(deep));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Containers (arrays and maps) that may stand within one another: `[[1]]` has two.

@@ -30,6 +30,14 @@ pub struct Map(pub(super) Vec<(Key, Value)>);
 
 impl Map {
     /// A map of nothing.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Map;
+    /// let mut map = Map::new();
+    /// assert!(map.is_empty() && !map.contains_key("a"));
+    /// map.insert("a", 1);
+    /// assert!(map.len() == 1 && map.contains_key("a"));
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self(Vec::new())
@@ -64,6 +72,15 @@ impl Map {
     }
 
     /// The value under `key`, to be changed.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{Map, Value};
+    /// let mut map = Map::from([("a", 1), ("b", 2)]);
+    /// *map.get_mut("a").unwrap() = Value::Null;
+    /// map.iter_mut().filter(|(key, _)| *key == "b").for_each(|(_, value)| *value = true.into());
+    /// assert_eq!(map.iter().next(), Some(("a", &Value::Null)));
+    /// assert_eq!(map.values().last(), Some(&Value::from(true)));
+    /// ```
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
         self.find(key).ok().map(|at| &mut self.0[at].1)
     }
@@ -194,6 +211,13 @@ impl IntoIterator for Map {
 }
 
 /// Iterator of the entries of a [`Map`] that is taken apart.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value};
+/// let mut entries = Map::from([("b", 2), ("a", 1)]).into_iter();
+/// assert_eq!(entries.len(), 2);
+/// assert_eq!(entries.next(), Some(("a".into(), Value::from(1))));
+/// ```
 pub struct IntoEntries(alloc::vec::IntoIter<(Key, Value)>);
 
 impl Iterator for IntoEntries {

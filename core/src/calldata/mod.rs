@@ -54,6 +54,7 @@ mod validate;
 mod value;
 mod walk;
 mod wire;
+mod write;
 
 pub use array::Array;
 pub use borrowed::{ArrayRef, Entries, Items, MapRef, ValueRef};

@@ -48,6 +48,11 @@ impl Value {
     }
 
     /// The name of the value's type: `null`, `bool`, `int`, `address`, `bytes`, `str`, `array`, `map`.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Value;
+    /// assert_eq!(Value::from("x").type_name(), "str");
+    /// ```
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -75,6 +80,16 @@ impl Value {
     }
 
     /// Whether this is null.
+    ///
+    /// ```
+    /// use subvm_core::{Address, calldata::{Int, Value}};
+    /// assert!(Value::Null.is_null() && !Value::from(false).is_null());
+    /// assert_eq!(Value::from(true).as_bool(), Some(true));
+    /// assert_eq!(Value::from(7).as_int(), Some(&Int::from(7)));
+    /// assert_eq!(Value::from(Address([7; 20])).as_address(), Some(Address([7; 20])));
+    /// assert_eq!((Value::from(b"ab").as_bytes(), Value::from("ab").as_bytes()), (Some(&b"ab"[..]), None));
+    /// assert_eq!(Value::from("ab").as_str(), Some("ab"));
+    /// ```
     #[must_use]
     pub const fn is_null(&self) -> bool {
         matches!(self, Self::Null)
@@ -126,6 +141,13 @@ impl Value {
     }
 
     /// The array, if this is one.
+    ///
+    /// ```
+    /// use subvm_core::calldata::{Map, Value};
+    /// let mut value = Value::from(Map::from([("list", Value::array([1]))]));
+    /// value.as_map_mut().unwrap().get_mut("list").unwrap().as_array_mut().unwrap().push(2);
+    /// assert_eq!(value.as_map().unwrap().get("list").unwrap().as_array().unwrap().len(), 2);
+    /// ```
     #[must_use]
     pub const fn as_array(&self) -> Option<&Array> {
         match self {

@@ -1,9 +1,6 @@
-//! The octets: types, atoms, and writing a `uleb`.
+//! The octets: types, atoms, and the groups of a `uleb`.
 //!
 //! Source: `docs/spec/calldata.md`, "Encoding".
-
-use super::out::Out;
-use alloc::vec::Vec;
 
 pub(crate) const ATOM: u8 = 0;
 pub(crate) const NON_NEGATIVE: u8 = 1;
@@ -30,86 +27,6 @@ pub(crate) const GROUP_BITS: u32 = 7;
 #[inline(always)]
 pub(crate) const fn kind_of_int(negative: bool) -> u8 {
     NON_NEGATIVE + negative as u8
-}
-
-/// Appends the head of a value with a length or count.
-#[inline(always)]
-pub(super) fn put_head(out: &mut impl Out, kind: u8, payload: usize) {
-    put_payload(out, kind, payload as u64);
-}
-
-/// Appends `uleb(payload << 3 | kind)`.
-#[inline(always)]
-pub(super) fn put_payload(out: &mut impl Out, kind: u8, payload: u64) {
-    put_groups(out, payload << TYPE_BITS | u64::from(kind), payload >> (WORD_BITS - TYPE_BITS));
-}
-
-/// Appends the encoding of an integer.
-#[inline(always)]
-pub(super) fn put_i64(out: &mut impl Out, n: i64) {
-    let sign = n >> 63;
-    put_payload(out, kind_of_int(sign != 0), (n ^ sign) as u64);
-}
-
-#[inline(always)]
-pub(super) fn put_atom(out: &mut impl Out, atom: u64) {
-    out.put_words([atom << TYPE_BITS | u64::from(ATOM)], 1);
-}
-
-/// Appends `uleb(n)`.
-#[inline(always)]
-pub(super) fn put_uleb(out: &mut impl Out, n: u64) {
-    put_groups(out, n, n >> WORD_BITS);
-}
-
-/// Appends the `uleb` of a number of which `low` has the low 56 bits, and `high`, below 2^14, the others.
-#[inline(always)]
-fn put_groups(out: &mut impl Out, low: u64, high: u64) {
-    if high > 0 {
-        out.put_words([spread(low) | ALL_MORE], 8);
-        put_two_groups(out, high);
-    } else if low < 1 << (2 * GROUP_BITS) {
-        put_two_groups(out, low);
-    } else {
-        let octets = (u64::BITS - low.leading_zeros()).div_ceil(GROUP_BITS);
-        let more = ALL_MORE >> (u64::BITS - 8 * (octets - 1));
-        out.put_words([spread(low) | more], octets as usize);
-    }
-}
-
-/// Appends the `uleb` of a number below 2^14. Without a branch, because nothing can foresee it.
-#[inline(always)]
-fn put_two_groups(out: &mut impl Out, n: u64) {
-    let high = n >> GROUP_BITS;
-    let more = u64::from(high > 0);
-    let low = n & u64::from(!MORE) | more << GROUP_BITS;
-    out.put_words([low | high << 8], 1 + more as usize);
-}
-
-/// Appends `uleb(payload << 3 | kind)` of a payload in limbs of 64 bits, least significant first,
-/// which is not zero.
-///
-/// # Cost
-/// Linear in the number of limbs.
-pub(super) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
-    let bits = bit_len(limbs) + u64::from(TYPE_BITS);
-    let octets = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
-    let start = out.len();
-    out.resize(start + octets.next_multiple_of(8), 0);
-    let (words, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
-    let mut limbs = limbs.iter();
-    let (mut pending, mut pending_bits) = (u128::from(kind), TYPE_BITS);
-    for word in words {
-        if pending_bits < WORD_BITS {
-            pending |= u128::from(limbs.next().copied().unwrap_or_default()) << pending_bits;
-            pending_bits += u64::BITS;
-        }
-        *word = (spread(pending as u64) | ALL_MORE).to_le_bytes();
-        pending >>= WORD_BITS;
-        pending_bits -= WORD_BITS;
-    }
-    out.truncate(start + octets);
-    out.end_uleb();
 }
 
 /// The number of bits of a number in limbs, none for zero.

@@ -1,6 +1,17 @@
 //! What host calls cost, in ticks of time gas: a base for each call, and a price for the octets it asks for.
 //!
 //! One tick is about one nanosecond on the reference machine; `benches` measures it. Source: `docs/spec/gas.md`, *Host calls*.
+//!
+//! ```
+//! use subvm_core::costs::calls::{IOVEC, TRANSFER, copying};
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! let report = play(&MemoryHost::new(), |machine| {
+//!     machine.mem()[64..72].copy_from_slice(&[0, 16, 0, 0, 100, 0, 0, 0]); // 100 octets at 4096
+//!     machine.wasi("fd_write", &[1, 64, 1, 0]).map(drop)
+//! });
+//! assert_eq!(report.receipt.gas.time, TRANSFER + IOVEC + copying(100));
+//! ```
 
 /// Declares constants of ticks, or of octets for a tick, and the list of them.
 macro_rules! amounts {
@@ -14,6 +25,12 @@ macro_rules! amounts {
 }
 
 /// A constant, for the specification's table.
+///
+/// ```
+/// use subvm_core::costs::calls::{PRICES, WALK};
+/// let walk = PRICES.iter().find(|price| price.name == "WALK").unwrap();
+/// assert_eq!((walk.amount, walk.what.trim()), (WALK, "Base of a call that walks a path."));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
     /// Its name here.
@@ -73,6 +90,11 @@ amounts! {
 }
 
 /// What copying `octets` costs.
+///
+/// ```
+/// use subvm_core::costs::calls::copying;
+/// assert_eq!([copying(0), copying(1), copying(4096)], [0, 1, 256]);
+/// ```
 #[must_use]
 pub const fn copying(octets: u64) -> u64 {
     octets.div_ceil(COPIED_PER_TICK)

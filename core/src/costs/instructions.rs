@@ -3,11 +3,24 @@
 //! One tick is about one nanosecond of work on the reference machine. Prices belong to the instructions that the guest
 //! supplied, whatever lowering makes of them, and the floating-point classes are priced as the integer arithmetic of the
 //! *soft* policy under every policy, so that policies agree on gas (`docs/spec/gas.md`).
+//!
+//! ```
+//! use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
+//!
+//! // `memory.fill` of 1,024 octets:
+//! let ticks = |class| Schedule::V1.ticks(class);
+//! assert_eq!(ticks(Class::Bulk) + (1024 >> BULK_OCTETS_SHIFT) * ticks(Class::BulkOctets), 158);
+//! ```
 
 /// Declares the classes, their names in the specification's table and their prices in version 1.
 macro_rules! classes {
     ($($(#[doc = $doc:literal])+ $class:ident, $name:literal, $ticks:literal;)+) => {
         /// A group of instructions that cost the same.
+        ///
+        /// ```
+        /// use subvm_core::costs::instructions::Class;
+        /// assert_eq!((Class::Divide.name(), Class::Divide.what().trim()), ("divide", "Integer division and remainder."));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Class {
             $($(#[doc = $doc])+ $class,)+

@@ -1,4 +1,13 @@
 //! Every price and every limit, each a named constant.
+//!
+//! ```
+//! use subvm_core::{Params, costs};
+//!
+//! // A node makes room for what the rules allow.
+//! let limits = Params::default().limits;
+//! assert_eq!((limits.ram, limits.depth, limits.open_fds), (costs::RAM, costs::DEPTH, costs::OPEN_FDS));
+//! assert!(u64::from(costs::DEPTH) * costs::SUB_VM_STACK_UNITS <= costs::STACK_UNITS);
+//! ```
 
 pub mod calls;
 pub mod instructions;

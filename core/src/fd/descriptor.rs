@@ -8,6 +8,23 @@ use crate::host::{Modules, RequestId, Stream};
 use crate::vfs::{NodeId, Tree};
 
 /// What a `gl_call` gives a descriptor for.
+///
+/// ```
+/// use subvm_core::{Ram, costs::Limits, fd::Content, wasi::{Config, State}};
+/// let mut ram = Ram::new(1000);
+/// # let config = Config {
+/// #     mode: subvm_core::Mode::Deterministic,
+/// #     stdin: b""[..].into(),
+/// #     files: subvm_core::vfs::Tree::builder().build().into(),
+/// #     args: Default::default(),
+/// #     env: Default::default(),
+/// #     announce_root: false,
+/// #     now: 0,
+/// # };
+/// let mut state = State::new(config, &mut ram).unwrap();
+/// let fd = state.attach(Content::Octets(b"\x00\x00"[..].into()), &mut ram, &Limits::default()).unwrap();
+/// assert_eq!(fd.0, 4, "the first number that is free");
+/// ```
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Octets that are there.

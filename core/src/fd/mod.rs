@@ -1,6 +1,18 @@
 //! Descriptors: what they refer to, and how their numbers are given and taken back.
 //!
 //! Source: `docs/spec/wasi.md`, *State at start*, *Descriptors*, *Rights*.
+//!
+//! ```
+//! use subvm_core::fd::{Fd, Rights};
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! play(&MemoryHost::new(), |machine| {
+//!     machine.wasi("fd_fdstat_get", &[Fd::STDOUT.0.into(), 64])?;
+//!     let rights = u64::from_le_bytes(machine.mem()[72..80].try_into().unwrap());
+//!     assert_eq!(Rights::from_bits(rights), Some(Rights::STREAM));
+//!     Ok(())
+//! });
+//! ```
 
 mod descriptor;
 mod rights;

@@ -1,4 +1,13 @@
 //! What a failed run carries as proof that it was run. Source: `docs/spec/fingerprint.md`.
+//!
+//! ```
+//! use subvm_core::{Trap, calldata::Value};
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! let report = play(&MemoryHost::new(), |_| Err(Trap::Unreachable.into()));
+//! let failure = Value::decode(&report.receipt.result[1..]).unwrap();
+//! assert_eq!(failure["fingerprint"], report.fingerprint.unwrap().to_value());
+//! ```
 
 mod memory;
 mod touched;
@@ -15,6 +24,13 @@ pub use touched::Touched;
 pub use zeros::ZeroTree;
 
 /// A function that was active when a run failed.
+///
+/// ```
+/// use subvm_core::fingerprint::{Fingerprint, Frame};
+/// let frames = vec![Frame { module_name: "main".into(), func: 7 }];
+/// let value = Fingerprint { frames, ..Fingerprint::default() }.to_value();
+/// assert_eq!(value["frames"][0].to_string(), r#"{"func":7,"module_name":"main"}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The name under which its instance was linked.

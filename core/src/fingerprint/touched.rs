@@ -4,6 +4,13 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// The leaves of a memory that may hold something else than zeros, by number.
+///
+/// ```
+/// use subvm_core::fingerprint::Touched;
+/// let mut touched = Touched::nothing();
+/// touched.insert(3..5);
+/// assert!(touched.any(0..4) && !touched.any(5..100));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched {
     /// Leaf `i` is bit `i % 64` of word `i / 64`; words past the end are zero.

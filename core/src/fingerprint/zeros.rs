@@ -10,6 +10,15 @@ use blake3::hazmat::{ChainingValue, Mode, merge_subtrees_non_root};
 /// One may serve all memories of a process, one after the other. A value that it has not costs hashing the zeros
 /// below it, once; those of 16 MiB below 4 GiB it has from the start, so that it never hashes more than 16 MiB of
 /// zeros for a leaf that was touched. It grows to 4.4 MB when all leaves of 4 GiB were asked for.
+///
+/// ```
+/// use subvm_core::fingerprint::{LEAF_LEN, ZeroTree, hash_memory};
+/// let mut zeros = ZeroTree::default();
+/// for pages in [4, 8] {
+///     let memory = vec![0; pages * LEAF_LEN];
+///     assert_eq!(hash_memory(&memory, None, &mut zeros), *blake3::hash(&memory).as_bytes());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ZeroTree {
     /// `levels[k][i]` is that of 2^k leaves, from leaf `i << k` on.

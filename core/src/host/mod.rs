@@ -79,159 +79,41 @@
 //! ```
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::time::Duration;
 
-use crate::{Address, Invalid, Package, SlotId, VmError};
-
+mod chain;
+mod clock;
+mod modules;
 mod observer;
 pub mod page;
+mod rng;
+mod storage;
 
+pub use chain::{Code, Host, Stream};
+pub use clock::Clock;
+pub use modules::{Modules, Progress, RequestId};
 pub use observer::{Call, Catch, Event, Guarded, Observer};
+pub use rng::Rng;
+pub use storage::{State, Storage};
 
 /// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`](crate::InternalError).
+///
+/// ```
+/// use subvm_core::host::HostError;
+/// let error: HostError = "the disk is gone".into();
+/// let other = HostError::from(std::io::Error::other("the disk is gone"));
+/// assert_eq!(error.to_string(), other.to_string());
+/// ```
 pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
 
-/// Which of a chain's states is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// With all that was accepted, and may still be rolled back.
-    Accepted,
-    /// With what was finalized only.
-    Finalized,
-}
-
-/// Reads contracts' storage as it was before the run.
-pub trait Storage: Send + 'static {
-    /// Fills `into` from `slot` of `contract`, starting at octet `index`. Octets never written are zero. `index + into.len()` is at most 2^32.
-    /// The same arguments give the same octets throughout a run. Returns within the time that the node promises its operators.
-    ///
-    /// # Errors
-    /// When the octets cannot be had.
-    fn read(
-        &mut self,
-        state: State,
-        contract: &Address,
-        slot: &SlotId,
-        index: u32,
-        into: &mut [u8],
-    ) -> Result<(), HostError>;
-}
-
-/// Tells time.
-pub trait Clock: Send + 'static {
-    /// The transaction's instant, in nanoseconds since 1970-01-01T00:00:00Z: the same on every node, and throughout a run.
-    fn transaction_time(&self) -> u64;
-
-    /// Time since a fixed moment, never going backwards: for deadlines and diagnostics, never for results.
-    fn elapsed(&self) -> Duration;
-}
-
-/// Makes octets nobody can foresee, for non-deterministic mode.
-pub trait Rng: Send + 'static {
-    /// Fills `into` with cryptographically secure random octets.
-    ///
-    /// # Errors
-    /// When there are none; the guest sees errno `io`.
-    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError>;
-}
-
-/// A stream that a guest writes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stream {
-    /// Descriptor 1.
-    Stdout,
-    /// Descriptor 2.
-    Stderr,
-    /// `Trace` requests of `gl_call`.
-    Trace,
-}
-
-/// What stands at an address.
-#[derive(Clone, Debug)]
-pub enum Code {
-    /// No contract.
-    Nothing,
-    /// A contract.
-    Package(Arc<Package>),
-    /// A contract whose [`Parts`](crate::Parts) make no package.
-    Malformed(Invalid),
-}
-
-impl Code {
-    /// The package, or what running it comes to.
-    pub(crate) fn package(self) -> Result<Arc<Package>, VmError> {
-        match self {
-            Self::Nothing => Err(VmError::InvalidContract(Invalid::Package)),
-            Self::Package(package) => Ok(package),
-            Self::Malformed(invalid) => Err(VmError::InvalidContract(invalid)),
-        }
-    }
-}
-
-/// Knows the chain, and takes what guests print.
-pub trait Host: Send + 'static {
-    /// The balance of `address`, a 256-bit little-endian integer.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError>;
-
-    /// What stands at `address`; the same on every node.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError>;
-
-    /// The slots of `contract` that a run may not write. Asked once for each contract, when it starts.
-    ///
-    /// # Errors
-    /// When they cannot be had.
-    fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError>;
-
-    /// The result of a read-only call of `address` on the layer below.
-    ///
-    /// # Errors
-    /// When it cannot be had.
-    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError>;
-
-    /// Takes what a guest printed. It cannot fail: what is not wanted is dropped. A host caps what it keeps.
-    fn output(&mut self, stream: Stream, octets: &[u8]);
-}
-
-/// A number under which a started request is waited for; unique within a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(pub u64);
-
-/// Where a request stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// It is not done; ask again.
-    Pending,
-    /// The canonical calldata of its result: `{"ok": ..}` or `{"error": ..}`.
-    Ready(Vec<u8>),
-}
-
-/// Reaches the web and language models, for non-deterministic mode. Requests overlap: each is started without waiting.
-pub trait Modules: Send + 'static {
-    /// Starts a request: its canonical calldata, `{"<name>": {fields}}` as `gl_call` was given it, already checked.
-    ///
-    /// # Errors
-    /// When there is no such module. A module's own failure is a result, `{"error": ..}`.
-    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError>;
-
-    /// Waits for a started request, `at_most` this long. After `Ready` the number is spent.
-    ///
-    /// # Errors
-    /// When the number was never started, or is spent.
-    fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError>;
-
-    /// Gives up a started request, whose result nobody will ask for.
-    fn cancel(&mut self, id: RequestId);
-}
-
 /// All that a node supplies to one run. A run takes it whole and hands it back however it ends.
+///
+/// ```
+/// use subvm_core::host::Node;
+/// use subvm_host_mock::{MemoryHost, trace::Trace};
+/// let trace = Trace::new();
+/// let node = Node { observer: Some(Box::new(trace.clone())), ..MemoryHost::new().node() };
+/// assert_eq!(node.clock.transaction_time(), 0);
+/// ```
 pub struct Node {
     /// The state before the run.
     pub storage: Box<dyn Storage>,

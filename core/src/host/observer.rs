@@ -8,6 +8,12 @@ use super::Node;
 use crate::{Address, InternalError, Mode, Outcome, Permissions, Report, Run};
 
 /// One host call, as an [`Observer`] sees it.
+///
+/// ```
+/// use subvm_core::{host::Call, wasi::trace::Enter};
+/// let call = Call { module: "genlayer_sdk", name: "get_balance", params: &["address", "result"], args: &[16, 64] };
+/// assert_eq!(Enter(&call).to_string(), "==> get_balance(address=16, result=64)");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The namespace it was imported from.
@@ -22,6 +28,21 @@ pub struct Call<'a> {
 
 /// A moment of a run, as an [`Observer`] sees it. What begins, ends, in reverse order, unless a panic of the node's unwinds out of
 /// [`run`](crate::run).
+///
+/// ```
+/// use subvm_core::host::Event;
+/// /// What a progress line could say.
+/// fn line(event: &Event<'_>) -> Option<String> {
+///     match event {
+///         Event::SubVmBegins { depth, contract, .. } => Some(format!("{depth} {contract}")),
+///         Event::RunEnds(Err(error)) => Some(format!("failed: {error}")),
+///         _ => None,
+///     }
+/// }
+/// # use subvm_core::{InternalError, InternalErrorKind};
+/// let error = InternalError::new(InternalErrorKind::Deadline, "the deadline passed");
+/// assert_eq!(line(&Event::RunEnds(Err(&error))).unwrap(), "failed: the deadline passed");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -58,6 +79,29 @@ pub enum Event<'a> {
 ///
 /// It is called on the thread of the run, and while it works the run waits: its time counts for the deadline, and in host calls it shares the
 /// native stack of the host (two MiB on wasmtime).
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}};
+/// use subvm_core::host::{Call, Observer};
+///
+/// /// Counts the calls that end a sub-VM.
+/// #[derive(Clone, Default)]
+/// struct Ends(Arc<AtomicU32>);
+///
+/// impl Observer for Ends {
+///     fn enter(&mut self, _: &Call<'_>, _: i64) {}
+///     fn exit(&mut self, _: &Call<'_>, errno: Option<u32>, _: &[u8], _: i64) {
+///         self.0.fetch_add(errno.is_none().into(), Relaxed);
+///     }
+/// }
+///
+/// let ends = Ends::default();
+/// let mut node = subvm_host_mock::MemoryHost::new().node();
+/// node.observer = Some(Box::new(ends.clone()));
+/// # let call = Call { module: "genlayer_sdk", name: "gl_call", params: &[], args: &[] };
+/// # node.observer.unwrap().exit(&call, None, &[], 0);
+/// # assert_eq!(ends.0.load(Relaxed), 1);
+/// ```
 pub trait Observer: Any + Send {
     /// A call begins; time gas left is `ticks`.
     fn enter(&mut self, call: &Call<'_>, ticks: i64);
@@ -72,12 +116,35 @@ pub trait Observer: Any + Send {
 }
 
 /// Calls what it is given, and tells whether that returned: a panic is caught. This crate cannot catch; who gives an [`Engine`](crate::Engine) can.
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+/// use subvm_core::host::Catch;
+/// let catch: Catch = |call| catch_unwind(AssertUnwindSafe(call)).is_ok();
+/// assert!(catch(&mut || ()) && !catch(&mut || panic!("caught")));
+/// ```
 pub type Catch = fn(&mut dyn FnMut()) -> bool;
 
 /// An observer that does no harm: its panics are caught, and after the first one it is not called any more.
 ///
 /// [`run`](crate::run) puts one around the node's observer, and takes it off in the end. Who calls several observers from one of its own puts
 /// one around each, so that one's panic does not silence the others.
+///
+/// ```
+/// use subvm_core::host::{Call, Guarded, Observer};
+/// struct Clumsy;
+/// impl Observer for Clumsy {
+///     fn enter(&mut self, _: &Call<'_>, _: i64) {
+///         panic!("it stumbles")
+///     }
+///     fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
+/// }
+///
+/// let catch = |call: &mut dyn FnMut()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok();
+/// let mut guarded = Guarded::new(Box::new(Clumsy), catch);
+/// guarded.enter(&Call { module: "", name: "", params: &[], args: &[] }, 0);
+/// assert!(guarded.panicked());
+/// ```
 pub struct Guarded {
     observer: Box<dyn Observer>,
     catch: Catch,

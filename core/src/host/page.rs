@@ -22,6 +22,11 @@ pub const SLOT: u64 = 1 << 32;
 pub const PAGES: u32 = (SLOT / OCTETS as u64) as u32;
 
 /// Octets do not lie inside a slot.
+///
+/// ```
+/// use subvm_core::host::page::{self, BeyondSlot};
+/// assert_eq!(page::range(u32::MAX, 2), Err(BeyondSlot { index: u32::MAX, len: 2 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BeyondSlot {
     /// Where they begin.
@@ -42,6 +47,13 @@ impl core::error::Error for BeyondSlot {}
 ///
 /// # Errors
 /// [`BeyondSlot`].
+///
+/// ```
+/// use subvm_core::host::page;
+/// assert_eq!(page::range(31, 2), Ok(Some(0..=1)));
+/// assert_eq!(page::range(31, 0), Ok(None));
+/// assert_eq!(page::range(u32::MAX, 1), Ok(Some(page::PAGES - 1..=page::PAGES - 1)));
+/// ```
 pub fn range(index: u32, len: usize) -> Result<Option<RangeInclusive<u32>>, BeyondSlot> {
     let end = u64::from(index).checked_add(len as u64).filter(|end| *end <= SLOT);
     let end = end.ok_or(BeyondSlot { index, len })?;
@@ -50,6 +62,14 @@ pub fn range(index: u32, len: usize) -> Result<Option<RangeInclusive<u32>>, Beyo
 }
 
 /// Copies what page number `page` holds of the octets from `index` on to where it belongs in `into`. What it holds of others is left out.
+///
+/// ```
+/// use subvm_core::host::page;
+/// let mut into = [0; 4];
+/// page::place(&mut into, 30, 0, &[1; page::OCTETS]);
+/// page::place(&mut into, 30, 1, &[2; page::OCTETS]);
+/// assert_eq!(into, [1, 1, 2, 2]);
+/// ```
 pub fn place(into: &mut [u8], index: u32, page: u32, content: &[u8; OCTETS]) {
     let (start, index) = (u64::from(page) * OCTETS as u64, u64::from(index));
     let from = index.max(start);

@@ -1,6 +1,18 @@
 //! The guest interface `genlayer_sdk`: storage, balances and `gl_call`. Source: `docs/spec/sdk.md`.
 //!
 //! One list, [`sdk_functions!`](crate::sdk_functions), makes the entries, the engine's linker and [`FUNCTIONS`].
+//!
+//! ```
+//! use subvm_core::calldata::Map;
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! let host = MemoryHost::new();
+//! play(&host, |machine| {
+//!     assert_eq!(machine.gl_call("Trace", Map::from([("Message", "here")]))?, Ok(None));
+//!     Ok(())
+//! });
+//! assert_eq!(host.printed().trace, ["here"]);
+//! ```
 
 use crate::call::Stop;
 use crate::costs;
@@ -24,6 +36,15 @@ mod strategy;
 pub const MODULE: &str = "genlayer_sdk";
 
 /// What a function of `genlayer_sdk` returns.
+///
+/// ```
+/// use subvm_core::sdk::Errno;
+/// use subvm_host_mock::{MemoryHost, play};
+/// play(&MemoryHost::new(), |machine| {
+///     assert_eq!(machine.gl_call_octets(b"no calldata")?, Err(Errno::Inval as u32));
+///     Ok(())
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Errno {
@@ -45,7 +66,16 @@ pub enum Errno {
     Inbalance = 7,
 }
 
-/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and so is the result, an [`Errno`].
+/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and
+/// so is the result, an [`Errno`].
+///
+/// ```
+/// macro_rules! names {
+///     ($($name:ident($($param:ident),*) = $price:ident;)*) => { const NAMES: &[&str] = &[$(stringify!($name)),*]; };
+/// }
+/// subvm_core::sdk_functions!(names);
+/// assert_eq!((NAMES.len(), NAMES[4]), (5, "gl_call"));
+/// ```
 #[macro_export]
 macro_rules! sdk_functions {
     ($callback:path) => {
@@ -60,6 +90,12 @@ macro_rules! sdk_functions {
 }
 
 /// A function of the interface, for diagnostics and completeness tests.
+///
+/// ```
+/// let read = subvm_core::sdk::FUNCTIONS[0];
+/// assert_eq!((read.name, read.params), ("storage_read", &["slot", "index", "buf", "len"][..]));
+/// assert_eq!(read.price, subvm_core::costs::calls::NODE);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function {
     /// Its name.
@@ -90,6 +126,18 @@ macro_rules! make_functions {
                 ///
                 /// # Errors
                 /// Ends the sub-VM with what the function says, or for want of gas.
+                ///
+                /// ```
+                /// use subvm_core::sdk::entry;
+                /// use subvm_host_mock::{MemoryHost, play};
+                $(#[doc = concat!("# let ", stringify!($param), " = 0;")])*
+                /// play(&MemoryHost::new(), move |machine| {
+                ///     let before = machine.ticks();
+                #[doc = concat!("    entry::", stringify!($name), "(&mut machine.guest()", $(", ", stringify!($param),)* ")?;")]
+                #[doc = concat!("    assert!(before - machine.ticks() >= subvm_core::costs::calls::", stringify!($price), " as i64);")]
+                ///     Ok(())
+                /// });
+                /// ```
                 pub fn $name(guest: &mut Guest<'_>, $($param: u32),*) -> Result<u32, End> {
                     let args = [$(u64::from($param)),*];
                     let call = Call {

@@ -42,6 +42,12 @@ enum DraftKind {
 }
 
 /// A file cannot be mapped.
+///
+/// ```
+/// use subvm_core::vfs::{MapError, MapErrorKind, Tree};
+/// let error = Tree::builder().map("/a/../b", b""[..].into()).unwrap_err();
+/// assert_eq!(error, MapError { path: "/a/../b".into(), kind: MapErrorKind::NotCanonical });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapError {
     /// The path as it was given.
@@ -51,6 +57,14 @@ pub struct MapError {
 }
 
 /// What is wrong with a path.
+///
+/// ```
+/// use subvm_core::vfs::{MapErrorKind, Tree};
+/// let mut files = Tree::builder();
+/// files.map("/etc", b"a file"[..].into())?;
+/// assert_eq!(files.map("/etc/hosts", b""[..].into()).unwrap_err().kind, MapErrorKind::ThroughFile);
+/// # Ok::<(), subvm_core::vfs::MapError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapErrorKind {
     /// It does not start with `/`.

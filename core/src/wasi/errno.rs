@@ -5,6 +5,12 @@ use crate::Stop;
 macro_rules! errnos {
     ($($variant:ident $name:literal,)*) => {
         /// What a WASI call answers: the numbers, and the order, of `typenames.witx`.
+        ///
+        /// ```
+        /// use subvm_core::wasi::Errno;
+        /// assert_eq!((Errno::Badf.number(), Errno::Badf.name()), (8, "EBADF"));
+        /// assert_eq!(Errno::ALL.len(), 77);
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u16)]
         pub enum Errno {
@@ -120,6 +126,11 @@ impl Errno {
     }
 
     /// The error with this number, if there is one.
+    ///
+    /// ```
+    /// use subvm_core::wasi::Errno;
+    /// assert_eq!([8, 77].map(Errno::from_number), [Some(Errno::Badf), None]);
+    /// ```
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()

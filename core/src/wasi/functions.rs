@@ -10,6 +10,11 @@ use crate::{Cx, Stop, wasi_functions};
 pub const MODULE: &str = "wasi_snapshot_preview1";
 
 /// A parameter's type in WebAssembly.
+///
+/// ```
+/// use subvm_core::wasi::{ParamType, function};
+/// assert_eq!(function("fd_seek").unwrap().types[1], ParamType::I64);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ParamType {
     /// 32 bits.
@@ -19,6 +24,14 @@ pub enum ParamType {
 }
 
 /// One function of the table.
+///
+/// ```
+/// use subvm_core::costs::calls::ANSWER;
+/// use subvm_core::wasi::{Errno, FUNCTIONS};
+/// let refusing = FUNCTIONS.iter().filter(|function| function.always == Some(Errno::Rofs));
+/// assert!(refusing.clone().all(|function| function.base == ANSWER && function.returns));
+/// assert_eq!(refusing.count(), 12);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// Its name.
@@ -41,6 +54,16 @@ impl Function {
     ///
     /// # Errors
     /// When the call ends the sub-VM.
+    ///
+    /// ```
+    /// use subvm_core::wasi::{Errno, function};
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// play(&MemoryHost::new(), |machine| {
+    ///     let errno = function("fd_tell").unwrap().call(&mut machine.guest().cx()?, &[9, 0])?;
+    ///     assert_eq!(Errno::from_number(errno), Some(Errno::Badf));
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn call(&self, cx: &mut Cx<'_>, args: &[u64]) -> Result<u32, End> {
         (self.call)(cx, args)
     }
@@ -61,6 +84,16 @@ pub fn function(name: &str) -> Option<&'static Function> {
 ///
 /// # Errors
 /// When the call ends the sub-VM; an internal error when there is no such function.
+///
+/// ```
+/// use subvm_core::wasi::dispatch;
+/// use subvm_host_mock::{MemoryHost, play};
+/// play(&MemoryHost::new(), |machine| {
+///     assert_eq!(dispatch(&mut machine.guest().cx()?, "args_sizes_get", &[0, 4])?, 0);
+///     assert_eq!(machine.mem()[..8], [0; 8], "no arguments");
+///     Ok(())
+/// });
+/// ```
 pub fn dispatch(cx: &mut Cx<'_>, name: &str, args: &[u64]) -> Result<u32, End> {
     let unknown = || InternalError::new(InternalErrorKind::Bug, "a WASI function that is not in the table was called");
     function(name).ok_or_else(unknown)?.call(cx, args)
@@ -151,6 +184,18 @@ macro_rules! functions {
                 ///
                 /// # Errors
                 /// When the call ends the sub-VM.
+                ///
+                /// ```
+                /// use subvm_core::wasi::entry;
+                /// use subvm_host_mock::{MemoryHost, play};
+                $(#[doc = concat!("# let ", stringify!($param), " = 0;")])*
+                /// play(&MemoryHost::new(), move |machine| {
+                ///     let before = machine.ticks();
+                #[doc = concat!("    entry::", stringify!($name), "(&mut machine.guest().cx()?", $(", ", stringify!($param),)* ")?;")]
+                #[doc = concat!("    assert!(before - machine.ticks() >= subvm_core::costs::calls::", stringify!($price), " as i64);")]
+                ///     Ok(())
+                /// });
+                /// ```
                 #[inline]
                 pub fn $name(cx: &mut Cx<'_>, $($param: unsigned!($type)),*) -> Result<u32, End> {
                     const FUNCTION: &Function = &described::$name;

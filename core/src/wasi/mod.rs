@@ -6,6 +6,17 @@
 //! Those that always answer the same (`sock_*`, `poll_oneoff`, `sched_yield` and others) are rows of the table and nothing more.
 //!
 //! Source: `docs/spec/wasi.md`.
+//!
+//! ```
+//! use subvm_core::wasi::{Errno, FUNCTIONS, MODULE};
+//! use subvm_host_mock::{MemoryHost, play};
+//!
+//! assert_eq!((MODULE, FUNCTIONS.len()), ("wasi_snapshot_preview1", 46));
+//! play(&MemoryHost::new(), |machine| {
+//!     assert_eq!(machine.wasi("sched_yield", &[])?, Errno::Notsup.number());
+//!     Ok(())
+//! });
+//! ```
 
 mod args;
 mod clock;

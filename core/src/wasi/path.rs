@@ -34,7 +34,8 @@ pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32,
 ///
 /// # Errors
 /// `Inval` for an unknown flag or right, then as [`path_filestat_get`], and then:
-/// with `creat`, `Rofs` where the last component alone is missing, with `excl` too `Exist` where it is not; with `directory`, `Notdir` for a file; with
+/// with `creat`, `Rofs` where the last component alone is missing, with `excl` too `Exist` where it is not; with `directory`, `Notdir` for
+/// a file; with
 /// `trunc` or the right to write, `Rofs` for a file, `Isdir` for a directory. Ends the sub-VM with `out_of fds` or `out_of memory`.
 ///
 /// # Cost

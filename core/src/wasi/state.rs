@@ -13,6 +13,27 @@ use crate::wasi::{Args, Env, Errno};
 use crate::{Mode, Ram, Resource, VmError};
 
 /// What a sub-VM starts with.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_core::{Mode, Ram, vfs::Tree, wasi::{Args, Config, Env, State}};
+///
+/// let mut files = Tree::builder();
+/// files.map("/data", b"x"[..].into()).unwrap();
+/// let config = Config {
+///     mode: Mode::Deterministic,
+///     stdin: b"message"[..].into(),
+///     files: Arc::new(files.build()),
+///     args: Arc::new(Args::new(["prog"]).unwrap()),
+///     env: Arc::new(Env::default()),
+///     announce_root: false,
+///     now: 1_704_067_200_000_000_000,
+/// };
+/// let mut ram = Ram::new(1_000);
+/// let state = State::new(config, &mut ram).unwrap();
+/// assert_eq!(ram.used(), 256 + 5, "for the mapped file");
+/// # drop(state);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Decides where random octets come from.
@@ -32,6 +53,26 @@ pub struct Config {
 }
 
 /// A sub-VM's descriptors, file tree, arguments, environment and random state.
+///
+/// ```
+/// use subvm_core::{Ram, costs::Limits, fd::{Content, Fd}, wasi::{Config, State}};
+/// # let config = Config {
+/// #     mode: subvm_core::Mode::Deterministic,
+/// #     stdin: b""[..].into(),
+/// #     files: subvm_core::vfs::Tree::builder().build().into(),
+/// #     args: Default::default(),
+/// #     env: Default::default(),
+/// #     announce_root: false,
+/// #     now: 0,
+/// # };
+/// let mut ram = Ram::new(1_000);
+/// let mut state = State::new(config, &mut ram).unwrap();
+/// let result = Content::Octets(b"\x00\x00"[..].into());
+/// assert_eq!(state.attach(result, &mut ram, &Limits::default()), Ok(Fd(4)));
+/// assert!(!state.prestat_refused());
+/// // At the end:
+/// state.cancel_pending(&mut *subvm_host_mock::MemoryHost::new().node().modules);
+/// ```
 #[derive(Debug)]
 pub struct State {
     pub(super) config: Config,

@@ -1,4 +1,5 @@
-//! The 46 functions, in the order of `wasi_snapshot_preview1.witx`: the one list from which the entries, the engine's linker, traces and tests are made.
+//! The 46 functions, in the order of `wasi_snapshot_preview1.witx`: the one list from which the entries, the engine's linker, traces and
+//! tests are made.
 
 /// Hands the list of functions to the macro of the given name, as rows of
 ///
@@ -8,8 +9,18 @@
 /// ```
 ///
 /// where `PRICE` names the base price in [`costs::calls`](crate::costs::calls), and the answer is
-/// `errno` for a function that does something, `never` for one that does not come back, and the name of an [`Errno`](crate::wasi::Errno) for one that always answers it.
-/// All but those that never come back return one i32 to the guest.
+/// `errno` for a function that does something, `never` for one that does not come back, and the name of an [`Errno`](crate::wasi::Errno)
+/// for one that always answers it. All but those that never come back return one i32 to the guest.
+///
+/// ```
+/// macro_rules! names {
+///     ($($(#[$doc:meta])* $name:ident($($param:ident: $type:ident),*) -> $answer:ident, $price:ident;)*) => {
+///         [$(stringify!($name)),*]
+///     };
+/// }
+/// let names = subvm_core::wasi_functions!(names);
+/// assert_eq!((names.len(), names[45]), (46, "sock_shutdown"));
+/// ```
 #[macro_export]
 macro_rules! wasi_functions {
     ($callback:ident) => {

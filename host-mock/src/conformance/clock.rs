@@ -11,6 +11,17 @@ use super::{Broken, ensure, expect, unpanicking};
 ///
 /// # Errors
 /// The first broken promise.
+///
+/// ```
+/// use subvm_host_mock::conformance;
+/// # use std::time::{Duration, Instant};
+/// # struct MyClock(Instant);
+/// # impl subvm_core::host::Clock for MyClock {
+/// #     fn transaction_time(&self) -> u64 { 0 }
+/// #     fn elapsed(&self) -> Duration { self.0.elapsed() }
+/// # }
+/// assert_eq!(conformance::clock(|| MyClock(Instant::now())), Ok(()));
+/// ```
 pub fn clock<C: Clock>(mut make: impl FnMut() -> C) -> Result<(), Broken> {
     unpanicking(|| {
         let (clock, other) = (make(), make());

@@ -8,6 +8,13 @@ use subvm_core::{Address, Library, Package};
 use super::{Broken, ensure, expect, unpanicking};
 
 /// What a host under test is known to hold.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_host_mock::conformance::HostSample;
+/// let sample = HostSample { contract: Address([1; 20]), nobody: Address([2; 20]) };
+/// # assert_ne!(sample.contract, sample.nobody);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct HostSample {
     /// A contract that has code in both states.
@@ -23,6 +30,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// The first broken promise.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_host_mock::{MemoryHost, ScriptedEngine, conformance::{self, HostSample}};
+/// let sample = HostSample { contract: Address([1; 20]), nobody: Address([2; 20]) };
+/// let host = MemoryHost::new();
+/// let broken = conformance::host(sample, || host.clone()).unwrap_err();
+/// assert_eq!(broken.promise, "a contract has code");
+/// host.deploy(sample.contract, ScriptedEngine::new().script(|_| Ok(())));
+/// assert_eq!(conformance::host(sample, || host.clone()), Ok(()));
+/// ```
 pub fn host<H: Host>(sample: HostSample, mut make: impl FnMut() -> H) -> Result<(), Broken> {
     unpanicking(|| {
         let (mut host, mut other) = (make(), make());

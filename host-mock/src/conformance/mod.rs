@@ -47,6 +47,12 @@ pub use rng::rng;
 pub use storage::{Written, storage};
 
 /// A promise that an implementation broke.
+///
+/// ```
+/// use subvm_host_mock::conformance::Broken;
+/// let broken = Broken { promise: "elapsed time never goes backwards", found: "1s after 2s".into() };
+/// assert_eq!(broken.to_string(), "broken promise: elapsed time never goes backwards: 1s after 2s");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The promise, in the words of the trait.

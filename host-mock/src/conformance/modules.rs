@@ -8,6 +8,14 @@ use subvm_core::host::{HostError, Modules, Progress, RequestId};
 use super::{Broken, ensure, unpanicking};
 
 /// What modules under test are known to answer.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value};
+/// use subvm_host_mock::conformance::ModulesSample;
+/// let request = Value::from(Map::from([("WebRequest", Map::from([("url", "https://example.org")]))]));
+/// let sample = ModulesSample { request: request.encode().unwrap(), unknown: None };
+/// # assert!(sample.unknown.is_none());
+/// ```
 #[derive(Clone, Debug)]
 pub struct ModulesSample {
     /// The canonical calldata of a request that is answered, with a result or with an error: `{"<name>": {fields}}`.
@@ -28,6 +36,18 @@ const LATE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// The first broken promise.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, conformance::{self, ModulesSample}};
+/// let sample = ModulesSample { request: b"\x06".to_vec(), unknown: None };
+/// let answering = || {
+///     let host = MemoryHost::new();
+///     (0..9).for_each(|_| host.answer(b"\x0e\x02ok\x00".to_vec()));
+///     host
+/// };
+/// assert_eq!(conformance::modules(&sample, answering), Ok(()));
+/// assert!(conformance::modules(&sample, MemoryHost::new).is_err(), "without answers");
+/// ```
 pub fn modules<M: Modules>(sample: &ModulesSample, mut make: impl FnMut() -> M) -> Result<(), Broken> {
     unpanicking(|| {
         answers(&mut make(), sample)?;

@@ -11,6 +11,13 @@ const TRIALS: usize = 12;
 ///
 /// # Errors
 /// The first broken promise.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, conformance};
+/// // Good for tests that repeat, and for nothing else:
+/// let broken = conformance::rng(MemoryHost::new).unwrap_err();
+/// assert_eq!(broken.promise, "nobody can foresee the octets");
+/// ```
 pub fn rng<R: Rng>(mut make: impl FnMut() -> R) -> Result<(), Broken> {
     unpanicking(|| {
         let mut rng = make();

@@ -8,6 +8,14 @@ use subvm_core::{Address, PageWrite, SlotId};
 use super::{Broken, ensure, expect, unpanicking};
 
 /// A page that a storage under test is to hold.
+///
+/// ```
+/// use subvm_core::{Address, PageWrite, SlotId, host::State};
+/// use subvm_host_mock::conformance::Written;
+/// let page = PageWrite { slot: SlotId([1; 32]), page: 0, content: [7; 32] };
+/// let written = Written { state: State::Finalized, contract: Address([1; 20]), page };
+/// # assert_eq!(written.page, page);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// `Finalized` when both states hold it, `Accepted` when it was accepted on top.
@@ -35,6 +43,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// The first broken promise.
+///
+/// ```
+/// use subvm_host_mock::{MemoryHost, conformance::{self, Written}};
+/// # use subvm_core::{Receipt, host::State};
+/// let holding = |pages: &[Written]| {
+///     let host = MemoryHost::new();
+///     // However your storage is filled.
+/// #     let mut receipt = subvm_host_mock::play(&MemoryHost::new(), |_| Ok(())).receipt;
+/// #     for written in pages {
+/// #         receipt.storage = vec![written.page];
+/// #         host.apply(State::Accepted, written.contract, &receipt);
+/// #         if written.state == State::Finalized {
+/// #             host.apply(State::Finalized, written.contract, &receipt);
+/// #         }
+/// #     }
+///     host
+/// };
+/// assert_eq!(conformance::storage(holding), Ok(()));
+/// assert!(conformance::storage(|_| MemoryHost::new()).is_err(), "what forgets everything is no storage");
+/// ```
 pub fn storage<S: Storage>(mut make: impl FnMut(&[Written]) -> S) -> Result<(), Broken> {
     unpanicking(|| {
         zero_fill(&mut make(&[]))?;

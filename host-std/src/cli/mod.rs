@@ -19,6 +19,7 @@ mod fingerprint;
 mod host;
 mod input;
 mod inspect;
+mod message;
 mod program;
 mod progress;
 mod report;
@@ -84,6 +85,13 @@ impl Failure {
 }
 
 /// Runs the command that the process was given.
+///
+/// ```no_run
+/// // The whole of the `subvm` program.
+/// fn main() -> std::process::ExitCode {
+///     subvm_host_std::cli::main()
+/// }
+/// ```
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

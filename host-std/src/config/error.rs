@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// Why a configuration cannot be used: one line that says where, what, and what to do.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let error = Config::parse("[web]\nports = \"all\"", "node.toml").unwrap_err();
+/// assert!(error.to_string().starts_with("node.toml:2: invalid type"), "{error}");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(String);
 

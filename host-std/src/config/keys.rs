@@ -5,6 +5,12 @@ use toml::de::{DeTable, DeValue};
 use super::ConfigError;
 
 /// A key of the configuration.
+///
+/// ```
+/// use subvm_host_std::config::KEYS;
+/// let deadline = KEYS.iter().find(|key| key.path == "run.deadline").unwrap();
+/// assert_eq!(deadline.meaning, "How long a run may take before it becomes an internal error.");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Its section and name.

@@ -2,27 +2,21 @@
 //!
 //! What the command line says, overrides the file; what neither says has the default that the page shows.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use subvm_core::costs::Limits;
-use subvm_core::wasi::Refused;
-use subvm_core::{FloatPolicy, Params};
 
 mod error;
 mod keys;
+mod sections;
 mod services;
 mod types;
 
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
+pub use sections::{Cache, Consensus, Model, ModelProvider, Modules, Random, Render, Run, Store, Web};
 pub use services::Services;
 pub use types::Time;
-
-use crate::cache::ModuleCache;
-use crate::model::Provider;
-use crate::web::{HostPattern, Network};
 
 /// All of the configuration.
 ///
@@ -60,240 +54,20 @@ pub struct Config {
     pub model: Model,
 }
 
-/// Section `consensus`: what a node may choose of [`Params`]. The other ones, the versions of the price table and of lowering, are this release's.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Consensus {
-    /// What float instructions do.
-    #[serde(with = "types::FloatPolicyKeys")]
-    pub floats: FloatPolicy,
-    /// Whether failed runs carry a fingerprint.
-    pub fingerprints: bool,
-    /// Names that an environment must not hold.
-    #[serde(with = "types::refused")]
-    pub refused_env: Refused,
-    /// Every limit that a chain may choose: section `consensus.limits`.
-    #[serde(with = "types::LimitsKeys")]
-    pub limits: Limits,
-}
-
-/// Section `run`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Run {
-    /// How long a run may take.
-    pub deadline: Time,
-    /// What is logged.
-    pub log: String,
-}
-
-/// Section `store`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Store {
-    /// The ledger's directory.
-    pub dir: PathBuf,
-    /// Whether the ledger is read through when it is opened.
-    pub verify: bool,
-}
-
-/// Section `cache`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Cache {
-    /// Whether compiled modules are kept on disk.
-    pub enabled: bool,
-    /// Their directory; empty for the user's own.
-    pub dir: PathBuf,
-    /// Octets that they may have together.
-    pub octets: u64,
-}
-
-/// Section `random`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Random {
-    /// Whether pseudo-random octets will do.
-    pub pseudo_random_fallback: bool,
-}
-
-/// Section `modules`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Modules {
-    /// Requests under way at once.
-    pub concurrency: usize,
-}
-
-/// Section `web`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Web {
-    /// Whether there is this module.
-    pub enabled: bool,
-    /// Allowed schemes.
-    pub schemes: Vec<String>,
-    /// Allowed ports.
-    pub ports: Vec<u16>,
-    /// Allowed hosts.
-    pub allow_hosts: Vec<HostPattern>,
-    /// Refused hosts.
-    pub deny_hosts: Vec<HostPattern>,
-    /// Allowed addresses that are not public.
-    pub allow_networks: Vec<Network>,
-    /// Allowed methods.
-    pub methods: Vec<String>,
-    /// Refused request headers.
-    pub deny_headers: Vec<String>,
-    /// How long a request may take.
-    pub time: Time,
-    /// Octets of an answer's body.
-    pub max_body: u64,
-    /// Octets of an answer's head.
-    pub max_head: usize,
-    /// Redirects that are followed.
-    pub redirects: u32,
-}
-
-/// Section `render`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Render {
-    /// Whether there is this module.
-    pub enabled: bool,
-    /// The WebDriver program.
-    pub driver: PathBuf,
-    /// The browser; empty for the one that the driver finds.
-    pub browser: PathBuf,
-    /// Whether the browser runs without its sandbox.
-    pub no_sandbox: bool,
-    /// How long a page may take.
-    pub time: Time,
-    /// Octets of an answer.
-    pub max_answer: usize,
-    /// Width of the window.
-    pub width: u32,
-    /// Height of the window.
-    pub height: u32,
-}
-
-/// Section `model`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Model {
-    /// Endpoints, in order of preference.
-    pub providers: Vec<ModelProvider>,
-}
-
-/// One of `model.providers`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelProvider {
-    /// What comes before `/chat/completions`.
-    pub base_url: String,
-    /// The model's name.
-    pub model: String,
-    /// The file that holds the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
-    /// The environment variable that holds the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_env: Option<String>,
-    /// How long an answer may take.
-    #[serde(default = "timeout")]
-    pub timeout: Time,
-    /// How often to try again.
-    #[serde(default = "retries")]
-    pub retries: u32,
-    /// The first wait before trying again.
-    #[serde(default = "backoff")]
-    pub backoff: Time,
-}
-
-fn timeout() -> Time {
-    Time(Provider::new("", "").timeout)
-}
-
-fn retries() -> u32 {
-    Provider::new("", "").retries
-}
-
-fn backoff() -> Time {
-    Time(Provider::new("", "").backoff)
-}
-
-impl Default for Consensus {
-    fn default() -> Self {
-        let Params { floats, fingerprints, refused_env, limits, .. } = Params::default();
-        Self { floats, fingerprints, refused_env, limits }
-    }
-}
-
-impl Default for Run {
-    fn default() -> Self {
-        Self { deadline: Time(Duration::from_secs(60)), log: "warn".into() }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { dir: "subvm-data".into(), verify: true }
-    }
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self { enabled: true, dir: PathBuf::new(), octets: ModuleCache::OCTETS }
-    }
-}
-
-impl Default for Modules {
-    fn default() -> Self {
-        Self { concurrency: 8 }
-    }
-}
-
-impl Default for Web {
-    fn default() -> Self {
-        let (rules, limits) = (crate::web::Rules::default(), crate::web::Limits::default());
-        Self {
-            enabled: false,
-            schemes: rules.schemes,
-            ports: rules.ports,
-            allow_hosts: rules.allow_hosts,
-            deny_hosts: rules.deny_hosts,
-            allow_networks: rules.allow_networks,
-            methods: rules.methods,
-            deny_headers: rules.deny_headers,
-            time: Time(limits.time),
-            max_body: limits.body,
-            max_head: limits.head,
-            redirects: limits.redirects,
-        }
-    }
-}
-
-impl Default for Render {
-    fn default() -> Self {
-        let options = crate::web::RenderOptions::default();
-        Self {
-            enabled: false,
-            driver: options.driver,
-            browser: options.browser.unwrap_or_default(),
-            no_sandbox: options.no_sandbox,
-            time: Time(options.time),
-            max_answer: options.answer,
-            width: options.window.0,
-            height: options.window.1,
-        }
-    }
-}
-
 impl Config {
     /// Reads the file at `path`.
     ///
     /// # Errors
     /// When it cannot be read, is no TOML, or holds unknown keys or values that make no sense.
+    ///
+    /// ```
+    /// use subvm_host_std::config::Config;
+    /// # let dir = tempfile::tempdir()?;
+    /// let path = dir.path().join("node.toml");
+    /// std::fs::write(&path, "[run]\ndeadline = \"5s\"")?;
+    /// assert_eq!(Config::load(&path)?.run.deadline.to_string(), "5s");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;

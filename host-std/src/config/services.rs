@@ -16,6 +16,17 @@ use crate::random::SystemRng;
 use crate::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
 
 /// What runs share: made once, when a node starts.
+///
+/// ```
+/// use subvm_host_std::config::Config;
+/// let config = Config::parse("[web]\nenabled = true", "node.toml")?;
+/// let services = config.services()?;
+/// assert!(services.web.is_some() && services.model.is_none());
+/// // For each run:
+/// let modules = services.module_set();
+/// assert!(format!("{modules:?}").contains("WebRequest"));
+/// # Ok::<(), subvm_host_std::config::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Services {
     /// The web, where it is configured.
@@ -50,6 +61,13 @@ impl Config {
     ///
     /// # Errors
     /// When a value makes no sense, or a key cannot be read.
+    ///
+    /// ```
+    /// use subvm_host_std::config::Config;
+    /// let config = Config::parse("[modules]\nconcurrency = 0", "node.toml")?;
+    /// assert_eq!(config.services().unwrap_err().to_string(), "modules.concurrency: must be at least 1");
+    /// # Ok::<(), subvm_host_std::config::ConfigError>(())
+    /// ```
     pub fn services(&self) -> Result<Services, ConfigError> {
         if self.modules.concurrency == 0 {
             return Err(ConfigError::value("modules.concurrency", "must be at least 1"));
@@ -65,6 +83,15 @@ impl Config {
     }
 
     /// The secure generator.
+    ///
+    /// ```
+    /// use subvm_core::host::Rng;
+    /// use subvm_host_std::config::Config;
+    /// let mut octets = [0; 32];
+    /// Config::default().rng().fill(&mut octets)?;
+    /// assert_ne!(octets, [0; 32]);
+    /// # Ok::<(), subvm_core::host::HostError>(())
+    /// ```
     #[must_use]
     pub fn rng(&self) -> SystemRng {
         let rng = SystemRng::new();
@@ -114,6 +141,14 @@ impl Cache {
     ///
     /// # Errors
     /// When the directory that is named cannot be used, or others may write to it.
+    ///
+    /// ```
+    /// # let home = tempfile::tempdir()?;
+    /// use subvm_host_std::config::Cache;
+    /// assert!(Cache { enabled: false, ..Cache::default() }.open()?.is_none());
+    /// assert!(Cache { dir: home.path().join("modules"), ..Cache::default() }.open()?.is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(&self) -> Result<Option<ModuleCache>, CacheError> {
         if !self.enabled {
             return Ok(None);

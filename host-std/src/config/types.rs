@@ -54,6 +54,15 @@ pub(super) mod refused {
 }
 
 /// A length of time, written `30s`, `500ms` or `1m 30s`.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_host_std::config::Time;
+/// let time: Time = "1m 30s".parse()?;
+/// assert_eq!((time.0, time.to_string()), (Duration::from_secs(90), "1m 30s".into()));
+/// assert!("90".parse::<Time>().is_err(), "without a unit");
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Time(pub Duration);

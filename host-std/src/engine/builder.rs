@@ -9,6 +9,18 @@ use super::cache::ModuleCache;
 use super::{Codegen, WasmtimeEngine};
 
 /// What an engine tells of a module that it did not know.
+///
+/// ```
+/// use subvm_host_std::ModuleEvent;
+/// fn progress(event: &ModuleEvent<'_>) -> Option<String> {
+///     match event {
+///         ModuleEvent::Compiling { octets } => Some(format!("compiling {octets} octets")),
+///         ModuleEvent::NotKept { error } => Some(format!("not cached: {error}")),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(progress(&ModuleEvent::Compiling { octets: 8 }).unwrap(), "compiling 8 octets");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ModuleEvent<'a> {
@@ -69,6 +81,13 @@ pub struct EngineBuilder {
 
 impl EngineBuilder {
     /// Makes code as `codegen` says; without this, for speed.
+    ///
+    /// ```
+    /// use subvm_host_std::{Codegen, WasmtimeEngine};
+    /// let engine = WasmtimeEngine::builder().codegen(Codegen::Unoptimised).compile_in_parallel().build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
     #[must_use]
     pub fn codegen(self, codegen: Codegen) -> Self {
         Self { codegen, ..self }

@@ -12,40 +12,9 @@ use super::deadline::{Need, Ticker};
 use super::float_state;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
-use super::units::{Refused, Unit};
+use super::stopped::{Ended, Refused, Stopped};
+use super::units::Unit;
 use crate::lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
-
-/// Why a sub-VM did not fall off the end of its entry.
-#[derive(Debug)]
-pub(super) enum Stopped {
-    /// The guest was unwound, or never began: by a trap, or by what stands in [`Running::end`].
-    Unwound(wasmtime::Error),
-    /// The package cannot run.
-    Refused(Refused),
-    /// This node failed.
-    Internal(InternalError),
-}
-
-impl From<wasmtime::Error> for Stopped {
-    fn from(error: wasmtime::Error) -> Self {
-        Self::Unwound(error)
-    }
-}
-
-impl From<Refused> for Stopped {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<InternalError> for Stopped {
-    fn from(error: InternalError) -> Self {
-        Self::Internal(error)
-    }
-}
-
-/// A program that ran, as far as it got.
-pub(super) type Ended = Result<Outcome, Stopped>;
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
@@ -100,7 +69,7 @@ async fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program)
                 call(store, instance, INITIALIZE).await?;
             }
             if let Some(linker) = &mut linker {
-                linker.instance(&mut *store, name, instance).map_err(unlinkable)?;
+                linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
             }
         } else {
             let entry = if instance.get_func(&mut *store, "").is_some() { "" } else { "_start" };
@@ -112,10 +81,6 @@ async fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program)
 
 /// The export of a library that prepares it.
 const INITIALIZE: &str = "_initialize";
-
-fn unlinkable(error: wasmtime::Error) -> Refused {
-    Refused::new(Invalid::WasmLinking, format!("{error:#}"))
-}
 
 async fn instantiate(
     store: &mut Store<Running>,
@@ -129,7 +94,7 @@ async fn instantiate(
     let instance = match (&code.alone, linker) {
         (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
         (None, Some(linker)) => {
-            let linked = linker.instantiate_pre(&code.module).map_err(unlinkable)?;
+            let linked = linker.instantiate_pre(&code.module).map_err(|error| Refused::unlinkable(&error))?;
             linked.instantiate_async(&mut *store).await?
         }
         (None, None) => {

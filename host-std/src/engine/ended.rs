@@ -8,9 +8,9 @@ use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
 use super::MAX_FRAMES;
-use super::drive::{Ended, Stopped};
 use super::engines::Frames;
 use super::running::Running;
+use super::stopped::{Ended, Stopped};
 use super::units::Unit;
 use crate::lower::{TrapKind, memory_export};
 use crate::pages;

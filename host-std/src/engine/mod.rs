@@ -27,6 +27,7 @@ mod program;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;
 mod running;
+mod stopped;
 mod units;
 
 use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
@@ -51,6 +52,15 @@ const MAX_FRAMES: usize = STACK_UNITS as usize / FRAME_UNITS + (1 << 16);
 const FRAME_UNITS: usize = 8;
 
 /// How modules become machine code. It changes no result: every one gives the same receipts.
+///
+/// ```
+/// use subvm_host_std::{Codegen, WasmtimeEngine};
+/// // A second opinion on a receipt that nodes disagree about.
+/// let interpreter = WasmtimeEngine::with(Codegen::Pulley)?;
+/// assert!(Codegen::ALL.contains(&Codegen::default()));
+/// # drop(interpreter);
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Codegen {
     /// Compiled for speed.

@@ -9,11 +9,11 @@ use wasmtime::Linker;
 
 use super::builder::OnModule;
 use super::cache::ModuleCache;
-use super::drive::Stopped;
 use super::engines::{Engines, Frames};
 use super::host_calls;
 use super::running::Running;
-use super::units::{Refused, Unit, Units};
+use super::stopped::{Refused, Stopped};
+use super::units::{Unit, Units};
 use crate::lower::{Counters, Floats, HOST_MODULES, Options};
 
 /// Octets that the name of a linked module may have.
@@ -94,7 +94,7 @@ impl Programs {
         let mut linker = self.engines.of(frames).linker.clone();
         (1..=libraries as u32)
             .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
-            .map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?;
+            .map_err(|error| Refused::unlinkable(&error))?;
         linkers.insert((libraries, frames), linker.clone());
         Ok(linker)
     }

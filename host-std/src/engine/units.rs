@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use subvm_core::{InternalError, InternalErrorKind, Invalid, VmError, Wasm};
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
 use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
 use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
-use super::drive::Stopped;
 use super::engines::{Code, Engines, Frames};
 use super::kept::Kept;
+use super::stopped::{Refused, Stopped};
 use crate::lower::{Counters, FunctionMap, Lowered, Options, lower};
 use crate::observe::{self, Found};
 
@@ -21,19 +21,6 @@ const UNITS: (usize, usize) = (256, 1 << 30);
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
 /// Locks that keep threads from compiling one module at the same time; those of different modules may meet at one, and wait.
 const TURNS: usize = 64;
-
-/// Why a package cannot run: what consensus sees, and what people should know.
-#[derive(Clone, Debug)]
-pub(super) struct Refused {
-    pub(super) error: VmError,
-    pub(super) why: String,
-}
-
-impl Refused {
-    pub(super) fn new(what: Invalid, why: impl Into<String>) -> Self {
-        Self { error: VmError::InvalidContract(what), why: why.into() }
-    }
-}
 
 /// A compiled module, and what the engine must know of it.
 pub(super) struct Unit {
@@ -176,7 +163,7 @@ impl Units {
     fn link(&self, code: &mut Code, options: &Options, frames: Frames) -> Result<(), Refused> {
         if options.ordinal == 0 && options.counters == Counters::Defined {
             let linked = self.engines.of(frames).linker.instantiate_pre(&code.module);
-            code.alone = Some(linked.map_err(|error| Refused::new(Invalid::WasmLinking, format!("{error:#}")))?);
+            code.alone = Some(linked.map_err(|error| Refused::unlinkable(&error))?);
         }
         Ok(())
     }

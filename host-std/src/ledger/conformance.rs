@@ -10,6 +10,12 @@ use subvm_core::{Address, PageWrite, SlotId};
 use super::{Heights, Ledger, LedgerError};
 
 /// A promise that a ledger broke.
+///
+/// ```
+/// use subvm_host_std::ledger::conformance::Broken;
+/// let broken = Broken { promise: "an empty ledger is at height 0", found: "it is at 7".into() };
+/// assert_eq!(broken.to_string(), "broken promise: an empty ledger is at height 0: it is at 7");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// The promise, in words of [`Ledger`] or [`Storage`](subvm_core::host::Storage).

@@ -5,6 +5,16 @@ use std::fmt;
 use subvm_core::host::HostError;
 
 /// Why a ledger could not do what it was asked.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// ledger.apply(&Address([7; 20]), &[], 5)?;
+/// let error = ledger.apply(&Address([7; 20]), &[], 4).unwrap_err();
+/// assert!(matches!(error, LedgerError::Height { given: 4, lowest: 5 }));
+/// # Ok::<(), LedgerError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LedgerError {

@@ -21,6 +21,18 @@ pub use self::postgres::PostgresLedger;
 pub use self::redb::{RedbLedger, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_host_std::ledger::{Heights, Ledger, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// (1..=3).try_for_each(|height| ledger.apply(&Address([7; 20]), &[], height))?;
+/// ledger.finalize(1)?;
+/// assert_eq!(ledger.heights()?, Heights { accepted: 3, finalized: 1 });
+/// ledger.rollback(2)?;
+/// assert_eq!(ledger.heights()?.accepted, 2);
+/// # Ok::<(), subvm_host_std::ledger::LedgerError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heights {
     /// The highest block that a receipt was applied for, or that was finalized.

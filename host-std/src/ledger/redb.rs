@@ -23,6 +23,23 @@ use tables::{ACCEPTED, FINALIZED, META, META_LAYOUT, Tables};
 pub use view::Snapshot;
 
 /// A ledger in one file. Only one process at a time can have it open.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path();
+///
+/// let mut ledger = RedbLedger::open(dir)?;
+/// ledger.apply(&Address([7; 20]), &[], 1)?;
+/// assert!(matches!(RedbLedger::open(dir), Err(LedgerError::Locked { .. })));
+/// drop(ledger);
+/// // Height 1 is there after a restart, and above it nothing to take back.
+/// let mut ledger = RedbLedger::open_unverified(dir)?;
+/// ledger.rollback(1)?;
+/// assert_eq!(ledger.heights()?.accepted, 1);
+/// # Ok::<(), LedgerError>(())
+/// ```
 #[derive(Debug)]
 pub struct RedbLedger {
     place: String,

@@ -15,6 +15,12 @@ pub const FEATURES: WasmFeatures = WasmFeatures::WASM2
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $limit:ident, $name:literal, $value:literal;)+) => {
         /// A limit on modules. Each is inclusive.
+        ///
+        /// ```
+        /// use subvm_host_std::lower::Limit;
+        /// assert_eq!((Limit::Locals.name(), Limit::Locals.value()), ("locals", 20_000));
+        /// assert!(Limit::ALL.contains(&Limit::Locals));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Limit {
@@ -109,6 +115,15 @@ impl Limit {
 }
 
 /// Why a module is not lowered. To consensus each is `invalid_contract wasm validating`; the rest is diagnostics.
+///
+/// ```
+/// use subvm_host_std::lower::{Limit, Options, Refusal, lower};
+/// let module = wat::parse_str(format!("(module (func (result{})unreachable))", " i32".repeat(257)))?;
+/// let refusal = lower(&module, &Options::default()).unwrap_err();
+/// assert_eq!(refusal, Refusal::Limit { which: Limit::Results, found: 257 });
+/// assert_eq!(refusal.to_string(), "too many results: 257, where 256 are allowed");
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

@@ -64,6 +64,15 @@ pub use traps::TrapKind;
 pub const VERSION: u32 = 4;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, lower};
+/// let module = wat::parse_str("(module $named (memory 1) (func $f) (start $f))")?;
+/// let lowered = lower(&module, &Options::default()).unwrap();
+/// assert!(lowered.has_start && lowered.memories == 1);
+/// assert_eq!(lowered.module_name.as_deref(), Some("named"));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lowered {
     /// The rewritten module.
@@ -86,6 +95,14 @@ pub struct Lowered {
 }
 
 /// Maps the function indices of a lowered module back to the guest's own.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, lower};
+/// let module = wat::parse_str("(module (func) (func))")?;
+/// let functions = lower(&module, &Options::default()).unwrap().functions;
+/// assert_eq!((functions.guest_functions(), functions.original(1), functions.original(2)), (2, Some(1), None));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionMap {
     guest_functions: u32,
@@ -122,6 +139,14 @@ impl FunctionMap {
 /// # Cost
 ///
 /// Time and memory in proportion to the module, which [`Limit::ModuleSize`] bounds.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, Refusal, lower};
+/// let module = wat::parse_str("(module (func))")?;
+/// assert_eq!(lower(&module, &Options::default()), lower(&module, &Options::default()));
+/// assert!(matches!(lower(b"\0asm", &Options::default()), Err(Refusal::Validating { .. })));
+/// # Ok::<(), wat::Error>(())
+/// ```
 pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
     let survey = survey::survey(wasm, options)?;
     let lowered = module::rewrite(&survey, options)?;

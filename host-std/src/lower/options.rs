@@ -3,6 +3,14 @@
 use subvm_core::costs::instructions::Schedule;
 
 /// What becomes of floating-point instructions (`docs/spec/lowering.md`, floats).
+///
+/// ```
+/// use subvm_host_std::lower::{Floats, Options, lower};
+/// let module = wat::parse_str("(module (func (result f32) (f32.sqrt (f32.const 2))))")?;
+/// let helpers = |floats| lower(&module, &Options { floats, ..Options::default() }).unwrap().report.helpers;
+/// assert!(helpers(Floats::Soft) > helpers(Floats::Native));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Floats {
@@ -18,6 +26,15 @@ pub enum Floats {
 }
 
 /// Where a module's counters live. The instances of one sub-VM share one set.
+///
+/// ```
+/// use subvm_host_std::lower::{Counters, GAS_GLOBAL, Options, lower};
+/// let library = wat::parse_str("(module (func (export \"f\")))")?;
+/// let options = Options { counters: Counters::Imported, ordinal: 1, ..Options::default() };
+/// let text = String::from_utf8_lossy(&lower(&library, &options).unwrap().wasm).into_owned();
+/// assert!(text.contains(GAS_GLOBAL));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Counters {
@@ -29,6 +46,12 @@ pub enum Counters {
 }
 
 /// The choices of one lowering.
+///
+/// ```
+/// use subvm_host_std::lower::{Floats, Options};
+/// let options = Options { floats: Floats::Trap, ..Options::default() };
+/// assert_eq!(options.ordinal, 0, "the first module of its sub-VM");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// The policy for floats.

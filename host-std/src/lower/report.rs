@@ -11,6 +11,14 @@ use super::survey::Survey;
 const LARGEST_FRAMES: usize = 10;
 
 /// What was found in a module and what lowering changed.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, lower};
+/// let module = wat::parse_str("(module (memory 1) (func (result f32) (f32.sqrt (f32.const 2))))")?;
+/// let report = lower(&module, &Options::default()).unwrap().report;
+/// assert_eq!((report.float_operators, report.memories), (vec!["f32.sqrt"], 1));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the module imports, in order, under the guest's names.
@@ -44,6 +52,14 @@ pub struct Report {
 }
 
 /// Something imported.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, lower};
+/// let module = wat::parse_str("(module (import \"env\" \"table\" (table 1 funcref)))")?;
+/// let [import] = &lower(&module, &Options::default()).unwrap().report.imports[..] else { unreachable!() };
+/// assert_eq!((&*import.module, &*import.name, import.kind), ("env", "table", "table"));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// From which module.
@@ -55,6 +71,14 @@ pub struct Import {
 }
 
 /// What a function's frame costs.
+///
+/// ```
+/// use subvm_host_std::lower::{Options, lower};
+/// let module = wat::parse_str("(module (func) (func (local i64 i64)))")?;
+/// let frames = lower(&module, &Options::default()).unwrap().report.largest_frames;
+/// assert_eq!((frames[0].function, frames[0].units - frames[1].units), (1, 2));
+/// # Ok::<(), wat::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The function's index.

@@ -60,6 +60,13 @@ struct Used {
 }
 
 /// Tokens that providers say they counted.
+///
+/// ```
+/// use subvm_host_std::model::{ModelClient, Usage};
+/// let client = ModelClient::new(Vec::new());
+/// assert_eq!(client.usage(), Usage::default());
+/// assert_eq!(Usage { prompt: 7, completion: 2 }.to_string(), "7 prompt and 2 completion tokens");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of prompts.

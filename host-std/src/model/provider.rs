@@ -14,6 +14,13 @@ use super::{BAD_ANSWER, BAD_REQUEST, Usage};
 use crate::modules::Failure;
 
 /// A key that lets us in. It shows in no log and no error.
+///
+/// ```
+/// use subvm_host_std::model::Key;
+/// let key = Key::new(" sk-123\n").unwrap();
+/// assert_eq!(format!("{key:?}"), "Key(hidden)");
+/// assert_eq!(Key::new("two words"), None);
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
@@ -24,6 +31,13 @@ impl fmt::Debug for Key {
 }
 
 /// A key that cannot be had.
+///
+/// ```
+/// use subvm_host_std::model::Key;
+/// let error = Key::from_env("NO_SUCH_VARIABLE").unwrap_err();
+/// assert_eq!(error.to_string(), "the environment variable NO_SUCH_VARIABLE is not set");
+/// assert!(Key::from_file("no/such/file".as_ref()).is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyError(String);
 
@@ -68,6 +82,15 @@ impl Key {
 }
 
 /// An endpoint and a model there.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_host_std::model::{Key, Provider};
+/// let mut provider = Provider::new("https://api.example.com/v1/", "some-model");
+/// provider.key = Key::new("sk-123");
+/// provider.timeout = Duration::from_secs(10);
+/// assert_eq!(provider.base_url, "https://api.example.com/v1");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Provider {
     /// What comes before `/chat/completions`.

@@ -14,6 +14,25 @@ use crate::observe::{self, event};
 use pool::{Answer, Pool, Waited};
 
 /// Answers requests of some kinds, from several threads at once. It limits the time that an answer may take.
+///
+/// ```
+/// use subvm_core::calldata::{Map, Value};
+/// use subvm_host_std::modules::{Failure, Service};
+///
+/// /// Answers every prompt from a list.
+/// struct Oracle(Map);
+///
+/// impl Service for Oracle {
+///     fn answer(&self, _name: &str, fields: &Map) -> Result<Value, Failure> {
+///         let prompt = fields.get("prompt").and_then(Value::as_str).ok_or(Failure::Code("bad_request"))?;
+///         self.0.get(prompt).cloned().ok_or(Failure::Code("refused"))
+///     }
+/// }
+///
+/// let oracle = Oracle(Map::from([("6 * 7?", "42")]));
+/// let answer = oracle.answer("ExecPrompt", &Map::from([("prompt", "6 * 7?")]));
+/// assert_eq!(answer.unwrap(), Value::from("42"));
+/// ```
 pub trait Service: Send + Sync + 'static {
     /// Answers the request `name` with these `fields`, which have the shape that `docs/spec/sdk.md` gives them.
     ///
@@ -23,6 +42,15 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// Why a service has no answer.
+///
+/// ```
+/// use subvm_core::calldata::Map;
+/// use subvm_host_std::modules::{Failure, Service};
+/// use subvm_host_std::web::{Limits, Rules, WebClient};
+/// let client = WebClient::new(Rules::default(), Limits::default());
+/// let failure = client.answer("WebRequest", &Map::new()).unwrap_err();
+/// assert!(matches!(failure, Failure::Code("bad_request")));
+/// ```
 #[derive(Debug)]
 pub enum Failure {
     /// The world failed, or a rule forbids it: the guest sees `{"error": code}`. The code is one of a list that each service documents.

@@ -11,6 +11,13 @@ use super::{names, quietly};
 
 /// Counts and measures transactions, sub-VMs and host calls, under the names of [`names`]. Host calls are counted here and told when the transaction
 /// ends: one costs a look into a short list, whatever the recorder costs.
+///
+/// ```
+/// use subvm_host_mock::MemoryHost;
+/// use subvm_host_std::observe::Meters;
+/// let mut node = MemoryHost::new().node();
+/// node.observer = Some(Box::new(Meters::new()));
+/// ```
 #[derive(Debug, Default)]
 pub struct Meters {
     begun: Option<Instant>,
@@ -107,6 +114,13 @@ pub(crate) fn tokens(prompt: u64, completion: u64) {
 }
 
 /// What came of compiling a module.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_host_std::observe::{Compiled, compiled};
+/// // An engine that found a module to be invalid, after 3 ms:
+/// compiled(Compiled::Refused, Duration::from_millis(3));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compiled {
     /// It is there.
@@ -118,6 +132,14 @@ pub enum Compiled {
 }
 
 /// Tells of a module that an engine lowered and compiled, and how long that took.
+///
+/// ```
+/// use std::time::Instant;
+/// use subvm_host_std::observe::{Compiled, compiled};
+/// let begun = Instant::now();
+/// // An engine of your own compiles.
+/// compiled(Compiled::Done, begun.elapsed());
+/// ```
 pub fn compiled(what: Compiled, took: Duration) {
     let result = match what {
         Compiled::Done => "compiled",
@@ -131,6 +153,13 @@ pub fn compiled(what: Compiled, took: Duration) {
 }
 
 /// Where a compiled module was found.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use subvm_host_std::observe::{Found, looked_for};
+/// let known = BTreeMap::from([(7, "code")]);
+/// looked_for(if known.contains_key(&7) { Found::Memory } else { Found::Nowhere });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// In this process.
@@ -142,6 +171,11 @@ pub enum Found {
 }
 
 /// Tells of a compiled module that an engine looked for.
+///
+/// ```
+/// use subvm_host_std::observe::{Found, looked_for};
+/// looked_for(Found::Disk);
+/// ```
 pub fn looked_for(found: Found) {
     let answer = match found {
         Found::Memory => "memory",

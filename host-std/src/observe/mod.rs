@@ -13,9 +13,10 @@
 //! # Inert
 //!
 //! A subscriber, recorder or observer that panics changes no result, wherever the panic comes from: [`run`](subvm_core::run) puts a
-//! [`Guarded`] around the node's observer, of whatever origin, with the [`Catch`](subvm_core::host::Catch) of its engine; [`Together`] puts one around each of
-//! its parts, so that a broken recorder does not end tracing; and events outside of a run's own thread go through `event!`. After its first panic an observer
-//! is left alone for the rest of the run. Who builds with `panic = "abort"` has chosen otherwise.
+//! [`Guarded`] around the node's observer, of whatever origin, with the [`Catch`](subvm_core::host::Catch) of its engine; [`Together`] puts
+//! one around each of its parts, so that a broken recorder does not end tracing; and events outside of a run's own thread go through
+//! `event!`. After its first panic an observer is left alone for the rest of the run. Who builds with `panic = "abort"` has chosen
+//! otherwise.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,14 @@ pub use spans::Spans;
 /// Panics that were caught in this process.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process so far. Each was told of by the process's panic hook.
+/// How many panics of subscribers, recorders and observers, and of a node's parts before a run's first sub-VM, were caught in this process
+/// so far. Each was told of by the process's panic hook.
+///
+/// ```
+/// use subvm_host_std::observe;
+/// // What an operator should be woken by.
+/// assert_eq!(observe::panics(), 0);
+/// ```
 #[must_use]
 pub fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
@@ -93,6 +101,24 @@ pub fn telemetry(beside: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
 }
 
 /// Several observers in the place of one. One that panics does not silence the others.
+///
+/// ```
+/// use subvm_core::host::{Call, Observer};
+/// use subvm_host_mock::trace::Trace;
+/// use subvm_host_std::observe::Together;
+/// # struct Broken;
+/// # impl Observer for Broken {
+/// #     fn enter(&mut self, _: &Call<'_>, _: i64) {
+/// #         panic!("broken")
+/// #     }
+/// #     fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
+/// # }
+///
+/// let trace = Trace::new();
+/// let mut together = Together::new([Box::new(Broken) as Box<dyn Observer>, Box::new(trace.clone())]);
+/// together.enter(&Call { module: "m", name: "f", params: &[], args: &[] }, 0);
+/// assert_eq!(trace.lines(), ["==> f()"]);
+/// ```
 #[derive(Debug)]
 pub struct Together(Vec<Guarded>);
 

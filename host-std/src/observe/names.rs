@@ -3,6 +3,11 @@
 use metrics::Unit;
 
 /// What kind of figure a metric is.
+///
+/// ```
+/// use subvm_host_std::observe::names::{Kind, METRICS};
+/// assert!(METRICS.iter().all(|metric| (metric.kind == Kind::Counter) == metric.name.ends_with("_total")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It only grows.
@@ -12,6 +17,12 @@ pub enum Kind {
 }
 
 /// A metric.
+///
+/// ```
+/// use subvm_host_std::observe::names::{GAS, METRICS};
+/// let gas = METRICS.iter().find(|metric| metric.name == GAS).unwrap();
+/// assert_eq!((gas.name, gas.labels), ("subvm_gas_total", &["dimension"][..]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
     /// The name under which recorders get it.
@@ -60,6 +71,11 @@ metrics! {
 }
 
 /// Describes all metrics to the recorder that is installed. Call it once, after installing one.
+///
+/// ```
+/// // After installing a recorder of your choice:
+/// subvm_host_std::observe::names::describe();
+/// ```
 pub fn describe() {
     for Metric { name, kind, unit, meaning, .. } in METRICS {
         super::quietly(|| match kind {

@@ -14,6 +14,13 @@ use super::outcome::{chain, mode, outcome, reason, role};
 /// inside the one around it and entered while it lasts, so that what the node's parts and the engine say stands in it. An event says how each ended.
 ///
 /// What guests choose, such as the text of a user error, is no part of any field.
+///
+/// ```
+/// use subvm_host_mock::MemoryHost;
+/// use subvm_host_std::observe::Spans;
+/// let mut node = MemoryHost::new().node();
+/// node.observer = Some(Box::new(Spans::new()));
+/// ```
 #[derive(Debug, Default)]
 pub struct Spans {
     open: Vec<Span>,

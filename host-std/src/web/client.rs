@@ -20,6 +20,13 @@ use crate::modules::{Failure, Service};
 use crate::observe::event;
 
 /// How much a request may take.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_host_std::web::Limits;
+/// let limits = Limits { time: Duration::from_secs(5), redirects: 0, ..Limits::default() };
+/// assert_eq!(limits.body, 8 << 20);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// From its start to the last octet of its answer, redirects included.
@@ -76,6 +83,15 @@ impl WebClient {
     }
 
     /// A client that asks `resolver`, whose answers are checked all the same, and trusts the authorities in `roots`.
+    ///
+    /// ```
+    /// use subvm_host_std::web::{Limits, Rules, WebClient};
+    /// use ureq::{tls::RootCerts, unversioned::resolver::DefaultResolver};
+    /// // As `new` makes it.
+    /// let (resolver, roots) = (DefaultResolver::default(), RootCerts::WebPki);
+    /// let client = WebClient::with_parts(Rules::default(), Limits::default(), resolver, roots);
+    /// # drop(client);
+    /// ```
     #[must_use]
     pub fn with_parts(rules: Rules, limits: Limits, resolver: impl Resolver, roots: RootCerts) -> Self {
         let rules = Arc::new(rules);

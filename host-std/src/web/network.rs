@@ -5,6 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// A range of IP addresses, written `10.0.0.0/8` or `fd00::/8`; an address alone is a range of one.
+///
+/// ```
+/// use subvm_host_std::web::Network;
+/// let network: Network = "10.0.0.0/8".parse()?;
+/// assert!(network.contains("10.1.2.3".parse()?) && !network.contains("11.0.0.0".parse()?));
+/// assert!(network.contains("::ffff:10.1.2.3".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     first: IpAddr,
@@ -32,6 +40,11 @@ fn same_prefix(a: u128, b: u128, width: u8, prefix: u8) -> bool {
 }
 
 /// The text is no range of addresses.
+///
+/// ```
+/// use subvm_host_std::web::{Network, NetworkError};
+/// assert_eq!("10.0.0.0/33".parse::<Network>(), Err(NetworkError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkError;
 

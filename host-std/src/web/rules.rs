@@ -16,6 +16,13 @@ pub(super) const BAD_REQUEST: Failure = Failure::Code("bad_request");
 pub(super) const FORBIDDEN: Failure = Failure::Code("forbidden");
 
 /// A host, or `*.` and a domain for all hosts below it.
+///
+/// ```
+/// use subvm_host_std::web::{HostPattern, Rules};
+/// let below: HostPattern = "*.Example.com.".parse().unwrap();
+/// assert_eq!(below.to_string(), "*.example.com");
+/// let rules = Rules { allow_hosts: vec![below], ..Rules::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPattern(String);
 
@@ -44,6 +51,16 @@ impl HostPattern {
 }
 
 /// What is allowed, for each request and again for each redirect.
+///
+/// ```
+/// use subvm_host_std::web::Rules;
+/// let mut rules = Rules { ports: vec![443], ..Rules::default() };
+/// let loopback = "127.0.0.1".parse()?;
+/// assert!(!rules.reaches(loopback));
+/// rules.allow_networks.push("127.0.0.0/8".parse()?);
+/// assert!(rules.reaches(loopback));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rules {
     /// Allowed schemes, of `http` and `https`.

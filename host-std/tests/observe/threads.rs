@@ -1,4 +1,5 @@
-//! Web and model requests run in threads of their own, where what is installed for the whole process counts: here, a broken subscriber and a broken recorder.
+//! Web and model requests run in threads of their own, where what is installed for the whole process counts: here, a broken subscriber and
+//! a broken recorder.
 
 use std::sync::Arc;
 

@@ -161,9 +161,8 @@ impl Reencode for Counting {
             self.charge(&mut function, 2 + i64::from(self.units[self.function] / 32));
             for operator in body.get_operators_reader()? {
                 let operator = operator?;
-                match ticks(&operator) {
-                    Some(1..) => self.charge(&mut function, ticks(&operator).unwrap_or_default()),
-                    _ => {}
+                if let Some(ticks @ 1..) = ticks(&operator) {
+                    self.charge(&mut function, ticks);
                 }
                 function.instruction(&self.instruction(operator)?);
             }

@@ -1,84 +1,11 @@
-//! Every request of `gl_call`, and every way in which one of its fields can be wrong. The rules are the table of `docs/spec/sdk.md`, told again.
+//! Every request of `gl_call`, and every way in which one of its fields can be wrong. The rules are those of `docs/spec/sdk.md`.
 
 use subvm_core::calldata::Int;
 use subvm_core::sdk;
 use subvm_host_mock::Printed;
+use subvm_tests::requests::{Field, REQUESTS};
 
 use super::support::*;
-
-/// What a field may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    Any,
-    Bytes,
-    BytesOrNull,
-    Bool,
-    Text,
-    Address,
-    /// 0 to 2^256 - 1.
-    Word,
-    /// An integer that is not negative.
-    Limit,
-    /// 0, 1 or 2.
-    State,
-    On,
-    Mode,
-    Format,
-    Map,
-    Headers,
-    Topics,
-    Images,
-    Strategy,
-    Template,
-}
-
-/// The requests with fields; `EqComparative` stands for the three templates, whose fields are all texts.
-const REQUESTS: &[(&str, &[(&str, Field)])] = &[
-    ("RunNondet", &[("data_leader", Field::Bytes), ("data_validator", Field::Bytes)]),
-    ("RunNondetWith", &[("data", Field::Bytes), ("strategy", Field::Strategy)]),
-    (
-        "Sandbox",
-        &[
-            ("data", Field::Bytes),
-            ("allow_write_storage", Field::Bool),
-            ("allow_send_messages", Field::Bool),
-            ("gas_time", Field::Limit),
-        ],
-    ),
-    ("CallContract", &[("address", Field::Address), ("calldata", Field::Any), ("state", Field::State)]),
-    (
-        "PostMessage",
-        &[("address", Field::Address), ("calldata", Field::Any), ("value", Field::Word), ("on", Field::On)],
-    ),
-    (
-        "DeployContract",
-        &[
-            ("calldata", Field::Any),
-            ("code", Field::Bytes),
-            ("value", Field::Word),
-            ("on", Field::On),
-            ("salt_nonce", Field::Word),
-        ],
-    ),
-    ("EthSend", &[("address", Field::Address), ("calldata", Field::Bytes), ("value", Field::Word)]),
-    ("EthCall", &[("address", Field::Address), ("calldata", Field::Bytes)]),
-    ("EmitEvent", &[("topics", Field::Topics), ("blob", Field::Map)]),
-    (
-        "WebRequest",
-        &[("method", Field::Text), ("url", Field::Text), ("headers", Field::Headers), ("body", Field::BytesOrNull)],
-    ),
-    ("WebRender", &[("mode", Field::Mode), ("url", Field::Text), ("wait_after_loaded", Field::Text)]),
-    ("ExecPrompt", &[("prompt", Field::Text), ("response_format", Field::Format), ("images", Field::Images)]),
-    (
-        "ExecPromptTemplate",
-        &[
-            ("template", Field::Template),
-            ("leader_answer", Field::Text),
-            ("validator_answer", Field::Text),
-            ("principle", Field::Text),
-        ],
-    ),
-];
 
 /// 2^256 - 1 and 2^256.
 const LARGEST_WORD: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
@@ -89,9 +16,8 @@ fn candidates() -> Vec<Value> {
     let word = |text: &str| Value::Int(text.parse().unwrap());
     let topics = |count: usize, octets: usize| Value::Array((0..count).map(|_| bytes(&vec![1; octets])).collect());
     let mut all: Vec<Value> =
-        ["x", "accepted", "finalized", "text", "html", "screenshot", "json", "StrictEq", "EqComparative"]
-            .map(Value::from)
-            .into();
+        ["x", "accepted", "finalized", "text", "html", "screenshot", "json", "StrictEq"].map(Value::from).into();
+    all.extend(["EqComparative", "EqNonComparativeLeader", "EqNonComparativeValidator"].map(Value::from));
     all.extend([Value::Null, true.into(), false.into(), bytes(b""), bytes(b"octets"), Value::Address(OTHER)]);
     all.extend([-1, 0, 1, 2, 3, i64::MAX].map(Value::from));
     all.extend([word(LARGEST_WORD), word(NO_WORD)]);
@@ -109,27 +35,28 @@ fn fits(field: Field, value: &Value) -> bool {
     let largest_word = || LARGEST_WORD.parse::<Int>().unwrap();
     match (field, value) {
         (Field::Any, _)
-        | (Field::Bytes | Field::BytesOrNull, Value::Bytes(_))
-        | (Field::BytesOrNull, Value::Null)
+        | (Field::Bytes | Field::Body, Value::Bytes(_))
+        | (Field::Body, Value::Null)
         | (Field::Bool, Value::Bool(_))
-        | (Field::Text, Value::Str(_))
+        | (Field::Str, Value::Str(_))
         | (Field::Address, Value::Address(_))
         | (Field::Map, Value::Map(_)) => true,
         (Field::Word, Value::Int(int)) => *int >= 0.into() && *int <= largest_word(),
-        (Field::Limit, Value::Int(int)) => *int >= 0.into(),
+        (Field::Ticks, Value::Int(int)) => *int >= 0.into(),
         (Field::State, Value::Int(int)) => *int >= 0.into() && *int <= 2.into(),
         (Field::Headers, Value::Map(map)) => map.values().all(|value| value.as_bytes().is_some()),
         (Field::Topics, Value::Array(items)) => items.len() <= 4 && octets(items, Some(32)),
         (Field::Images, Value::Array(items)) => items.len() <= 2 && octets(items, None),
         (Field::On, _) => one_of(&["accepted", "finalized"]),
-        (Field::Mode, _) => one_of(&["text", "html", "screenshot"]),
+        (Field::RenderMode, _) => one_of(&["text", "html", "screenshot"]),
         (Field::Format, _) => one_of(&["text", "json"]),
         (Field::Strategy, _) => one_of(&["StrictEq"]),
-        (Field::Template, _) => one_of(&["EqComparative"]),
+        (Field::Is(text), _) => one_of(&[text]),
         _ => false,
     }
 }
 
+/// The first value that fits, for every field.
 fn good(fields: &[(&'static str, Field)]) -> Map {
     let candidates = candidates();
     let first = |field| candidates.iter().find(|value| fits(field, value)).expect("there is one").clone();
@@ -141,19 +68,19 @@ fn changed() -> Vec<(&'static str, Map, bool)> {
     let mut all = Vec::new();
     for (name, fields) in REQUESTS {
         let good = good(fields);
-        all.push((*name, good.clone(), true));
+        all.push((name, good.clone(), true));
         let mut more = good.clone();
         more.insert("more", 1);
-        all.push((*name, more, false));
-        for (field, kind) in *fields {
+        all.push((name, more, false));
+        for (field, kind) in fields {
             let mut less = good.clone();
             less.remove(field);
-            all.push((*name, less, *field == "gas_time"));
+            all.push((name, less, *field == "gas_time"));
             for value in candidates() {
                 let mut other = good.clone();
                 let fits = fits(*kind, &value);
                 other.insert(*field, value);
-                all.push((*name, other, fits));
+                all.push((name, other, fits));
             }
         }
     }

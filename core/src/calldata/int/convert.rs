@@ -6,6 +6,11 @@ use core::fmt;
 use num_bigint::{BigInt, BigUint, Sign};
 
 /// An integer is outside the range of the type asked for.
+///
+/// ```
+/// use subvm_core::calldata::{Int, IntRangeError};
+/// assert_eq!(u8::try_from(Int::from(256)), Err(IntRangeError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntRangeError;
 
@@ -84,6 +89,15 @@ impl Int {
     }
 
     /// The unsigned integer in 32 octets, least significant first: a balance.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Int;
+    /// let one_followed_by_128_zeros = Int::from(u128::MAX) + 1;
+    /// let word = one_followed_by_128_zeros.to_u256_le().unwrap();
+    /// assert_eq!(word[16], 1);
+    /// assert_eq!(Int::from_u256_le(&word), one_followed_by_128_zeros);
+    /// assert_eq!((Int::from(-1).to_u256_le(), one_followed_by_128_zeros.to_u128()), (None, None));
+    /// ```
     #[must_use]
     pub fn from_u256_le(word: &[u8; 32]) -> Self {
         let mut limbs = [0; 4];

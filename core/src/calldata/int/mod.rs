@@ -9,7 +9,7 @@ pub use convert::IntRangeError;
 pub use text::ParseIntError;
 
 use super::out::Out;
-use super::wire;
+use super::{wire, write};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -46,6 +46,13 @@ impl Int {
     pub const ZERO: Self = Self::from_i128(0);
 
     /// The integer, without allocating.
+    ///
+    /// ```
+    /// use subvm_core::calldata::Int;
+    /// let debt = Int::from_i128(-256);
+    /// assert!(debt.is_negative() && !debt.is_zero());
+    /// assert_eq!((debt.to_i128(), debt.payload_bits()), (Some(-256), 8));
+    /// ```
     #[must_use]
     #[inline]
     pub const fn from_i128(n: i128) -> Self {
@@ -137,7 +144,7 @@ impl Int {
                     return false;
                 }
                 if high == 0 {
-                    wire::put_payload(out, kind, low);
+                    write::put_payload(out, kind, low);
                 } else {
                     word::put(out, kind, [low, high, 0, 0]);
                 }
@@ -152,7 +159,7 @@ impl Int {
                 if wire::bit_len(payload) > u64::from(max_bits) {
                     return false;
                 }
-                wire::put_limbs(out.vector(), wire::kind_of_int(*negative), payload);
+                write::put_limbs(out.vector(), wire::kind_of_int(*negative), payload);
             }
         }
         true

@@ -6,6 +6,12 @@ use core::str::FromStr;
 use num_bigint::BigInt;
 
 /// Text is not a decimal integer.
+///
+/// ```
+/// use subvm_core::calldata::{Int, ParseIntError};
+/// assert_eq!("-12".parse::<Int>(), Ok(Int::from(-12)));
+/// assert_eq!("+12".parse::<Int>(), Err(ParseIntError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseIntError;
 

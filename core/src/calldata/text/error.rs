@@ -3,6 +3,12 @@
 use core::fmt;
 
 /// A refusal to parse: what is wrong, and where.
+///
+/// ```
+/// use subvm_core::calldata::{TextError, TextErrorKind, Value};
+/// let error = r#"{"price": 1.5}"#.parse::<Value>().unwrap_err();
+/// assert_eq!(error, TextError { kind: TextErrorKind::NotAnInteger, offset: 10 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextError {
     /// What is wrong.
@@ -12,6 +18,13 @@ pub struct TextError {
 }
 
 /// The ways in which text fails to be the text form of a value.
+///
+/// ```
+/// use subvm_core::calldata::{TextErrorKind, Value};
+/// let kind = "addr#00".parse::<Value>().unwrap_err().kind;
+/// assert_eq!((kind, kind.code()), (TextErrorKind::Hex, "hex"));
+/// assert_eq!(kind.to_string(), "b# takes pairs of hexadecimal digits, addr# exactly 40 digits");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TextErrorKind {

@@ -18,6 +18,13 @@ impl Value {
     /// # Cost
     /// Linear, but for sorting the keys of maps, and for integers beyond 127 bits: see
     /// [`Int`](super::super::Int).
+    ///
+    /// ```
+    /// use subvm_core::calldata::{DecodeLimits, TextErrorKind, Value};
+    /// let flat = DecodeLimits { max_depth: 1, ..DecodeLimits::DEFAULT };
+    /// assert_eq!(Value::parse_with("[1, 2]", &flat), Ok(Value::array([1, 2])));
+    /// assert_eq!(Value::parse_with("[[]]", &flat).unwrap_err().kind, TextErrorKind::TooDeep);
+    /// ```
     pub fn parse_with(text: &str, limits: &DecodeLimits) -> Result<Self, TextError> {
         let mut parser = Parser { scanner: Scanner::new(text), limits };
         let value = parser.value()?;

@@ -7,6 +7,13 @@ use core::fmt::{self, Display};
 /// A refusal to read or write a type.
 ///
 /// Its text may come from the type or from serde: it is for people, never to be hashed.
+///
+/// ```
+/// use subvm_core::calldata::{SerdeError, from_slice, to_bytes};
+/// assert!(matches!(to_bytes(&1.5_f64), Err(SerdeError::Unsupported(_))));
+/// assert!(matches!(from_slice::<u8>(b""), Err(SerdeError::Decode(_))));
+/// assert!(matches!(from_slice::<u8>(b"\x00"), Err(SerdeError::Type(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SerdeError {

@@ -78,6 +78,13 @@ pub fn to_bytes<T: Serialize + ?Sized>(content: &T) -> Result<Vec<u8>, SerdeErro
 ///
 /// # Cost
 /// Linear in the input, whatever the type does itself aside.
+///
+/// ```
+/// use subvm_core::calldata::from_slice;
+/// let octets = b"\x0d\x14ab";
+/// let [text]: [&str; 1] = from_slice(octets).unwrap();
+/// assert_eq!(text, "ab");
+/// ```
 pub fn from_slice<'de, T: Deserialize<'de>>(octets: &'de [u8]) -> Result<T, SerdeError> {
     let mut reader = super::read::Reader::new(octets, &DecodeLimits::DEFAULT);
     let content = T::deserialize(de::Deserializer::new(&mut reader))?;
@@ -89,6 +96,11 @@ pub fn from_slice<'de, T: Deserialize<'de>>(octets: &'de [u8]) -> Result<T, Serd
 ///
 /// # Errors
 /// As [`to_bytes`].
+///
+/// ```
+/// use subvm_core::calldata::{Value, to_value};
+/// assert_eq!(to_value(&("eve", Some(7), ())), Ok(Value::array([Value::from("eve"), 7.into(), Value::Null])));
+/// ```
 pub fn to_value<T: Serialize + ?Sized>(content: &T) -> Result<Value, SerdeError> {
     Ok(Value::decode(&to_bytes(content)?)?)
 }
@@ -97,6 +109,11 @@ pub fn to_value<T: Serialize + ?Sized>(content: &T) -> Result<Value, SerdeError>
 ///
 /// # Errors
 /// As [`Value::encode`] and [`from_slice`].
+///
+/// ```
+/// use subvm_core::calldata::{Value, from_value};
+/// assert_eq!(from_value(&Value::array([1, 2])), Ok((1_u8, 2_u64)));
+/// ```
 pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, SerdeError> {
     from_slice(&value.encode()?)
 }

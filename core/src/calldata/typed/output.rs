@@ -1,6 +1,6 @@
 //! The octets written so far, and the entries of maps that may have to be brought into order.
 
-use super::super::{EncodeError, EncodeErrorKind as Kind, encode, raw_key, read, wire};
+use super::super::{EncodeError, EncodeErrorKind as Kind, raw_key, read, wire, write};
 use super::SerdeError;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -30,7 +30,7 @@ impl Output {
     /// Writes a key, and notes that an entry starts with it.
     pub(super) fn put_key(&mut self, key: &[u8]) {
         let start = self.octets.len();
-        encode::put_key(&mut self.octets, key);
+        write::put_key(&mut self.octets, key);
         self.entries.push(Entry { prefix: raw_key::prefix(key), start, end: start });
     }
 

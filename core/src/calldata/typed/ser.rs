@@ -1,6 +1,6 @@
 //! Types to octets.
 
-use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, wire};
+use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, wire, write};
 use super::output::Output;
 use super::{SerdeError, name};
 use alloc::vec::Vec;
@@ -35,7 +35,7 @@ impl<'o> Serializer<'o> {
     fn open(self, kind: u8, len: usize) -> Result<Compound<'o>, SerdeError> {
         let depth_left = self.depth_left.checked_sub(1).ok_or(EncodeError::from(Kind::TooDeep))?;
         let head = self.output.octets.len();
-        wire::put_head(&mut self.output.octets, kind, len);
+        write::put_head(&mut self.output.octets, kind, len);
         let (body, entries) = (self.output.octets.len(), self.output.entries());
         Ok(Compound {
             output: self.output,
@@ -53,7 +53,7 @@ impl<'o> Serializer<'o> {
     /// Begins the map of one entry that says the variant of an enum.
     fn variant(self, variant: &str) -> Result<Self, SerdeError> {
         let map = self.open(wire::MAP, 1)?;
-        encode::put_key(&mut map.output.octets, variant.as_bytes());
+        write::put_key(&mut map.output.octets, variant.as_bytes());
         Ok(Self::new(map.output, map.depth_left))
     }
 
@@ -84,14 +84,14 @@ impl<'o> ser::Serializer for Serializer<'o> {
     type SerializeStructVariant = Compound<'o>;
 
     integers!(
-        serialize_i8: i8 => |out, n| wire::put_i64(out, n.into()),
-        serialize_i16: i16 => |out, n| wire::put_i64(out, n.into()),
-        serialize_i32: i32 => |out, n| wire::put_i64(out, n.into()),
-        serialize_i64: i64 => |out, n| wire::put_i64(out, n),
-        serialize_u8: u8 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
-        serialize_u16: u16 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
-        serialize_u32: u32 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n.into()),
-        serialize_u64: u64 => |out, n| wire::put_payload(out, wire::NON_NEGATIVE, n)
+        serialize_i8: i8 => |out, n| write::put_i64(out, n.into()),
+        serialize_i16: i16 => |out, n| write::put_i64(out, n.into()),
+        serialize_i32: i32 => |out, n| write::put_i64(out, n.into()),
+        serialize_i64: i64 => |out, n| write::put_i64(out, n),
+        serialize_u8: u8 => |out, n| write::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u16: u16 => |out, n| write::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u32: u32 => |out, n| write::put_payload(out, wire::NON_NEGATIVE, n.into()),
+        serialize_u64: u64 => |out, n| write::put_payload(out, wire::NON_NEGATIVE, n)
     );
 
     fn serialize_i128(self, n: i128) -> Result<(), SerdeError> {
@@ -107,7 +107,7 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_bool(self, b: bool) -> Result<(), SerdeError> {
-        wire::put_atom(&mut self.output.octets, if b { wire::TRUE } else { wire::FALSE });
+        write::put_atom(&mut self.output.octets, if b { wire::TRUE } else { wire::FALSE });
         Ok(())
     }
 
@@ -124,17 +124,17 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), SerdeError> {
-        encode::put_counted(&mut self.output.octets, wire::STR, text.as_bytes());
+        write::put_counted(&mut self.output.octets, wire::STR, text.as_bytes());
         Ok(())
     }
 
     fn serialize_bytes(self, octets: &[u8]) -> Result<(), SerdeError> {
         match self.octets {
-            Octets::Bytes => encode::put_counted(&mut self.output.octets, wire::BYTES, octets),
+            Octets::Bytes => write::put_counted(&mut self.output.octets, wire::BYTES, octets),
             Octets::Int => return self.int(Int::from_signed_le(octets)),
             Octets::Address => {
                 let address: &[u8; 20] = octets.try_into().map_err(|_| ADDRESS_LEN)?;
-                wire::put_atom(&mut self.output.octets, wire::ADDRESS);
+                write::put_atom(&mut self.output.octets, wire::ADDRESS);
                 self.output.octets.extend_from_slice(address);
             }
         }
@@ -150,7 +150,7 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_unit(self) -> Result<(), SerdeError> {
-        wire::put_atom(&mut self.output.octets, wire::NULL);
+        write::put_atom(&mut self.output.octets, wire::NULL);
         Ok(())
     }
 
@@ -268,7 +268,7 @@ impl Compound<'_> {
         self.output.forget(self.entries);
         if self.count != self.announced {
             let mut head = Vec::new();
-            wire::put_head(&mut head, self.kind, self.count);
+            write::put_head(&mut head, self.kind, self.count);
             self.output.octets.splice(self.head..self.body, head);
         }
         Ok(())

@@ -10,6 +10,12 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor
 use serde::ser::{Serialize, Serializer};
 
 /// Octets that are bytes to serde, not a sequence of integers as `Vec<u8>` is.
+///
+/// ```
+/// use subvm_core::calldata::{Bytes, Value, to_value};
+/// assert_eq!(to_value(&Bytes(vec![1, 2])), Ok(Value::from([1_u8, 2])));
+/// assert_eq!(to_value(&vec![1_u8, 2]), Ok(Value::array([1, 2])));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub Vec<u8>);
 

@@ -17,6 +17,11 @@ use crate::wasi::strings::Strings;
 pub struct Args(Strings);
 
 /// An argument that is refused; each names it by its place, from 0.
+///
+/// ```
+/// use subvm_core::wasi::{Args, ArgsError};
+/// assert_eq!(Args::new(["prog", "a\0b"]), Err(ArgsError::Control(1)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ArgsError {
     /// There are more than 1024.

@@ -24,6 +24,12 @@ const DEFAULTS: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"),
 pub struct Env(Strings);
 
 /// A variable that is refused; each names it.
+///
+/// ```
+/// use subvm_core::wasi::{Env, EnvError, Refused};
+/// let error = Env::new([("LD_PRELOAD", "x.so")], &Refused::default()).unwrap_err();
+/// assert_eq!(error, EnvError::Refused("LD_PRELOAD".into()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EnvError {
     /// The name is not 1 to 128 ASCII letters, digits and `_`, not starting with a digit.
@@ -68,6 +74,12 @@ impl Env {
     }
 
     /// The names of the variables, sorted.
+    ///
+    /// ```
+    /// use subvm_core::wasi::{Env, Refused};
+    /// let env = Env::new([("HOME", "/")], &Refused::default()).unwrap();
+    /// assert_eq!(env.names().collect::<Vec<_>>(), ["HOME", "LANG", "LC_ALL", "TZ"]);
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|variable| {
             let name = variable.split(|octet| *octet == b'=').next().unwrap_or_default();
@@ -78,6 +90,13 @@ impl Env {
 
     /// Whether `refused` covers the name of a variable beside those that every environment starts from: a list that covers `TZ` forbids
     /// setting it, not running.
+    ///
+    /// ```
+    /// use subvm_core::wasi::{Env, Refused};
+    /// let env = Env::new([("HOME", "/")], &Refused::default()).unwrap();
+    /// assert!(env.is_refused(&Refused::new(["H*".parse().unwrap()])));
+    /// assert!(!env.is_refused(&Refused::new(["TZ".parse().unwrap()])));
+    /// ```
     #[must_use]
     pub fn is_refused(&self, refused: &Refused) -> bool {
         let default = |name: &str| DEFAULTS.iter().any(|&(there, value)| there == name && self.holds(name, value));

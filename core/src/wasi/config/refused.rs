@@ -28,6 +28,11 @@ pub struct Refused(Vec<Pattern>);
 pub struct Pattern(String);
 
 /// A pattern that is not letters, digits and `_` with a `*` before, after, or both.
+///
+/// ```
+/// use subvm_core::wasi::{Pattern, PatternError};
+/// assert_eq!("A-B".parse::<Pattern>(), Err(PatternError("A-B".into())));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError(pub String);
 
@@ -48,6 +53,14 @@ const DEFAULTS: [&str; 11] = [
 
 impl Refused {
     /// A list of one's own.
+    ///
+    /// ```
+    /// use subvm_core::wasi::{Pattern, Refused};
+    /// let pattern: Pattern = "internal_*".parse().unwrap();
+    /// let refused = Refused::new([pattern.clone()]);
+    /// assert!(refused.refuses("INTERNAL_URL") && !refused.refuses("LD_PRELOAD"));
+    /// assert_eq!((refused.patterns(), pattern.as_str()), (&[pattern.clone()][..], "INTERNAL_*"));
+    /// ```
     pub fn new(patterns: impl IntoIterator<Item = Pattern>) -> Self {
         Self(patterns.into_iter().collect())
     }

@@ -17,7 +17,8 @@ const HEADER: usize = 24;
 /// 0 next cookie   8 ino   16 length of the name   20 filetype   24 name
 /// ```
 ///
-/// little-endian. The last is cut short where the buffer ends. Writes the octets used to `bufused`, an aligned u32: less than `buf_len` at the end of the directory.
+/// little-endian. The last is cut short where the buffer ends. Writes the octets used to `bufused`, an aligned u32: less than `buf_len` at
+/// the end of the directory.
 ///
 /// # Errors
 /// `Badf` where it is not open, `Notdir` where it is no directory, `Notcapable` without the right.

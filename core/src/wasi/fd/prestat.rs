@@ -9,7 +9,8 @@ use crate::wasi::{Done, Errno};
 /// The name of the one directory that can be announced.
 const NAME: &[u8] = b"/";
 
-/// With announced root, for descriptor 3 while it is the initial one, writes to `prestat`, 8 octets aligned to 4, the tag `dir` and the length of its name:
+/// With announced root, for descriptor 3 while it is the initial one, writes to `prestat`, 8 octets aligned to 4, the tag `dir` and the
+/// length of its name:
 ///
 /// ```text
 /// 00 00 00 00  01 00 00 00

@@ -12,7 +12,8 @@ use crate::{Cx, Stop};
 /// Reads at the descriptor's offset into the iovecs, in order, moves the offset by what was read, and writes that to `nread`, an aligned u32.
 ///
 /// # Errors
-/// `Inval` above 1024 iovecs, `Badf` where it is not open, is a stream, or may not be read, `Isdir` for a directory, `Inval` where the lengths sum to more than 2^32 - 1.
+/// `Inval` above 1024 iovecs, `Badf` where it is not open, is a stream, or may not be read, `Isdir` for a directory, `Inval` where the
+/// lengths sum to more than 2^32 - 1.
 ///
 /// # Cost
 /// Each iovec, and the octets asked for.

@@ -5,6 +5,15 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a directory cannot hold compiled modules.
+///
+/// ```
+/// use subvm_host_std::cache::{CacheError, ModuleCache};
+/// # let dir = tempfile::tempdir()?;
+/// let file = dir.path().join("a file");
+/// std::fs::write(&file, "")?;
+/// assert!(matches!(ModuleCache::open(&file, ModuleCache::OCTETS), Err(CacheError::Unusable { .. })));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CacheError {

@@ -24,6 +24,19 @@ pub const MAGIC: [u8; 8] = *b"subvm-m\x02";
 const NAMELESS: u32 = u32::MAX;
 
 /// What the engine must know of a module beside its code.
+///
+/// ```
+/// use subvm_host_std::cache::file::Facts;
+/// let facts = Facts {
+///     guest_functions: 1,
+///     memories: 1,
+///     defined_memories: 1,
+///     instance_octets: 65_536,
+///     has_start: false,
+///     name: Some("main"),
+/// };
+/// # assert_eq!(facts.clone(), facts);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// Functions of the guest, imported ones included: those that lowering added come after them.
@@ -41,6 +54,18 @@ pub struct Facts<'a> {
 }
 
 /// A module's file, taken apart.
+///
+/// ```
+/// use subvm_host_std::cache::{Key, file::{Compiled, MAGIC, parse}};
+/// # use subvm_host_std::cache::file::Facts;
+/// # let facts = Facts {
+/// #     guest_functions: 0, memories: 0, defined_memories: 0, instance_octets: 0, has_start: false, name: None
+/// # };
+/// let (compiled, key) = (Compiled { facts, code: b"machine code" }, Key([7; 32]));
+/// let octets = compiled.to_octets(&key);
+/// assert!(octets.starts_with(&MAGIC));
+/// assert_eq!(parse(&octets, &key), Some(compiled));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiled<'a> {
     /// What the engine must know.
@@ -53,6 +78,11 @@ pub struct Compiled<'a> {
 ///
 /// # Cost
 /// Hashes the octets.
+///
+/// ```
+/// use subvm_host_std::cache::{Key, file::parse};
+/// assert_eq!(parse(b"anything else", &Key([7; 32])), None);
+/// ```
 #[must_use]
 pub fn parse<'a>(octets: &'a [u8], key: &Key) -> Option<Compiled<'a>> {
     let octets = octets.strip_prefix(&MAGIC)?.strip_prefix(&key.0)?;

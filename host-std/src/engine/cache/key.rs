@@ -10,6 +10,11 @@ use crate::lower::Options;
 
 /// What decides how a module is compiled, as one digest: the module as the guest supplied it, how it is lowered, and the
 /// engine. Modules with equal keys have equal code.
+///
+/// ```
+/// use subvm_host_std::cache::Key;
+/// assert_eq!(Key([0xab; 32]).to_string(), "ab".repeat(32), "the name of its file");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub [u8; 32]);
 

@@ -66,6 +66,13 @@ impl ModuleCache {
 
     /// Where the user keeps what can be made again: `$XDG_CACHE_HOME/subvm`, or `~/.cache/subvm`. Nothing where neither is
     /// known.
+    ///
+    /// ```
+    /// use subvm_host_std::cache::ModuleCache;
+    /// if let Some(dir) = ModuleCache::default_dir() {
+    ///     assert!(dir.is_absolute() && dir.ends_with("subvm"));
+    /// }
+    /// ```
     #[must_use]
     pub fn default_dir() -> Option<PathBuf> {
         // What is not absolute is to be ignored: XDG Base Directory Specification.

@@ -9,8 +9,8 @@ use super::{Free, Mapping};
 
 /// Memories that wait for use. They hold address space only: their pages were given back.
 const KEPT: usize = 256;
-/// Octets of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is little beside
-/// what touched it.
+/// Octets of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is
+/// little beside what touched it.
 const LARGEST: usize = 64 << 20;
 
 /// Makes memories, and keeps those that were used.

@@ -12,6 +12,20 @@ use crate::ledger::{Heights, LedgerError};
 
 /// A ledger's state at one moment: what is applied later does not show. It keeps the space of what it sees from being used anew, so it
 /// should live no longer than a run.
+///
+/// ```
+/// use subvm_core::{Address, PageWrite, SlotId, host::{State, Storage}};
+/// use subvm_host_std::ledger::{Ledger, RedbLedger};
+///
+/// let mut ledger = RedbLedger::in_memory()?;
+/// let mut snapshot = ledger.snapshot()?;
+/// let (contract, slot) = (Address([7; 20]), SlotId([0; 32]));
+/// ledger.apply(&contract, &[PageWrite { slot, page: 0, content: [1; 32] }], 1)?;
+/// let mut octets = [9; 4];
+/// snapshot.read(State::Accepted, &contract, &slot, 0, &mut octets)?;
+/// assert_eq!((octets, snapshot.heights()?.accepted), ([0; 4], 0));
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 pub struct Snapshot {
     place: String,
     meta: ReadOnlyTable<&'static str, u64>,

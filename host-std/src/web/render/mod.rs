@@ -29,6 +29,12 @@ use proxy::Proxy;
 use session::Session;
 
 /// How pages are shown.
+///
+/// ```
+/// use subvm_host_std::web::RenderOptions;
+/// let options = RenderOptions { driver: "/usr/bin/chromedriver".into(), window: (800, 600), ..RenderOptions::default() };
+/// assert!(!options.no_sandbox);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RenderOptions {
     /// The WebDriver program: `chromedriver`, or a path.
@@ -62,6 +68,19 @@ impl Default for RenderOptions {
 /// empty profile. The driver is started at the first request and stopped when this is dropped.
 ///
 /// `wait_after_loaded` is a length of time such as `500ms` or `2s`; empty for none.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_core::calldata::Map;
+/// use subvm_host_std::modules::{Failure, ModuleSet, Service};
+/// use subvm_host_std::web::{RenderOptions, Rules, WebRenderer};
+///
+/// let renderer = Arc::new(WebRenderer::new(Rules::default(), RenderOptions::default()));
+/// let fields = Map::from([("mode", "text"), ("url", "http://127.0.0.1/"), ("wait_after_loaded", "")]);
+/// let failure = renderer.answer("WebRender", &fields).unwrap_err();
+/// assert!(matches!(failure, Failure::Code("forbidden")), "no way to the node itself");
+/// let modules = ModuleSet::new(2).with(&["WebRender"], renderer);
+/// ```
 pub struct WebRenderer {
     rules: Arc<Rules>,
     options: RenderOptions,

@@ -5,29 +5,7 @@ use subvm_core::calldata::{Int, Map, Value};
 
 use super::{CONTRACT, NOBODY, OTHER};
 use crate::fuzz::source::Source;
-
-/// What may stand in a field.
-#[derive(Clone, Copy)]
-pub(super) enum Field {
-    Any,
-    Bytes,
-    Str,
-    Bool,
-    Address,
-    Word,
-    On,
-    State,
-    Ticks,
-    Strategy,
-    Topics,
-    Map,
-    Headers,
-    Body,
-    RenderMode,
-    Format,
-    Images,
-    Is(&'static str),
-}
+use crate::requests::Field;
 
 /// A value that may stand in a field.
 pub(super) fn good(field: Field, source: &mut Source<'_>) -> Value {

@@ -4,8 +4,9 @@ use num_bigint::BigUint;
 use subvm_core::Address;
 use subvm_core::calldata::{Int, Map, Value};
 
-use super::field::{Field, any, bad, good, text};
+use super::field::{any, bad, good, text};
 use crate::fuzz::source::Source;
+use crate::requests::{REQUESTS, Row};
 
 /// A request, and what the model knows of it.
 #[derive(Clone, Debug)]
@@ -33,80 +34,13 @@ pub(super) enum Means {
     TraceRuntime,
 }
 
-type Row = (&'static str, &'static [(&'static str, Field)]);
-
-/// The requests whose argument is a map of fields. Source: `docs/spec/sdk.md`.
-const TABLE: [Row; 16] = [
-    ("RunNondet", &[("data_leader", Field::Bytes), ("data_validator", Field::Bytes)]),
-    ("RunNondetWith", &[("data", Field::Bytes), ("strategy", Field::Strategy)]),
-    ("Sandbox", &[("data", Field::Bytes), ("allow_write_storage", Field::Bool), ("allow_send_messages", Field::Bool)]),
-    (
-        "Sandbox",
-        &[
-            ("data", Field::Bytes),
-            ("allow_write_storage", Field::Bool),
-            ("allow_send_messages", Field::Bool),
-            ("gas_time", Field::Ticks),
-        ],
-    ),
-    ("CallContract", &[("address", Field::Address), ("calldata", Field::Any), ("state", Field::State)]),
-    (
-        "PostMessage",
-        &[("address", Field::Address), ("calldata", Field::Any), ("value", Field::Word), ("on", Field::On)],
-    ),
-    (
-        "DeployContract",
-        &[
-            ("calldata", Field::Any),
-            ("code", Field::Bytes),
-            ("value", Field::Word),
-            ("on", Field::On),
-            ("salt_nonce", Field::Word),
-        ],
-    ),
-    ("EthSend", &[("address", Field::Address), ("calldata", Field::Bytes), ("value", Field::Word)]),
-    ("EthCall", &[("address", Field::Address), ("calldata", Field::Bytes)]),
-    ("EmitEvent", &[("topics", Field::Topics), ("blob", Field::Map)]),
-    ("WebRequest", &[("method", Field::Str), ("url", Field::Str), ("headers", Field::Headers), ("body", Field::Body)]),
-    ("WebRender", &[("mode", Field::RenderMode), ("url", Field::Str), ("wait_after_loaded", Field::Str)]),
-    ("ExecPrompt", &[("prompt", Field::Str), ("response_format", Field::Format), ("images", Field::Images)]),
-    (
-        "ExecPromptTemplate",
-        &[
-            ("template", Field::Is("EqComparative")),
-            ("leader_answer", Field::Str),
-            ("validator_answer", Field::Str),
-            ("principle", Field::Str),
-        ],
-    ),
-    (
-        "ExecPromptTemplate",
-        &[
-            ("template", Field::Is("EqNonComparativeLeader")),
-            ("task", Field::Str),
-            ("criteria", Field::Str),
-            ("input", Field::Str),
-        ],
-    ),
-    (
-        "ExecPromptTemplate",
-        &[
-            ("template", Field::Is("EqNonComparativeValidator")),
-            ("task", Field::Str),
-            ("criteria", Field::Str),
-            ("input", Field::Str),
-            ("output", Field::Str),
-        ],
-    ),
-];
-
 /// The requests whose argument is no map of fields.
 const OTHERS: [&str; 4] = ["Return", "UserError", "Rollback", "Trace"];
 
 /// A request: mostly well-formed, sometimes with one thing wrong, sometimes any octets.
 pub(super) fn request(source: &mut Source<'_>) -> Asked {
     match source.below(24) {
-        row @ 0..16 => with_fields(source, TABLE[usize::from(row)]),
+        row @ 0..16 => with_fields(source, REQUESTS[usize::from(row)]),
         16 => {
             let value = any(source);
             let octets = value.encode().expect("it is small");
@@ -135,7 +69,7 @@ pub(super) fn request(source: &mut Source<'_>) -> Asked {
 pub(super) fn guess(octets: &[u8]) -> Means {
     let value = Value::decode(octets).ok();
     let name = value.as_ref().and_then(Value::as_map).filter(|map| map.len() == 1).and_then(|map| map.keys().next());
-    let known = TABLE.iter().map(|row| row.0).chain(OTHERS);
+    let known = REQUESTS.iter().map(|row| row.0).chain(OTHERS);
     if name.is_some_and(|name| known.into_iter().any(|known| known == name)) { Means::Anything } else { Means::Nothing }
 }
 

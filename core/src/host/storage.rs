@@ -1,0 +1,67 @@
+//! What contracts stored.
+
+use super::HostError;
+use crate::{Address, SlotId};
+
+/// Which of a chain's states is meant.
+///
+/// ```
+/// use subvm_core::host::{Host, State};
+/// use subvm_host_mock::MemoryHost;
+/// # let account = subvm_core::Address([1; 20]);
+/// let mut host = MemoryHost::new();
+/// host.set_balance_in(State::Accepted, account, 5);
+/// assert_eq!(host.balance(State::Accepted, &account)?[0], 5);
+/// assert_eq!(host.balance(State::Finalized, &account)?[0], 0);
+/// # Ok::<(), subvm_core::host::HostError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// With all that was accepted, and may still be rolled back.
+    Accepted,
+    /// With what was finalized only.
+    Finalized,
+}
+
+/// Reads contracts' storage as it was before the run.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use subvm_core::host::{HostError, State, Storage, page};
+/// use subvm_core::{Address, SlotId};
+///
+/// struct Pages(BTreeMap<(SlotId, u32), [u8; page::OCTETS]>);
+///
+/// impl Storage for Pages {
+///     fn read(&mut self, _: State, _: &Address, slot: &SlotId, index: u32, into: &mut [u8]) -> Result<(), HostError> {
+///         into.fill(0);
+///         for number in page::range(index, into.len())?.into_iter().flatten() {
+///             if let Some(content) = self.0.get(&(*slot, number)) {
+///                 page::place(into, index, number, content);
+///             }
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut storage = Pages([((SlotId::default(), 0), [7; page::OCTETS])].into());
+/// let mut octets = [0xff; 4];
+/// storage.read(State::Accepted, &Address::default(), &SlotId::default(), 30, &mut octets)?;
+/// assert_eq!(octets, [7, 7, 0, 0]);
+/// # Ok::<(), HostError>(())
+/// ```
+pub trait Storage: Send + 'static {
+    /// Fills `into` from `slot` of `contract`, starting at octet `index`. Octets never written are zero. `index + into.len()` is at most 2^32.
+    /// The same arguments give the same octets throughout a run. Returns within the time that the node promises its operators.
+    ///
+    /// # Errors
+    /// When the octets cannot be had.
+    fn read(
+        &mut self,
+        state: State,
+        contract: &Address,
+        slot: &SlotId,
+        index: u32,
+        into: &mut [u8],
+    ) -> Result<(), HostError>;
+}

@@ -1,0 +1,125 @@
+//! How a sub-VM ends: [`Outcome`], which contracts and votes see, and [`InternalError`], which neither does.
+//!
+//! Source: `docs/spec/sub-vm.md`, *Outcomes*.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+mod internal;
+mod vm_error;
+
+pub use internal::{InternalError, InternalErrorKind};
+pub use vm_error::{Invalid, Resource, Trap, UnknownVmError, VmError};
+
+/// What a sub-VM that ran comes to. Its octets are voted on.
+///
+/// ```
+/// use subvm_core::Outcome;
+/// assert_eq!(Outcome::UserError("no funds".into()).to_octets(), b"\x01no funds");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It returned: the canonical calldata encoding of its value.
+    Return(Vec<u8>),
+    /// The contract failed of its own will, with this text.
+    UserError(String),
+    /// It broke a rule or a limit.
+    VmError(VmError),
+}
+
+impl Outcome {
+    /// The calldata encoding of null, which is what falling off the end returns.
+    pub const NULL: [u8; 1] = [0];
+
+    /// `Return(null)`.
+    #[must_use]
+    pub fn null() -> Self {
+        Self::Return(Self::NULL.to_vec())
+    }
+
+    /// The code octet: 0 for a return, 1 for a user error, 2 for a VM error.
+    ///
+    /// ```
+    /// use subvm_core::{Outcome, Resource, VmError};
+    /// assert_eq!(Outcome::UserError("no funds".into()).code(), 1);
+    /// assert_eq!(Outcome::VmError(VmError::OutOf(Resource::Fds)).code(), 2);
+    /// ```
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Return(_) => 0,
+            Self::UserError(_) => 1,
+            Self::VmError(_) => 2,
+        }
+    }
+
+    /// The octets that a parent reads from its descriptor and a leader posts: code ++ data.
+    ///
+    /// ```
+    /// use subvm_core::{Outcome, Trap, VmError};
+    /// assert_eq!(Outcome::null().to_octets(), [0, 0]);
+    /// assert_eq!(Outcome::VmError(VmError::Trap(Trap::Unreachable)).to_octets(), b"\x02wasm_trap unreachable");
+    /// ```
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let mut octets = alloc::vec![self.code()];
+        match self {
+            Self::Return(value) => octets.extend_from_slice(value),
+            Self::UserError(text) => octets.extend_from_slice(text.as_bytes()),
+            Self::VmError(error) => octets.extend_from_slice(alloc::format!("{error}").as_bytes()),
+        }
+        octets
+    }
+}
+
+/// Why a sub-VM stops running now. One pointer wide, so that the calls that go on pay nothing for it.
+///
+/// ```
+/// use subvm_core::{End, Outcome, Trap, VmError};
+/// let end = End::from(Trap::Unreachable);
+/// assert_eq!(end.into_result()?, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
+/// # Ok::<(), subvm_core::InternalError>(())
+/// ```
+#[derive(Debug)]
+pub struct End(Box<Result<Outcome, InternalError>>);
+
+impl End {
+    /// What the sub-VM comes to.
+    ///
+    /// # Errors
+    /// Where no outcome is to be had.
+    pub fn into_result(self) -> Result<Outcome, InternalError> {
+        *self.0
+    }
+}
+
+impl From<Outcome> for End {
+    fn from(outcome: Outcome) -> Self {
+        Self(Box::new(Ok(outcome)))
+    }
+}
+
+impl From<VmError> for End {
+    fn from(error: VmError) -> Self {
+        Outcome::VmError(error).into()
+    }
+}
+
+impl From<Trap> for End {
+    fn from(trap: Trap) -> Self {
+        VmError::Trap(trap).into()
+    }
+}
+
+impl From<Resource> for End {
+    fn from(resource: Resource) -> Self {
+        VmError::OutOf(resource).into()
+    }
+}
+
+impl From<InternalError> for End {
+    fn from(error: InternalError) -> Self {
+        Self(Box::new(Err(error)))
+    }
+}

@@ -1,0 +1,205 @@
+//! One transaction, from its message to its receipt.
+
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use num_bigint::BigUint;
+
+use crate::calldata::{Map, Value};
+use crate::fingerprint::Fingerprint;
+use crate::host::{Event, Node};
+use crate::overlay::Overlay;
+use crate::own;
+use crate::permissions::Permissions;
+use crate::receipt::{Gas, Receipt};
+use crate::spawn::{Child, Ran, run_child};
+use crate::sub_vm::View;
+use crate::transaction::{RamOfModes, Transaction};
+use crate::{Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, VmError};
+
+mod input;
+mod prepare;
+mod report;
+
+pub use input::{Entry, Run};
+use prepare::{Prepared, prepare};
+pub use report::Report;
+
+/// Runs one transaction and hands the node back, however it ends.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_core::host::State;
+/// use subvm_core::{Entry, Invalid, Message, Outcome, Params, Role, Run, VmError, Vote, run};
+/// use subvm_host_mock::{MemoryHost, ScriptedEngine};
+///
+/// let transaction = Run {
+///     message: Message::default(),
+///     entry: Entry::Contract,
+///     role: Role::Leader,
+///     params: Arc::new(Params::default()),
+///     state: State::Accepted,
+///     deadline: None,
+/// };
+/// // A chain in memory and an engine for tests, where yours stand in a node.
+/// let (node, report) = run(Arc::new(ScriptedEngine::new()), MemoryHost::new().node(), transaction);
+/// // There is no contract at the message's address: a result like any other, which all nodes agree on.
+/// let report = report?;
+/// assert_eq!(report.outcome, Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
+/// assert_eq!(report.vote(&report.receipt), Vote::Agree);
+/// # drop(node);
+/// # Ok::<(), subvm_core::InternalError>(())
+/// ```
+///
+/// # Errors
+/// An [`InternalError`] where this node cannot say how the run ends; it then votes *timeout*.
+///
+/// # Panics
+/// When `engine` breaks its contract and keeps what it was handed.
+pub fn run(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
+    node.guard(engine.catch());
+    node.tell(&Event::RunBegins(&run));
+    let (mut node, mut result) = run_watched(engine, node, run);
+    node.tell(&Event::RunEnds(result.as_ref()));
+    if let (true, Ok(report)) = (node.unguard(), &mut result) {
+        report.diagnostics.push(PANICKED.to_string());
+    }
+    (node, result)
+}
+
+const PANICKED: &str = "the node's observer panicked, and saw no more of the run";
+const PART_PANICKED: &str = "a part of the node panicked when it was asked for what the run needs: its code, locked slots and times; \
+    the process's panic message says which";
+
+fn run_watched(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Result<Report, InternalError>) {
+    let mut prepared = None;
+    let calm = (engine.catch())(&mut || prepared = Some(prepare(&mut node, &run)));
+    let panicked = || Err(InternalError::new(InternalErrorKind::Bug, PART_PANICKED));
+    let prepared = match prepared.filter(|_| calm).unwrap_or_else(panicked) {
+        Ok(prepared) => prepared,
+        Err(error) => return (node, Err(error)),
+    };
+    let message_digest = *blake3::hash(&prepared.stdin).as_bytes();
+    let (transaction, child) = begin(engine, node, run, prepared);
+    let limit = child.as_ref().map_or(0, |child| child.ticks);
+    let mut ran = match child {
+        Ok(child) => run_child(transaction, child),
+        Err(error) => {
+            let result = Ok(Outcome::VmError(error));
+            Ran { transaction, result, fingerprint: None, ticks: 0, root_hidden: false }
+        }
+    };
+    if ran.root_hidden && matches!(ran.result, Ok(Outcome::VmError(VmError::ExitCode(71)))) {
+        ran.transaction.diagnostics.push(HIDDEN_ROOT.to_string());
+    }
+    finish(ran, limit, message_digest)
+}
+
+const HIDDEN_ROOT: &str = "the program ended with exit code 71 after fd_prestat_get answered Notsup: its libc looks for a preopened directory; \
+    announce the root (announce_root, `--announce-root true`) or keep it from opening files";
+
+fn begin(
+    engine: Arc<dyn Engine>,
+    node: Node,
+    run: Run,
+    prepared: Prepared,
+) -> (Box<Transaction>, Result<Child, VmError>) {
+    let (mode, permissions) = match run.entry {
+        Entry::Contract => (Mode::Deterministic, Permissions::all()),
+        Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),
+        Entry::Program { mode, .. } => (mode, Permissions::empty()),
+    };
+    let limits = &run.params.limits;
+    let ticks = i64::try_from(limits.gas_time).unwrap_or(i64::MAX);
+    let stack_units = i64::try_from(limits.stack_units).unwrap_or(i64::MAX);
+    let child = prepared.package.map(|package| Child {
+        main: true,
+        mode,
+        permissions,
+        view: View { state: run.state, overlay: true },
+        package,
+        message: Arc::new(run.message.clone()),
+        stdin: prepared.stdin,
+        ticks,
+        stack_units,
+    });
+    let transaction = Transaction {
+        ram: RamOfModes::new(limits.ram),
+        storage: Meter::new(limits.gas_storage),
+        data: Meter::new(limits.gas_data),
+        params: run.params,
+        engine,
+        node,
+        role: run.role,
+        contract: run.message.contract_address,
+        state: run.state,
+        deadline: prepared.deadline,
+        now: prepared.now,
+        datetime: prepared.datetime,
+        depth: 0,
+        locked: prepared.locked,
+        overlay: Overlay::default(),
+        sent: BigUint::ZERO,
+        messages: Vec::new(),
+        nondet: Vec::new(),
+        next_block: 0,
+        disagreed_at: None,
+        ticks_nondet: 0,
+        diagnostics: Vec::new(),
+    };
+    (Box::new(transaction), child)
+}
+
+fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, InternalError>) {
+    let Ran { transaction, result, fingerprint, ticks, .. } = ran;
+    let mut transaction = *transaction;
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) => return (transaction.node, Err(error)),
+    };
+    let returned = matches!(outcome, Outcome::Return(_));
+    // A run that failed before its engine did anything has the fingerprint of an empty machine.
+    let fingerprint = fingerprint.or_else(|| (!returned && transaction.params.fingerprints).then(Fingerprint::default));
+    let receipt = Receipt {
+        params: transaction.params.digest(),
+        message,
+        result: result_octets(&outcome, fingerprint.as_ref()),
+        gas: Gas {
+            data: transaction.data.used(),
+            storage: transaction.storage.used(),
+            time: (limit - ticks).unsigned_abs(),
+        },
+        storage: if returned { transaction.overlay.into_pages() } else { Vec::new() },
+        messages: if returned { transaction.messages } else { Vec::new() },
+        nondet: transaction.nondet,
+    };
+    let report = Report {
+        outcome,
+        fingerprint,
+        receipt,
+        ram_peak: transaction.ram.of(Mode::Deterministic).peak(),
+        ram_peak_nondet: transaction.ram.of(Mode::NonDeterministic).peak(),
+        ticks_nondet: transaction.ticks_nondet,
+        diagnostics: transaction.diagnostics,
+        disagreed_at: transaction.disagreed_at,
+    };
+    (transaction.node, Ok(report))
+}
+
+/// The result of the whole run: code octet ++ calldata.
+fn result_octets(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8> {
+    let text = match outcome {
+        Outcome::Return(_) => return outcome.to_octets(),
+        Outcome::UserError(text) => text.clone(),
+        Outcome::VmError(error) => error.to_string(),
+    };
+    let failure = Value::Map(Map::from([
+        ("fingerprint", fingerprint.map_or(Value::Null, Fingerprint::to_value)),
+        ("message", Value::Str(text)),
+    ]));
+    let mut octets = alloc::vec![outcome.code()];
+    octets.extend_from_slice(&own::encode(&failure));
+    octets
+}

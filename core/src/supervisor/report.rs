@@ -1,0 +1,59 @@
+//! What a run comes to.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::Outcome;
+use crate::fingerprint::Fingerprint;
+use crate::receipt::{self, Difference, Receipt, Vote};
+
+/// What a run came to: the receipt, and beside it what is no part of it.
+///
+/// ```
+/// use subvm_core::{Outcome, Resource, VmError};
+/// use subvm_host_mock::{MemoryHost, play};
+/// let report = play(&MemoryHost::new(), |machine| machine.work(i64::MAX));
+/// assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+/// assert!(report.fingerprint.is_some() && !report.receipt.returned());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How the main sub-VM ended.
+    pub outcome: Outcome,
+    /// The machine at a failure, where the parameters ask for it.
+    pub fingerprint: Option<Fingerprint>,
+    /// What is voted on.
+    pub receipt: Receipt,
+    /// The most RAM that deterministic sub-VMs held, in octets.
+    pub ram_peak: u64,
+    /// The most RAM that non-deterministic sub-VMs held, in octets.
+    pub ram_peak_nondet: u64,
+    /// Time gas that non-deterministic sub-VMs used, in ticks.
+    pub ticks_nondet: u64,
+    /// What people should know: why a module was refused, which option helps.
+    pub diagnostics: Vec<String>,
+    pub(super) disagreed_at: Option<u32>,
+}
+
+impl Report {
+    /// This node's vote on the leader's receipt.
+    ///
+    /// ```
+    /// use subvm_core::Vote;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// let contract = |fee| play(&MemoryHost::new(), move |machine| machine.end_with("Return", fee));
+    /// let (own, same, other) = (contract(1), contract(1), contract(2));
+    /// assert_eq!(own.vote(&same.receipt), Vote::Agree);
+    /// assert_eq!(own.vote(&other.receipt).to_string(), "disagree at result");
+    /// ```
+    #[must_use]
+    pub fn vote(&self, leader: &Receipt) -> Vote {
+        match (self.disagreed_at, receipt::vote(Ok(&self.receipt), leader)) {
+            // Whatever the leader says its receipt is: it may have foreseen this one.
+            (Some(call), Vote::Agree | Vote::Disagree(_)) => {
+                Vote::Disagree(Difference { field: "nondet", call: Some(call) })
+            }
+            (_, vote) => vote,
+        }
+    }
+}
