@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use subvm_core::host::HostError;
+
+use crate::observe::event;
 
 /// What a job comes to.
 pub(super) type Answer = Result<Vec<u8>, HostError>;
@@ -23,13 +25,20 @@ pub(super) enum Waited {
 /// Octets of answers that may lie unread before further jobs wait: what a guest does not read must not fill the node's memory.
 const UNREAD: usize = 64 << 20;
 
+/// After how long a thread is asked for again that was not to be had.
+const RETRY: Duration = Duration::from_millis(20);
+
 /// Runs jobs on at most so many threads; the others wait, first come, first served. What is cancelled is forgotten.
 pub(super) struct Pool {
     shared: Arc<Shared>,
 }
 
+/// Runs what it is given on a thread of its own, or says why there is none.
+type StartThread = fn(Box<dyn FnOnce() + Send>) -> io::Result<()>;
+
 struct Shared {
     most: usize,
+    start_thread: StartThread,
     state: Mutex<State>,
     answered: Condvar,
 }
@@ -49,7 +58,12 @@ struct State {
 
 impl Pool {
     pub(super) fn new(most: usize) -> Self {
-        Self { shared: Arc::new(Shared { most: most.max(1), state: Mutex::default(), answered: Condvar::new() }) }
+        Self::starting_threads(most, |work| thread::Builder::new().spawn(work).map(drop))
+    }
+
+    fn starting_threads(most: usize, start_thread: StartThread) -> Self {
+        let shared = Shared { most: most.max(1), start_thread, state: Mutex::default(), answered: Condvar::new() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Runs `job` now or later, and returns at once.
@@ -61,14 +75,19 @@ impl Pool {
 
     /// Waits for the answer of job `id`, `at_most` this long.
     pub(super) fn wait(&self, id: u64, at_most: Duration) -> Waited {
+        let start = Instant::now();
         let mut state = self.shared.lock();
         state.urgent = Some(id);
-        self.shared.hire(&mut state);
-        let (mut state, _) = self
-            .shared
-            .answered
-            .wait_timeout_while(state, at_most, |state| state.is_under_way(id))
-            .unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // Again and again, since it may be a thread that is not to be had.
+            self.shared.hire(&mut state);
+            let left = at_most.saturating_sub(start.elapsed());
+            if left.is_zero() || !state.is_under_way(id) {
+                break;
+            }
+            let waited = self.shared.answered.wait_timeout(state, left.min(RETRY));
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         state.urgent = None;
         if state.is_under_way(id) {
             return Waited::Pending;
@@ -119,18 +138,25 @@ impl State {
 }
 
 impl Shared {
-    /// Starts threads while there are jobs that may run.
+    /// Starts threads while there are jobs that may run. Where the system has none to give, jobs go on waiting.
     fn hire(self: &Arc<Self>, state: &mut State) {
         while state.threads < self.most
             && let Some((id, job)) = state.next()
         {
-            state.threads += 1;
-            let shared = Arc::clone(self);
-            if let Err(error) = thread::Builder::new().spawn(move || shared.work(id, job)) {
-                state.threads -= 1;
+            // If the thread does not come to be, what it was to do would be lost with it.
+            let job = Arc::new(Mutex::new(Some(job)));
+            let (shared, theirs) = (Arc::clone(self), Arc::clone(&job));
+            let take = |job: &Mutex<Option<Job>>| job.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let work = move || take(&theirs).into_iter().for_each(|job| shared.work(id, job));
+            if let Err(error) = (self.start_thread)(Box::new(work)) {
                 state.running.remove(&id);
-                state.answers.insert(id, Err(error.into()));
+                if let Some(job) = take(&job) {
+                    state.waiting.push_front((id, job));
+                }
+                event!(warn, %error, "no thread for a module's request, which goes on waiting");
+                return;
             }
+            state.threads += 1;
         }
     }
 
@@ -163,4 +189,38 @@ impl Shared {
 
 fn octets(answer: &Answer) -> usize {
     answer.as_ref().map_or(0, Vec::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// How often a thread was asked for.
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    #[test]
+    fn a_job_waits_for_a_thread_that_is_not_to_be_had() {
+        let pool = Pool::starting_threads(1, |work| match ASKED.fetch_add(1, Ordering::Relaxed) {
+            0..3 => Err(io::ErrorKind::WouldBlock.into()),
+            _ => thread::Builder::new().spawn(work).map(drop),
+        });
+        pool.start(1, || Ok(b"one".to_vec()));
+        pool.start(2, || Ok(b"two".to_vec()));
+        assert!(matches!(pool.wait(1, Duration::ZERO), Waited::Pending));
+        for (id, octets) in [(1, b"one"), (2, b"two")] {
+            assert!(matches!(pool.wait(id, Duration::from_secs(20)), Waited::Ready(Ok(answer)) if answer == octets));
+        }
+        assert!(ASKED.load(Ordering::Relaxed) > 3);
+    }
+
+    #[test]
+    fn a_job_without_a_thread_can_be_cancelled() {
+        let pool = Pool::starting_threads(1, |_| Err(io::ErrorKind::WouldBlock.into()));
+        pool.start(1, || Ok(Vec::new()));
+        assert!(matches!(pool.wait(1, Duration::from_millis(50)), Waited::Pending));
+        pool.cancel(1);
+        assert!(matches!(pool.wait(1, Duration::ZERO), Waited::Unknown));
+    }
 }
