@@ -47,6 +47,47 @@ fn there_are_no_colours_but_on_a_terminal() {
     }
 }
 
+/// Runs a command whose standard error is a terminal, and gives what the terminal was sent.
+#[cfg(unix)]
+fn on_a_terminal(args: &[&str]) -> String {
+    let pair = nix::pty::openpty(None, None).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
+    command.current_dir(ROOT).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(pair.slave);
+    let mut child = command.spawn().unwrap();
+    drop(command); // and this end of the terminal with it
+    let mut shown = Vec::new();
+    // Linux says EIO where nobody holds the other end any more.
+    _ = std::fs::File::from(pair.master).read_to_end(&mut shown);
+    assert!(child.wait().unwrap().success(), "{}", String::from_utf8_lossy(&shown));
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// A program that does nothing and has so many functions to be compiled.
+#[cfg(unix)]
+fn busy_to_compile(functions: u32) -> Vec<u8> {
+    let sums = "(local.set 0 (i64.mul (i64.add (local.get 0) (local.get 1)) (i64.const 3)))".repeat(200);
+    let function = format!("(func (param i64 i64) {sums})");
+    wat::parse_str(format!("(module (func (export \"_start\")) {})", function.repeat(functions as usize))).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn who_waits_for_a_compiler_at_a_terminal_sees_it() {
+    let dir = scratch("progress");
+    for doubled in 5..14 {
+        let module = write(dir.path(), "busy.wasm", &busy_to_compile(1 << doubled));
+        let start = std::time::Instant::now();
+        let shown = on_a_terminal(&["exec", "--cache", "off", &module]);
+        if start.elapsed() < std::time::Duration::from_secs(3) {
+            continue; // it may have been compiled before anybody grows impatient
+        }
+        assert!(shown.contains("compiling ") && shown.contains(" of WebAssembly, 1s"), "{shown:?}");
+        assert!(shown.ends_with("\u{1b}[2K") || shown.ends_with("\r"), "the line is gone: {shown:?}");
+        return;
+    }
+    panic!("no module takes three seconds");
+}
+
 #[test]
 fn every_command_shows_examples() {
     for command in [
