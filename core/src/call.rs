@@ -80,6 +80,21 @@ impl<E> From<InternalError> for Stop<E> {
 }
 
 impl Cx<'_> {
+    /// The same surroundings, for what is seldom called: where nothing else takes the original's address, compilers never build it
+    /// (`docs/RATIONALE.md#what-a-host-call-is-made-of`).
+    #[inline]
+    pub(crate) fn reborrow(&mut self) -> Cx<'_> {
+        Cx {
+            mem: self.mem,
+            ticks: self.ticks,
+            wasi: self.wasi,
+            ram: self.ram,
+            limits: self.limits,
+            node: self.node,
+            deadline: self.deadline,
+        }
+    }
+
     /// Charges time gas.
     ///
     /// # Errors

@@ -85,6 +85,7 @@ pub(crate) enum Source {
 
 impl Source {
     /// The octets; none while they are pending.
+    #[inline]
     pub(crate) fn octets<'a>(&'a self, tree: &'a Tree) -> &'a [u8] {
         match self {
             Self::Tree(node) => tree.octets(*node),

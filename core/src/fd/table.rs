@@ -35,11 +35,13 @@ impl Table {
     }
 
     /// The open descriptor of this number.
+    #[inline]
     pub(crate) fn get(&self, fd: Fd) -> Option<&Descriptor> {
         self.slots.get(fd.index())?.as_ref()
     }
 
     /// The open descriptor of this number, to change it.
+    #[inline]
     pub(crate) fn get_mut(&mut self, fd: Fd) -> Option<&mut Descriptor> {
         self.slots.get_mut(fd.index())?.as_mut()
     }

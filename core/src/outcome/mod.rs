@@ -94,7 +94,9 @@ impl End {
     }
 }
 
+// Cold: calls that go on are not to carry the making of it.
 impl From<Outcome> for End {
+    #[cold]
     fn from(outcome: Outcome) -> Self {
         Self(Box::new(Ok(outcome)))
     }
@@ -107,18 +109,21 @@ impl From<VmError> for End {
 }
 
 impl From<Trap> for End {
+    #[cold]
     fn from(trap: Trap) -> Self {
         VmError::Trap(trap).into()
     }
 }
 
 impl From<Resource> for End {
+    #[cold]
     fn from(resource: Resource) -> Self {
         VmError::OutOf(resource).into()
     }
 }
 
 impl From<InternalError> for End {
+    #[cold]
     fn from(error: InternalError) -> Self {
         Self(Box::new(Err(error)))
     }

@@ -68,12 +68,14 @@ impl Tree {
         self.ram
     }
 
+    #[inline]
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         // Ids are made by the builder alone, for nodes that it adds, and a tree never shrinks.
         &self.nodes[id.0]
     }
 
     /// The octets of a file; none for a directory.
+    #[inline]
     pub(crate) fn octets(&self, id: NodeId) -> &[u8] {
         match &self.node(id).kind {
             Kind::File(octets) => octets,
@@ -81,22 +83,16 @@ impl Tree {
         }
     }
 
-    /// The entry of this name in a directory.
-    pub(crate) fn child(&self, directory: NodeId, name: &[u8]) -> Option<NodeId> {
-        let children = self.children(directory);
-        let at = children.binary_search_by(|child| child.name.as_bytes().cmp(name)).ok()?;
-        children.get(at).map(|child| child.node)
-    }
-
     /// The `index`-th entry of a directory, counting from 0, by name as octets ascending.
     pub(crate) fn nth(&self, directory: NodeId, index: usize) -> Option<(&str, NodeId)> {
-        self.children(directory).get(index).map(|child| (&*child.name, child.node))
+        self.children(directory)?.get(index).map(|child| (&*child.name, child.node))
     }
 
-    fn children(&self, directory: NodeId) -> &[Child] {
-        match &self.node(directory).kind {
-            Kind::File(_) => &[],
-            Kind::Directory(children) => children,
+    /// The entries of a directory, by name as octets ascending; nothing for a file.
+    pub(super) fn children(&self, id: NodeId) -> Option<&[Child]> {
+        match &self.node(id).kind {
+            Kind::File(_) => None,
+            Kind::Directory(children) => Some(children),
         }
     }
 }
@@ -109,11 +105,13 @@ impl Default for Tree {
 }
 
 impl Node {
+    #[inline]
     pub(crate) fn is_directory(&self) -> bool {
         matches!(self.kind, Kind::Directory(_))
     }
 
     /// The number of octets; 0 for a directory.
+    #[inline]
     pub(crate) fn size(&self) -> u64 {
         match &self.kind {
             Kind::File(octets) => octets.len() as u64,

@@ -1,6 +1,7 @@
 //! Paths that a guest gives: checking their form, and walking them.
 
 use crate::costs::{COMPONENT, PATH};
+use crate::vfs::tree::Child;
 use crate::vfs::{NodeId, Tree};
 use crate::wasi::Errno;
 
@@ -31,9 +32,12 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
     if path.len() > PATH {
         return Err(Errno::Nametoolong);
     }
-    core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
-    if path.contains(&0) {
-        return Err(Errno::Inval);
+    // Most paths are plain ASCII, which one look tells.
+    if !path.iter().all(|octet| (1..0x80).contains(octet)) {
+        core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
+        if path.contains(&0) {
+            return Err(Errno::Inval);
+        }
     }
     // Most paths are shorter than any component may be.
     if path.len() > COMPONENT && path.split(|&octet| octet == b'/').any(|component| component.len() > COMPONENT) {
@@ -43,6 +47,12 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
         return Err(Errno::Notcapable);
     }
     Ok(())
+}
+
+/// The entry of this name.
+fn child(children: &[Child], name: &[u8]) -> Option<NodeId> {
+    let at = children.binary_search_by(|child| child.name.as_bytes().cmp(name)).ok()?;
+    children.get(at).map(|child| child.node)
 }
 
 impl Tree {
@@ -57,11 +67,9 @@ impl Tree {
         }
         let mut at = start;
         let mut depth = 0_usize;
-        let mut components = path.split(|&octet| octet == b'/').peekable();
+        let mut components = path.split(|&octet| octet == b'/');
         while let Some(component) = components.next() {
-            if !self.node(at).is_directory() {
-                return Err(Missing::Errno(Errno::Notdir));
-            }
+            let children = self.children(at).ok_or(Missing::Errno(Errno::Notdir))?;
             match component {
                 b"" | b"." => {}
                 b".." => {
@@ -69,9 +77,11 @@ impl Tree {
                     at = self.node(at).parent;
                 }
                 name => {
-                    let last = components.peek().is_none();
-                    let missing = if last { Missing::Last } else { Missing::Errno(Errno::Noent) };
-                    at = self.child(at, name).ok_or(missing)?;
+                    at = match child(children, name) {
+                        Some(child) => child,
+                        None if components.next().is_none() => return Err(Missing::Last),
+                        None => return Err(Missing::Errno(Errno::Noent)),
+                    };
                     depth += 1;
                 }
             }

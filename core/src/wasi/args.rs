@@ -9,6 +9,7 @@ pub(super) fn args_get(cx: &mut Cx<'_>, argv: u32, argv_buf: u32) -> Done {
 }
 
 /// Writes the number of arguments to `argc`, and to `argv_buf_size` the octets that they take, NULs included.
+#[inline]
 pub(super) fn args_sizes_get(cx: &mut Cx<'_>, argc: u32, argv_buf_size: u32) -> Done {
     let (count, octets) = cx.wasi.config.args.strings().sizes();
     strings::put_sizes(cx, (count, octets), argc, argv_buf_size)

@@ -8,6 +8,7 @@ use crate::wasi::{Done, Errno};
 ///
 /// # Errors
 /// `Inval` where there is no such clock.
+#[inline]
 pub(super) fn clock_res_get(cx: &mut Cx<'_>, id: u32, resolution: u32) -> Done {
     put(cx, id, resolution, 1)
 }
@@ -16,11 +17,13 @@ pub(super) fn clock_res_get(cx: &mut Cx<'_>, id: u32, resolution: u32) -> Done {
 ///
 /// # Errors
 /// `Inval` where there is no such clock.
+#[inline]
 pub(super) fn clock_time_get(cx: &mut Cx<'_>, id: u32, _precision: u64, time: u32) -> Done {
     put(cx, id, time, cx.wasi.config.now)
 }
 
 /// Clocks are 0 to 3: realtime, monotonic, the process's and the thread's CPU time.
+#[inline]
 fn put(cx: &mut Cx<'_>, id: u32, at: u32, value: u64) -> Done {
     if id > 3 {
         return Err(Errno::Inval.into());

@@ -9,6 +9,7 @@ pub(super) fn environ_get(cx: &mut Cx<'_>, environ: u32, environ_buf: u32) -> Do
 }
 
 /// Writes the number of variables to `environc`, and to `environ_buf_size` the octets that they take, NULs included.
+#[inline]
 pub(super) fn environ_sizes_get(cx: &mut Cx<'_>, environc: u32, environ_buf_size: u32) -> Done {
     let (count, octets) = cx.wasi.config.env.strings().sizes();
     strings::put_sizes(cx, (count, octets), environc, environ_buf_size)

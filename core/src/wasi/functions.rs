@@ -46,7 +46,7 @@ pub struct Function {
     pub always: Option<Errno>,
     /// What a call costs before its arguments are looked at, in ticks.
     pub base: u64,
-    call: fn(&mut Cx<'_>, &[u64]) -> Result<u32, End>,
+    body: fn(&mut Cx<'_>, &[u64]) -> Done,
 }
 
 impl Function {
@@ -65,7 +65,10 @@ impl Function {
     /// });
     /// ```
     pub fn call(&self, cx: &mut Cx<'_>, args: &[u64]) -> Result<u32, End> {
-        (self.call)(cx, args)
+        if cx.node.observer.is_some() {
+            return observed(cx.reborrow(), self, args);
+        }
+        charged(cx, self.base, |cx| (self.body)(cx, args))
     }
 }
 
@@ -164,11 +167,11 @@ macro_rules! functions {
                     returns: returns!($answer),
                     always: always!($answer),
                     base: price::$price,
-                    call: |cx, args| {
+                    body: |cx, args| {
                         let mut args = args.iter().copied();
                         $(let $param = args.next().unwrap_or(0) as unsigned!($type);)*
                         let _ = args;
-                        entry::$name(cx $(, $param)*)
+                        body!($answer $name cx $($param)*)
                     },
                 };
             )*
@@ -199,11 +202,10 @@ macro_rules! functions {
                 #[inline]
                 pub fn $name(cx: &mut Cx<'_>, $($param: unsigned!($type)),*) -> Result<u32, End> {
                     const FUNCTION: &Function = &described::$name;
-                    let body = |cx: &mut Cx<'_>| -> Done { body!($answer $name cx $($param)*) };
                     if cx.node.observer.is_some() {
-                        return observed(cx, FUNCTION, &[$(u64::from($param)),*], body);
+                        return observed(cx.reborrow(), FUNCTION, &[$(u64::from($param)),*]);
                     }
-                    charged(cx, FUNCTION.base, body)
+                    charged(cx, FUNCTION.base, |cx| body!($answer $name cx $($param)*))
                 }
             )*
         }
@@ -223,17 +225,12 @@ fn charged(cx: &mut Cx<'_>, base: u64, body: impl FnOnce(&mut Cx<'_>) -> Done) -
 }
 
 #[cold]
-fn observed(
-    cx: &mut Cx<'_>,
-    function: &Function,
-    args: &[u64],
-    body: impl FnOnce(&mut Cx<'_>) -> Done,
-) -> Result<u32, End> {
+fn observed(mut cx: Cx<'_>, function: &Function, args: &[u64]) -> Result<u32, End> {
     let call = Call { module: MODULE, name: function.name, params: function.params, args };
     if let Some(observer) = &mut cx.node.observer {
         observer.enter(&call, *cx.ticks);
     }
-    let result = charged(cx, function.base, body);
+    let result = charged(&mut cx, function.base, |cx| (function.body)(cx, args));
     if let Some(observer) = &mut cx.node.observer {
         observer.exit(&call, result.as_ref().ok().copied(), cx.mem, *cx.ticks);
     }

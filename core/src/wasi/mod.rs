@@ -3,6 +3,7 @@
 //! [`wasi_functions!`](crate::wasi_functions) lists them in the order of the specification; [`entry`] has one typed entry for each, which the
 //! engine's linker calls; [`FUNCTIONS`] describes them; [`dispatch`] calls one by its name.
 //! What each does stands in the file of its prefix: `args`, `clock`, `environ`, `fd`, `path`, `proc`, `random`.
+//! Small ones are inlined into the engine's linker (`docs/RATIONALE.md#what-a-host-call-is-made-of`).
 //! Those that always answer the same (`sock_*`, `poll_oneoff`, `sched_yield` and others) are rows of the table and nothing more.
 //!
 //! Source: `docs/spec/wasi.md`.

@@ -131,6 +131,7 @@ impl State {
         self.prestat_refused
     }
 
+    #[inline]
     pub(super) fn descriptor(&self, fd: u32) -> Result<&Descriptor, Errno> {
         self.fds.get(Fd(fd)).ok_or(Errno::Badf)
     }

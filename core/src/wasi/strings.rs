@@ -29,6 +29,7 @@ impl Strings {
     }
 
     /// How many, and the octets that they take.
+    #[inline]
     pub(super) fn sizes(&self) -> (u32, u32) {
         let number = |len| u32::try_from(len).unwrap_or(u32::MAX);
         (number(self.starts.len()), number(self.block.len()))
@@ -39,7 +40,7 @@ impl Strings {
 ///
 /// # Cost
 /// The octets of both.
-pub(super) fn get(cx: &mut Cx<'_>, which: fn(&Config) -> &Strings, pointers: u32, block: u32) -> Done {
+pub(super) fn get(cx: &mut Cx<'_>, which: impl Fn(&Config) -> &Strings, pointers: u32, block: u32) -> Done {
     let (count, octets) = which(&cx.wasi.config).sizes();
     let table = count.checked_mul(4).ok_or(Errno::Overflow)?;
     cx.charge(copying(u64::from(table) + u64::from(octets)))?;
@@ -55,6 +56,7 @@ pub(super) fn get(cx: &mut Cx<'_>, which: fn(&Config) -> &Strings, pointers: u32
 }
 
 /// Writes how many there are, then the octets that they take.
+#[inline]
 pub(super) fn put_sizes(cx: &mut Cx<'_>, (count, octets): (u32, u32), count_at: u32, octets_at: u32) -> Done {
     let count_place = Place::u32(cx.mem, count_at)?;
     let octets_place = Place::u32(cx.mem, octets_at)?;

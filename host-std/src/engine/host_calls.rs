@@ -1,7 +1,7 @@
 //! The host functions that guests import, made from the core's two lists.
 
 use subvm_core::{End, Guest, sdk, wasi};
-use wasmtime::{Caller, Linker, Val};
+use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut, Val};
 
 use super::float_state;
 use super::running::{Counters, Running};
@@ -32,7 +32,7 @@ macro_rules! link_wasi {
                     wasi::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, ticks: i64, $($param: $ty),*| {
-                        answer!($answer, host_call::<false>(caller, ordinal, ticks, |guest| {
+                        answer!($answer, host_call::<false>(caller, ordinal, ticks, move |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
                     },
@@ -52,7 +52,7 @@ macro_rules! link_sdk {
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, ticks: i64, $($param: i32),*| {
-                        answer!(errno, host_call::<true>(caller, ordinal, ticks, |guest| {
+                        answer!(errno, host_call::<true>(caller, ordinal, ticks, move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
                     },
@@ -74,10 +74,11 @@ fn host_call<const STARTS: bool>(
     function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
 ) -> wasmtime::Result<(u32, i64)> {
     let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
-    let stack_units = if STARTS { counters(&caller)?.stack.get(&mut caller).unwrap_i32() } else { 0 };
+    let stack_units = if STARTS { counters(caller.data())?.stack.get(&mut caller).unwrap_i32() } else { 0 };
+    let mut store = caller.as_context_mut();
     let (mem, running) = match memory {
-        Some(memory) => memory.data_and_store_mut(&mut caller),
-        None => (&mut [][..], caller.data_mut()),
+        Some(memory) => memory.data_and_store_mut(&mut store),
+        None => (&mut [][..], store.data_mut()),
     };
     let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
     let result = function(&mut guest);
@@ -86,20 +87,20 @@ fn host_call<const STARTS: bool>(
     }
     match result {
         Ok(errno) => Ok((errno, ticks)),
-        Err(end) => ended(&mut caller, ticks, end),
+        Err(end) => ended(store, ticks, end),
     }
 }
 
 /// Notes in the store why the sub-VM ended, and in the counter what was left: no result takes it back. What wasmtime gets
 /// only unwinds the guest.
 #[cold]
-fn ended<T>(caller: &mut Caller<'_, Running>, ticks: i64, end: End) -> wasmtime::Result<T> {
-    counters(caller)?.gas.set(&mut *caller, Val::I64(ticks))?;
-    caller.data_mut().end = Some(end);
+fn ended<T>(mut store: StoreContextMut<'_, Running>, ticks: i64, end: End) -> wasmtime::Result<T> {
+    counters(store.data())?.gas.set(&mut store, Val::I64(ticks))?;
+    store.data_mut().end = Some(end);
     Err(wasmtime::Error::msg("the sub-VM ended in a host call"))
 }
 
-fn counters(caller: &Caller<'_, Running>) -> wasmtime::Result<Counters> {
+fn counters(running: &Running) -> wasmtime::Result<Counters> {
     let unset = || wasmtime::Error::msg("a host function was called before the counters were set");
-    caller.data().counters.ok_or_else(unset)
+    running.counters.ok_or_else(unset)
 }

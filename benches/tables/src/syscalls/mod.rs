@@ -51,8 +51,11 @@ fn calibrated(case: &Case, peer: &dyn Peer) -> Option<(Runner, u32)> {
     Some((run, times))
 }
 
-/// Nanoseconds for a call, without the loop around it.
-fn per_call(run: &mut Runner, times: u32) -> f64 {
+/// Runs a guest that makes a call so many times: nanoseconds for one, without the loop around it.
+///
+/// # Panics
+/// Where the guest does not make its three marks.
+pub fn per_call(run: &mut Runner, times: u32) -> f64 {
     let marks = run();
     let [start, between, end] = marks[..] else { panic!("a guest makes three marks, not {}", marks.len()) };
     let (empty, full) = (between - start, end - between);

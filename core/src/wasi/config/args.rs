@@ -65,6 +65,7 @@ impl Args {
         self.0.iter().map(|arg| core::str::from_utf8(arg).unwrap_or_default())
     }
 
+    #[inline]
     pub(in crate::wasi) fn strings(&self) -> &Strings {
         &self.0
     }

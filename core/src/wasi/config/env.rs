@@ -108,6 +108,7 @@ impl Env {
         self.iter().any(|there| there.iter().eq(variable.iter().copied().flatten()))
     }
 
+    #[inline]
     pub(in crate::wasi) fn strings(&self) -> &Strings {
         &self.0
     }

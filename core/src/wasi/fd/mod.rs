@@ -15,6 +15,7 @@ pub(super) use stat::{fd_fdstat_get, fd_filestat_get};
 pub(super) use transfer::{fd_pread, fd_read, fd_write};
 
 use crate::fd::{Fd, File, Object, Source};
+use crate::host::RequestId;
 use crate::outcome::End;
 use crate::wasi::{Done, Errno};
 use crate::{Cx, Resource};
@@ -47,18 +48,24 @@ pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
 ///
 /// # Errors
 /// `out_of memory`, or what waiting ends in.
+#[inline]
 fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
-    let Some(File { source: Source::Pending { id, charged }, .. }) = file(cx, fd) else {
-        return Ok(());
-    };
-    let (id, held) = (*id, *charged);
+    match file(cx, fd) {
+        Some(&mut File { source: Source::Pending { id, charged }, .. }) => receive(cx.reborrow(), fd, id, charged),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for the octets of a request that holds `held` octets of RAM.
+#[cold]
+fn receive(mut cx: Cx<'_>, fd: u32, id: RequestId, held: u64) -> Result<(), End> {
     let octets = cx.module_result(id)?;
     let length = octets.len() as u64;
     // The request is spent: whatever comes now must not cancel it.
-    hold(cx, fd, octets, held);
+    hold(&mut cx, fd, octets, held);
     cx.ram.charge(length.saturating_sub(held)).map_err(|_| Resource::Memory)?;
     cx.ram.release(held.saturating_sub(length));
-    if let Some(File { source: Source::Held { charged, .. }, .. }) = file(cx, fd) {
+    if let Some(File { source: Source::Held { charged, .. }, .. }) = file(&mut cx, fd) {
         *charged = length;
     }
     Ok(())
@@ -70,6 +77,7 @@ fn hold(cx: &mut Cx<'_>, fd: u32, octets: Arc<[u8]>, charged: u64) {
     }
 }
 
+#[inline]
 fn file<'a>(cx: &'a mut Cx<'_>, fd: u32) -> Option<&'a mut File> {
     match &mut cx.wasi.fds.get_mut(Fd(fd))?.object {
         Object::File(file) => Some(file),

@@ -7,13 +7,14 @@ use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};
 
 /// The largest offset: what a signed 64-bit integer holds, so that a libc can tell it from an error.
-const LARGEST: i128 = i64::MAX as i128;
+const LARGEST: u64 = i64::MAX as u64;
 
 /// Moves the offset, beyond the end too, and writes it to `newoffset`, an aligned u64.
 ///
 /// # Errors
 /// `Inval` where there is no such whence, `Badf` where it is not open, `Spipe` for a stream, `Notcapable` for a directory or without the right
 /// (to tell is enough where nothing moves), `Inval` where the result is negative or above 2^63 - 1.
+#[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
 pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u32, newoffset: u32) -> Done {
     let whence = Whence::parse(whence)?;
     let stays = whence == Whence::Cur && offset == 0;
@@ -30,14 +31,11 @@ pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u3
     };
     let from = match whence {
         Whence::Set => 0,
-        Whence::Cur => i128::from(file.offset),
-        Whence::End => file.source.octets(tree).len() as i128,
+        Whence::Cur => file.offset,
+        Whence::End => file.source.octets(tree).len() as u64,
     };
-    let to = from + i128::from(offset.cast_signed());
-    if !(0..=LARGEST).contains(&to) {
-        return Err(Errno::Inval.into());
-    }
-    file.offset = to as u64;
+    let to = from.checked_add_signed(offset.cast_signed()).filter(|to| *to <= LARGEST).ok_or(Errno::Inval)?;
+    file.offset = to;
     place.put(cx.mem, file.offset.to_le_bytes());
     Ok(())
 }
@@ -46,6 +44,7 @@ pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u3
 ///
 /// # Errors
 /// `Badf` where it is not open, `Spipe` for a stream, `Notcapable` for a directory or without the right to tell or to seek.
+#[inline]
 pub(in crate::wasi) fn fd_tell(cx: &mut Cx<'_>, fd: u32, offset: u32) -> Done {
     let file = positioned(cx.wasi.descriptor(fd)?, Rights::FD_TELL.union(Rights::FD_SEEK))?;
     Place::u64(cx.mem, offset)?.put(cx.mem, file.offset.to_le_bytes());
@@ -53,6 +52,7 @@ pub(in crate::wasi) fn fd_tell(cx: &mut Cx<'_>, fd: u32, offset: u32) -> Done {
 }
 
 /// The file behind a descriptor that has any of these rights.
+#[inline]
 fn positioned(descriptor: &Descriptor, any: Rights) -> Result<&File, Errno> {
     match &descriptor.object {
         Object::Stream(_) => Err(Errno::Spipe),

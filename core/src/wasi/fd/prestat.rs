@@ -18,6 +18,7 @@ const NAME: &[u8] = b"/";
 ///
 /// # Errors
 /// `Badf` where it is not open. Else `Notsup`; with announced root `Badf` for any other.
+#[inline]
 pub(in crate::wasi) fn fd_prestat_get(cx: &mut Cx<'_>, fd: u32, prestat: u32) -> Done {
     announced(cx, fd).inspect_err(|errno| cx.wasi.prestat_refused |= *errno == Errno::Notsup)?;
     Place::<8>::check(cx.mem, prestat, 4)?.put(cx.mem, [0, 0, 0, 0, NAME.len() as u8, 0, 0, 0]);
@@ -40,6 +41,7 @@ pub(in crate::wasi) fn fd_prestat_dir_name(cx: &mut Cx<'_>, fd: u32, path: u32, 
     Ok(())
 }
 
+#[inline]
 fn announced(cx: &Cx<'_>, fd: u32) -> Result<(), Errno> {
     let descriptor = cx.wasi.descriptor(fd)?;
     let initial_root = Fd(fd) == Fd::ROOT && matches!(descriptor.object, Object::Directory { initial: true, .. });

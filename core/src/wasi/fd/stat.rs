@@ -15,6 +15,7 @@ use crate::wasi::{Done, Errno};
 ///
 /// # Errors
 /// `Badf` where it is not open.
+#[inline]
 pub(in crate::wasi) fn fd_fdstat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Done {
     let descriptor = cx.wasi.descriptor(fd)?;
     let filetype = match descriptor.object {
@@ -31,6 +32,7 @@ pub(in crate::wasi) fn fd_fdstat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Don
 ///
 /// # Errors
 /// `Badf` where it is not open, `Notcapable` without the right.
+#[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
 pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Done {
     let descriptor = cx.wasi.descriptor(fd)?;
     if !descriptor.base.contains(Rights::FD_FILESTAT_GET) {
@@ -62,12 +64,14 @@ pub(in crate::wasi) struct Filestat {
 
 impl Filestat {
     /// What is in the tree: on device 1.
+    #[inline]
     pub(in crate::wasi) fn of(tree: &Tree, id: NodeId) -> Self {
         let node = tree.node(id);
         Self { dev: 1, ino: node.ino, filetype: filetype(tree, id), size: node.size() }
     }
 
     /// What is not in the tree: streams, the message, results. On device 0, without a number.
+    #[inline]
     fn outside(filetype: Filetype, size: u64) -> Self {
         Self { dev: 0, ino: 0, filetype, size }
     }
@@ -77,16 +81,19 @@ impl Filestat {
     /// ```text
     /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim, 0   48 mtim, 0   56 ctim, 0
     /// ```
+    #[inline]
     pub(in crate::wasi) fn record(self) -> [u8; 64] {
         record([self.dev, self.ino, self.filetype as u64, 1, self.size, 0, 0, 0])
     }
 }
 
+#[inline]
 pub(in crate::wasi) fn filetype(tree: &Tree, id: NodeId) -> Filetype {
     if tree.node(id).is_directory() { Filetype::Directory } else { Filetype::RegularFile }
 }
 
 /// Words, little-endian, one after the other. A narrower field at the start of a word, and the padding behind it, are that word.
+#[inline]
 fn record<const WORDS: usize, const OCTETS: usize>(words: [u64; WORDS]) -> [u8; OCTETS] {
     const { assert!(OCTETS == WORDS * 8) };
     let mut octets = [0; OCTETS];

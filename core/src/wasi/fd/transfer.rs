@@ -1,8 +1,10 @@
 //! Moving octets between memory and what a descriptor refers to.
 
+use core::ops::Range;
+
 use crate::costs::IOVECS;
 use crate::costs::calls::{IOVEC, copying};
-use crate::fd::{Descriptor, Fd, File, Object, Rights};
+use crate::fd::{Descriptor, Fd, Object, Rights};
 use crate::host::Stream;
 use crate::outcome::Trap;
 use crate::wasi::mem::{self, Place};
@@ -20,11 +22,7 @@ use crate::{Cx, Stop};
 pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Done {
     check_count(iovs_len)?;
     check_readable(cx.wasi.descriptor(fd)?)?;
-    let place = prepare(cx, iovs, iovs_len, nread)?;
-    super::await_content(cx, fd)?;
-    let read = read(cx, fd, None)?;
-    place.put(cx.mem, read.to_le_bytes());
-    Ok(())
+    read(cx, fd, None, iovs, iovs_len, nread)
 }
 
 /// Reads at `offset` into the iovecs, in order, and writes how much to `nread`, an aligned u32.
@@ -41,11 +39,7 @@ pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
     if !descriptor.base.contains(Rights::FD_SEEK) {
         return Err(Errno::Notcapable.into());
     }
-    let place = prepare(cx, iovs, iovs_len, nread)?;
-    super::await_content(cx, fd)?;
-    let read = read(cx, fd, Some(offset))?;
-    place.put(cx.mem, read.to_le_bytes());
-    Ok(())
+    read(cx, fd, Some(offset), iovs, iovs_len, nread)
 }
 
 /// Hands the octets of the iovecs to the host's output, in order, and writes how many there were to `nwritten`, an aligned u32.
@@ -58,13 +52,11 @@ pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
 pub(in crate::wasi) fn fd_write(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Done {
     check_count(iovs_len)?;
     let stream = check_writable(cx.wasi.descriptor(fd)?)?;
-    let place = prepare(cx, iovs, iovs_len, nwritten)?;
-    let mut written = 0_u32;
-    for &(ptr, len) in cx.wasi.iovecs.iter().filter(|(_, len)| *len != 0) {
+    let iovecs = Iovecs::check(cx, iovs, iovs_len, nwritten)?;
+    for (ptr, len) in iovecs.entries(cx.mem).filter(|(_, len)| *len != 0) {
         cx.node.host.output(stream, mem::octets(cx.mem, mem::range(cx.mem, ptr, len)?));
-        written = written.saturating_add(len);
     }
-    place.put(cx.mem, written.to_le_bytes());
+    iovecs.result.put(cx.mem, iovecs.octets.to_le_bytes());
     Ok(())
 }
 
@@ -87,35 +79,55 @@ fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
     }
 }
 
-/// Takes the iovecs out of memory into the state, charges them, and checks all that will be read or written: a buffer may overlap the list itself.
-fn prepare(cx: &mut Cx<'_>, iovs: u32, iovs_len: u32, result: u32) -> Result<Place<4>, Stop<Errno>> {
-    cx.charge(u64::from(iovs_len) * IOVEC)?;
-    // At most 8 KiB.
-    let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
-    let (entries, _) = mem::octets(cx.mem, list).as_chunks::<8>();
-    let iovecs = &mut cx.wasi.iovecs;
-    iovecs.clear();
-    iovecs.extend(entries.iter().map(iovec));
-    // At most 2^10 * 2^32.
-    let octets = iovecs.iter().map(|&(_, len)| u64::from(len)).sum();
-    if octets > u64::from(u32::MAX) {
-        return Err(Errno::Inval.into());
-    }
-    cx.charge(copying(octets))?;
-    for &(ptr, len) in &cx.wasi.iovecs {
-        mem::range(cx.mem, ptr, len)?;
-    }
-    Ok(Place::u32(cx.mem, result)?)
+/// The iovecs of a call: charged for, and all of them inside memory.
+struct Iovecs {
+    list: Range<usize>,
+    /// What their lengths sum to.
+    octets: u32,
+    /// Where the call's result goes.
+    result: Place<4>,
 }
 
-/// A pointer and a length.
-fn iovec(entry: &[u8; 8]) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = *entry;
-    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+impl Iovecs {
+    /// Charges for the iovecs and their octets, and checks all that will be read or written.
+    ///
+    /// # Errors
+    /// `Inval` where the lengths sum to more than 2^32 - 1.
+    #[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
+    fn check(cx: &mut Cx<'_>, iovs: u32, iovs_len: u32, result: u32) -> Result<Self, Stop<Errno>> {
+        cx.charge(u64::from(iovs_len) * IOVEC)?;
+        // At most 8 KiB.
+        let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
+        // At most 2^10 * 2^32.
+        let mut octets = 0_u64;
+        let mut inside = true;
+        for (ptr, len) in entries(cx.mem, list.clone()) {
+            octets += u64::from(len);
+            inside &= mem::range(cx.mem, ptr, len).is_ok();
+        }
+        let octets = u32::try_from(octets).map_err(|_| Errno::Inval)?;
+        cx.charge(copying(octets.into()))?;
+        if !inside {
+            return Err(Trap::MemoryOutOfBounds.into());
+        }
+        Ok(Self { list, octets, result: Place::u32(cx.mem, result)? })
+    }
+
+    fn entries<'a>(&self, mem: &'a [u8]) -> impl Iterator<Item = (u32, u32)> + use<'a> {
+        entries(mem, self.list.clone())
+    }
 }
 
-/// Copies from the file into the iovecs until either is used up, and tells how much: from `at`, or from the file's own offset, which then moves.
-fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>) -> Result<u32, Stop<Errno>> {
+/// A pointer and a length each.
+fn entries(mem: &[u8], list: Range<usize>) -> impl Iterator<Item = (u32, u32)> {
+    let (entries, _) = mem::octets(mem, list).as_chunks::<8>();
+    entries.iter().map(|&[a, b, c, d, e, f, g, h]| (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+}
+
+/// Copies from the file into the iovecs until either is used up, and writes how much: from `at`, or from the file's own offset, which then moves.
+fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>, iovs: u32, iovs_len: u32, nread: u32) -> Done {
+    let checked = Iovecs::check(cx, iovs, iovs_len, nread)?;
+    super::await_content(cx, fd)?;
     let State { fds, iovecs, config, .. } = &mut *cx.wasi;
     let Some(Object::File(file)) = fds.get_mut(Fd(fd)).map(|descriptor| &mut descriptor.object) else {
         return Err(Errno::Badf.into());
@@ -123,16 +135,16 @@ fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>) -> Result<u32, Stop<Errno>> {
     let from = at.unwrap_or(file.offset);
     let octets = file.source.octets(&config.files);
     let rest = usize::try_from(from).ok().and_then(|from| octets.get(from..)).unwrap_or_default();
+    // A buffer may overlap the list itself.
+    iovecs.clear();
+    iovecs.extend(checked.entries(cx.mem));
     let read = scatter(cx.mem, rest, iovecs)?;
     if at.is_none() {
-        advance(file, read);
+        // What was read lies below the end of the content.
+        file.offset = file.offset.saturating_add(u64::from(read));
     }
-    Ok(read)
-}
-
-fn advance(file: &mut File, read: u32) {
-    // What was read lies below the end of the content.
-    file.offset = file.offset.saturating_add(u64::from(read));
+    checked.result.put(cx.mem, read.to_le_bytes());
+    Ok(())
 }
 
 fn scatter(mem: &mut [u8], mut rest: &[u8], iovecs: &[(u32, u32)]) -> Result<u32, Trap> {
