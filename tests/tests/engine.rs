@@ -188,9 +188,9 @@ fn imports_that_are_not_of_the_host_s_type_are_not_linked() {
         (wasi, "fd_open", "(param i32) (result i32)"),
         ("genlayer_sdk", "fd_close", "(param i32) (result i32)"),
         // As they are once lowered: a guest that could call these would choose its own ticks.
-        (wasi, "fd_close", "(param i64 i32) (result i32 i64)"),
-        (wasi, "proc_exit", "(param i64 i32) (result i64)"),
-        ("genlayer_sdk", "get_self_balance", "(param i64 i32) (result i32 i64)"),
+        (wasi, "fd_close", "(param i32 i64) (result i32 i64)"),
+        (wasi, "proc_exit", "(param i32 i64) (result i64)"),
+        ("genlayer_sdk", "get_self_balance", "(param i32 i64) (result i32 i64)"),
         // A type at the limit.
         (wasi, "sched_yield", &format!("(param {}) (result {})", "i64 ".repeat(256), "v128 ".repeat(256))),
         // A start function.

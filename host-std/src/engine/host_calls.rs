@@ -31,7 +31,7 @@ macro_rules! link_wasi {
                 linker.func_wrap(
                     wasi::MODULE,
                     &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, ticks: i64, $($param: $ty),*| {
+                    move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
                         answer!($answer, host_call::<false>(caller, ordinal, ticks, move |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
@@ -51,7 +51,7 @@ macro_rules! link_sdk {
                 linker.func_wrap(
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, ticks: i64, $($param: i32),*| {
+                    move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
                         answer!(errno, host_call::<true>(caller, ordinal, ticks, move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))

@@ -1,21 +1,21 @@
 //! Functions of the host are handed the ticks, and hand them back.
 //!
 //! To read or write a global from outside takes several times as long as a call. So each function that a module imports
-//! from [`HOST_MODULES`] gets one more parameter and one more result than the guest knows, and a wrapper of the guest's
-//! own type passes the counter through:
+//! from [`HOST_MODULES`] gets one more parameter and one more result than the guest knows, both of them last, and a call of
+//! it passes the counter through:
 //!
 //! ```text
-//!     (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i64 i32) (result i32 i64)))
+//!     (import "wasi_snapshot_preview1" "fd_close" (func $fd_close (param i32 i64) (result i32 i64)))
 //!
-//!     (func $wrapper (param i32) (result i32)
-//!       global.get $gas
-//!       local.get 0
-//!       call $fd_close
-//!       global.set $gas)
+//!     global.get $gas
+//!     call $fd_close
+//!     global.set $gas
 //! ```
 //!
-//! The wrapper takes the import's place wherever the guest refers to that: nobody else calls it. Wrappers are appended, so
-//! that they are no frames of the guest. Whatever an import's type is becomes another, and different ones stay different: an
+//! Where the guest refers to it in another way, a wrapper of the guest's own type that does the same takes the import's
+//! place: as an export, in a table, as a value, or called last. Wrappers are appended, so that they are no frames of the guest.
+//!
+//! Whatever an import's type is becomes another, and different ones stay different: an
 //! import that is not of the host's type still is not, and no guest can ask for the function that takes ticks. Only types
 //! with more than [`MOST_PARAMETERS`] stay what they are, which no function of the host has with ticks or without.
 
@@ -42,9 +42,14 @@ struct Wrapped {
     wrapper: u32,
 }
 
-/// Which of the imported functions are the host's, in the order of their indices.
+/// Which of the imported functions are the host's.
 #[derive(Default)]
-pub(super) struct HostImports(Vec<Option<Wrapped>>);
+pub(super) struct HostImports {
+    /// In the order of their indices.
+    functions: Vec<Option<Wrapped>>,
+    /// The global that counts ticks.
+    gas: u32,
+}
 
 impl HostImports {
     /// The type of imported function `index`, where it is no longer the guest's.
@@ -52,17 +57,20 @@ impl HostImports {
         self.wrapped(index).map(|wrapped| wrapped.ty)
     }
 
-    /// The function that stands where the guest refers to `index`.
+    /// The function that stands where the guest refers to `index` without calling it.
     pub(super) fn function(&self, index: u32) -> u32 {
         self.wrapped(index).map_or(index, |wrapped| wrapped.wrapper)
     }
 
-    /// An instruction that refers to a wrapper, written in the place of one that refers to its import.
+    /// What is written in the place of an instruction that refers to a function of the host.
     pub(super) fn redirected(&self, operator: &Operator<'_>) -> Option<Vec<u8>> {
         let mut code = Vec::new();
         let mut sink = InstructionSink::new(&mut code);
         match *operator {
-            Operator::Call { function_index } => sink.call(self.wrapped(function_index)?.wrapper),
+            Operator::Call { function_index } => {
+                self.wrapped(function_index)?;
+                sink.global_get(self.gas).call(function_index).global_set(self.gas)
+            }
             Operator::ReturnCall { function_index } => sink.return_call(self.wrapped(function_index)?.wrapper),
             Operator::RefFunc { function_index } => sink.ref_func(self.wrapped(function_index)?.wrapper),
             _ => return None,
@@ -71,7 +79,7 @@ impl HostImports {
     }
 
     fn wrapped(&self, index: u32) -> Option<Wrapped> {
-        self.0.get(index as usize).copied().flatten()
+        self.functions.get(index as usize).copied().flatten()
     }
 }
 
@@ -82,17 +90,18 @@ pub(super) fn is_host_function(import: &Import<'_>) -> bool {
 
 /// Appends a wrapper for each imported function of the host.
 pub(super) fn append(helpers: &mut Helpers, survey: &Survey<'_>, globals: &Globals) {
+    helpers.imports.gas = globals.gas;
     let imports = survey.sections.imports.iter().flat_map(|imports| imports.clone().into_imports().flatten());
     for import in imports {
         let TypeRef::Func(ty) = import.ty else { continue };
         let ty = &survey.types[ty as usize];
         let wrapped = is_host_function(&import) && ty.params().len() <= MOST_PARAMETERS;
-        let function = helpers.imports.0.len() as u32;
+        let function = helpers.imports.functions.len() as u32;
         let wrapped = wrapped.then(|| Wrapped {
             ty: helpers.types.index(with_ticks(ty)),
             wrapper: helpers.push(plain(ty), wrapper(function, ty.params().len() as u32, globals.gas)),
         });
-        helpers.imports.0.push(wrapped);
+        helpers.imports.functions.push(wrapped);
     }
 }
 
@@ -101,20 +110,19 @@ fn plain(ty: &FuncType) -> Signature {
     (encode(ty.params()), encode(ty.results()))
 }
 
-/// Ticks are the first parameter and the last result.
+/// Ticks are the last parameter and the last result.
 fn with_ticks(ty: &FuncType) -> Signature {
     let (parameters, results) = plain(ty);
-    let ticks = || once(ValType::I64);
-    (ticks().chain(parameters).collect(), results.into_iter().chain(ticks()).collect())
+    let with = |types: Vec<ValType>| types.into_iter().chain(once(ValType::I64)).collect();
+    (with(parameters), with(results))
 }
 
 fn wrapper(import: u32, parameters: u32, gas: u32) -> Function {
     let mut function = Function::new([]);
     let mut sink = function.instructions();
-    sink.global_get(gas);
     for parameter in 0..parameters {
         sink.local_get(parameter);
     }
-    sink.call(import).global_set(gas).end();
+    sink.global_get(gas).call(import).global_set(gas).end();
     function
 }
