@@ -230,9 +230,9 @@ fn is_lowered(module: &Module) -> bool {
     module.get_export(GAS_GLOBAL).is_some()
 }
 
-/// The type of a function as the guest knows it: in a lowered module the ticks come first and last.
+/// The type of a function as the guest knows it: in a lowered module the ticks are the last parameter and result.
 fn without_ticks(engine: &Engine, ty: &FuncType) -> FuncType {
-    FuncType::new(engine, ty.params().skip(1), ty.results().take(ty.results().len() - 1))
+    FuncType::new(engine, ty.params().take(ty.params().len() - 1), ty.results().take(ty.results().len() - 1))
 }
 
 /// The functions of `plain` as a lowered module imports them: they take the ticks and give them back.
@@ -243,8 +243,9 @@ fn handing_ticks(store: &mut Store<World>, module: &Module, plain: &Linker<World
         let Ok(Extern::Func(function)) = plain.get(&mut *store, import.module(), import.name()) else { continue };
         let call = move |caller: Caller<'_, World>, arguments: &[Val], results: &mut [Val]| {
             let (left, results) = results.split_last_mut().expect("the ticks");
-            *left = arguments[0];
-            function.call(caller, &arguments[1..], results)
+            let (ticks, arguments) = arguments.split_last().expect("the ticks");
+            *left = *ticks;
+            function.call(caller, arguments, results)
         };
         let ty = import.ty().func().expect("a function").clone();
         linker.func_new(import.module(), import.name(), ty, call).expect("a name");

@@ -6,7 +6,7 @@
 //!
 //! What the engine does with a lowered module:
 //!
-//! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their first
+//! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their last
 //!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the three counters come
 //!    from the exports of the sub-VM's first module;
 //! 2. instantiate; no guest code runs, for there is no start section any more;
