@@ -1,7 +1,7 @@
 //! Where a descriptor reads next.
 
 use crate::Cx;
-use crate::fd::{Descriptor, File, Object, Rights};
+use crate::fd::{Descriptor, Fd, File, Object, Rights};
 use crate::wasi::flags::Whence;
 use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};
@@ -19,20 +19,20 @@ pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u3
     let whence = Whence::parse(whence)?;
     let stays = whence == Whence::Cur && offset == 0;
     let right = if stays { Rights::FD_TELL.union(Rights::FD_SEEK) } else { Rights::FD_SEEK };
-    positioned(cx.wasi.descriptor(fd)?, right)?;
-    let place = Place::u64(cx.mem, newoffset)?;
     if whence == Whence::End {
+        // What is not there yet is waited for after all checks, and the descriptor is another then.
+        positioned(cx.wasi.descriptor(fd)?, right)?;
+        Place::u64(cx.mem, newoffset)?;
         super::await_content(cx, fd)?;
     }
-    let tree = &*cx.wasi.config.files;
-    let Some(Object::File(file)) = cx.wasi.fds.get_mut(crate::fd::Fd(fd)).map(|descriptor| &mut descriptor.object)
-    else {
-        return Err(Errno::Badf.into());
-    };
+    let descriptor = cx.wasi.fds.get_mut(Fd(fd)).ok_or(Errno::Badf)?;
+    positioned(descriptor, right)?;
+    let Object::File(file) = &mut descriptor.object else { return Err(Errno::Spipe.into()) };
+    let place = Place::u64(cx.mem, newoffset)?;
     let from = match whence {
         Whence::Set => 0,
         Whence::Cur => file.offset,
-        Whence::End => file.source.octets(tree).len() as u64,
+        Whence::End => file.source.octets(&cx.wasi.config.files).len() as u64,
     };
     let to = from.checked_add_signed(offset.cast_signed()).filter(|to| *to <= LARGEST).ok_or(Errno::Inval)?;
     file.offset = to;
