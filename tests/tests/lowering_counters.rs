@@ -91,6 +91,45 @@ fn a_trap_hides_at_most_1024_ticks() {
     }
 }
 
+/// A comparison comes before a block is charged; a block that costs much is followed by another before it runs.
+#[test]
+fn nothing_expensive_runs_beyond_the_limit() {
+    let roots = "f64.sqrt ".repeat(20_000);
+    let leaf = format!("(module (func (export \"f\") f64.const 2 {roots} drop))");
+    let seen = observe(&leaf, &[], 0, STACK_UNITS);
+    assert_eq!((seen.ending, seen.gas), (Ending::Lowering(TrapKind::OutOfGas), -1));
+    // After calls, too, where nothing was compared before.
+    let deep = format!(
+        "(module (func $f (export \"f\") (param i32)
+            (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1))))) f64.const 2 {roots} drop))"
+    );
+    let seen = observe(&deep, &[Val::I32(50)], 40_000, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::OutOfGas));
+    assert_eq!(seen.frames.len(), 51, "the innermost call already costs too much");
+}
+
+/// What float code costs that never runs is nobody's business: a trap shows the same under every policy.
+#[test]
+fn policies_agree_on_what_a_trap_shows() {
+    let rotations = |times: usize| "(local.set 1 (i32.rotl (local.get 1) (i32.const 1)))".repeat(times);
+    let wat = format!(
+        "(module (func (export \"f\") (param i32) (local i32)
+            (block $b (if (i32.eqz (local.get 0))
+                (then {} (drop (f32.div (f32.const 1) (f32.const 3))) (br $b))))
+            {} (drop (i32.div_u (local.get 1) (i32.const 0)))))",
+        rotations(100),
+        rotations(220)
+    );
+    let used = [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native].map(|floats| {
+        let engine = Generator::Speed.engine();
+        let mut machine = Machine::new(&engine, lowered(&wat, floats), GAS, STACK_UNITS).expect("an instance");
+        let seen = machine.call("f", &[Val::I32(1)]);
+        assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
+        GAS - seen.gas
+    });
+    assert_eq!(used, [used[0]; 4]);
+}
+
 /// Whoever pays what a run used gets the same run: a count that is compared is one that a trap shows.
 #[test]
 fn what_was_used_suffices() {

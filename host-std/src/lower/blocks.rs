@@ -26,6 +26,8 @@ struct Block {
     code: Vec<u8>,
     ticks: u64,
     start: Start,
+    /// How many of the guest's blocks are open where it starts, once it has an instruction.
+    depth: Option<u32>,
     /// Whether control can reach it.
     reachable: bool,
     /// Whether the counter must be right while it runs.
@@ -49,7 +51,7 @@ impl Blocks {
         Blocks {
             meter,
             out: Vec::new(),
-            block: Block { code: Vec::new(), ticks, start, reachable: true, shows: false },
+            block: Block { code: Vec::new(), ticks, start, depth: None, reachable: true, shows: false },
             owed: Owed::default(),
             labels: vec![Label::new(Opener::Block, true, switched)],
         }
@@ -67,6 +69,8 @@ impl Blocks {
 
     /// Counts an instruction of the block; `shows` says whether the counter must be right when it runs.
     pub(super) fn count(&mut self, ticks: u64, shows: bool) {
+        let depth = self.depth();
+        self.block.depth.get_or_insert(depth);
         if self.block.reachable {
             self.block.ticks += ticks;
         }
@@ -131,7 +135,12 @@ impl Blocks {
         let label = *self.label(0);
         match label.opener {
             // No way leads to the end of a loop but through its body.
-            Opener::Loop => self.ends(None, label.reachable),
+            Opener::Loop => {
+                if !self.block.reachable {
+                    self.owed = Owed::default();
+                }
+                self.ends(None, label.reachable);
+            }
             Opener::Block => self.branches(0, label.reachable),
             Opener::If(without) => self.end_without_else(without, label.reachable),
         }
@@ -223,7 +232,12 @@ impl Blocks {
 
     /// Whether the block brings the counter up to date before it runs.
     fn shown(&self) -> bool {
-        self.block.shows || self.owed.unseen + self.block.ticks > UNSEEN_TICKS
+        self.block.shows || self.exceeds()
+    }
+
+    /// Whether more would be left out than may be, if the block did not bring the counter up to date.
+    fn exceeds(&self) -> bool {
+        self.owed.unseen + self.block.ticks > UNSEEN_TICKS
     }
 
     /// Writes the block after what it pays, so that `after` ticks are owed at its end (or what is best), and starts the next
@@ -234,13 +248,15 @@ impl Blocks {
         }
         self.out.append(&mut self.block.code);
         self.block.ticks = 0;
+        self.block.depth = None;
         self.block.start = Start::Elsewhere;
         self.block.shows = false;
         self.block.reachable = reachable;
     }
 
     fn pay(&mut self, after: Option<u64>) {
-        let shown = self.shown();
+        let (shown, exceeds) = (self.shown(), self.exceeds());
+        let label = self.block.depth.unwrap_or_else(|| self.depth()) + 1;
         let before = self.owed.ticks + self.block.ticks;
         let after = after.unwrap_or(if shown { 0 } else { before });
         let unseen = if shown { 0 } else { self.owed.unseen + self.block.ticks };
@@ -255,6 +271,10 @@ impl Blocks {
         self.meter.pay(&mut sink, before, after);
         if shown {
             self.meter.show(&mut sink, after);
+        }
+        if exceeds {
+            // So much may not run without a comparison either. What is compared is what the counter says by now.
+            self.meter.compare_counter(&mut sink, label);
         }
         self.owed = Owed { ticks: after, unseen: unseen.max(after) };
     }

@@ -158,7 +158,7 @@ impl Body<'_> {
         let redirected = self.context.helpers.imports.redirected(operator);
         let octets = redirected.as_deref().unwrap_or(octets);
         let ticks = gas::ticks(&self.context.options.schedule, operator);
-        self.blocks.count(ticks, gas::shows(operator) || self.forbidden(operator));
+        self.blocks.count(ticks, gas::shows(operator));
         match *operator {
             Operator::Block { .. } => self.blocks.block(octets, switched),
             Operator::Loop { .. } => self.blocks.loop_(octets),
@@ -207,11 +207,6 @@ impl Body<'_> {
             _ => self.plain(operator, octets),
         }
         Ok(())
-    }
-
-    /// Whether `operator` becomes a trap under the policy for floats.
-    fn forbidden(&self, operator: &Operator<'_>) -> bool {
-        self.context.options.floats == Floats::Trap && float_op(operator).is_some()
     }
 
     /// An instruction that stays in its block, unless it has become a call.

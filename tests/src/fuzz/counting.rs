@@ -35,7 +35,7 @@ pub fn branching(data: &[u8]) -> usize {
 }
 
 /// Holds the gas of each exported function of `wasm`, called with `arguments`, to the plain count: equal where it returns
-/// or ends in `unreachable`, at most [`UNSEEN`] less where it traps in another way. Says how many calls it compared.
+/// or ends in `unreachable`, at most 1,024 ticks less where it traps in another way. Says how many calls it compared.
 ///
 /// # Panics
 ///
