@@ -34,24 +34,28 @@ struct Block {
     shows: bool,
 }
 
-/// Where a straight-line block starts.
+/// Where a straight-line block starts. At the first two the counter is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
-    /// At the head of the function or of a loop, with so many of the guest's blocks open: the counter is compared.
-    Compared {
-        depth: u32,
-    },
+    Function,
+    Loop,
     Elsewhere,
 }
 
 impl Blocks {
     /// The first block of a function that costs `ticks` to enter; `switched` says whether a `br_table` names its label.
     pub(super) fn new(meter: Meter, ticks: u64, switched: bool) -> Self {
-        let start = Start::Compared { depth: 0 };
         Blocks {
             meter,
             out: Vec::new(),
-            block: Block { code: Vec::new(), ticks, start, depth: None, reachable: true, shows: false },
+            block: Block {
+                code: Vec::new(),
+                ticks,
+                start: Start::Function,
+                depth: None,
+                reachable: true,
+                shows: false,
+            },
             owed: Owed::default(),
             labels: vec![Label::new(Opener::Block, true, switched)],
         }
@@ -109,7 +113,7 @@ impl Blocks {
         self.ends(Some(0), self.block.reachable);
         self.open(Opener::Loop, false);
         self.owed = Owed::default();
-        self.block.start = Start::Compared { depth: self.depth() };
+        self.block.start = Start::Loop;
     }
 
     /// `if`.
@@ -261,12 +265,12 @@ impl Blocks {
         let after = after.unwrap_or(if shown { 0 } else { before });
         let unseen = if shown { 0 } else { self.owed.unseen + self.block.ticks };
         let mut sink = InstructionSink::new(&mut self.out);
-        if let Start::Compared { depth } = self.block.start {
-            // What is compared is what the counter says, so that a run which used so much may do with as much.
-            if depth > 0 && !shown {
-                self.meter.show(&mut sink, 0);
-            }
-            self.meter.compare(&mut sink, depth + 1);
+        // What is compared is what the counter says, so that a run which used so much may do with as much.
+        if self.block.start == Start::Loop && !shown {
+            self.meter.show(&mut sink, 0);
+        }
+        if self.block.start != Start::Elsewhere {
+            self.meter.compare(&mut sink, label);
         }
         self.meter.pay(&mut sink, before, after);
         if shown {

@@ -69,7 +69,7 @@ impl HostImports {
         match *operator {
             Operator::Call { function_index } => {
                 self.wrapped(function_index)?;
-                sink.global_get(self.gas).call(function_index).global_set(self.gas)
+                call(&mut sink, function_index, self.gas)
             }
             Operator::ReturnCall { function_index } => sink.return_call(self.wrapped(function_index)?.wrapper),
             Operator::RefFunc { function_index } => sink.ref_func(self.wrapped(function_index)?.wrapper),
@@ -123,6 +123,11 @@ fn wrapper(import: u32, parameters: u32, gas: u32) -> Function {
     for parameter in 0..parameters {
         sink.local_get(parameter);
     }
-    sink.global_get(gas).call(import).global_set(gas).end();
+    call(&mut sink, import, gas).end();
     function
+}
+
+/// Calls a function of the host, which is handed the ticks and hands them back.
+fn call<'a, 'b>(sink: &'a mut InstructionSink<'b>, import: u32, gas: u32) -> &'a mut InstructionSink<'b> {
+    sink.global_get(gas).call(import).global_set(gas)
 }
