@@ -1,39 +1,37 @@
 //! Programs dense with branches: every way into and out of blocks, loops, ifs and functions, and instructions that may trap
 //! between them.
 
-use arbitrary::{Arbitrary, Unstructured};
+use super::source::Source;
 
 /// A program in the text format, and arguments for its export `f`.
 pub(super) fn program(data: &[u8]) -> (String, Vec<u64>) {
-    let mut source = Source { data: Unstructured::new(data) };
+    let mut program = Program(Source::new(data));
     // $x is what conditions look at, $n how many loop heads may still be passed.
-    let callee = source.body(1, 2);
-    let body = source.body(0, 4);
+    let callee = program.body(1, 2);
+    let body = program.body(0, 4);
     let text = format!(
         "(module (memory 1) (global $n (mut i32) (i32.const 60))
         (func $g (param $x i32) (result i32) (local $y i32) {callee} (local.get $y))
         (func (export \"f\") (param $x i32) (result i32) (local $y i32) {body} (local.get $y)))"
     );
-    let arguments = (0..4).map(|_| u64::arbitrary(&mut source.data).unwrap_or_default()).collect();
+    let arguments = (0..4).map(|_| program.0.u32().into()).collect();
     (text, arguments)
 }
 
-struct Source<'a> {
-    data: Unstructured<'a>,
-}
+struct Program<'a>(Source<'a>);
 
-impl Source<'_> {
-    fn below(&mut self, bound: u32) -> u32 {
-        self.data.int_in_range(0..=bound - 1).unwrap_or_default()
+impl Program<'_> {
+    fn below(&mut self, bound: u8) -> u32 {
+        self.0.below(bound).into()
     }
 
-    fn body(&mut self, callees: u32, nesting: u32) -> String {
+    fn body(&mut self, callees: u8, nesting: u8) -> String {
         (0..2 + self.below(6)).map(|_| self.statement(0, nesting, callees)).collect()
     }
 
     /// A statement within `labels` blocks, with as many blocks in it as `nesting` at most. Functions from `callees` on do
     /// not call.
-    fn statement(&mut self, labels: u32, nesting: u32, callees: u32) -> String {
+    fn statement(&mut self, labels: u8, nesting: u8, callees: u8) -> String {
         let kinds = if nesting == 0 { 11 } else { 18 };
         match self.below(kinds) {
             0 | 1 => self.arithmetic(),
@@ -67,7 +65,7 @@ impl Source<'_> {
         }
     }
 
-    fn inner(&mut self, labels: u32, nesting: u32, callees: u32) -> String {
+    fn inner(&mut self, labels: u8, nesting: u8, callees: u8) -> String {
         (0..1 + self.below(5)).map(|_| self.statement(labels + 1, nesting - 1, callees)).collect()
     }
 
