@@ -3,11 +3,13 @@
 //!
 //! `tests/programs/fetch.sh` brings the programs; what is missing is left out. `cargo bench -p subvm-benches --bench
 //! programs`; names as arguments choose among them. Times are of the processor, so that a busy machine does not matter
-//! much, and the least of three runs; the variants take turns.
+//! much, and the least of several runs; the variants take turns.
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use subvm_host_std::lower::{Floats, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, lower};
 use wasmtime::{Caller, Config, Engine, Error, Extern, FuncType, Inlining, Linker, Memory, Module, Store, Val};
 
@@ -22,8 +24,9 @@ const PROGRAMS: [(&str, &str, &[&str], &str); 5] = [
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/programs");
 
-/// How often each variant runs.
+/// How often each variant runs at least, and for how many seconds together.
 const RUNS: usize = 3;
+const SECONDS: f64 = 3.0;
 
 /// What is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,8 +89,8 @@ fn process_seconds() -> f64 {
 
 /// Seconds of the processor that this thread has used.
 fn thread_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
-    stat.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).expect("a number") / 1e9
+    let now = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock of Unix");
+    Duration::from(now).as_secs_f64()
 }
 
 fn memory(caller: &Caller<'_, World>) -> Memory {
@@ -300,9 +303,11 @@ fn measure(name: &str, wasm: &[u8], args: &[&str], input: &[u8]) {
         modules.push((title, module, lowering, compiling, f64::INFINITY));
     }
     let mut expected: Option<Vec<u8>> = None;
-    for _ in 0..RUNS {
+    let (mut runs, mut total) = (0, 0.0);
+    while runs < RUNS * modules.len() || total < SECONDS * modules.len() as f64 {
         for (title, module, _, _, least) in &mut modules {
             let (seconds, written) = run(module, args, input);
+            (runs, total) = (runs + 1, total + seconds);
             *least = least.min(seconds);
             let expected = expected.get_or_insert_with(|| written.clone());
             assert!(*expected == written, "{title}: {}", String::from_utf8_lossy(&written));

@@ -108,6 +108,25 @@ fn nothing_expensive_runs_beyond_the_limit() {
     assert_eq!(seen.frames.len(), 51, "the innermost call already costs too much");
 }
 
+/// The way back from calls is compared, too: a stack of frames runs no more beyond the limit than one.
+#[test]
+fn little_runs_beyond_the_limit() {
+    let rotations = "(local.set 0 (i32.rotl (local.get 0) (i32.const 1)))".repeat(100);
+    let wat = format!(
+        "(module (memory 1) (func $f (export \"f\") (param i32)
+            (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))))
+            {rotations} (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))))"
+    );
+    let enough = observe(&wat, &[Val::I32(100)], GAS, STACK_UNITS);
+    let frame = (GAS - enough.gas) / 101;
+    // The way down, and all but that on the way back.
+    let seen = observe(&wat, &[Val::I32(100)], GAS - enough.gas - 100 * 400, STACK_UNITS);
+    assert_eq!(seen.ending, Ending::Lowering(TrapKind::OutOfGas));
+    assert!((400..500).contains(&frame), "{frame}");
+    let returned = 101 - seen.frames.len();
+    assert!((1..=3).contains(&returned), "{returned} frames ran to their ends");
+}
+
 /// What float code costs that never runs is nobody's business: a trap shows the same under every policy.
 #[test]
 fn policies_agree_on_what_a_trap_shows() {

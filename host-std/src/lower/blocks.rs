@@ -4,7 +4,7 @@ use wasm_encoder::InstructionSink;
 use wasmparser::BrTable;
 
 use super::gas::Meter;
-use super::owed::{Label, Opener, Owed, UNSEEN_TICKS};
+use super::owed::{Label, Opener, Owed, SMALL_FUNCTION_TICKS, UNCOMPARED_TICKS};
 
 /// The octet of `end`.
 const END: &[u8] = &[0x0b];
@@ -12,6 +12,8 @@ const END: &[u8] = &[0x0b];
 /// A function's blocks, those that are open with their labels, and the one in the making.
 pub(super) struct Blocks {
     meter: Meter,
+    /// Whether the counter is not compared where the function is entered and left.
+    small: bool,
     /// What is written.
     out: Vec<u8>,
     block: Block,
@@ -25,6 +27,8 @@ pub(super) struct Blocks {
 struct Block {
     code: Vec<u8>,
     ticks: u64,
+    /// What may run uncompared in what it calls.
+    beyond: u64,
     start: Start,
     /// How many of the guest's blocks are open where it starts, once it has an instruction.
     depth: Option<u32>,
@@ -32,9 +36,35 @@ struct Block {
     reachable: bool,
     /// Whether the counter must be right while it runs.
     shows: bool,
+    /// Whether the counter must be compared before it runs.
+    compares: bool,
 }
 
-/// Where a straight-line block starts. At the first two the counter is compared.
+/// What is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Callee {
+    /// The host, or a helper for a bulk instruction: it compares the counter behind all that it charges.
+    Host,
+    /// A small function, which costs no more than this.
+    Small { ticks: u64 },
+    /// A function that is not small.
+    Large,
+    /// Any function.
+    Any,
+}
+
+impl Callee {
+    /// What may run uncompared in it, apart from what it calls last.
+    fn uncompared(self) -> u64 {
+        match self {
+            Callee::Host | Callee::Large => 0,
+            Callee::Small { ticks } => ticks,
+            Callee::Any => SMALL_FUNCTION_TICKS,
+        }
+    }
+}
+
+/// Where a straight-line block starts. At the first two the counter is compared; a small function starts *elsewhere*.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
     Function,
@@ -43,18 +73,22 @@ enum Start {
 }
 
 impl Blocks {
-    /// The first block of a function that costs `ticks` to enter; `switched` says whether a `br_table` names its label.
-    pub(super) fn new(meter: Meter, ticks: u64, switched: bool) -> Self {
+    /// The first block of a function that costs `ticks` to enter and is `small` or not; `switched` says whether a `br_table`
+    /// names its label.
+    pub(super) fn new(meter: Meter, ticks: u64, small: bool, switched: bool) -> Self {
         Blocks {
             meter,
+            small,
             out: Vec::new(),
             block: Block {
                 code: Vec::new(),
                 ticks,
-                start: Start::Function,
+                beyond: 0,
+                start: if small { Start::Elsewhere } else { Start::Function },
                 depth: None,
                 reachable: true,
                 shows: false,
+                compares: false,
             },
             owed: Owed::default(),
             labels: vec![Label::new(Opener::Block, true, switched)],
@@ -155,10 +189,16 @@ impl Blocks {
         self.labels.pop();
     }
 
-    /// The end of the function, behind which the counter is right.
+    /// The end of the function, behind which the counter is right and, unless the function is small, compared.
     pub(super) fn end_function(&mut self) {
         self.end();
-        self.meter.show(&mut InstructionSink::new(&mut self.out), self.owed.ticks);
+        let mut sink = InstructionSink::new(&mut self.out);
+        if self.small {
+            return self.meter.show(&mut sink, self.owed.ticks);
+        }
+        self.meter.pay(&mut sink, self.owed.ticks, 0);
+        self.meter.show(&mut sink, 0);
+        self.meter.compare(&mut sink, 0);
     }
 
     /// The end of an `if` without `else`: the way around it owes as much as the others, which may take an `else`.
@@ -195,15 +235,35 @@ impl Blocks {
     }
 
     /// After a call the next block starts, and the counter may have changed.
-    pub(super) fn after_call(&mut self) {
+    pub(super) fn after_call(&mut self, callee: Callee) {
+        self.block.beyond = callee.uncompared();
         self.ends(None, self.block.reachable);
-        if self.block.reachable {
-            self.meter.refresh(&mut InstructionSink::new(&mut self.out));
+        if !self.block.reachable {
+            return;
+        }
+        self.meter.refresh(&mut InstructionSink::new(&mut self.out));
+        match callee {
+            Callee::Host => self.owed.uncompared = 0,
+            // It compares when it is left, or before it calls a small function last.
+            Callee::Large => self.owed.uncompared = SMALL_FUNCTION_TICKS,
+            Callee::Small { .. } | Callee::Any => {}
         }
     }
 
-    /// After a tail call or `unreachable`.
-    pub(super) fn after_departure(&mut self) {
+    /// After a bulk instruction that charged and compared, the counter being right: the next block starts.
+    pub(super) fn after_bulk(&mut self) {
+        self.ends(None, self.block.reachable);
+        self.owed.uncompared = 0;
+    }
+
+    /// After a tail call: the function is left without a comparison behind it.
+    pub(super) fn after_tail_call(&mut self) {
+        self.block.compares = true;
+        self.ends(None, false);
+    }
+
+    /// After `unreachable`.
+    pub(super) fn after_unreachable(&mut self) {
         self.ends(None, false);
     }
 
@@ -236,12 +296,12 @@ impl Blocks {
 
     /// Whether the block brings the counter up to date before it runs.
     fn shown(&self) -> bool {
-        self.block.shows || self.exceeds()
+        self.block.shows || self.compared()
     }
 
-    /// Whether more would be left out than may be, if the block did not bring the counter up to date.
-    fn exceeds(&self) -> bool {
-        self.owed.unseen + self.block.ticks > UNSEEN_TICKS
+    /// Whether the counter is compared before the block runs: it must be, or more would run uncompared than may.
+    fn compared(&self) -> bool {
+        self.block.compares || self.owed.uncompared + self.block.ticks + self.block.beyond > UNCOMPARED_TICKS
     }
 
     /// Writes the block after what it pays, so that `after` ticks are owed at its end (or what is best), and starts the next
@@ -252,18 +312,19 @@ impl Blocks {
         }
         self.out.append(&mut self.block.code);
         self.block.ticks = 0;
+        self.block.beyond = 0;
         self.block.depth = None;
         self.block.start = Start::Elsewhere;
         self.block.shows = false;
+        self.block.compares = false;
         self.block.reachable = reachable;
     }
 
     fn pay(&mut self, after: Option<u64>) {
-        let (shown, exceeds) = (self.shown(), self.exceeds());
+        let (shown, compared) = (self.shown(), self.compared());
         let label = self.block.depth.unwrap_or_else(|| self.depth()) + 1;
         let before = self.owed.ticks + self.block.ticks;
         let after = after.unwrap_or(if shown { 0 } else { before });
-        let unseen = if shown { 0 } else { self.owed.unseen + self.block.ticks };
         let mut sink = InstructionSink::new(&mut self.out);
         // What is compared is what the counter says, so that a run which used so much may do with as much.
         if self.block.start == Start::Loop && !shown {
@@ -272,14 +333,18 @@ impl Blocks {
         if self.block.start != Start::Elsewhere {
             self.meter.compare(&mut sink, label);
         }
-        self.meter.pay(&mut sink, before, after);
-        if shown {
-            self.meter.show(&mut sink, after);
+        if compared {
+            self.meter.pay(&mut sink, before, 0);
+            self.meter.show(&mut sink, 0);
+            self.meter.compare(&mut sink, label);
+            self.meter.pay(&mut sink, 0, after);
+        } else {
+            self.meter.pay(&mut sink, before, after);
+            if shown {
+                self.meter.show(&mut sink, after);
+            }
         }
-        if exceeds {
-            // So much may not run without a comparison either. What is compared is what the counter says by now.
-            self.meter.compare_counter(&mut sink, label);
-        }
-        self.owed = Owed { ticks: after, unseen: unseen.max(after) };
+        let uncompared = self.block.beyond + if compared { 0 } else { self.owed.uncompared + self.block.ticks };
+        self.owed = Owed { ticks: after, uncompared: uncompared.max(after) };
     }
 }

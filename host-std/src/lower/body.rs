@@ -21,15 +21,15 @@ use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 
-use super::blocks::Blocks;
-use super::bulk::Bulk;
+use super::blocks::{Blocks, Callee};
+use super::bulk::{Bulk, InPlace};
 use super::floats::{Form, canonical, float_op, lanes};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
 use super::memories::Globals;
 use super::options::{Floats, Options};
-use super::scratch::Scratch;
+use super::scratch::{Scratch, Use};
 use super::stack;
 use super::stores::{PROBE_OCTETS, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Survey};
@@ -60,7 +60,8 @@ impl Context<'_> {
         let scratch = Scratch::after(count + 1);
         let facts = self.survey.facts[index];
         let ticks = gas::entry_ticks(&self.options.schedule, facts.units);
-        let blocks = Blocks::new(meter, ticks, notes.switched.first() == Some(&FUNCTION_LABEL));
+        let small = facts.small.is_some();
+        let blocks = Blocks::new(meter, ticks, small, notes.switched.first() == Some(&FUNCTION_LABEL));
         let mut body_writer = Body { context: self, facts, meter, scratch, blocks, wide_stores: 0, probes: 0 };
         body_writer.open_function(self.exit_type(index));
         body_writer.operators(body, notes)?;
@@ -69,6 +70,13 @@ impl Context<'_> {
         let mut function = Function::new(locals);
         function.raw(body_writer.blocks.into_octets());
         Ok(function)
+    }
+
+    /// What a call of the guest's function `index` calls.
+    fn callee(&self, index: u32) -> Callee {
+        let Some(defined) = index.checked_sub(self.survey.imported_functions()) else { return Callee::Any };
+        let small = self.survey.facts[defined as usize].small;
+        small.map_or(Callee::Large, |ticks| Callee::Small { ticks })
     }
 
     /// The type of a block that leaves the results of defined function `index`.
@@ -87,7 +95,7 @@ pub(super) fn encoded(ty: wasmparser::ValType) -> ValType {
 }
 
 /// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.
-const OWN_LOCALS: usize = 8;
+const OWN_LOCALS: usize = 10;
 
 /// A body in the making.
 struct Body<'a> {
@@ -184,17 +192,22 @@ impl Body<'_> {
             }
             Operator::Unreachable => {
                 self.blocks.copy(octets);
-                self.blocks.after_departure();
+                self.blocks.after_unreachable();
             }
             Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
                 let (counter, units) = (self.context.globals.stack, self.facts.units);
                 stack::leave(&mut self.sink(), counter, units);
                 self.blocks.copy(octets);
-                self.blocks.after_departure();
+                self.blocks.after_tail_call();
             }
-            Operator::Call { .. } | Operator::CallIndirect { .. } => {
+            Operator::Call { function_index } => {
                 self.blocks.copy(octets);
-                self.blocks.after_call();
+                let callee = if redirected.is_some() { Callee::Host } else { self.context.callee(function_index) };
+                self.blocks.after_call(callee);
+            }
+            Operator::CallIndirect { .. } => {
+                self.blocks.copy(octets);
+                self.blocks.after_call(Callee::Any);
             }
             Operator::GlobalGet { global_index } => {
                 let index = self.context.globals.map(global_index);
@@ -212,9 +225,7 @@ impl Body<'_> {
     /// An instruction that stays in its block, unless it has become a call.
     fn plain(&mut self, operator: &Operator<'_>, octets: &[u8]) {
         if let Some(bulk) = Bulk::of(operator) {
-            let helper = self.context.helpers.bulk[&bulk];
-            self.sink().call(helper);
-            return self.blocks.after_call();
+            return self.bulk(bulk);
         }
         if let Some(store) = WideStore::of(operator) {
             self.probe(store);
@@ -231,6 +242,18 @@ impl Body<'_> {
             }
             _ => self.blocks.copy(octets),
         }
+    }
+
+    fn bulk(&mut self, bulk: Bulk) {
+        let helper = self.context.helpers.bulk[&bulk];
+        if !bulk.stays() {
+            self.sink().call(helper);
+            return self.blocks.after_call(Callee::Host);
+        }
+        let operands = [0, 1, 2].map(|operand| self.scratch.local(Use::Operand(operand)));
+        let place = InPlace { helper, label: self.blocks.depth() + 1, operands };
+        bulk.in_place(&mut self.blocks.code(), &self.context.options.schedule, &self.meter, place);
+        self.blocks.after_bulk();
     }
 
     fn probe(&mut self, store: WideStore) {

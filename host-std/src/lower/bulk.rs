@@ -1,5 +1,6 @@
 //! Bulk and growth instructions become calls of helpers, one for each instruction and its immediates, which charge by
-//! the size asked for, and split what is large, so that a deadline finds a place to interrupt.
+//! the size asked for, and split what is large, so that a deadline finds a place to interrupt. Those on memories stay where
+//! they are when the size is none that is split: a helper's call takes longer than copying a few hundred octets.
 //!
 //! A split instruction still traps before it writes anything: out of bounds, it is left whole to the engine.
 
@@ -7,6 +8,7 @@ use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
 use wasm_encoder::{BlockType, Function, InstructionSink, RefType, ValType};
 use wasmparser::Operator;
 
+use super::gas::Meter;
 use super::memories::Globals;
 use super::traps::TrapKind;
 
@@ -23,6 +25,16 @@ pub(super) enum Bulk {
     Copy { to: Space, from: Space },
     Init { segment: u32, to: Space },
     Grow(Space),
+}
+
+/// What an instruction in the guest's function needs.
+pub(super) struct InPlace {
+    /// The function that splits.
+    pub(super) helper: u32,
+    /// The label behind which the ticks have run out.
+    pub(super) label: u32,
+    /// Locals for its operands, the size last.
+    pub(super) operands: [u32; 3],
 }
 
 /// A memory or a table, by index.
@@ -86,6 +98,40 @@ impl Bulk {
         function
     }
 
+    /// Whether it stands in the guest's function, too, for sizes that are not split.
+    pub(super) fn stays(self) -> bool {
+        matches!(
+            self,
+            Bulk::Fill(Space::Memory(_))
+                | Bulk::Copy { to: Space::Memory(_), .. }
+                | Bulk::Init { to: Space::Memory(_), .. }
+        )
+    }
+
+    /// The instruction in the guest's function, where nothing is owed; `helper` is called for sizes that are split, and a
+    /// branch to `label` is made when the ticks run out. `operands` are locals.
+    pub(super) fn in_place(self, sink: &mut InstructionSink<'_>, schedule: &Schedule, meter: &Meter, place: InPlace) {
+        let InPlace { helper, label, operands } = place;
+        for operand in operands.into_iter().rev() {
+            sink.local_set(operand);
+        }
+        let [.., size] = operands;
+        let all = |sink: &mut InstructionSink<'_>| operands.into_iter().for_each(|operand| _ = sink.local_get(operand));
+        sink.local_get(size).i32_const(CHUNK_OCTETS).i32_gt_u().if_(BlockType::Empty);
+        all(sink);
+        sink.call(helper);
+        meter.refresh(sink);
+        sink.else_();
+        sink.local_get(meter.cache);
+        self.price(sink, schedule, size);
+        sink.i64_sub().local_set(meter.cache);
+        meter.show(sink, 0);
+        meter.compare(sink, label + 1);
+        all(sink);
+        self.emit(sink);
+        sink.end();
+    }
+
     /// The number of the operand that is the size.
     fn size_operand(self) -> u32 {
         match self {
@@ -97,6 +143,16 @@ impl Bulk {
 
     /// Charges for the size asked for and traps when that exceeds the gas.
     fn charge(self, sink: &mut InstructionSink<'_>, schedule: &Schedule, globals: &Globals) {
+        sink.global_get(globals.gas);
+        self.price(sink, schedule, self.size_operand());
+        sink.i64_sub().global_set(globals.gas);
+        sink.global_get(globals.gas).i64_const(0).i64_lt_s().if_(BlockType::Empty);
+        TrapKind::OutOfGas.emit(sink, globals.trap);
+        sink.end();
+    }
+
+    /// The ticks for the size in local `size`.
+    fn price(self, sink: &mut InstructionSink<'_>, schedule: &Schedule, size: u32) {
         let (class, shift) = match self {
             Bulk::Grow(Space::Memory(_)) => (Class::GrowPage, 0),
             Bulk::Grow(Space::Table(_)) => (Class::GrowEntry, 0),
@@ -105,17 +161,13 @@ impl Bulk {
                 Space::Table(_) => (Class::BulkEntry, 0),
             },
         };
-        sink.global_get(globals.gas).local_get(self.size_operand()).i64_extend_i32_u();
+        sink.local_get(size).i64_extend_i32_u();
         if shift > 0 {
             sink.i64_const(i64::from(shift)).i64_shr_u();
         }
         if schedule.ticks(class) != 1 {
             sink.i64_const(schedule.ticks(class) as i64).i64_mul();
         }
-        sink.i64_sub().global_set(globals.gas);
-        sink.global_get(globals.gas).i64_const(0).i64_lt_s().if_(BlockType::Empty);
-        TrapKind::OutOfGas.emit(sink, globals.trap);
-        sink.end();
     }
 
     /// The instruction itself.

@@ -135,11 +135,6 @@ impl Meter {
         sink.local_get(self.cache).i64_const(0).i64_lt_s().br_if(label);
     }
 
-    /// Branches to `label` when, the counter being up to date, the ticks have run out.
-    pub(super) fn compare_counter(&self, sink: &mut InstructionSink<'_>, label: u32) {
-        sink.global_get(self.counter).i64_const(0).i64_lt_s().br_if(label);
-    }
-
     /// Makes the counter negative.
     pub(super) fn exhaust(&self, sink: &mut InstructionSink<'_>) {
         sink.i64_const(-1).global_set(self.counter);

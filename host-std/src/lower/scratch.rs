@@ -8,6 +8,8 @@ use wasm_encoder::ValType;
 pub(super) enum Use {
     /// The address of a store.
     Address,
+    /// An operand of a bulk instruction on a memory, by its place.
+    Operand(u8),
     /// A value of this type: one that is stored, or made canonical.
     Value(ValType),
 }
@@ -15,7 +17,7 @@ pub(super) enum Use {
 impl Use {
     fn ty(self) -> ValType {
         match self {
-            Use::Address => ValType::I32,
+            Use::Address | Use::Operand(_) => ValType::I32,
             Use::Value(ty) => ty,
         }
     }

@@ -133,7 +133,7 @@ pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>
         survey.limit(&payload)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
             let validator = function.into_validator(allocations);
-            allocations = survey.function(validator, &body, flow.as_mut())?;
+            allocations = survey.function(validator, &body, flow.as_mut(), &options.schedule)?;
         }
         survey.note(wasm, payload)?;
     }

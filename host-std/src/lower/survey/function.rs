@@ -1,5 +1,6 @@
 //! The first pass over one function's body.
 
+use subvm_core::costs::instructions::Schedule;
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;
@@ -9,7 +10,9 @@ use super::work::Work;
 use crate::lower::bulk::Bulk;
 use crate::lower::floats::canonical::Flow;
 use crate::lower::floats::float_op;
+use crate::lower::gas;
 use crate::lower::limits::{Limit, Refusal};
+use crate::lower::owed::SMALL_FUNCTION_TICKS;
 use crate::lower::stack;
 
 /// What the second pass must know of a function.
@@ -19,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) units: u32,
     /// Whether it calls nothing.
     pub(crate) leaf: bool,
+    /// What all its instructions cost together, in ticks, where it is small: it calls nothing, has no loop, and costs little.
+    pub(crate) small: Option<u64>,
     /// How many of the survey's `canonicalise` are its own.
     pub(crate) canonicalised: u32,
     /// How many of the survey's `switched` are its own.
@@ -32,6 +37,7 @@ impl Survey<'_> {
         mut validator: FuncValidator<ValidatorResources>,
         body: &FunctionBody<'_>,
         mut flow: Option<&mut Flow>,
+        schedule: &Schedule,
     ) -> Result<FuncValidatorAllocations, Refusal> {
         let parameters = validator.len_locals();
         let locals_slots = self.locals(parameters, body)?;
@@ -41,7 +47,8 @@ impl Survey<'_> {
             flow.start(parameters as usize, locals as usize);
         }
         let mut heights = Heights::default();
-        let mut leaf = true;
+        let (mut leaf, mut loops) = (true, false);
+        let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut switched = Switched::new();
         let mut operators = 0;
@@ -60,6 +67,8 @@ impl Survey<'_> {
                 flow.step(operators, &operator, arity, validator.operand_stack_height() as usize);
             }
             leaf &= !is_call(&operator);
+            loops |= matches!(operator, Operator::Loop { .. });
+            ticks += gas::ticks(schedule, &operator);
             work.step(&operator, arity, falls)?;
             switched.step(operators, &operator)?;
             operators += 1;
@@ -69,9 +78,11 @@ impl Survey<'_> {
         self.note_work(&work, locals_slots + heights.highest)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators);
+        ticks += gas::entry_ticks(schedule, units);
+        let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
         self.switched.extend(named);
-        self.facts.push(Facts { units, leaf, canonicalised, switched: named.len() as u32 });
+        self.facts.push(Facts { units, leaf, small, canonicalised, switched: named.len() as u32 });
         Ok(validator.into_allocations())
     }
 

@@ -19,8 +19,8 @@ const SLOTS_PER_VALUE: u64 = 8;
 /// What a branch or label costs beside its operands.
 const BRANCH: u64 = 4;
 
-/// What an instruction on a table costs beside its operands, for it hides branches and a call of the engine; also a
-/// load or store beyond the guard, for it hides comparisons.
+/// What an instruction on a table or a bulk instruction costs beside its operands, for it hides branches and a call of the
+/// engine; also a load or store beyond the guard, for it hides comparisons.
 const HIDDEN: u64 = 16;
 
 /// What a load or store costs beside its operands.
@@ -32,8 +32,8 @@ const GUARD: u64 = 32 << 20;
 /// What an instruction on a global costs beside its operands.
 const GLOBAL: u64 = 4;
 
-/// How many branches an instruction on a table hides.
-const TABLE_BRANCHES: u64 = 2;
+/// How many branches an instruction on a table or a bulk instruction hides.
+const HIDDEN_BRANCHES: u64 = 2;
 
 /// For how many pairs of a loop and a branch or label a compiler does as much as for one value.
 const LOOP_PAIRS_PER_VALUE: u64 = 64;
@@ -140,9 +140,10 @@ impl Work {
             Operator::Call { .. } | Operator::ReturnCall { .. } => self.moved(operands),
             Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
                 self.moved(operands);
-                self.table();
+                self.hides();
             }
-            Operator::TableGet { .. } | Operator::TableSet { .. } => self.table(),
+            Operator::TableGet { .. } | Operator::TableSet { .. } => self.hides(),
+            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => self.hides(),
             Operator::GlobalGet { .. } | Operator::GlobalSet { .. } => {
                 self.values += GLOBAL;
                 self.globals = self.module_globals.min(self.globals + 1);
@@ -186,8 +187,8 @@ impl Work {
         self.values += times * BRANCH;
     }
 
-    fn table(&mut self) {
-        self.block_ends(TABLE_BRANCHES);
+    fn hides(&mut self) {
+        self.block_ends(HIDDEN_BRANCHES);
         self.values += HIDDEN;
     }
 
