@@ -17,17 +17,17 @@
 //! Most instructions are copied octet for octet. Branches keep their depths, for the inner block stands where the
 //! function's own label was.
 
-use wasm_encoder::reencode::{Reencode as _, RoundtripReencoder};
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 
+use super::appended::encoded;
 use super::blocks::{Blocks, Callee};
 use super::bulk::{Bulk, InPlace};
+use super::counters::Globals;
 use super::floats::{Form, canonical, float_op, lanes};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
-use super::memories::Globals;
 use super::options::{Floats, Options};
 use super::scratch::{Scratch, Use};
 use super::stack;
@@ -87,11 +87,6 @@ impl Context<'_> {
             _ => BlockType::FunctionType(self.helpers.exits[&self.survey.function_types[index]]),
         }
     }
-}
-
-/// The type as the encoder writes it.
-pub(super) fn encoded(ty: wasmparser::ValType) -> ValType {
-    RoundtripReencoder.val_type(ty).expect("the types of WebAssembly 2.0 have no indices to map")
 }
 
 /// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.

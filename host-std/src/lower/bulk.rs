@@ -8,8 +8,9 @@ use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
 use wasm_encoder::{BlockType, Function, InstructionSink, RefType, ValType};
 use wasmparser::Operator;
 
+use super::appended::Signature;
+use super::counters::Globals;
 use super::gas::Meter;
-use super::memories::Globals;
 use super::traps::TrapKind;
 
 /// The octets that one bulk instruction of the engine writes at most.
@@ -62,7 +63,7 @@ impl Bulk {
     }
 
     /// The helper's signature; `element` says what a table holds.
-    pub(super) fn signature(self, element: impl Fn(u32) -> RefType) -> (Vec<ValType>, Vec<ValType>) {
+    pub(super) fn signature(self, element: impl Fn(u32) -> RefType) -> Signature {
         const I32: ValType = ValType::I32;
         match self {
             Bulk::Fill(Space::Memory(_)) | Bulk::Copy { .. } | Bulk::Init { .. } => (vec![I32; 3], vec![]),

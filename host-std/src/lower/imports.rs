@@ -24,9 +24,8 @@ use std::iter::once;
 use wasm_encoder::{Function, InstructionSink, ValType};
 use wasmparser::{FuncType, Import, Operator, TypeRef};
 
-use super::body::encoded;
-use super::helpers::{Helpers, Signature};
-use super::memories::Globals;
+use super::appended::{Appended, Signature, signature};
+use super::counters::Globals;
 use super::names::HOST_MODULES;
 use super::survey::Survey;
 
@@ -43,7 +42,6 @@ struct Wrapped {
 }
 
 /// Which of the imported functions are the host's.
-#[derive(Default)]
 pub(super) struct HostImports {
     /// In the order of their indices.
     functions: Vec<Option<Wrapped>>,
@@ -52,6 +50,23 @@ pub(super) struct HostImports {
 }
 
 impl HostImports {
+    /// Finds them, and appends a wrapper for each.
+    pub(super) fn append(appended: &mut Appended, survey: &Survey<'_>, globals: &Globals) -> HostImports {
+        let mut functions = Vec::new();
+        let imports = survey.sections.imports.iter().flat_map(|imports| imports.clone().into_imports().flatten());
+        for import in imports {
+            let TypeRef::Func(ty) = import.ty else { continue };
+            let ty = &survey.types[ty as usize];
+            let wrapped = is_host_function(&import) && ty.params().len() <= MOST_PARAMETERS;
+            let function = functions.len() as u32;
+            functions.push(wrapped.then(|| Wrapped {
+                ty: appended.ty(with_ticks(ty)),
+                wrapper: appended.function(signature(ty), wrapper(function, ty.params().len() as u32, globals.gas)),
+            }));
+        }
+        HostImports { functions, gas: globals.gas }
+    }
+
     /// The type of imported function `index`, where it is no longer the guest's.
     pub(super) fn ty(&self, index: u32) -> Option<u32> {
         self.wrapped(index).map(|wrapped| wrapped.ty)
@@ -88,31 +103,9 @@ pub(super) fn is_host_function(import: &Import<'_>) -> bool {
     HOST_MODULES.contains(&import.module) && matches!(import.ty, TypeRef::Func(_))
 }
 
-/// Appends a wrapper for each imported function of the host.
-pub(super) fn append(helpers: &mut Helpers, survey: &Survey<'_>, globals: &Globals) {
-    helpers.imports.gas = globals.gas;
-    let imports = survey.sections.imports.iter().flat_map(|imports| imports.clone().into_imports().flatten());
-    for import in imports {
-        let TypeRef::Func(ty) = import.ty else { continue };
-        let ty = &survey.types[ty as usize];
-        let wrapped = is_host_function(&import) && ty.params().len() <= MOST_PARAMETERS;
-        let function = helpers.imports.functions.len() as u32;
-        let wrapped = wrapped.then(|| Wrapped {
-            ty: helpers.types.index(with_ticks(ty)),
-            wrapper: helpers.push(plain(ty), wrapper(function, ty.params().len() as u32, globals.gas)),
-        });
-        helpers.imports.functions.push(wrapped);
-    }
-}
-
-fn plain(ty: &FuncType) -> Signature {
-    let encode = |types: &[wasmparser::ValType]| types.iter().copied().map(encoded).collect();
-    (encode(ty.params()), encode(ty.results()))
-}
-
 /// Ticks are the last parameter and the last result.
 fn with_ticks(ty: &FuncType) -> Signature {
-    let (parameters, results) = plain(ty);
+    let (parameters, results) = signature(ty);
     let with = |types: Vec<ValType>| types.into_iter().chain(once(ValType::I64)).collect();
     (with(parameters), with(results))
 }

@@ -27,16 +27,17 @@
 //! # Ok::<(), wat::Error>(())
 //! ```
 
+mod appended;
 mod blocks;
 mod body;
 mod bulk;
+mod counters;
 mod floats;
 mod gas;
 mod helpers;
 mod imports;
 mod instance;
 mod limits;
-mod memories;
 mod module;
 mod names;
 mod options;

@@ -5,17 +5,17 @@
 
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportSection, FunctionSection,
+    CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind, ExportSection, FunctionSection,
     GlobalSection, ImportSection, MemorySection, Module, TableSection, TypeSection,
 };
 use wasmparser::Import;
 
 use super::body::Context;
+use super::counters::{self, Globals};
 use super::helpers::Helpers;
 use super::imports::is_host_function;
 use super::limits::Refusal;
-use super::memories::{self, Globals};
-use super::names::host_import_name;
+use super::names::{START_EXPORT, host_import_name, memory_export};
 use super::options::{Counters, Options};
 use super::survey::Survey;
 
@@ -28,9 +28,9 @@ pub(super) struct Rewritten {
 
 /// Writes the surveyed module.
 pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritten, Refusal> {
-    let globals = Globals::place(survey, options.counters);
+    let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
     let helpers = Helpers::make(survey, options, &globals);
-    let count = helpers.functions.len() as u32;
+    let count = helpers.appended.functions().len() as u32;
     let mut writer = Writer { context: Context { survey, options, globals, helpers } };
     let mut module = Module::new();
     writer.declarations(&mut module).map_err(refusal)?;
@@ -85,14 +85,14 @@ impl Writer<'_> {
             utils::parse_global_section(self, &mut globals, reader.clone())?;
         }
         if options.counters == Counters::Defined {
-            memories::define_counters(&mut globals);
+            counters::define_counters(&mut globals);
         }
         module.section(&globals);
         let mut exports = ExportSection::new();
         if let Some(reader) = &sections.exports {
             utils::parse_export_section(self, &mut exports, reader.clone())?;
         }
-        memories::export(&mut exports, &self.context);
+        self.exports(&mut exports);
         module.section(&exports);
         if let Some(reader) = &sections.elements {
             let mut elements = ElementSection::new();
@@ -121,7 +121,7 @@ impl Writer<'_> {
         if let Some(reader) = &self.context.survey.sections.types {
             utils::parse_type_section(self, &mut types, reader.clone())?;
         }
-        for (parameters, results) in self.context.helpers.types.iter() {
+        for (parameters, results) in self.context.helpers.appended.types() {
             types.ty().function(parameters.iter().copied(), results.iter().copied());
         }
         Ok(types)
@@ -143,7 +143,7 @@ impl Writer<'_> {
             }
         }
         if self.context.options.counters == Counters::Imported {
-            memories::import_counters(&mut imports);
+            counters::import_counters(&mut imports);
         }
         Ok(imports)
     }
@@ -152,12 +152,27 @@ impl Writer<'_> {
         host_import_name(import.name, if is_host_function(import) { self.context.options.ordinal } else { 0 })
     }
 
+    /// What the engine must see of a module although the guest did not export it: its memories, its counters, and its start
+    /// function, which becomes an export so that a start that fails still has an instance to fingerprint.
+    fn exports(&self, exports: &mut ExportSection) {
+        let Context { survey, options, globals, helpers } = &self.context;
+        for memory in 0..survey.memories {
+            exports.export(&memory_export(memory), ExportKind::Memory, memory);
+        }
+        if options.counters == Counters::Defined {
+            counters::export_counters(exports, globals);
+        }
+        if let Some(start) = survey.start {
+            exports.export(START_EXPORT, ExportKind::Func, helpers.imports.function(start));
+        }
+    }
+
     fn functions(&self) -> FunctionSection {
         let mut functions = FunctionSection::new();
         for &ty in &self.context.survey.function_types {
             functions.function(ty);
         }
-        for &(ty, _) in &self.context.helpers.functions {
+        for &(ty, _) in self.context.helpers.appended.functions() {
             functions.function(ty);
         }
         functions
@@ -173,7 +188,7 @@ impl Writer<'_> {
                 code.function(&self.context.rewrite(index, &body?, own)?);
             }
         }
-        for (_, function) in &self.context.helpers.functions {
+        for (_, function) in self.context.helpers.appended.functions() {
             code.function(function);
         }
         Ok(code)

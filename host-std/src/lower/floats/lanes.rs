@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::Operator;
 
 use super::{FloatOp, Form, operators::PickOrder};
-use crate::lower::helpers::Signature;
+use crate::lower::appended::Signature;
 
 const SIGN_32: u32 = 1 << 31;
 const SIGN_64: u64 = 1 << 63;

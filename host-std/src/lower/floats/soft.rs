@@ -12,9 +12,8 @@ use wasm_encoder::{Function, Instruction};
 use wasmparser::{FuncType, FunctionBody, Operator, Parser, Payload};
 
 use super::{FloatOp, Form, lanes};
-use crate::lower::body::encoded;
-use crate::lower::helpers::{Helpers, Signature};
-use crate::lower::memories::Globals;
+use crate::lower::appended::{Appended, signature};
+use crate::lower::counters::Globals;
 
 static LIBRARY: LazyLock<Library> =
     LazyLock::new(|| Library::parse(include_bytes!("softfloat.wasm")).expect("the library is a module"));
@@ -67,26 +66,32 @@ impl Intrinsic {
     }
 }
 
-/// Appends what `operators` need to `helpers`.
-pub(crate) fn append(helpers: &mut Helpers, operators: &BTreeSet<FloatOp>, globals: &Globals) {
+/// Appends what `operators` need, and gives the function for each by the operator's name.
+pub(crate) fn append(
+    appended: &mut Appended,
+    operators: &BTreeSet<FloatOp>,
+    globals: &Globals,
+) -> BTreeMap<&'static str, u32> {
+    let mut functions = BTreeMap::new();
     let roots: BTreeSet<&str> = operators.iter().filter_map(scalar_name).collect();
-    let scalars = LIBRARY.merge(helpers, &roots, globals).expect("the library needs nothing but itself");
+    let scalars = LIBRARY.merge(appended, &roots, globals).expect("the library needs nothing but itself");
     for operator in operators {
         let index = match (operator.form, scalar_name(operator)) {
             (Form::Bits, _) => continue,
             (Form::Scalar, Some(name)) => scalars[name],
             (Form::CopySign, _) => {
                 let (signature, body) = lanes::copysign(operator);
-                helpers.push(signature, body)
+                appended.function(signature, body)
             }
             (_, Some(name)) => {
                 let (signature, body) = lanes::wrapper(operator, scalars[name]);
-                helpers.push(signature, body)
+                appended.function(signature, body)
             }
             (_, None) => unreachable!("every other form names a scalar operator"),
         };
-        helpers.floats.insert(operator.name, index);
+        functions.insert(operator.name, index);
     }
+    functions
 }
 
 /// The function of the library that carries out `operator`, for each lane where it has several.
@@ -136,19 +141,20 @@ impl Library {
     /// Appends the functions named `roots` and all that they call, and gives the index of each root.
     fn merge(
         &self,
-        helpers: &mut Helpers,
+        appended: &mut Appended,
         roots: &BTreeSet<&'static str>,
         globals: &Globals,
     ) -> Result<BTreeMap<&'static str, u32>, reencode::Error> {
         let needed = self.reachable(roots.iter().map(|name| self.exports[name]))?;
-        let first = helpers.next();
+        let first = appended.next_function();
         let map: BTreeMap<u32, u32> = needed.iter().copied().zip(first..).collect();
         for &index in &needed {
             let body = match self.defined(index) {
                 Some(body) => self.rewrite(body, &map)?,
                 None => trap(globals),
             };
-            helpers.push(self.signature(index), body);
+            let ty = &self.types[self.function_types[index as usize] as usize];
+            appended.function(signature(ty), body);
         }
         Ok(roots.iter().map(|name| (*name, map[&self.exports[name]])).collect())
     }
@@ -179,12 +185,6 @@ impl Library {
     /// What a call of function `index` becomes, where it is not another call.
     fn instruction(&self, index: u32) -> Option<Instruction<'static>> {
         self.intrinsics.get(index as usize)?.instruction()
-    }
-
-    fn signature(&self, index: u32) -> Signature {
-        let ty = &self.types[self.function_types[index as usize] as usize];
-        let list = |types: &[wasmparser::ValType]| types.iter().copied().map(encoded).collect();
-        (list(ty.params()), list(ty.results()))
     }
 
     fn rewrite(&self, body: &FunctionBody<'_>, map: &BTreeMap<u32, u32>) -> Result<Function, reencode::Error> {

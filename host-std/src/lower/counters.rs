@@ -1,14 +1,11 @@
-//! What the engine must see of a module although the guest did not export it: its memories, its counters, and its start
-//! function, which becomes an export so that a start that fails still has an instance to fingerprint.
+//! The counters that lowering adds to a module, and where they stand among its globals.
 
 use wasm_encoder::{
     ConstExpr, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection, ValType,
 };
 
-use super::body::Context;
-use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
+use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
 use super::options::Counters;
-use super::survey::Survey;
 
 /// The counters, in the order in which they stand in the global index space.
 const COUNTERS: [(&str, ValType); 3] =
@@ -25,11 +22,12 @@ pub(super) struct Globals {
 }
 
 impl Globals {
-    /// Places the counters: the last of the imported globals, or the last of all.
-    pub(super) fn place(survey: &Survey<'_>, counters: Counters) -> Globals {
+    /// Places the counters in a module that imports and defines so many globals: the last of the imported ones, or the last
+    /// of all.
+    pub(super) fn place(imported_globals: u32, globals: u32, counters: Counters) -> Globals {
         let (first, first_moved) = match counters {
-            Counters::Imported => (survey.imported_globals, survey.imported_globals),
-            Counters::Defined => (survey.imported_globals + survey.globals, u32::MAX),
+            Counters::Imported => (imported_globals, imported_globals),
+            Counters::Defined => (imported_globals + globals, u32::MAX),
         };
         Globals { gas: first, stack: first + 1, trap: first + 2, first_moved }
     }
@@ -55,19 +53,10 @@ pub(super) fn define_counters(globals: &mut GlobalSection) {
     }
 }
 
-/// Exports what the engine must see.
-pub(super) fn export(exports: &mut ExportSection, context: &Context<'_>) {
-    let Context { survey, options, globals, helpers } = context;
-    for memory in 0..survey.memories {
-        exports.export(&memory_export(memory), ExportKind::Memory, memory);
-    }
-    if options.counters == Counters::Defined {
-        for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.trap]) {
-            exports.export(name, ExportKind::Global, index);
-        }
-    }
-    if let Some(start) = survey.start {
-        exports.export(START_EXPORT, ExportKind::Func, helpers.imports.function(start));
+/// Exports the counters that a module defines.
+pub(super) fn export_counters(exports: &mut ExportSection, globals: &Globals) {
+    for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.trap]) {
+        exports.export(name, ExportKind::Global, index);
     }
 }
 
