@@ -183,6 +183,11 @@ fn instructions_that_hide_branches() {
             repeat(sink, count, |sink, _| _ = sink.local_get(0).call_indirect(0, 0));
         })
     });
+    check("memory.fill", &[Limit::Branches], |count| {
+        module((1, ValType::I32), 0, |sink| {
+            repeat(sink, count, |sink, _| _ = sink.local_get(0).local_get(0).local_get(0).memory_fill(0));
+        })
+    });
     check("br_if", &[Limit::Branches], |count| {
         module((1, ValType::I32), 0, |sink| repeat(sink, count, |sink, _| _ = sink.local_get(0).br_if(0)))
     });

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Failure, input, terminal};
-use crate::lower::{Lowered, Options, Report, lower};
+use crate::lower::{Limit, Lowered, Options, Report, lower};
 
 /// Shows what a module imports, its memories and floats, what lowering changes, and the largest frames.
 #[derive(Debug, Args)]
@@ -48,6 +48,7 @@ fn as_json(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered
         "start_function": has_start,
         "floats": { "operators": report.float_operators, "sites": report.float_sites, "vector_sites": report.vector_float_sites },
         "lowered": { "size": report.lowered_size, "added_functions": report.helpers, "dropped_sections": report.dropped_sections },
+        "values": { "module": report.values, "most_in_a_function": report.most_values },
         "largest_frames": report.largest_frames.iter().map(|frame| json!({
             "func": frame.function, "units": frame.units,
         })).collect::<Vec<_>>(),
@@ -74,6 +75,13 @@ fn for_people(size: usize, Lowered { module_name, has_start, report, .. }: &Lowe
     if !report.dropped_sections.is_empty() {
         lines.push(format!("           dropped: {}", report.dropped_sections.join(" ")));
     }
+    lines.push(format!(
+        "values     {} for a compiler, of {} allowed; {} of {} in one function",
+        report.values,
+        Limit::ModuleValues.value(),
+        report.most_values,
+        Limit::Values.value()
+    ));
     lines.push("frames     the largest, in stack units:".to_owned());
     let frames = report.largest_frames.iter();
     lines.extend(frames.map(|frame| format!("           function {}: {}", frame.function, frame.units)));

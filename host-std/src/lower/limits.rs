@@ -83,8 +83,8 @@ limits! {
     Nesting, "nested blocks", 10_000;
     /// Operands on the stack at once, in slots of 8 octets.
     OperandHeight, "operands on the stack", 20_000;
-    /// Blocks, loops, ifs and conditional branches of a function, two for each instruction on a table: compilers take
-    /// time by their square.
+    /// Blocks, loops, ifs and conditional branches of a function, two for each instruction on a table, four for a bulk
+    /// instruction on a memory: compilers take time by their square.
     Branches, "branches and labels of a function", 32_768;
     /// The squares of each function's branches and labels, together.
     BranchSquares, "squares of functions' branches and labels", 1_073_741_824;

@@ -92,6 +92,37 @@ fn what_is_not_wasm_is_refused() {
 }
 
 #[test]
+fn inspect_says_what_is_there_and_what_lowering_makes_of_it() {
+    let dir = scratch("inspect");
+    let text = "(module $named (import \"wasi_snapshot_preview1\" \"fd_close\" (func (param i32) (result i32))) (memory 1)
+        (func (local f64) (f64.sqrt (local.get 0)) (local.set 0)) (func $f) (start $f) (@custom \"notes\" \"dropped\"))";
+    let module = write(dir.path(), "m.wat", text.as_bytes());
+    let shown = subvm(&["inspect", &module]);
+    let size = wat::parse_str(text).unwrap().len();
+    let expected = [
+        &format!("module     named, {size} octets"),
+        "defines    2 functions, 1 memories, 0 tables, a start function",
+        "imports    1",
+        "           func wasi_snapshot_preview1.fd_close",
+        "floats     1 scalar and 0 vector instructions",
+        "           f64.sqrt",
+    ];
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines[..expected.len()], expected, "{shown}");
+    let labels: Vec<&str> = lines[expected.len()..].iter().map(|line| line.split("  ").next().unwrap()).collect();
+    assert_eq!(labels, ["lowered", "", "values", "frames", "", ""], "{shown}");
+    assert!(shown.contains("dropped: notes\n"), "{shown}");
+    // A frame is 8, its slots, and an eighth of its instructions.
+    assert!(shown.ends_with("function 1: 10\n           function 2: 8\n"), "{shown}");
+
+    let json: Json = serde_json::from_slice(&subvm(&["inspect", "--json", &module]).stdout).unwrap();
+    assert_eq!(json["floats"]["operators"], serde_json::json!(["f64.sqrt"]));
+    assert_eq!(json["largest_frames"][0], serde_json::json!({ "func": 1, "units": 10 }));
+    assert!(json["values"]["module"].as_u64() >= json["values"]["most_in_a_function"].as_u64());
+}
+
+#[test]
 fn truncated_wasm_is_an_invalid_contract() {
     let dir = scratch("truncated");
     let whole = fs::read(format!("{ROOT}/tests/guests/report/report.wasm")).unwrap();

@@ -7,10 +7,12 @@
 
 use wasmparser::Operator;
 
+use crate::lower::floats::float_op;
 use crate::lower::gas::memory_offset;
 use crate::lower::limits::{Limit, Refusal};
 
-/// How much more the operands of calls and labels cost than others: they are moved to where a convention has them.
+/// How much more the operands of calls, labels and float instructions (which may become calls) cost than others: they are
+/// moved to where a convention has them.
 const MOVED: u64 = 4;
 
 /// For how many slots that may be alive across a branch a compiler does as much as for one value.
@@ -32,8 +34,11 @@ const GUARD: u64 = 32 << 20;
 /// What an instruction on a global costs beside its operands.
 const GLOBAL: u64 = 4;
 
-/// How many branches an instruction on a table or a bulk instruction hides.
-const HIDDEN_BRANCHES: u64 = 2;
+/// How many branches an instruction on a table hides.
+const TABLE_BRANCHES: u64 = 2;
+
+/// How many branches a bulk instruction hides: it is charged and compared where it stands.
+const BULK_BRANCHES: u64 = 4;
 
 /// For how many pairs of a loop and a branch or label a compiler does as much as for one value.
 const LOOP_PAIRS_PER_VALUE: u64 = 64;
@@ -140,14 +145,17 @@ impl Work {
             Operator::Call { .. } | Operator::ReturnCall { .. } => self.moved(operands),
             Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
                 self.moved(operands);
-                self.hides();
+                self.hides(TABLE_BRANCHES);
             }
-            Operator::TableGet { .. } | Operator::TableSet { .. } => self.hides(),
-            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => self.hides(),
+            Operator::TableGet { .. } | Operator::TableSet { .. } => self.hides(TABLE_BRANCHES),
+            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
+                self.hides(BULK_BRANCHES);
+            }
             Operator::GlobalGet { .. } | Operator::GlobalSet { .. } => {
                 self.values += GLOBAL;
                 self.globals = self.module_globals.min(self.globals + 1);
             }
+            _ if float_op(operator).is_some() => self.moved(operands),
             _ => {
                 self.values += memory_offset(operator).map_or(0, |offset| if offset > GUARD { HIDDEN } else { MEMORY })
             }
@@ -187,8 +195,8 @@ impl Work {
         self.values += times * BRANCH;
     }
 
-    fn hides(&mut self) {
-        self.block_ends(HIDDEN_BRANCHES);
+    fn hides(&mut self, branches: u64) {
+        self.block_ends(branches);
         self.values += HIDDEN;
     }
 
