@@ -25,11 +25,12 @@ fi
 plain=$(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -vxE 'subvm-fuzz|lowering|execution|cache')
 engine="lowering execution cache"
 
-# `fuzz run|tmin|cmin|build TARGET ...`. What has no unsafe code of its own needs no sanitizer.
+# `fuzz run|tmin|cmin|build TARGET ...`. Without a sanitizer, unless FUZZ_SANITIZER names one for the targets that need the engine: the
+# others run no unsafe code. The engine's own assertions are off (-O), or it would take most of the time.
 fuzz() {
   local command=$1 target=$2 options=(--sanitizer none)
   shift 2
-  case " $engine " in *" $target "*) options=(--features engine) ;; esac
+  case " $engine " in *" $target "*) options=(-O --features engine --sanitizer "${FUZZ_SANITIZER:-none}") ;; esac
   cargo +"$nightly" fuzz "$command" "${options[@]}" "$target" "$@"
 }
 
