@@ -103,9 +103,23 @@ impl Machine {
         gas: i64,
         stack: i32,
     ) -> wasmtime::Result<Machine> {
-        let module = Module::new(engine, &lowered.wasm)?;
-        let mut store = Store::new(engine, ());
-        let instance = linker.instantiate(&mut store, &module)?;
+        Machine::of(linker, &Module::new(engine, &lowered.wasm)?, lowered, gas, stack)
+    }
+
+    /// As [`Machine::link`], of what is compiled already: `module` is `lowered`'s.
+    ///
+    /// # Errors
+    ///
+    /// wasmtime's, of linking and starting.
+    pub fn of(
+        linker: &Linker<()>,
+        module: &Module,
+        lowered: Lowered,
+        gas: i64,
+        stack: i32,
+    ) -> wasmtime::Result<Machine> {
+        let mut store = Store::new(module.engine(), ());
+        let instance = linker.instantiate(&mut store, module)?;
         let mut machine = Machine { store, instance, lowered };
         machine.grant(gas, stack);
         if machine.lowered.has_start {
@@ -185,7 +199,7 @@ impl Machine {
 }
 
 /// The bits of a number; 0 of a null reference, 1 of another.
-fn bits(value: &Val) -> u128 {
+pub(crate) fn bits(value: &Val) -> u128 {
     match value {
         Val::I32(value) => *value as u32 as u128,
         Val::I64(value) => *value as u64 as u128,
