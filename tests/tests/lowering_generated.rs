@@ -1,5 +1,6 @@
 //! The fuzz bodies of lowering, replayed on inputs of a fixed generator. `SUBVM_ROUNDS` says how many of each.
 
+use subvm_tests::fuzz::modelled::{self, Compared};
 use subvm_tests::fuzz::{counting, lowering};
 
 /// Octets of xorshift64* (S. Vigna), the same on every run.
@@ -40,6 +41,14 @@ fn float_programs() {
 fn counts_taken_the_plain_way() {
     let compared: usize = inputs(4, 2_000).map(|data| counting::branching(&data)).sum();
     assert!(compared >= 100, "compared {compared} calls");
+}
+
+#[test]
+fn counters_that_say_what_the_specification_says() {
+    let mut compared = Compared::default();
+    inputs(5, 3_000).for_each(|data| compared += modelled::calling(&data));
+    let enough = [compared.returned, compared.trapped, compared.out_of_gas].map(|calls| calls >= 100);
+    assert_eq!(enough, [true; 3], "{compared:?}");
 }
 
 #[test]

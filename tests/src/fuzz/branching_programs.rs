@@ -77,10 +77,13 @@ impl Program<'_> {
 
     /// Looks at one bit of `$x`, and changes `$x`.
     fn condition(&mut self) -> String {
-        format!(
-            "(i32.and (i32.shr_u (local.tee $x (i32.add (i32.mul (local.get $x) (i32.const 1664525)) (i32.const 1013904223)))
-                (i32.const {})) (i32.const 1))",
-            8 + self.below(24)
-        )
+        let bit = 8 + self.below(24);
+        bit_of_x(bit)
     }
+}
+
+/// One bit of `$x`, which changes.
+pub(super) fn bit_of_x(bit: u32) -> String {
+    let next = "(local.tee $x (i32.add (i32.mul (local.get $x) (i32.const 1664525)) (i32.const 1013904223)))";
+    format!("(i32.and (i32.shr_u {next} (i32.const {bit})) (i32.const 1))")
 }

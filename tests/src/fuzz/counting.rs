@@ -3,14 +3,14 @@
 
 use std::sync::LazyLock;
 
-use subvm_host_std::lower::{Floats, Options, Refusal, TrapKind, lower};
+use subvm_host_std::lower::{Floats, Lowered, Options, Refusal, TrapKind, lower};
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType};
 use wasmparser::{CodeSectionReader, Operator, Parser, Payload};
 use wasmtime::{Engine, Linker, Store, Trap, Val};
 
-use super::branching_programs;
 use super::lowering::{argument, exported_functions};
+use super::{branching_programs, prices};
 use crate::lowered::{Ending, Generator, Machine};
 
 /// Ticks for each call.
@@ -46,12 +46,9 @@ pub fn counted_module(wasm: &[u8], arguments: &[u64]) -> usize {
         Err(Refusal::Limit { .. } | Refusal::ReservedName { .. }) => return 0,
         Err(refusal) => panic!("a generated module is valid: {refusal}"),
     };
-    let mut units = vec![0; lowered.report.functions as usize];
-    assert!(units.len() <= lowered.report.largest_frames.len(), "every frame is known");
-    for frame in &lowered.report.largest_frames {
-        units[frame.function as usize] = frame.units;
-    }
-    let Some(counting) = Counting { units, counter: 0, function: 0 }.module(wasm) else { return 0 };
+    let Some(counting) = Counting { units: frame_units(&lowered), counter: 0, function: 0 }.module(wasm) else {
+        return 0;
+    };
     let counting = wasmtime::Module::new(&ENGINE, counting).expect("a counting module is valid");
     let functions = exported_functions(&counting);
     let mut compared = 0;
@@ -74,6 +71,16 @@ pub fn counted_module(wasm: &[u8], arguments: &[u64]) -> usize {
         compared += 1;
     }
     compared
+}
+
+/// The stack units of each function's frame.
+pub(super) fn frame_units(lowered: &Lowered) -> Vec<u32> {
+    let mut units = vec![0; lowered.report.functions as usize];
+    assert!(units.len() <= lowered.report.largest_frames.len(), "every frame is known");
+    for frame in &lowered.report.largest_frames {
+        units[frame.function as usize] = frame.units;
+    }
+    units
 }
 
 /// The plain count of one call.
@@ -106,7 +113,7 @@ impl Counting {
                 Payload::GlobalSection(globals) => self.counter = globals.count(),
                 Payload::CodeSectionEntry(body) => {
                     for operator in body.get_operators_reader().expect("a body") {
-                        ticks(&operator.expect("an operator"))?;
+                        plain_ticks(&operator.expect("an operator"))?;
                     }
                 }
                 _ => {}
@@ -158,10 +165,10 @@ impl Reencode for Counting {
         for body in section {
             let body = body?;
             let mut function = self.new_function_with_parsed_locals(&body)?;
-            self.charge(&mut function, 2 + i64::from(self.units[self.function] / 32));
+            self.charge(&mut function, prices::entry(self.units[self.function]));
             for operator in body.get_operators_reader()? {
                 let operator = operator?;
-                if let Some(ticks @ 1..) = ticks(&operator) {
+                if let Some(ticks @ 1..) = plain_ticks(&operator) {
                     self.charge(&mut function, ticks);
                 }
                 function.instruction(&self.instruction(operator)?);
@@ -173,28 +180,7 @@ impl Reencode for Counting {
     }
 }
 
-/// What `docs/spec/gas.md` asks for an instruction of the plain kind, in ticks.
-fn ticks(operator: &Operator<'_>) -> Option<i64> {
-    use Operator::*;
-    Some(match operator {
-        Nop | Unreachable | Block { .. } | Loop { .. } | Else | End | Return | Drop => 0,
-        Br { .. } | BrIf { .. } | If { .. } | GlobalGet { .. } | GlobalSet { .. } | MemorySize { .. } => 1,
-        LocalGet { .. } | LocalSet { .. } | LocalTee { .. } | I32Const { .. } | I64Const { .. } | Select => 1,
-        I32Eqz | I32Eq | I32Ne | I32LtS | I32LtU | I32GtS | I32GtU | I32LeS | I32LeU | I32GeS | I32GeU => 1,
-        I64Eqz | I64Eq | I64Ne | I64LtS | I64LtU | I64GtS | I64GtU | I64LeS | I64LeU | I64GeS | I64GeU => 1,
-        I32Clz | I32Ctz | I32Popcnt | I32Add | I32Sub | I32And | I32Or | I32Xor | I32Shl | I32ShrS | I32ShrU => 1,
-        I64Clz | I64Ctz | I64Popcnt | I64Add | I64Sub | I64And | I64Or | I64Xor | I64Shl | I64ShrS | I64ShrU => 1,
-        I32Rotl | I32Rotr | I64Rotl | I64Rotr | I32WrapI64 | I64ExtendI32S | I64ExtendI32U => 1,
-        I32Extend8S | I32Extend16S | I64Extend8S | I64Extend16S | I64Extend32S => 1,
-        I32Mul | I64Mul => 2,
-        I32Load { .. } | I64Load { .. } | I32Store { .. } | I64Store { .. } => 2,
-        I32Load8S { .. } | I32Load8U { .. } | I32Load16S { .. } | I32Load16U { .. } => 2,
-        I64Load8S { .. } | I64Load8U { .. } | I64Load16S { .. } | I64Load16U { .. } => 2,
-        I64Load32S { .. } | I64Load32U { .. } | I32Store8 { .. } | I32Store16 { .. } => 2,
-        I64Store8 { .. } | I64Store16 { .. } | I64Store32 { .. } => 2,
-        BrTable { .. } | Call { .. } | ReturnCall { .. } => 3,
-        CallIndirect { .. } | ReturnCallIndirect { .. } => 6,
-        I32DivS | I32DivU | I32RemS | I32RemU | I64DivS | I64DivU | I64RemS | I64RemU => 8,
-        _ => return None,
-    })
+/// The price of an instruction of the plain kind: one without a size.
+fn plain_ticks(operator: &Operator<'_>) -> Option<i64> {
+    prices::ticks(operator).filter(|_| prices::size(operator).is_none())
 }

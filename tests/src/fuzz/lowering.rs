@@ -7,7 +7,7 @@ use subvm_host_std::lower::{Floats, Lowered, Options, Refusal, TrapKind, lower};
 use wasm_smith::{Config, Module};
 use wasmtime::{Engine, ExternType, Linker, Trap, Val, ValType};
 
-use super::{counting, float_programs};
+use super::{counting, float_programs, modelled};
 use crate::lowered::{Ending, Generator, Machine, Observed};
 
 /// Ticks for each call: enough for loops, few enough to end them, and too few for much memory.
@@ -24,6 +24,7 @@ pub fn any(data: &[u8]) {
         [0, data @ ..] => octets(data),
         [1, data @ ..] => floats(data),
         [2, data @ ..] => _ = counting::branching(data),
+        [3, data @ ..] => _ = modelled::calling(data),
         data => generated(data),
     }
 }

@@ -7,6 +7,8 @@ mod branching_programs;
 pub mod cache;
 pub mod calldata;
 #[cfg(feature = "engine")]
+mod calling_programs;
+#[cfg(feature = "engine")]
 pub mod counting;
 #[cfg(feature = "engine")]
 mod execution;
@@ -16,6 +18,10 @@ mod gl_call;
 mod leader;
 #[cfg(feature = "engine")]
 pub mod lowering;
+#[cfg(feature = "engine")]
+pub mod modelled;
+#[cfg(feature = "engine")]
+mod prices;
 mod source;
 mod supervisor;
 mod target;
