@@ -2,7 +2,8 @@
 //! epochs, in one run; and lowering's share of the time it takes to compile them.
 //!
 //! `tests/programs/fetch.sh` brings the programs; what is missing is left out. `cargo bench -p subvm-benches --bench
-//! programs`; names as arguments choose among them. Times are of the processor, so that a busy machine does not matter
+//! programs`; names as arguments choose among them, and `--aligned` starts each function at a multiple of 64 octets, which
+//! says how much of a difference is where code comes to lie. Times are of the processor, so that a busy machine does not matter
 //! much, and the least of several runs; the variants take turns.
 
 use std::fs;
@@ -50,8 +51,12 @@ const VARIANTS: [(&str, Variant); 7] = [
 ];
 
 impl Variant {
-    fn engine(self) -> Engine {
+    fn engine(self, aligned: bool) -> Engine {
         let mut config = Config::new();
+        if aligned {
+            // SAFETY: where functions start changes nothing of what they do.
+            unsafe { config.cranelift_flag_set("log2_min_function_alignment", "6") };
+        }
         config.compiler_inlining(Inlining::No).memory_init_cow(false).max_wasm_stack(64 << 20);
         config.consume_fuel(matches!(self, Variant::Fuel | Variant::FuelAndEpochs));
         config.epoch_interruption(self == Variant::FuelAndEpochs);
@@ -291,14 +296,14 @@ fn run(module: &Module, args: &[&str], input: &[u8]) -> (f64, Vec<u8>) {
     (seconds, store.into_data().written)
 }
 
-fn measure(name: &str, wasm: &[u8], args: &[&str], input: &[u8]) {
+fn measure(name: &str, wasm: &[u8], args: &[&str], input: &[u8], aligned: bool) {
     let mut modules = Vec::new();
     for (title, variant) in VARIANTS {
         let start = process_seconds();
         let lowered = variant.lower(wasm);
         let lowering = process_seconds() - start;
         let start = process_seconds();
-        let module = Module::new(&variant.engine(), lowered.as_deref().unwrap_or(wasm)).expect("a module");
+        let module = Module::new(&variant.engine(aligned), lowered.as_deref().unwrap_or(wasm)).expect("a module");
         let compiling = process_seconds() - start;
         modules.push((title, module, lowering, compiling, f64::INFINITY));
     }
@@ -341,6 +346,7 @@ fn ugly_go() -> Vec<u8> {
 }
 
 fn main() {
+    let aligned = std::env::args().any(|argument| argument == "--aligned");
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for (name, file, args, input) in PROGRAMS {
         let path = Path::new(ROOT).join(file);
@@ -348,8 +354,8 @@ fn main() {
             continue;
         }
         match fs::read(&path) {
-            Ok(wasm) if name == "gofmt" => measure(name, &wasm, args, &ugly_go()),
-            Ok(wasm) => measure(name, &wasm, args, input.as_bytes()),
+            Ok(wasm) if name == "gofmt" => measure(name, &wasm, args, &ugly_go(), aligned),
+            Ok(wasm) => measure(name, &wasm, args, input.as_bytes(), aligned),
             Err(error) => println!("{name}: left out: {}: {error}", path.display()),
         }
     }
