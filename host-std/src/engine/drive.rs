@@ -10,6 +10,7 @@ use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
 use super::float_state;
+use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
@@ -21,6 +22,9 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
     let program = programs.load(&package, mode, policy, store.data().frames)?;
+    let memories = program.parts.iter().map(|(_, unit)| unit.defined_memories as usize).sum();
+    let share = Share::take(memories, store.data().vm.time_left()?);
+    store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);

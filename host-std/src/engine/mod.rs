@@ -23,6 +23,7 @@ mod engines;
 mod float_state;
 mod host_calls;
 mod kept;
+mod mappings;
 mod program;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;

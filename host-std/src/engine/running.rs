@@ -6,6 +6,7 @@ use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use wasmtime::{Global, Instance, Memory, ResourceLimiter};
 
 use super::engines::Frames;
+use super::mappings::Share;
 use super::units::Unit;
 
 /// Octets in a page of WebAssembly.
@@ -20,6 +21,8 @@ pub(super) struct Running {
     pub(super) memories: Vec<Option<Memory>>,
     /// The counters, once the first instance is there.
     pub(super) counters: Option<Counters>,
+    /// What its stack and its memories may take of the process's mappings.
+    pub(super) mappings: Option<Share>,
     /// The names and modules of the program, in order.
     pub(super) program: Vec<(String, Arc<Unit>)>,
     /// Instances that were completely created, in the same order.
@@ -47,6 +50,7 @@ impl Running {
             frames,
             memories: Vec::new(),
             counters: None,
+            mappings: None,
             program: Vec::new(),
             instances: Vec::new(),
             end: None,
