@@ -1,7 +1,7 @@
 //! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
@@ -18,8 +18,32 @@ use crate::pages;
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
 
+/// What subtrees of zeros hash to, as far as fingerprints have learned it: a tree for each that is being taken.
+#[derive(Debug, Default)]
+pub(super) struct ZeroTrees(Mutex<Vec<ZeroTree>>);
+
+impl ZeroTrees {
+    /// Trees that are kept, of 4.4 MB at most.
+    const KEPT: usize = 16;
+
+    fn take(&self) -> ZeroTree {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    fn put(&self, tree: ZeroTree) {
+        let mut trees = self.lock();
+        if trees.len() < Self::KEPT {
+            trees.push(tree);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ZeroTree>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
-pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &Mutex<ZeroTree>) -> Concluded {
+pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTrees) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.gas.get(&mut *store).unwrap_i64();
         store.data_mut().vm.ticks = ticks;
@@ -117,8 +141,8 @@ fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
 }
 
 /// BLAKE3 of every memory of every instance that was completely created.
-fn memories(store: &mut Store<Running>, zeros: &Mutex<ZeroTree>) -> BTreeMap<String, Vec<[u8; 32]>> {
-    let mut zeros = zeros.lock().unwrap_or_else(PoisonError::into_inner);
+fn memories(store: &mut Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, Vec<[u8; 32]>> {
+    let mut tree = zeros.take();
     let running = store.data();
     let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
     let mut instances = BTreeMap::new();
@@ -126,9 +150,10 @@ fn memories(store: &mut Store<Running>, zeros: &Mutex<ZeroTree>) -> BTreeMap<Str
         let digests = (0..unit.memories).filter_map(|index| {
             let memory = instance.get_memory(&mut *store, &memory_export(index))?;
             let octets = memory.data(&*store);
-            Some(hash_memory(octets, pages::touched(octets).as_ref(), &mut zeros))
+            Some(hash_memory(octets, pages::touched(octets).as_ref(), &mut tree))
         });
         instances.insert(name, digests.collect());
     }
+    zeros.put(tree);
     instances
 }

@@ -6,10 +6,9 @@
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use subvm_core::costs::STACK_UNITS;
-use subvm_core::fingerprint::ZeroTree;
 use subvm_core::host::Catch;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
@@ -34,7 +33,7 @@ mod units;
 use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
-use ended::Concluded;
+use ended::{Concluded, ZeroTrees};
 use engines::{Engines, Frames};
 use float_state::FloatState;
 use program::Programs;
@@ -94,8 +93,7 @@ pub struct WasmtimeEngine {
     engines: Arc<Engines>,
     programs: Programs,
     ticker: Ticker,
-    /// What subtrees of zeros hash to, learned once for all fingerprints.
-    zeros: Mutex<ZeroTree>,
+    zeros: ZeroTrees,
 }
 
 impl WasmtimeEngine {
@@ -125,7 +123,7 @@ impl WasmtimeEngine {
         let engines = Arc::new(Engines::new(codegen, parallel)?);
         let programs = Programs::new(Arc::clone(&engines), cache, on_module);
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
-        Ok(Self { programs, ticker, zeros: Mutex::default(), engines })
+        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
