@@ -1,7 +1,6 @@
 //! Hardware floats compute the same whatever the calling thread, or a host function, has set the CPU up for.
-#![cfg(target_arch = "x86_64")]
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 
-use std::arch::asm;
 use std::sync::Arc;
 
 use subvm_core::host::{Code, Host, HostError, Node, State, Stream};
@@ -12,21 +11,48 @@ use subvm_core::{
 use subvm_host_mock::MemoryHost;
 use subvm_host_std::WasmtimeEngine;
 
-/// Flush to zero, subnormals are zeros, round toward zero, all exceptions masked.
-const HOSTILE: u32 = 1 << 15 | 1 << 6 | 0b11 << 13 | 0x1f80;
-/// Flags of past exceptions, which computing sets.
-const FLAGS: u32 = 0x3f;
+use cpu::{HOSTILE, control, set_control};
 
-fn mxcsr() -> u32 {
-    let mut mxcsr = 0_u32;
-    // SAFETY: stores four octets where it is told to.
-    unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack)) };
-    mxcsr & !FLAGS
+#[cfg(target_arch = "x86_64")]
+mod cpu {
+    use std::arch::asm;
+
+    /// MXCSR: flush to zero, subnormals are zeros, round toward zero, all exceptions masked.
+    pub(super) const HOSTILE: u32 = 1 << 15 | 1 << 6 | 0b11 << 13 | 0x1f80;
+    /// Flags of past exceptions, which computing sets.
+    const FLAGS: u32 = 0x3f;
+
+    pub(super) fn control() -> u32 {
+        let mut mxcsr = 0_u32;
+        // SAFETY: stores four octets where it is told to.
+        unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack)) };
+        mxcsr & !FLAGS
+    }
+
+    pub(super) fn set_control(mxcsr: u32) {
+        // SAFETY: a valid value; what computes with it computes floats the test does not look at.
+        unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, readonly)) };
+    }
 }
 
-fn set_mxcsr(mxcsr: u32) {
-    // SAFETY: a valid value; what computes with it computes floats the test does not look at.
-    unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, readonly)) };
+#[cfg(target_arch = "aarch64")]
+mod cpu {
+    use std::arch::asm;
+
+    /// FPCR: flush to zero, round toward zero.
+    pub(super) const HOSTILE: u64 = 1 << 24 | 0b11 << 22;
+
+    pub(super) fn control() -> u64 {
+        let fpcr: u64;
+        // SAFETY: reads a register.
+        unsafe { asm!("mrs {}, fpcr", out(reg) fpcr, options(nomem, nostack)) };
+        fpcr
+    }
+
+    pub(super) fn set_control(fpcr: u64) {
+        // SAFETY: a valid value; what computes with it computes floats the test does not look at.
+        unsafe { asm!("msr fpcr, {}", in(reg) fpcr, options(nomem, nostack)) };
+    }
 }
 
 /// Computes, prints, computes again, and traps: the fingerprint holds what came out. The bits of 1/3, of two subnormals' quotient, of the
@@ -73,7 +99,7 @@ impl Host for Flushing {
     }
 
     fn output(&mut self, _: Stream, _: &[u8]) {
-        set_mxcsr(HOSTILE);
+        set_control(HOSTILE);
     }
 }
 
@@ -93,15 +119,15 @@ fn the_callers_float_state_reaches_no_guest_and_comes_back() {
     let engine = Arc::new(WasmtimeEngine::new().unwrap());
     let soft = compute(&engine, FloatPolicy::Soft, Mode::Deterministic).fingerprint;
     assert_ne!(soft.as_ref().unwrap().module_instances["main"], Vec::<[u8; 32]>::new());
-    let standard = mxcsr();
+    let standard = control();
     for (floats, mode) in
         [(FloatPolicy::Canonical, Mode::Deterministic), (FloatPolicy::Canonical, Mode::NonDeterministic)]
     {
         for before in [standard, HOSTILE] {
-            set_mxcsr(before);
+            set_control(before);
             let report = compute(&engine, floats, mode);
-            let after = mxcsr();
-            set_mxcsr(standard);
+            let after = control();
+            set_control(standard);
             assert_eq!(after, before, "the caller's own state comes back");
             assert_eq!(report.fingerprint, soft, "{mode:?} with {before:x}");
         }
