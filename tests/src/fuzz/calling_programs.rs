@@ -32,7 +32,8 @@ pub(super) fn program(data: &[u8]) -> Program {
     let mut source = Source::new(data);
     let floats =
         source.choose(&[Floats::Native, Floats::Native, Floats::Native, Floats::Canonical, Floats::Trap, Floats::Soft]);
-    let options = Options { floats, probe_stores: source.once_in(4), ..Options::default() };
+    let probe_stores = source.once_in(4) || Options::default().probe_stores;
+    let options = Options { floats, probe_stores, ..Options::default() };
     let arguments = (0..3).map(|_| source.u32() as i32).collect();
     let places = 8 + usize::from(source.below(12));
     let mut writer = Writer { source, function: 0, results: 1, labels: Vec::new(), marks: 0 };

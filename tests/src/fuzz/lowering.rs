@@ -59,7 +59,7 @@ pub fn floats(data: &[u8]) {
 /// Runs every exported function of a valid module and holds all ways of running it to one observation.
 fn agree(wasm: &[u8], arguments: &[u64]) {
     let lowered_with = |floats, probe_stores| lower(wasm, &Options { floats, probe_stores, ..Options::default() });
-    let lowered = |floats| lowered_with(floats, false);
+    let lowered = |floats| lowered_with(floats, Options::default().probe_stores);
     let soft = match lowered(Floats::Soft) {
         Ok(soft) => soft,
         Err(Refusal::Limit { .. } | Refusal::ReservedName { .. }) => return,

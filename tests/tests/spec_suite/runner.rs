@@ -175,8 +175,8 @@ impl Runner {
 
     fn lower(&self, wasm: &[u8]) -> Result<Option<Lowered>, Error> {
         let Some(floats) = self.floats else { return Ok(None) };
-        // Probed stores under two of the policies, and left alone under the others.
-        let probe_stores = matches!(floats, Floats::Soft | Floats::Native);
+        // Probed stores under two of the policies, and under the others where the processor asks for them.
+        let probe_stores = matches!(floats, Floats::Soft | Floats::Native) || Options::default().probe_stores;
         let options = Options { floats, counters: Counters::Imported, probe_stores, ..Options::default() };
         lower(wasm, &options).map(Some).map_err(|refusal| format_err!("{refusal}"))
     }
