@@ -106,7 +106,7 @@ impl Survey<'_> {
         if let Operator::BrTable { targets } = operator {
             Limit::BranchTargets.check(targets.len())?;
         } else if let Some(bulk) = Bulk::of(operator) {
-            self.bulk.insert(bulk);
+            self.helped(bulk);
         } else if let Some(float) = float_op(operator) {
             *(if float.is_vector() { &mut self.vector_float_sites } else { &mut self.float_sites }) += 1;
             self.floats.insert(float);

@@ -147,7 +147,13 @@ impl Work {
                 self.moved(operands);
                 self.hides(TABLE_BRANCHES);
             }
-            Operator::TableGet { .. } | Operator::TableSet { .. } => self.hides(TABLE_BRANCHES),
+            Operator::TableGet { .. }
+            | Operator::TableSet { .. }
+            | Operator::TableSize { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableGrow { .. } => self.hides(TABLE_BRANCHES),
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
                 self.hides(BULK_BRANCHES);
             }
