@@ -2,7 +2,8 @@
 
 use subvm_core::{sdk, wasi};
 use subvm_host_std::lower::{
-    Floats, Limit, Lowered, Options, RESERVED, Refusal, STACK_UNITS, START_EXPORT, VERSION, host_import_name, lower,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Limit, Lowered, Options, RESERVED, Refusal, STACK_GLOBAL,
+    STACK_UNITS, START_EXPORT, TRAP_GLOBAL, VERSION, host_import_name, lower,
 };
 use subvm_tests::lowered::{Ending, GAS, Generator, Machine};
 use wasmtime::{Module, Val};
@@ -13,7 +14,7 @@ fn lower_wat(wat: &str, options: &Options) -> Result<Lowered, Refusal> {
 
 const NATIVE: Options = Options {
     floats: Floats::Native,
-    counters: subvm_host_std::lower::Counters::Defined,
+    counters: Counters::Defined,
     ordinal: 0,
     schedule: subvm_core::costs::instructions::Schedule::V1,
     probe_stores: false,
@@ -305,4 +306,104 @@ fn a_version_of_lowering_always_writes_the_same() {
     } else {
         assert_eq!(now, recorded, "lower::VERSION was raised: record");
     }
+}
+
+const LENDER: &str = "(module (memory (export \"m\") 1) (table (export \"t\") 12 funcref)
+    (global (export \"base\") i32 (i32.const 3)) (global (export \"v\") (mut i64) (i64.const 5))
+    (func $f (export \"f\") (result i32) (i32.const 11)) (global (export \"r\") funcref (ref.func $f)))";
+
+/// It refers to everything that has an index, in every place that may, behind imports of every kind.
+const BORROWER: &str = "(module
+    (import \"lender\" \"f\" (func $f (result i32))) (import \"lender\" \"base\" (global $base i32))
+    (import \"lender\" \"m\" (memory $lent 1)) (import \"lender\" \"v\" (global $v (mut i64)))
+    (import \"lender\" \"t\" (table $t 12 funcref)) (import \"lender\" \"r\" (global $r funcref))
+    (type $number (func (result i32)))
+    (memory $own 1) (table $mine 4 funcref)
+    (global $a i32 (i32.add (global.get $base) (i32.const 4)))
+    (global $b (export \"b\") (mut i32) (global.get $base)) (global $c funcref (ref.func $g))
+    (export \"again\" (global $v)) (export \"f again\" (func $f)) (export \"\" (func $sum)) (export \"ü🦀\" (memory $own))
+    (elem (table $t) (offset (global.get $base)) func $g $f)
+    (elem (table $t) (offset (i32.mul (global.get $base) (i32.const 2))) funcref (global.get $r) (ref.func $h))
+    (elem $passive funcref (global.get $r) (ref.func $g) (ref.null func)) (elem declare func $h)
+    (data (memory $lent) (offset (global.get $base)) \"abc\")
+    (data (memory $own) (offset (i32.sub (global.get $base) (i32.const 1))) \"xyz\") (data $kept \"kept\")
+    (start $start)
+    (func $start
+        (global.set $b (i32.add (global.get $b) (call $f))) (global.set $v (i64.add (global.get $v) (i64.const 7))))
+    (func $g (type $number) (i32.add (global.get $a) (global.get $b)))
+    (func $h (type $number) (i32.load8_u $own (i32.const 2)))
+    (func $sum (param i32) (result i32 i64 funcref i32)
+        (table.init $mine $passive (i32.const 1) (i32.const 0) (i32.const 3))
+        (table.set $mine (i32.const 0) (global.get $c))
+        (table.copy $t $mine (i32.const 0) (i32.const 0) (i32.const 3))
+        (memory.init $own $kept (i32.const 100) (i32.const 1) (i32.const 3))
+        (memory.copy $lent $own (i32.const 50) (i32.const 0) (i32.const 110))
+        (memory.copy $own $lent (i32.const 1000) (i32.const 0) (i32.const 200))
+        (memory.fill $lent (i32.const 300) (i32.const 7) (i32.const 9))
+        (i64.store $own offset=2000 (i32.const 0) (global.get $v))
+        (i32.store16 $lent offset=400 (i32.const 0) (memory.size $own))
+        (call_indirect $t (type $number) (local.get 0))
+        (i64.extend_i32_u (call_indirect $mine (type $number) (i32.const 1)))
+        (select (result funcref) (ref.func $h) (table.get $mine (i32.const 3)) (local.get 0))
+        (memory.grow $lent (i32.const 1))))";
+
+/// What a call left behind: its results or trap, both memories, and the globals.
+type Left = (Result<Vec<u128>, wasmtime::Trap>, Vec<Vec<u8>>, Vec<u128>);
+
+/// Calls the borrower's function beside its lender, both of them lowered or neither.
+fn borrowing(lowered: bool, argument: i32) -> Left {
+    let engine = Generator::Speed.engine();
+    let modules = [(LENDER, NATIVE), (BORROWER, Options { counters: Counters::Imported, ordinal: 1, ..NATIVE })];
+    let [lender, borrower] = modules.map(|(wat, options)| {
+        let wasm = wat::parse_str(wat).expect("a module");
+        let wasm = if lowered { lower(&wasm, &options).expect("accepted").wasm } else { wasm };
+        Module::new(&engine, &wasm).expect("valid")
+    });
+    let mut store = wasmtime::Store::new(&engine, ());
+    let mut linker = wasmtime::Linker::new(&engine);
+    let lender = linker.instantiate(&mut store, &lender).expect("linked");
+    if lowered {
+        for (name, value) in
+            [(GAS_GLOBAL, Val::I64(GAS)), (STACK_GLOBAL, Val::I32(STACK_UNITS)), (TRAP_GLOBAL, Val::I32(0))]
+        {
+            let counter = lender.get_global(&mut store, name).expect("a counter");
+            counter.set(&mut store, value).expect("its type");
+            linker.define(&store, COUNTERS_MODULE, name, counter).expect("a new name");
+        }
+    }
+    linker.instance(&mut store, "lender", lender).expect("new names");
+    let borrower = linker.instantiate(&mut store, &borrower).expect("linked");
+    if lowered {
+        let start = borrower.get_typed_func::<(), ()>(&mut store, START_EXPORT).expect("the start function");
+        start.call(&mut store, ()).expect("no trap");
+    }
+    let again = borrower.get_typed_func::<(), i32>(&mut store, "f again").expect("the import");
+    assert_eq!(again.call(&mut store, ()).expect("no trap"), 11);
+    let mut results = vec![Val::I32(0); 4];
+    let sum = borrower.get_func(&mut store, "").expect("the function without a name");
+    let ending = sum.call(&mut store, &[Val::I32(argument)], &mut results);
+    let bits = |value: &Val| match value {
+        Val::I32(value) => *value as u32 as u128,
+        Val::I64(value) => *value as u64 as u128,
+        other => u128::from(other.unwrap_funcref().is_some()),
+    };
+    let ending = ending.map(|()| results.iter().map(bits).collect());
+    let ending = ending.map_err(|error| *error.downcast_ref::<wasmtime::Trap>().expect("a trap"));
+    let memories = [(lender, "m"), (borrower, "ü🦀")]
+        .map(|(instance, name)| instance.get_memory(&mut store, name).expect(name).data(&store).to_vec());
+    let globals = [(borrower, "b"), (borrower, "again"), (lender, "v")].map(|(instance, name)| {
+        let global = instance.get_global(&mut store, name).expect(name);
+        bits(&global.get(&mut store))
+    });
+    (ending, memories.into(), globals.into())
+}
+
+#[test]
+fn what_is_imported_and_exported_is_what_it_was() {
+    for argument in 0..13 {
+        let (left, unlowered) = (borrowing(true, argument), borrowing(false, argument));
+        assert!(left == unlowered, "{argument}: {:?} and {:?}", left.0, unlowered.0);
+    }
+    assert_eq!(borrowing(true, 0).0, Ok(vec![21, 11, 0, 1]));
+    assert_eq!(borrowing(true, 10).0, Err(wasmtime::Trap::IndirectCallToNull));
 }
