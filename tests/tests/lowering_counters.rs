@@ -278,6 +278,17 @@ fn a_leaf_only_compares() {
 }
 
 #[test]
+fn a_frame_that_fits_exactly_fits() {
+    // It calls, if it is asked to: 8, an operand, and no more.
+    let wat = "(module (func $g) (func (export \"f\") (param i32) (if (local.get 0) (then (call $g)))))";
+    let units = 8 + 1 + 1;
+    let seen = observe(wat, &[Val::I32(0)], GAS, units);
+    assert_eq!((seen.ending, seen.stack), (returned(&[]), units));
+    let seen = observe(wat, &[Val::I32(0)], GAS, units - 1);
+    assert_eq!((seen.ending, seen.stack), (Ending::Lowering(TrapKind::StackOverflow), -1));
+}
+
+#[test]
 fn tail_calls_refund_before_they_transfer() {
     let wat = "(module (table 1 funcref) (elem (i32.const 0) $g) (type $t (func (param i32) (result i32)))
         (func $f (export \"f\") (param i32) (result i32) (return_call_indirect (type $t) (local.get 0) (i32.const 0)))

@@ -239,6 +239,39 @@ fn large_bulk_instructions_are_split_and_mean_the_same() {
     }
 }
 
+/// A deadline finds a place to interrupt only between what the engine does at once.
+#[test]
+fn no_bulk_instruction_of_the_engine_is_asked_for_more_than_a_chunk() {
+    let three = "(i32.const 0) (i32.const 0) (i32.const 0)";
+    let fill = "(i32.const 0) (ref.null func) (i32.const 0)";
+    for (body, chunk) in [
+        (format!("(memory.fill {three})"), 16 << 20),
+        (format!("(memory.copy {three})"), 16 << 20),
+        (format!("(memory.init $d {three})"), 16 << 20),
+        (format!("(table.fill {fill})"), 1 << 18),
+        (format!("(table.copy {three})"), 1 << 18),
+        (format!("(table.init $e {three})"), 1 << 18),
+    ] {
+        let wat = format!("(module (memory 1) (table 1 funcref) (elem $e funcref) (func {body}) (data $d \"\"))");
+        let wasm = lower_wat(&wat, &NATIVE).expect("accepted").wasm;
+        let mut bodies = Vec::new();
+        for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
+            if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("valid") {
+                bodies.push(body.get_operators_reader().expect("valid").into_iter().collect::<Result<Vec<_>, _>>());
+            }
+        }
+        let helper = bodies.pop().expect("a helper").expect("valid");
+        let is_loop = |operator: &wasmparser::Operator<'_>| matches!(operator, wasmparser::Operator::Loop { .. });
+        assert!(helper.iter().any(is_loop), "{body} is split");
+        let constants = helper.iter().filter_map(|operator| match operator {
+            wasmparser::Operator::I32Const { value } if *value > 64 => Some(*value),
+            _ => None,
+        });
+        let constants: std::collections::BTreeSet<i32> = constants.collect();
+        assert_eq!(constants, [chunk].into(), "{body}");
+    }
+}
+
 #[test]
 fn table_instructions_mean_the_same() {
     let wat = "(module (table $t 600000 700000 funcref) (elem $e func $g $h) (func $g (result i32) (i32.const 5)) (func $h (result i32) (i32.const 6))
