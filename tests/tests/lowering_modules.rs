@@ -170,6 +170,19 @@ fn a_garbage_name_section_is_dropped() {
 }
 
 #[test]
+fn the_first_well_formed_name_section_counts() {
+    let mut wasm = wat::parse_str("(module)").expect("a module");
+    for name in [&b"\x00\x7f"[..], b"\x00\x02\x01a", b"\x00\x02\x01b"] {
+        wasm.extend([0, (5 + name.len()) as u8, 4]);
+        wasm.extend(b"name");
+        wasm.extend(name);
+    }
+    let lowered = lower(&wasm, &NATIVE).expect("accepted");
+    assert_eq!(lowered.module_name.as_deref(), Some("a"));
+    assert_eq!(lowered.report.dropped_sections, ["name"; 2]);
+}
+
+#[test]
 fn features_beyond_the_pinned_set_are_refused() {
     for wat in [
         "(module (memory i64 1))",
@@ -329,6 +342,14 @@ fn a_version_of_lowering_always_writes_the_same() {
             }
         }
     }
+    for wat in [BORROWER.to_owned(), every_float_operator(), SEVERAL_VALUES.to_owned()] {
+        let wasm = wat::parse_str(wat).expect("a module");
+        for floats in [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native] {
+            for counters in [Counters::Defined, Counters::Imported] {
+                hasher.update(&lower(&wasm, &Options { floats, counters, ..NATIVE }).unwrap().wasm);
+            }
+        }
+    }
     let now = format!("version {VERSION}: {}\n", hasher.finalize());
     let path = format!("{root}/tests/golden/lowered.txt");
     let recorded = std::fs::read_to_string(&path).unwrap_or_default();
@@ -339,6 +360,71 @@ fn a_version_of_lowering_always_writes_the_same() {
     } else {
         assert_eq!(now, recorded, "lower::VERSION was raised: record");
     }
+}
+
+/// What compilers seldom write.
+const SEVERAL_VALUES: &str = "(module (import \"wasi_snapshot_preview1\" \"sched_yield\" (func $yield (result i32)))
+    (type $three (func (param i32) (result i32 i64 v128))) (table 2 funcref) (elem (i32.const 0) $yield $three)
+    (func $three (export \"three\") (type $three) (local.get 0) (i64.const 1) (v128.const i64x2 2 3))
+    (func (type $three) (loop (result i32 i64 v128) (block (result i32 i64 v128) (block (result i32 i64 v128)
+        (br_table 0 1 (call $three (local.get 0)) (local.get 0))))))
+    (func (type $three) (return_call_indirect (type $three) (local.get 0) (call $yield)))
+    (func (result i32) (return_call $yield)))";
+
+/// A module that has each of them once.
+fn every_float_operator() -> String {
+    let mut body = String::new();
+    let mut write = |result: &str, name: &str, operands: &[&str]| {
+        let operands: String = operands.iter().map(|ty| format!("(local.get ${ty})")).collect();
+        body += &format!("(local.set ${result} ({name} {operands}))");
+    };
+    for (ty, compared) in [("f32", "i32"), ("f64", "i32"), ("f32x4", "v128"), ("f64x2", "v128")] {
+        let local = if compared == "v128" { "v128" } else { ty };
+        for name in ["abs", "neg", "ceil", "floor", "trunc", "nearest", "sqrt"] {
+            write(local, &format!("{ty}.{name}"), &[local]);
+        }
+        let own: &[&str] = if local == "v128" { &["pmin", "pmax"] } else { &["copysign"] };
+        for name in ["add", "sub", "mul", "div", "min", "max"].iter().chain(own) {
+            write(local, &format!("{ty}.{name}"), &[local, local]);
+        }
+        for name in ["eq", "ne", "lt", "gt", "le", "ge"] {
+            write(compared, &format!("{ty}.{name}"), &[local, local]);
+        }
+    }
+    for (float, integer, sign) in ["f32", "f64"]
+        .iter()
+        .flat_map(|float| ["i32", "i64"].map(|integer| (float, integer)))
+        .flat_map(|(float, integer)| ["s", "u"].map(|sign| (float, integer, sign)))
+    {
+        write(integer, &format!("{integer}.trunc_{float}_{sign}"), &[float]);
+        write(integer, &format!("{integer}.trunc_sat_{float}_{sign}"), &[float]);
+        write(float, &format!("{float}.convert_{integer}_{sign}"), &[integer]);
+    }
+    write("f32", "f32.demote_f64", &["f64"]);
+    write("f64", "f64.promote_f32", &["f32"]);
+    for name in ["i32x4.trunc_sat_f32x4_s", "i32x4.trunc_sat_f32x4_u", "i32x4.trunc_sat_f64x2_s_zero"] {
+        write("v128", name, &["v128"]);
+    }
+    for name in ["i32x4.trunc_sat_f64x2_u_zero", "f32x4.convert_i32x4_s", "f32x4.convert_i32x4_u"] {
+        write("v128", name, &["v128"]);
+    }
+    for name in ["f64x2.convert_low_i32x4_s", "f64x2.convert_low_i32x4_u", "f32x4.demote_f64x2_zero"] {
+        write("v128", name, &["v128"]);
+    }
+    write("v128", "f64x2.promote_low_f32x4", &["v128"]);
+    format!(
+        "(module (func (local $i32 i32) (local $i64 i64) (local $f32 f32) (local $f64 f64) (local $v128 v128) {body}))"
+    )
+}
+
+/// The table of float operators has all of WebAssembly 2.0's: none is left to the hardware under *soft*.
+#[test]
+fn every_float_operator_is_known() {
+    let options = Options { floats: Floats::Soft, ..NATIVE };
+    let known = lower_wat(&every_float_operator(), &options).expect("accepted").report;
+    // Per format 20 and 12 conversions with integers, promotion and demotion; per shape 21, and 10 conversions.
+    assert_eq!(known.float_operators.len(), 2 * (20 + 12) + 2 + 2 * 21 + 10);
+    assert_eq!(known.float_sites + known.vector_float_sites, known.float_operators.len() as u64);
 }
 
 const LENDER: &str = "(module (memory (export \"m\") 1) (table (export \"t\") 12 funcref)
