@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use subvm_host_std::lower::{Limit, Lowered, Options, Refusal, lower};
 use subvm_tests::lowered::Generator;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, Function, FunctionSection, GlobalSection, GlobalType, InstructionSink, MemArg,
-    MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, Function, FunctionSection, GlobalSection, GlobalType,
+    InstructionSink, MemArg, MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 /// For one function at its limit, on a busy machine.
@@ -38,6 +38,8 @@ fn module(locals: (u32, ValType), globals: u32, code: impl Fn(&mut InstructionSi
     let mut variables = GlobalSection::new();
     let ty = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     (0..globals).for_each(|_| _ = variables.global(ty, &ConstExpr::i32_const(0)));
+    let mut elements = ElementSection::new();
+    elements.declared(Elements::Functions(vec![0].into()));
     let mut bodies = CodeSection::new();
     let mut function = Function::new([locals]);
     let mut sink = function.instructions();
@@ -50,7 +52,8 @@ fn module(locals: (u32, ValType), globals: u32, code: impl Fn(&mut InstructionSi
         bodies.function(&function);
     }
     let mut module = Module::new();
-    module.section(&types).section(&functions).section(&tables).section(&memories).section(&variables).section(&bodies);
+    module.section(&types).section(&functions).section(&tables).section(&memories).section(&variables);
+    module.section(&elements).section(&bodies);
     module.finish()
 }
 
@@ -187,6 +190,20 @@ fn instructions_that_hide_branches() {
         module((1, ValType::I32), 0, |sink| {
             repeat(sink, count, |sink, _| _ = sink.local_get(0).local_get(0).local_get(0).memory_fill(0));
         })
+    });
+    check("memory.grow", &[Limit::Branches], |count| {
+        module((1, ValType::I32), 0, |sink| repeat(sink, count, |sink, _| _ = sink.local_get(0).memory_grow(0).drop()))
+    });
+    check("ref.func", &[Limit::Values, Limit::FunctionSize], |count| {
+        module((1, ValType::I32), 0, |sink| repeat(sink, count, |sink, _| _ = sink.ref_func(0).drop()))
+    });
+    check("return_call", &[Limit::Branches], |count| {
+        module((1, ValType::I32), 0, |sink| {
+            repeat(sink, count, |sink, _| _ = sink.local_get(0).if_(BlockType::Empty).return_call(0).end());
+        })
+    });
+    check("call", &[Limit::Branches, Limit::Values], |count| {
+        module((1, ValType::I32), 0, |sink| repeat(sink, count, |sink, _| _ = sink.call(0)))
     });
     check("br_if", &[Limit::Branches], |count| {
         module((1, ValType::I32), 0, |sink| repeat(sink, count, |sink, _| _ = sink.local_get(0).br_if(0)))

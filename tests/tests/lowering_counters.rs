@@ -224,6 +224,49 @@ fn endless_recursion_overflows_the_stack_at_the_same_call() {
     assert_eq!(seen.stack, 10 - 12);
 }
 
+/// 8, the slots, an eighth of the operators, a quarter of the values that they give beside the first of each.
+#[test]
+fn a_frame_costs_what_the_specification_says() {
+    let vector = "(v128.const i64x2 0 0)";
+    let seven = "(nop) (nop) (nop) (nop) (nop) (nop) (nop)";
+    let five = "(result i64 i64 i64 i64 i64)";
+    let drops = "(drop) (drop) (drop) (drop) (drop)";
+    for (body, units) in [
+        (String::new(), 8),
+        (format!("{seven} nop"), 8 + 1),
+        (seven.to_owned(), 8 + 1),
+        ("(nop) (nop) (nop) (nop) (nop) (nop)".to_owned(), 8),
+        ("(param i32 v128) (local f64 v128)".to_owned(), 8 + 1 + 2 + 1 + 2),
+        (format!("(drop {vector}) (drop {vector})"), 8 + 2),
+        (format!("{vector} (i32.const 0) {vector} (drop) (drop) (drop)"), 8 + 5),
+        // What is dead counts, and what is not there does not.
+        (format!("(return) {vector} {vector} (drop) (drop)"), 8 + 4),
+        (format!("{vector} (drop) (return) (drop) (drop) (i32.const 1) (i32.const 1) (drop) (drop)"), 8 + 2 + 1),
+        // Operators: block, const, if, const, else, const, end, drop, end, end.
+        (format!("(block (if (result v128) (i32.const 0) (then {vector}) (else {vector})) (drop))"), 8 + 2 + 1),
+        // Values: the call gives five, and so does each end; branches give back what they take.
+        (format!("{five} (unreachable)"), 8 + 5 + 1),
+        (format!("(call $five) {drops}"), 8 + 5 + 1),
+        (format!("(block {five} (call $five)) {drops}"), 8 + 5 + 1 + 2),
+        (format!("(block {five} (call $five) (br_if 0 (i32.const 1)) (br_if 0 (i32.const 1))) {drops}"), 8 + 6 + 1 + 4),
+        (
+            "(i32.const 1) (i32.const 1) (i32.const 1) (loop (param i32 i32 i32) (drop) (drop) (drop))".to_owned(),
+            8 + 3 + 1,
+        ),
+        (
+            "(i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1)
+                (if (param i32 i32 i32) (then (drop) (drop) (drop)) (else (drop) (drop) (drop)))"
+                .to_owned(),
+            8 + 4 + 1 + 1,
+        ),
+    ] {
+        let wat = format!("(module (func {body}) (func $five {five} unreachable))");
+        let frames = lowered(&wat, Floats::Soft).report.largest_frames;
+        let found = frames.iter().find(|frame| frame.function == 0).map(|frame| frame.units);
+        assert_eq!(found, Some(units), "{body}");
+    }
+}
+
 #[test]
 fn a_leaf_only_compares() {
     let wat = "(module (func $leaf) (func (export \"f\") (call $leaf)))";
@@ -232,6 +275,17 @@ fn a_leaf_only_compares() {
     let seen = observe(wat, &[], GAS, 15);
     assert_eq!(seen.ending, Ending::Lowering(TrapKind::StackOverflow));
     assert_eq!((seen.stack, seen.frames), (7, vec![0, 1]));
+}
+
+#[test]
+fn a_frame_that_fits_exactly_fits() {
+    // It calls, if it is asked to: 8, an operand, and no more.
+    let wat = "(module (func $g) (func (export \"f\") (param i32) (if (local.get 0) (then (call $g)))))";
+    let units = 8 + 1 + 1;
+    let seen = observe(wat, &[Val::I32(0)], GAS, units);
+    assert_eq!((seen.ending, seen.stack), (returned(&[]), units));
+    let seen = observe(wat, &[Val::I32(0)], GAS, units - 1);
+    assert_eq!((seen.ending, seen.stack), (Ending::Lowering(TrapKind::StackOverflow), -1));
 }
 
 #[test]

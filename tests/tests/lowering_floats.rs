@@ -86,6 +86,77 @@ fn a_local_that_holds_raw_nans_shows_canonical_ones() {
     assert_eq!(call(wat, Floats::Canonical, &arguments).memories, call(wat, Floats::Soft, &arguments).memories);
 }
 
+/// What `neg` and its like make of a NaN is the guest's own, wherever it is kept before it is seen.
+#[test]
+fn the_sign_of_a_nan_outlives_a_local() {
+    let root = "(f64.sqrt (local.get 0))";
+    let vector = "(f64x2.sqrt (f64x2.splat (local.get 0)))";
+    for (ty, value) in [
+        ("f64", format!("(f64.neg {root})")),
+        ("f64", format!("(f64.neg (f64.abs {root}))")),
+        ("f64", format!("(f64.abs (f64.neg {root}))")),
+        ("f64", format!("(f64.copysign {root} (f64.const -1))")),
+        ("f64", format!("(f64.copysign (f64.const 1) (f64.neg {root}))")),
+        ("f32", format!("(f32.neg (f32.demote_f64 {root}))")),
+        ("v128", format!("(f64x2.neg {vector})")),
+        ("v128", format!("(f32x4.neg {vector})")),
+        ("v128", format!("(f64x2.pmin (f64x2.neg {vector}) {vector})")),
+        ("v128", format!("(f64x2.pmax {vector} (f64x2.neg {vector}))")),
+        ("v128", format!("(f32x4.add {vector} {vector})")),
+        ("v128", format!("(v128.not {vector})")),
+    ] {
+        let wat = format!(
+            "(module (memory 1) (func (export \"f\") (param f64) (local {ty} {ty} i32)
+                (local.set 1 {value}) (local.set 2 (local.get 1))
+                (loop ({ty}.store (i32.const 0) (local.get 1)) ({ty}.store (i32.const 16) (local.get 2))
+                    (local.set 2 {value}) (local.set 1 (local.get 2))
+                    (br_if 0 (i32.lt_u (local.tee 3 (i32.add (local.get 3) (i32.const 1))) (i32.const 3))))))"
+        );
+        for argument in [-1.0_f64, 2.0, f64::NAN, -f64::NAN] {
+            let arguments = [Val::F64(argument.to_bits())];
+            let [soft, canonical] = [Floats::Soft, Floats::Canonical].map(|floats| call(&wat, floats, &arguments));
+            assert_eq!(soft, canonical, "{value} of {argument}");
+        }
+    }
+}
+
+/// A local that two shapes of vectors are written to holds neither.
+#[test]
+fn a_local_of_two_shapes_is_made_canonical_before() {
+    let wat = "(module (memory 1) (func (export \"f\") (param i32 v128) (local v128)
+        (if (local.get 0) (then (local.set 2 (f64x2.sqrt (local.get 1)))) (else (local.set 2 (f32x4.sqrt (local.get 1)))))
+        (v128.store (i32.const 0) (local.get 2)) (v128.store (i32.const 16) (f32x4.add (local.get 2) (local.get 2)))
+        (v128.store (i32.const 32) (f64x2.add (local.get 2) (local.get 2)))))";
+    for bits in [u128::MAX, 0xbff0_0000_0000_0000_ffff_0000_1234_5678, 0xfff8_0000_bf80_0000_7fa0_0000_3f80_0000] {
+        for way in [0, 1] {
+            let arguments = [Val::I32(way), Val::V128(bits.into())];
+            let [soft, canonical] = [Floats::Soft, Floats::Canonical].map(|floats| call(wat, floats, &arguments));
+            assert_eq!(soft, canonical, "{bits:x} by {way}");
+        }
+    }
+}
+
+/// A constant that is canonical in one shape of vectors may be none in another.
+#[test]
+fn constants_that_are_no_canonical_nan_in_some_shape() {
+    for constant in
+        ["i64x2 0x7ff0000000000001 0", "i32x4 0x7fc00001 0x3ff00000 0x3ff00000 0xffc00000", "i32x4 0 0 0x7fa00000 0"]
+    {
+        let wat = format!(
+            "(module (memory 1) (func (export \"f\") (param i32 v128) (local v128)
+                (local.set 2 (v128.const {constant}))
+                (if (local.get 0) (then (local.set 2 (f32x4.sqrt (local.get 1)))))
+                (if (i32.eq (local.get 0) (i32.const 2)) (then (local.set 2 (f32x4.ceil (local.get 2)))))
+                (v128.store (i32.const 0) (local.get 2))))"
+        );
+        for way in 0..3 {
+            let arguments = [Val::I32(way), Val::V128(u128::MAX.into())];
+            let [soft, canonical] = [Floats::Soft, Floats::Canonical].map(|floats| call(&wat, floats, &arguments));
+            assert_eq!(soft, canonical, "{constant} by {way}");
+        }
+    }
+}
+
 #[test]
 fn nothing_is_made_canonical_twice_or_without_need() {
     for (body, points) in [

@@ -159,6 +159,24 @@ fn calls_in_many_branches() {
     check("branches", &module("", &format!("{arms} {RECURSE}")));
 }
 
+/// What a call gives lives across another call, in a place of the frame that no other value shares: a dozen values that
+/// always live keep the register allocator from finding a free one.
+#[test]
+fn results_that_are_spilled_to_places_of_their_own() {
+    let types = " v128".repeat(128);
+    let loads: String = (1..13).map(|local| format!("(local.set {local} (v128.load (i32.const {local})))")).collect();
+    let stores: String = (1..13).map(|local| format!("(v128.store (i32.const {local}) (local.get {local}))")).collect();
+    let wat = format!(
+        "(module (memory 1) (func $give (result {types}) unreachable) (func $take (param {types})) (func $nop)
+            (func $f (export \"f\") (param i32) (result i32) {} (if (i32.load (i32.const 0)) (then {loads}))
+                (if (i32.eqz (local.get 0)) (then {}))
+                (local.set 0 (call $f (i32.add (local.get 0) (i32.const 1)))) {stores} (local.get 0)))",
+        "(local v128)".repeat(12),
+        "(call $give) (call $nop) (call $take)".repeat(100)
+    );
+    check("spills", &wat);
+}
+
 #[test]
 fn indirect_recursion() {
     let wat = "(module (type $t (func (param i32) (result i32))) (table 1 funcref) (elem (i32.const 0) $f) (memory 1)

@@ -23,10 +23,13 @@ const FRAME_UNITS: u32 = 8;
 /// How many operators add one unit: they bound what a compiler may spill.
 const OPERATORS_PER_UNIT: u32 = 8;
 
+/// How many values add one unit that an operator gives beside its first: each may be spilled to a place of its own.
+const FURTHER_VALUES_PER_UNIT: u32 = 4;
+
 /// The cost of a frame with `slots` (parameters, locals and highest operand stack; a vector counts 2) of a function of
-/// `operators` instructions, `end` and unreachable ones included.
-pub(super) fn frame_units(slots: u32, operators: u32) -> u32 {
-    FRAME_UNITS + slots + operators / OPERATORS_PER_UNIT
+/// `operators` instructions, `end` and unreachable ones included, which give `further` values beside the first of each.
+pub(super) fn frame_units(slots: u32, operators: u32, further: u32) -> u32 {
+    FRAME_UNITS + slots + operators / OPERATORS_PER_UNIT + further / FURTHER_VALUES_PER_UNIT
 }
 
 /// Charges a frame or, in a leaf function, only compares: traps when fewer than `units` remain.

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use wasmparser::{
-    BinaryReader, CodeSectionReader, DataSectionReader, ElementItems, ElementSectionReader, ExportSectionReader,
-    ExternalKind, FuncType, FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader,
-    KnownCustom, MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
+    BinaryReader, CodeSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader, ExternalKind,
+    FuncType, FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader, KnownCustom,
+    MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
     TypeSectionReader, ValidPayload, Validator,
 };
 
@@ -18,6 +18,7 @@ use super::names::RESERVED;
 use super::options::{Floats, Options};
 use notes::Canonicalise;
 
+mod beside;
 mod function;
 mod notes;
 mod switched;
@@ -69,6 +70,10 @@ pub(super) struct Survey<'a> {
     pub(super) values: u64,
     /// The most of them in one function.
     pub(super) most_values: u64,
+    /// The estimated values of the function that sets an instance up.
+    startup: u64,
+    /// The defined functions that may be called from outside.
+    escaping: BTreeSet<u32>,
     /// The sum of the sizes of imports and exports.
     type_size: u64,
     /// Items of all element segments.
@@ -202,7 +207,8 @@ impl<'a> Survey<'a> {
             }
             Payload::GlobalSection(globals) => {
                 self.globals = globals.count();
-                sections.globals = Some(globals);
+                sections.globals = Some(globals.clone());
+                self.note_globals(globals)?;
             }
             Payload::ExportSection(exports) => {
                 sections.exports = Some(exports.clone());
@@ -220,7 +226,10 @@ impl<'a> Survey<'a> {
                 let reader = BinaryReader::new(octets, range.start);
                 sections.code = Some(CodeSectionReader::new(reader)?);
             }
-            Payload::DataSection(data) => sections.data = Some(data),
+            Payload::DataSection(data) => {
+                sections.data = Some(data.clone());
+                self.note_data(data)?;
+            }
             Payload::CustomSection(custom) => match custom.as_known() {
                 KnownCustom::Name(names) if !sections.named && self.note_names(names.clone()).is_ok() => {
                     self.sections.named = true;
@@ -239,7 +248,7 @@ impl<'a> Survey<'a> {
             Limit::Results.check(ty.results().len())?;
             self.types.push(ty);
         }
-        Ok(())
+        self.types_beside()
     }
 
     fn note_imports(&mut self, imports: ImportSectionReader<'a>) -> Result<(), Refusal> {
@@ -269,21 +278,15 @@ impl<'a> Survey<'a> {
         for export in exports {
             let export = export?;
             self.type_size += match export.kind {
-                ExternalKind::Func | ExternalKind::FuncExact => type_size(self.type_of(export.index)),
+                ExternalKind::Func | ExternalKind::FuncExact => {
+                    self.escapes(export.index);
+                    type_size(self.type_of(export.index))
+                }
                 _ => 1,
             };
         }
+        Limit::ModuleValues.check(self.values)?;
         Limit::TypeSize.check(self.type_size)
-    }
-
-    fn note_elements(&mut self, elements: ElementSectionReader<'a>) -> Result<(), Refusal> {
-        for segment in elements {
-            self.element_items += u64::from(match segment?.items {
-                ElementItems::Functions(functions) => functions.count(),
-                ElementItems::Expressions(_, expressions) => expressions.count(),
-            });
-        }
-        Ok(())
     }
 
     fn note_table(&mut self, table: wasmparser::TableType) -> Result<(), Refusal> {

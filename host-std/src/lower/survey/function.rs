@@ -51,7 +51,7 @@ impl Survey<'_> {
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut switched = Switched::new();
-        let mut operators = 0;
+        let (mut operators, mut further) = (0, 0);
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
@@ -72,12 +72,13 @@ impl Survey<'_> {
             work.step(&operator, arity, falls)?;
             switched.step(operators, &operator)?;
             operators += 1;
+            further += arity.1.saturating_sub(1);
             self.operator(&operator)?;
         }
         reader.finish()?;
         self.note_work(&work, locals_slots + heights.highest)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
-        let units = stack::frame_units(locals_slots + heights.highest, operators);
+        let units = stack::frame_units(locals_slots + heights.highest, operators, further);
         ticks += gas::entry_ticks(schedule, units);
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
@@ -105,7 +106,7 @@ impl Survey<'_> {
         if let Operator::BrTable { targets } = operator {
             Limit::BranchTargets.check(targets.len())?;
         } else if let Some(bulk) = Bulk::of(operator) {
-            self.bulk.insert(bulk);
+            self.helped(bulk);
         } else if let Some(float) = float_op(operator) {
             *(if float.is_vector() { &mut self.vector_float_sites } else { &mut self.float_sites }) += 1;
             self.floats.insert(float);

@@ -25,6 +25,12 @@ const BRANCH: u64 = 4;
 /// engine; also a load or store beyond the guard, for it hides comparisons.
 const HIDDEN: u64 = 16;
 
+/// What a call costs beside its operands: the counter is brought up to date before it and read again behind.
+const CALL: u64 = 24;
+
+/// Of how many direct calls one hides a branch: no more small functions run before the counter is compared.
+const CALLS_PER_BRANCH: u64 = 4;
+
 /// What a load or store costs beside its operands.
 const MEMORY: u64 = 2;
 
@@ -36,6 +42,9 @@ const GLOBAL: u64 = 4;
 
 /// How many branches an instruction on a table hides.
 const TABLE_BRANCHES: u64 = 2;
+
+/// The branch that an instruction hides because the counter is always compared before it runs.
+const COMPARED: u64 = 1;
 
 /// How many branches a bulk instruction hides: it is charged and compared where it stands.
 const BULK_BRANCHES: u64 = 4;
@@ -63,6 +72,8 @@ pub(super) struct Work {
     ways: u64,
     loops: u64,
     branches: u64,
+    /// Direct calls.
+    calls: u64,
     /// Instructions on globals, as far as the module has globals.
     globals: u64,
     module_globals: u64,
@@ -99,6 +110,7 @@ impl Work {
             ways: 0,
             loops: 0,
             branches: 0,
+            calls: 0,
             globals: 0,
             module_globals: globals.into(),
             open: vec![Label::new(false, 0)],
@@ -142,12 +154,28 @@ impl Work {
                 }
             }
             Operator::Return => self.branch(self.open.len().saturating_sub(1) as u32, operands),
-            Operator::Call { .. } | Operator::ReturnCall { .. } => self.moved(operands),
-            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+            Operator::Call { .. } => self.call(operands),
+            Operator::ReturnCall { .. } => {
+                self.call(operands);
+                self.block_ends(COMPARED);
+            }
+            Operator::CallIndirect { .. } => {
                 self.moved(operands);
                 self.hides(TABLE_BRANCHES);
             }
-            Operator::TableGet { .. } | Operator::TableSet { .. } => self.hides(TABLE_BRANCHES),
+            Operator::ReturnCallIndirect { .. } => {
+                self.moved(operands);
+                self.hides(TABLE_BRANCHES + COMPARED);
+            }
+            Operator::MemoryGrow { .. } => self.hides(COMPARED),
+            Operator::RefFunc { .. } | Operator::ElemDrop { .. } | Operator::DataDrop { .. } => self.values += HIDDEN,
+            Operator::TableGet { .. }
+            | Operator::TableSet { .. }
+            | Operator::TableSize { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::TableGrow { .. } => self.hides(TABLE_BRANCHES),
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
                 self.hides(BULK_BRANCHES);
             }
@@ -184,6 +212,13 @@ impl Work {
         if let Some(label) = self.open.last_mut() {
             change(label);
         }
+    }
+
+    fn call(&mut self, operands: u64) {
+        self.moved(operands);
+        self.values += CALL;
+        self.calls += 1;
+        self.block_ends(u64::from(self.calls.is_multiple_of(CALLS_PER_BRANCH)));
     }
 
     fn moved(&mut self, operands: u64) {
