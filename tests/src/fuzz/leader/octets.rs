@@ -6,11 +6,11 @@ use num_bigint::BigInt;
 use subvm_core::calldata::{Int, Value};
 use subvm_core::costs::{DEPTH, Limits, NONDET_RESULT_LEAST, STACK_UNITS};
 use subvm_core::host::State;
-use subvm_core::wasi::{Env, Refused};
+use subvm_core::wasi::{Env, EnvError, Refused};
 use subvm_core::{
     Address, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION, Message, Mode,
-    Outcome, Package, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError, Vote,
-    datetime, run, vote,
+    Outcome, Package, PackageError, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError,
+    Vote, datetime, run, vote,
 };
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
@@ -236,6 +236,7 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
     match parts.check(refused) {
         Ok(package) => {
             assert!(package.args.iter().eq(args.iter().map(String::as_str)));
+            assert!(env.iter().all(|(name, _)| is_name(name)));
             assert!(env.iter().all(|(name, _)| package.env.names().any(|there| there == name)));
             assert!(package.env.names().is_sorted_by(|a, b| a < b));
             assert!(!env.iter().any(|(name, _)| refused.refuses(name)));
@@ -243,8 +244,20 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
             runs(package, refused);
         }
         Err(error) => {
+            if let PackageError::Env(EnvError::Name(name)) = &error {
+                assert!(!is_name(name), "{name}");
+            }
             let _ = error.invalid().text();
             assert!(!error.to_string().is_empty());
         }
     }
+}
+
+/// Whether it may name a variable.
+fn is_name(name: &str) -> bool {
+    let may_begin = |octet: u8| matches!(octet, b'A'..=b'Z' | b'a'..=b'z' | b'_');
+    let mut octets = name.bytes();
+    name.len() <= 128
+        && octets.next().is_some_and(may_begin)
+        && octets.all(|o| may_begin(o) || matches!(o, b'0'..=b'9'))
 }
