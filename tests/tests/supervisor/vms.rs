@@ -213,6 +213,33 @@ fn an_observer_sees_each_call_begin_and_end_and_what_each_sub_vm_used() {
     assert_eq!(*told.0.lock().unwrap(), ["enter gl_call", "used 1000", "exit gl_call", &all]);
 }
 
+/// Panics at each call that it sees.
+struct Clumsy;
+
+impl Observer for Clumsy {
+    fn enter(&mut self, _: &Call<'_>, _: i64) {
+        panic!("it stumbles");
+    }
+
+    fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
+}
+
+#[test]
+fn an_observer_that_panics_is_named_and_changes_nothing() {
+    let world = World::new(|machine| machine.storage_write(0, 0, b"x").map(drop));
+    let noted = |report: &Report| report.diagnostics.iter().any(|note| note.contains("observer panicked"));
+    let alone = world.lead();
+    for (observer, panics) in [(Box::new(Clumsy) as Box<dyn Observer>, true), (Box::new(Told::default()), false)] {
+        let mut node = world.host.node();
+        node.observer = Some(observer);
+        let (node, report) = world.run_on(node, Role::Leader);
+        let report = report.unwrap();
+        assert_eq!((report.receipt.digest(), noted(&report)), (alone.receipt.digest(), panics));
+        assert!(node.observer.is_some(), "the node gets it back");
+    }
+    assert!(!noted(&alone));
+}
+
 /// A note for people, where a libc was told that there is no preopened directory and then gave up as libcs do.
 #[test]
 fn a_hidden_root_is_named_where_a_libc_gives_up() {
