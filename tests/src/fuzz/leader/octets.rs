@@ -255,9 +255,9 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
 
 /// Whether it may name a variable.
 fn is_name(name: &str) -> bool {
-    let may_begin = |octet: u8| matches!(octet, b'A'..=b'Z' | b'a'..=b'z' | b'_');
+    let may_begin = |octet: u8| octet.is_ascii_alphabetic() || octet == b'_';
     let mut octets = name.bytes();
     name.len() <= 128
         && octets.next().is_some_and(may_begin)
-        && octets.all(|o| may_begin(o) || matches!(o, b'0'..=b'9'))
+        && octets.all(|octet| may_begin(octet) || octet.is_ascii_digit())
 }
