@@ -2,6 +2,7 @@
 # Says which lines of core/ the corpora and regressions reach, by replaying them on stable: per file, or with --lines each line not reached.
 # Needs `rustup component add llvm-tools`. FUZZ_FOUND=DIRECTORY measures with what fuzzing gathered there too.
 set -euo pipefail
+if [ -n "${FUZZ_FOUND:-}" ]; then export FUZZ_FOUND="$(realpath -m -- "$FUZZ_FOUND")"; fi
 cd "$(dirname "$0")/.."
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-fuzz/coverage}

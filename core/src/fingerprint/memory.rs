@@ -154,6 +154,7 @@ mod tests {
             assert!(!is_zero(&octets), "octet {at}");
             octets[at] = 0;
         }
+        assert!(!is_zero(&[0x80; 256]), "octets that are alike");
     }
 
     /// A memory of up to 20 leaves and a bit, with octets written here and there, and leaves named for nothing.

@@ -71,6 +71,8 @@ fn text_that_is_not_utf8() {
     refused(b"\x1c\xed\xa0\x80", Kind::InvalidUtf8, 1);
     refused(b"\x14\xc0\x80", Kind::InvalidUtf8, 1);
     refused(b"\x0e\x02a\xc3\x09", Kind::InvalidUtf8, 3);
+    // A key as long as the prefix by which keys are told apart, all of it high bits.
+    refused(b"\x0e\x08\x80\x80\x80\x80\x80\x80\x80\x80\x00", Kind::InvalidUtf8, 2);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod simulation;
 mod strategies;
 mod support;
 mod trees;
+mod vms;

@@ -2,7 +2,9 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
-use subvm_tests::spawn_tree::{Tree, check, check_engines};
+#[cfg(feature = "engine")]
+use subvm_tests::spawn_tree::check_engines;
+use subvm_tests::spawn_tree::{Tree, check};
 
 /// Octets enough for all of a tree.
 const OCTETS: usize = 700;
@@ -21,6 +23,7 @@ proptest! {
     }
 }
 
+#[cfg(feature = "engine")]
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -6,11 +6,11 @@ use num_bigint::BigInt;
 use subvm_core::calldata::{Int, Value};
 use subvm_core::costs::{DEPTH, Limits, NONDET_RESULT_LEAST, STACK_UNITS};
 use subvm_core::host::State;
-use subvm_core::wasi::{Env, Refused};
+use subvm_core::wasi::{Env, EnvError, Refused};
 use subvm_core::{
     Address, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION, Message, Mode,
-    Outcome, Package, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError, Vote,
-    datetime, run, vote,
+    Outcome, Package, PackageError, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError,
+    Vote, datetime, run, vote,
 };
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
@@ -161,7 +161,7 @@ fn message(source: &mut Source<'_>) {
     };
     let now = u64::from(source.u32()) << source.below(33);
     let time = datetime(now);
-    assert!(datetime(now.saturating_add(1_000_000_000)).as_str()[..19] >= time.as_str()[..19]);
+    assert_eq!(instant(&time), Some(now), "{time}");
     let kind = source.choose(&[EntryKind::Main, EntryKind::Sandbox, EntryKind::ConsensusStage]);
     let leaders = (source.below(2) == 0).then(|| source.octets());
     let value = canonical(&message.to_octets(kind, &time, leaders.as_deref()));
@@ -170,6 +170,29 @@ fn message(source: &mut Source<'_>) {
     assert_eq!(value["chain_id"].as_int(), Some(&message.chain_id));
     assert_eq!(value["stack"].as_array().map(|stack| stack.len()), Some(message.stack.len()));
     assert_eq!(value["entry_stage_data"].get("leaders_result").and_then(Value::as_bytes), leaders.as_deref());
+}
+
+/// Nanoseconds since 1970 of a text in RFC 3339 that says them in one way; counted by years from March on, which end with the leap day.
+fn instant(text: &str) -> Option<u64> {
+    let (seconds, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
+    let number = |range: std::ops::Range<usize>| seconds.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+    let last = if month == 2 { 28 + u64::from(leap) } else { 30 + (month + month / 8) % 2 };
+    if !(1..=12).contains(&month) || !(1..=last).contains(&day) {
+        return None;
+    }
+    let time = number(11..13)? * 3_600 + number(14..16)? * 60 + number(17..19)?;
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    let nanos = match fraction.strip_prefix('.') {
+        None => fraction.is_empty().then_some(0)?,
+        Some(digits) => {
+            let shortest = !digits.ends_with('0') && (1..=9).contains(&digits.len());
+            format!("{digits:0<9}").parse().ok().filter(|_| shortest)?
+        }
+    };
+    ((days * 86_400 + time) * 1_000_000_000).checked_add(nanos)
 }
 
 /// A package that a chain's list of refused names accepts runs under that list, and one that holds a name of the list does not.
@@ -213,6 +236,7 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
     match parts.check(refused) {
         Ok(package) => {
             assert!(package.args.iter().eq(args.iter().map(String::as_str)));
+            assert!(env.iter().all(|(name, _)| is_name(name)));
             assert!(env.iter().all(|(name, _)| package.env.names().any(|there| there == name)));
             assert!(package.env.names().is_sorted_by(|a, b| a < b));
             assert!(!env.iter().any(|(name, _)| refused.refuses(name)));
@@ -220,8 +244,20 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
             runs(package, refused);
         }
         Err(error) => {
+            if let PackageError::Env(EnvError::Name(name)) = &error {
+                assert!(!is_name(name), "{name}");
+            }
             let _ = error.invalid().text();
             assert!(!error.to_string().is_empty());
         }
     }
+}
+
+/// Whether it may name a variable.
+fn is_name(name: &str) -> bool {
+    let may_begin = |octet: u8| octet.is_ascii_alphabetic() || octet == b'_';
+    let mut octets = name.bytes();
+    name.len() <= 128
+        && octets.next().is_some_and(may_begin)
+        && octets.all(|octet| may_begin(octet) || octet.is_ascii_digit())
 }
