@@ -15,6 +15,10 @@ test *args:
 ci:
     .ci/run
 
+# The tests on other processors, emulated: `just emulated aarch64 golden`
+emulated *args:
+    .ci/emulated {{ args }}
+
 # Fuzz one target for some seconds: `just fuzz descriptors 600`
 fuzz target time="60":
     FUZZ_ROUNDS=1 FUZZ_ENGINE=1 fuzz/run-all.sh {{ time }} {{ target }}

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::call::Cx;
+use crate::costs::calls::{INSTANCE_OCTET, INSTANCE_OCTETS_INCLUDED};
 use crate::host::State;
 use crate::message::Message;
 use crate::permissions::Permissions;
@@ -146,6 +147,16 @@ impl SubVm {
     pub fn charge_ram(&mut self, octets: u64) -> Result<(), Exhausted> {
         let mode = self.mode;
         self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(octets))
+    }
+
+    /// Charges time for setting up all instances, which are charged `octets` of RAM together, before the first one is made.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when it is not there: the sub-VM ends, as [`conclude`](Self::conclude) will say.
+    pub fn charge_set_up(&mut self, octets: u64) -> Result<(), Exhausted> {
+        let price = octets.saturating_sub(INSTANCE_OCTETS_INCLUDED).saturating_mul(INSTANCE_OCTET);
+        self.ticks = self.ticks.saturating_sub_unsigned(price);
+        if self.ticks < 0 { Err(Exhausted) } else { Ok(()) }
     }
 
     /// Gives back RAM that was charged for growth that then failed.

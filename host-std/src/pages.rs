@@ -10,6 +10,9 @@ use subvm_core::fingerprint::Touched;
 /// and wasmtime hand out. A page mapped from a file has content before anyone touched it (with wasmtime's
 /// `memory_init_cow`, the initial image has), and would be taken as zero.
 ///
+/// Whether the system tells the truth is tried once for the process, with pages that were written: an emulator may hand out
+/// the page tables of somebody else. One that does not is not asked again.
+///
 /// # Cost
 ///
 /// Linux keeps 8 octets a page, which are read and looked at: about 1 ms for each GiB, whatever was touched.
@@ -29,7 +32,7 @@ pub fn touched(memory: &[u8]) -> Option<Touched> {
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::{fs::File, ops::Range, os::unix::fs::FileExt};
+    use std::{fs::File, ops::Range, os::unix::fs::FileExt, sync::OnceLock};
     use subvm_core::fingerprint::{LEAF_LEN, Touched};
 
     /// An entry's bits for a page in memory and for one that was swapped out, or is on its way
@@ -38,6 +41,20 @@ mod system {
     const ENTRY_LEN: usize = size_of::<u64>();
 
     pub(super) fn touched(memory: &[u8]) -> Option<Touched> {
+        static TRUE: OnceLock<bool> = OnceLock::new();
+        if *TRUE.get_or_init(|| tells_the_truth(read)) { read(memory) } else { None }
+    }
+
+    /// Whether `read` sees what was written to fresh memory.
+    fn tells_the_truth(read: impl Fn(&[u8]) -> Option<Touched>) -> bool {
+        const LEAVES: usize = 64;
+        let mut memory = vec![0; LEAVES * LEAF_LEN];
+        let written = || (0..LEAVES).filter(|leaf| leaf.count_ones() % 2 == 1);
+        written().for_each(|leaf| memory[leaf * LEAF_LEN + LEAF_LEN / 2] = 1);
+        read(std::hint::black_box(&memory)).is_some_and(|touched| written().all(|leaf| touched.any(leaf..leaf + 1)))
+    }
+
+    fn read(memory: &[u8]) -> Option<Touched> {
         let page_len = rustix::param::page_size();
         let entries = File::open("/proc/self/pagemap").ok()?;
         let addresses = memory.as_ptr_range();
@@ -68,6 +85,24 @@ mod system {
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[test]
+        fn who_overlooks_what_was_written_is_not_believed() {
+            assert!(tells_the_truth(read), "Linux tells what was touched");
+            assert!(!tells_the_truth(|_| None));
+            assert!(!tells_the_truth(|_| Some(Touched::nothing())));
+            let all_but = |lost: usize| {
+                move |memory: &[u8]| {
+                    let read = read(memory)?;
+                    let mut touched = Touched::nothing();
+                    let leaves = (0..memory.len() / LEAF_LEN).filter(|leaf| *leaf != lost && read.any(*leaf..leaf + 1));
+                    leaves.for_each(|leaf| touched.insert(leaf..leaf + 1));
+                    Some(touched)
+                }
+            };
+            // Leaf 62 is written, leaf 63 is not.
+            assert!(tells_the_truth(all_but(63)) && !tells_the_truth(all_but(62)));
+        }
 
         #[test]
         fn a_page_belongs_to_every_leaf_that_it_overlaps() {

@@ -33,7 +33,9 @@ impl Generator {
         let mut config = Config::new();
         config.cranelift_opt_level(if self == Generator::None { OptLevel::None } else { OptLevel::Speed });
         if self == Generator::Pulley {
-            config.target("pulley64").expect("a target of this build");
+            config
+                .target(if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" })
+                .expect("a target of this build");
         }
         config.wasm_multi_memory(true).wasm_tail_call(true).wasm_extended_const(true).wasm_relaxed_simd(false);
         config.wasm_gc(false).wasm_function_references(false);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use subvm_core::costs::LIBRARIES;
+use subvm_core::costs::{LIBRARIES, Limits};
 use subvm_core::fingerprint::Frame;
 use subvm_core::host::Node;
 use subvm_core::{
@@ -399,4 +399,23 @@ fn long_names_cost_nothing_at_a_trap() {
     let report = run_wat(&start);
     assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::StackOverflow)));
     assert!(report.fingerprint.unwrap().frames.len() > 1_000_000);
+}
+
+/// Functions, globals and segments are set up anew whenever a sub-VM starts.
+#[test]
+fn what_is_set_up_at_a_start_is_paid_for() {
+    let of = |items: usize| {
+        let start = format!(r#"(module (func $f (export "_start")) (func $g) (elem func {}))"#, "$g ".repeat(items));
+        parts(&start)
+    };
+    let ticks = |items| run_on(ENGINE.clone(), of(items)).receipt.gas.time;
+    assert_eq!(ticks(0), ticks(500), "little is included");
+    // 16 octets of RAM for each item.
+    assert_eq!(ticks(3_000) - ticks(2_000), 16_000);
+    assert!(ticks(100_000) > 1_580_000);
+    let limits = Limits { gas_time: 1_000_000, ..Limits::default() };
+    let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
+    let report = run_within(ENGINE.clone(), of(100_000), &params, None).expect("no internal error");
+    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+    assert_eq!(report.receipt.gas.time, 1_000_000);
 }

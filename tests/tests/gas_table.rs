@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use subvm_core::costs::calls::{Amount, PRICES, RATES};
-use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule};
+use subvm_core::costs::calls::{Amount, INSTANCE_OCTETS_INCLUDED, PRICES, RATES};
+use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule, VALUES_INCLUDED};
 use subvm_core::{SCHEDULE_VERSION, sdk, wasi};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/gas.md");
@@ -29,6 +29,10 @@ fn the_page_has_the_prices_of_the_code() {
 #[test]
 fn the_units_that_the_table_names_are_those_of_the_code() {
     assert!(Class::EntryFrame.what().contains(&format!("{FRAME_UNITS_PER_PRICE} units")));
+    assert_eq!(VALUES_INCLUDED, 8);
+    assert!(Class::Value.what().contains("beyond eight"));
+    let per_octet = PRICES.iter().find(|price| price.name == "INSTANCE_OCTET").unwrap();
+    assert!(per_octet.what.contains("16,384") && INSTANCE_OCTETS_INCLUDED == 16_384);
     assert!(Class::BulkOctets.what().contains(&format!("{} octets", 1 << BULK_OCTETS_SHIFT)));
     assert_eq!(Schedule::V1.version(), SCHEDULE_VERSION);
 }

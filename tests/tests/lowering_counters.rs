@@ -46,6 +46,51 @@ fn gas_is_the_sum_of_the_instructions_that_ran() {
     assert_eq!(GAS - seen.gas, 11 * (2 + 3) + 1 + 10 * (4 + 3 + 2));
 }
 
+/// What takes and gives more than eight values pays 2 for each further one, but for `else` and `end`.
+#[test]
+fn many_values_are_paid_for_wherever_they_are_moved() {
+    let values = |count| "(i64.const 1)".repeat(count);
+    let results = |count| format!("(result{})", " i64".repeat(count));
+    let param = |count| format!("(param{})", " i64".repeat(count));
+    let drops = |count| "drop ".repeat(count);
+    let ten = values(10);
+    for (body, ticks) in [
+        // Nothing: the constants cost 1 each.
+        (format!("{ten} {}", drops(10)), 10),
+        // A call gives ten; its callee costs 2 to enter, and constants.
+        (format!("(call $gives) {}", drops(10)), 3 + 4 + 2 + 10),
+        (format!("(call_indirect (type $gives) (i32.const 0)) {}", drops(10)), 1 + 6 + 6 + 2 + 10),
+        (format!("{ten} (call $takes)"), 10 + 3 + 4 + 2),
+        (format!("{} (call $both) drop", values(7)), 7 + 3 + 2 + 1),
+        (format!("{} (call $both8) drop", values(8)), 8 + 3 + 2 + 2 + 1),
+        // Blocks take their parameters and give them; what they give at their end is free.
+        (format!("{} (block {} {}) ", values(5), param(5), drops(5)), 5 + 4),
+        (format!("{} (loop {} {}) ", values(5), param(5), drops(5)), 5 + 4),
+        (format!("{} (i32.const 1) if {} {} else {} end", values(4), param(4), drops(4), drops(4)), 4 + 1 + 1 + 2),
+        (format!("(block {} {ten}) {}", results(10), drops(10)), 10),
+        // Ways out take what the label does; those that may go on give it back.
+        (format!("(block {} {ten} br 0) {}", results(10), drops(10)), 10 + 1 + 4),
+        (format!("(block {} {ten} (br_if 0 (i32.const 0))) {}", results(10), drops(10)), 10 + 1 + 1 + 2 * 13),
+        (format!("(block {} {ten} (br_table 0 0 (i32.const 0))) {}", results(10), drops(10)), 10 + 1 + 3 + 2 * 3),
+        (format!("(call $returns) {}", drops(10)), 3 + 4 + 2 + 10 + 4),
+    ] {
+        let wat = format!(
+            "(module (type $gives (func {results})) (table funcref (elem $gives))
+                (func $gives (type $gives) {ten})
+                (func $returns (type $gives) {ten} return)
+                (func $takes {takes})
+                (func $both {seven} (result i64) (i64.const 1))
+                (func $both8 {eight} (result i64) (i64.const 1))
+                (func (export \"f\") {body}))",
+            results = results(10),
+            takes = param(10),
+            seven = param(7),
+            eight = param(8),
+        );
+        assert_eq!(GAS - observe(&wat, &[], GAS, STACK_UNITS).gas, 2 + ticks, "{body}");
+    }
+}
+
 #[test]
 fn gas_that_suffices_exactly_suffices() {
     let cost = GAS - observe(FACTORIAL, &[Val::I64(10)], GAS, STACK_UNITS).gas;

@@ -68,6 +68,8 @@ amounts! {
     REQUEST_OCTET = 4;
     /// Starting a sub-VM.
     SUB_VM = 20_000;
+    /// An octet of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
+    INSTANCE_OCTET = 1;
     /// An iovec, whatever its length.
     IOVEC = 8;
     /// An octet of a path: two of them may be a component to be looked up in the largest of directories.
@@ -79,6 +81,9 @@ amounts! {
     /// Seeding the deterministic generator of a sub-VM.
     RANDOM_SEED = 6000;
 }
+
+/// Octets of a sub-VM's instances that cost no [`INSTANCE_OCTET`].
+pub const INSTANCE_OCTETS_INCLUDED: u64 = 16_384;
 
 amounts! {
     /// All rates, in octets for one tick.

@@ -70,6 +70,8 @@ classes! {
     Entry, "entry", 2;
     /// 32 units of a function's frame (`docs/spec/lowering.md`, stack bound), charged at its entry.
     EntryFrame, "entry_frame", 1;
+    /// A value beyond eight that an instruction other than `else` and `end` takes or gives: calls and labels have places for values, to which they are moved.
+    Value, "value", 2;
     /// `table.get` and `table.set`.
     Table, "table", 4;
     /// `ref.func`, `elem.drop` and `data.drop`: calls of the engine's run time.
@@ -112,6 +114,9 @@ classes! {
 
 /// Frame units that one [`Class::EntryFrame`] pays for.
 pub const FRAME_UNITS_PER_PRICE: u32 = 32;
+
+/// Values that an instruction takes and gives for its own price; each further one costs a [`Class::Value`].
+pub const VALUES_INCLUDED: u32 = 8;
 
 /// The binary logarithm of the octets that one [`Class::BulkOctets`] pays for.
 pub const BULK_OCTETS_SHIFT: u32 = 3;

@@ -137,6 +137,7 @@ impl Body<'_> {
         let mut reader = body.get_operators_reader()?;
         let mut canonicalise = notes.canonicalise.iter().peekable();
         let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
+        let mut moving = notes.moving.iter().peekable();
         let mut number = 0;
         while !reader.eof() {
             let from = reader.original_position() - start;
@@ -147,6 +148,9 @@ impl Body<'_> {
                 break;
             }
             let switched = switched.next_if(|opener| **opener == number + 1).is_some();
+            if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
+                self.blocks.count(moving.ticks, false);
+            }
             self.operator(&operator, &octets[from..to], switched)?;
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);

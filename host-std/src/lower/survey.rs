@@ -16,7 +16,7 @@ use super::floats::canonical::Flow;
 use super::limits::{FEATURES, Limit, Refusal};
 use super::names::RESERVED;
 use super::options::{Floats, Options};
-use notes::Canonicalise;
+use notes::{Canonicalise, Moving};
 
 mod beside;
 mod function;
@@ -64,6 +64,8 @@ pub(super) struct Survey<'a> {
     pub(super) canonicalise: Vec<Canonicalise>,
     /// The labels that a `br_table` names, function after function.
     switched: Vec<u32>,
+    /// The instructions that move many values, function after function.
+    moving: Vec<Moving>,
     /// Parameters and declared locals of all functions.
     locals: u64,
     /// The estimated values of all functions.

@@ -29,12 +29,59 @@ const fn slow(class: &'static str, what: &'static str, setup: &'static str, body
     Kernel { class, what, setup, body, copies: 4, floats: false }
 }
 
+/// The same text eight times.
+macro_rules! eight {
+    ($text:literal) => {
+        concat!($text, $text, $text, $text, $text, $text, $text, $text)
+    };
+}
+
+/// The same text 64 times.
+macro_rules! sixty_four {
+    ($text:literal) => {
+        concat!(
+            eight!($text),
+            eight!($text),
+            eight!($text),
+            eight!($text),
+            eight!($text),
+            eight!($text),
+            eight!($text),
+            eight!($text)
+        )
+    };
+}
+
 /// What every kernel finds: locals, memory, tables, functions.
-pub const SURROUNDINGS: &str = r#"
+pub const SURROUNDINGS: &str = concat!(
+    r#"
     (memory (export "memory") 4096 4096) (global $g (mut i64) (i64.const 0))
     (table $t 64 64 funcref) (elem (i32.const 0) $nothing $nothing $nothing $nothing $nothing $nothing $nothing $nothing)
     (func $nothing)
-    (func $large (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64))"#;
+    (func $large (local i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64))
+    (type $integers (func (result "#,
+    eight!("i64 i64 i64 i64 "),
+    r#")))
+    (func $integers3 (type $integers) "#,
+    eight!("(i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) "),
+    r#")
+    (func $integers2 (type $integers) (call $integers3)) (func $integers1 (type $integers) (call $integers2))
+    (func $integers (type $integers) (call $integers1))
+    (type $vectors (func (result "#,
+    sixty_four!("v128 v128 v128 v128 "),
+    r#")))
+    (type $turn (func (param "#,
+    sixty_four!("v128 v128 v128 v128 "),
+    r#") (result "#,
+    sixty_four!("v128 v128 v128 v128 "),
+    r#")))
+    (func $vectors3 (type $vectors) "#,
+    sixty_four!("global.get $v global.get $v global.get $v global.get $v "),
+    r#")
+    (func $vectors2 (type $vectors) (call $vectors3)) (func $vectors1 (type $vectors) (call $vectors2))
+    (func $vectors (type $vectors) (call $vectors1))
+    (global $v (mut v128) (v128.const i64x2 1 2))"#
+);
 
 /// Makes all pages the guest's own, so that none is the one page of zeros.
 const TOUCH_ALL: &str = "(memory.fill (i32.const 0) (i32.const 0) (i32.const 0x10000000))";
@@ -94,6 +141,23 @@ pub const KERNELS: &[Kernel] = &[
         "call_indirect, entry",
         "call_indirect of an empty function",
         "(call_indirect (i32.and (local.get $i) (i32.const 7)))",
+    ),
+    slow("value", "32 integers through four calls", "", concat!("(call $integers)", eight!(" drop drop drop drop"))),
+    slow(
+        "value",
+        "256 vectors through four calls",
+        "",
+        concat!("(call $vectors)", sixty_four!(" drop drop drop drop")),
+    ),
+    slow(
+        "value",
+        "256 vectors moved by a place at a loop's label",
+        "",
+        concat!(
+            "(call $vectors) (local.set $i (i32.const 100))
+            loop (type $turn) local.get $v (br_if 0 (local.tee $i (i32.sub (local.get $i) (i32.const 1)))) drop end",
+            sixty_four!(" drop drop drop drop")
+        ),
     ),
     int("table", "table.get and table.set", "(table.set $t (i32.const 9) (table.get $t (i32.const 1)))"),
     slow("runtime", "ref.func", "", "(table.set $t (i32.const 9) (ref.func $nothing))"),

@@ -4,7 +4,7 @@ use subvm_core::costs::instructions::Schedule;
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;
-use super::notes::Canonicalise;
+use super::notes::{Canonicalise, Moving};
 use super::switched::Switched;
 use super::work::Work;
 use crate::lower::bulk::Bulk;
@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) canonicalised: u32,
     /// How many of the survey's `switched` are its own.
     pub(crate) switched: u32,
+    /// How many of the survey's `moving` are its own.
+    pub(crate) moving: u32,
 }
 
 impl Survey<'_> {
@@ -51,7 +53,7 @@ impl Survey<'_> {
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut switched = Switched::new();
-        let (mut operators, mut further) = (0, 0);
+        let (mut operators, mut further, mut moving) = (0, 0, 0);
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
             let (operator, offset) = reader.read_with_offset()?;
@@ -68,7 +70,12 @@ impl Survey<'_> {
             }
             leaf &= !is_call(&operator);
             loops |= matches!(operator, Operator::Loop { .. });
-            ticks += gas::ticks(schedule, &operator);
+            let for_values = gas::value_ticks(schedule, &operator, arity);
+            ticks += gas::ticks(schedule, &operator) + for_values;
+            if for_values > 0 {
+                self.moving.push(Moving { instruction: operators, ticks: for_values });
+                moving += 1;
+            }
             work.step(&operator, arity, falls)?;
             switched.step(operators, &operator)?;
             operators += 1;
@@ -83,7 +90,7 @@ impl Survey<'_> {
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
         self.switched.extend(named);
-        self.facts.push(Facts { units, leaf, small, canonicalised, switched: named.len() as u32 });
+        self.facts.push(Facts { units, leaf, small, canonicalised, switched: named.len() as u32, moving });
         Ok(validator.into_allocations())
     }
 
