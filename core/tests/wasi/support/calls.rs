@@ -49,8 +49,8 @@ impl Source<'_> {
                 0..=2 => small % 8,
                 3 => small * 8,
                 4 => small * 16 % mem.max(1),
-                5 => READABLE ^ 1 << (small % 30),
-                6 => small << 32 | small % 8,
+                5 => READABLE ^ (1 << (small % 30)),
+                6 => (small << 32) | (small % 8),
                 _ => (small % 16).wrapping_neg(),
             },
         }
@@ -111,6 +111,7 @@ impl Pair {
         if let Some(at) = (0..guest.mem.len()).find(|&at| guest.mem[at] != reference.mem[at]) {
             panic!("{}: octet {at} is {:#x}, not {:#x}", call(), guest.mem[at], reference.mem[at]);
         }
+        assert_eq!(guest.state.prestat_refused(), reference.prestat_refused, "{}", call());
         let printed = std::mem::take(&mut *guest.script.output.lock().unwrap());
         let (stream, octets) = reference.printed.as_ref().map_or((None, &[][..]), |(on, octets)| (Some(*on), octets));
         assert!(printed.iter().all(|(on, _)| Some(*on) == stream), "{} prints on another stream", call());

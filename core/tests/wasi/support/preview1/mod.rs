@@ -24,6 +24,8 @@ pub(crate) struct Reference {
     pub(crate) ticks: i64,
     pub(crate) descriptors: Model,
     pub(crate) printed: Option<(Stream, Vec<u8>)>,
+    /// Whether `fd_prestat_get` ever answered `Notsup`.
+    pub(crate) prestat_refused: bool,
     pub(crate) settings: Settings,
     generator: Option<Generator>,
 }
@@ -62,7 +64,7 @@ impl From<VmError> for Stop {
 
 impl Reference {
     pub(crate) fn new(settings: Settings, mem: Vec<u8>, descriptors: Model) -> Self {
-        Self { mem, ticks: i64::MAX, descriptors, printed: None, settings, generator: None }
+        Self { mem, ticks: i64::MAX, descriptors, printed: None, prestat_refused: false, settings, generator: None }
     }
 
     /// What the call comes to.
@@ -126,7 +128,7 @@ impl Reference {
         if end > self.mem.len() as u64 {
             return Err(VmError::Trap(Trap::MemoryOutOfBounds).into());
         }
-        if at % align != 0 {
+        if !at.is_multiple_of(align) {
             return Err(VmError::Trap(Trap::HeapMisaligned).into());
         }
         Ok(at as usize..end as usize)

@@ -7,7 +7,7 @@ use subvm_core::wasi::Errno;
 use super::super::files::words;
 use super::super::model::What;
 use super::super::{FD_WRITE, Op};
-use super::{Done, Reference, prices};
+use super::{Done, Reference, Stop, prices};
 
 /// Where a list is, and of how many.
 type List = (u32, u32);
@@ -100,7 +100,9 @@ impl Reference {
     }
 
     pub(super) fn prestat(&mut self, fd: u32, at: u32) -> Done {
-        self.announced(fd)?;
+        let announced = self.announced(fd);
+        self.prestat_refused |= matches!(announced, Err(Stop::Errno(Errno::Notsup)));
+        announced?;
         // The tag of a directory, then the length of its name.
         self.answer(at, 4, &words(&[1 << 32]))
     }
