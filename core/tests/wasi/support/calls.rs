@@ -108,7 +108,8 @@ impl Pair {
         // Where they do not suffice, how far they do not is nothing that can be seen.
         assert_eq!(guest.ticks.max(-1), reference.ticks.max(-1), "ticks left by {}", call());
         assert_eq!(guest.ram.used(), reference.descriptors.ram, "RAM after {}", call());
-        if let Some(at) = (0..guest.mem.len()).find(|&at| guest.mem[at] != reference.mem[at]) {
+        if guest.mem != reference.mem {
+            let at = (0..guest.mem.len()).find(|&at| guest.mem[at] != reference.mem[at]).unwrap();
             panic!("{}: octet {at} is {:#x}, not {:#x}", call(), guest.mem[at], reference.mem[at]);
         }
         assert_eq!(guest.state.prestat_refused(), reference.prestat_refused, "{}", call());
