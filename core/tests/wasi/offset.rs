@@ -1,5 +1,6 @@
 //! `fd_seek`, `fd_tell`.
 
+use subvm_core::Trap;
 use subvm_core::wasi::Errno;
 
 use crate::support::{FD_READ, FD_SEEK, FD_TELL, Guest};
@@ -54,6 +55,14 @@ fn fd_seek_is_inval_below_0_and_above_the_largest_offset() {
     guest.ok("fd_seek", &[fd, i64::MAX as u64, SET, AT.into()]);
     guest.fails(Errno::Inval, "fd_seek", &[fd, 1, CUR, AT.into()]);
     guest.fails(Errno::Inval, "fd_seek", &[fd, i64::MAX as u64, CUR, AT.into()]);
+}
+
+#[test]
+fn fd_seek_looks_where_its_result_goes_before_it_is_inval() {
+    for at in [1, 4] {
+        Guest::new().traps(Trap::HeapMisaligned, "fd_seek", &[0, minus(1), SET, at]);
+    }
+    Guest::new().traps(Trap::MemoryOutOfBounds, "fd_seek", &[0, minus(1), END, 0xFFFF_FFF8]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 #[path = "../../../core/tests/wasi/support/mod.rs"]
 mod support;
 
-/// Any calls with any arguments: nothing panics, a call that fails has no effect, all is reproducible.
+/// Any calls with any arguments, against the reference model: to the octet, and to the tick.
 pub fn preview1(octets: &[u8]) {
     support::calls::any(octets);
 }

@@ -1,9 +1,11 @@
 //! A guest without a module: memory, and the calls that it makes.
 
 pub(crate) mod calls;
+pub(crate) mod files;
 pub(crate) mod model;
 mod node;
 pub(crate) mod ops;
+mod preview1;
 
 use std::sync::Arc;
 
@@ -46,25 +48,18 @@ struct Snapshot {
 }
 
 /// The tree of these tests.
-///
-/// ```text
-/// /a.txt            "hello, world"
-/// /empty            ""
-/// /dir/one          "1"
-/// /dir/sub/deep     "deep"
-/// /dir/two          "22"
-/// /ünï              "named beyond ASCII"
-/// ```
+pub(crate) const FILES: [(&str, &str); 6] = [
+    ("/a.txt", "hello, world"),
+    ("/empty", ""),
+    ("/dir/two", "22"),
+    ("/dir/one", "1"),
+    ("/dir/sub/deep", "deep"),
+    ("/ünï", "named beyond ASCII"),
+];
+
 pub(crate) fn files() -> Tree {
     let mut tree = Tree::builder();
-    for (path, octets) in [
-        ("/a.txt", "hello, world"),
-        ("/empty", ""),
-        ("/dir/two", "22"),
-        ("/dir/one", "1"),
-        ("/dir/sub/deep", "deep"),
-        ("/ünï", "named beyond ASCII"),
-    ] {
+    for (path, octets) in FILES {
         tree.map(path, octets.as_bytes().into()).unwrap();
     }
     tree.build()

@@ -1,17 +1,13 @@
-//! The reference model: descriptors as a map, paths as strings, files as a map from path to octets. Slow, and small enough to be read against
-//! `docs/spec/wasi.md` line by line.
+//! The reference model's descriptors: a map from number to what it refers to. Slow, and small enough to be read against `docs/spec/wasi.md` line by
+//! line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use subvm_core::Resource;
-use subvm_core::vfs::MapErrorKind;
 use subvm_core::wasi::Errno;
 
+use super::files::{Files, words};
 use super::*;
-
-/// Files by absolute path. A directory is what a file is below; the root is the empty path.
-#[derive(Clone, Default)]
-pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);
 
 /// The state of a sub-VM.
 pub(crate) struct Model {
@@ -34,7 +30,7 @@ pub(crate) struct Description {
 
 #[derive(Clone)]
 pub(crate) enum What {
-    Stream,
+    Stream(Stream),
     /// `charged` octets of RAM are given back when it is closed.
     File {
         path: Option<String>,
@@ -55,114 +51,15 @@ const CONTENT: u64 = FD_READ | FD_SEEK | FD_TELL | FD_FILESTAT_GET;
 const FILE: u64 = CONTENT | FD_ADVISE | FD_SYNC | FD_DATASYNC;
 const BELOW: u64 = DIRECTORY | FD_READ | FD_SEEK | FD_TELL | FD_WRITE;
 
-pub(crate) fn words(words: &[u64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
-}
-
-pub(crate) fn ino(path: &str) -> u64 {
-    let path = if path.is_empty() { "/" } else { path };
-    u64::from_le_bytes(blake3::hash(path.as_bytes()).as_bytes()[..8].try_into().unwrap())
-}
-
-fn parent(path: &str) -> &str {
-    path.rfind('/').map_or("", |at| &path[..at])
-}
-
-impl Files {
-    pub(crate) fn map(&mut self, path: &str, octets: &[u8]) -> Result<(), MapErrorKind> {
-        if self.is_directory(path) {
-            return Err(MapErrorKind::Directory);
-        }
-        if self.0.keys().any(|file| path.starts_with(&format!("{file}/"))) {
-            return Err(MapErrorKind::ThroughFile);
-        }
-        self.0.insert(path.into(), octets.into());
-        Ok(())
-    }
-
-    pub(crate) fn is_directory(&self, path: &str) -> bool {
-        path.is_empty() || self.0.keys().any(|file| file.starts_with(&format!("{path}/")))
-    }
-
-    fn filetype(&self, path: &str) -> u64 {
-        if self.is_directory(path) { 3 } else { 4 }
-    }
-
-    fn stat(&self, path: &str) -> Vec<u8> {
-        let size = self.0.get(path).map_or(0, Vec::len) as u64;
-        words(&[1, ino(path), self.filetype(path), 1, size, 0, 0, 0])
-    }
-
-    fn children(&self, path: &str) -> BTreeSet<String> {
-        let below = self.0.keys().filter_map(|file| file.strip_prefix(&format!("{path}/")));
-        below.map(|rest| rest.split('/').next().unwrap().to_owned()).collect()
-    }
-
-    pub(crate) fn listing(&self, path: &str) -> Vec<Vec<u8>> {
-        let mut entries = vec![(".".to_owned(), path.to_owned()), ("..".to_owned(), parent(path).to_owned())];
-        entries.extend(self.children(path).into_iter().map(|name| (name.clone(), format!("{path}/{name}"))));
-        let entry = |(k, (name, path)): (usize, &(String, String))| {
-            let mut octets = words(&[k as u64 + 1, ino(path)]);
-            octets.extend((name.len() as u32).to_le_bytes());
-            octets.extend((self.filetype(path) as u32).to_le_bytes());
-            octets.extend(name.as_bytes());
-            octets
-        };
-        entries.iter().enumerate().map(entry).collect()
-    }
-
-    /// Where `path` leads from `root`, or the errno, and whether the last component alone is missing.
-    pub(crate) fn walk(&self, root: &str, path: &[u8]) -> Result<String, (Errno, bool)> {
-        let path = form(path).map_err(|errno| (errno, false))?;
-        if path.is_empty() {
-            return Err((Errno::Noent, false));
-        }
-        let components: Vec<&str> = path.split('/').collect();
-        let mut below: Vec<&str> = vec![];
-        let here = |below: &[&str]| below.iter().fold(root.to_owned(), |path, name| format!("{path}/{name}"));
-        for (index, component) in components.iter().enumerate() {
-            if !self.is_directory(&here(&below)) {
-                return Err((Errno::Notdir, false));
-            }
-            match *component {
-                "" | "." => {}
-                ".." if below.is_empty() => return Err((Errno::Notcapable, false)),
-                ".." => drop(below.pop()),
-                name => {
-                    below.push(name);
-                    let path = here(&below);
-                    if !self.is_directory(&path) && !self.0.contains_key(&path) {
-                        return Err((Errno::Noent, index + 1 == components.len()));
-                    }
-                }
-            }
-        }
-        Ok(here(&below))
-    }
-}
-
-fn form(path: &[u8]) -> Result<&str, Errno> {
-    if path.len() > 4096 {
-        return Err(Errno::Nametoolong);
-    }
-    let text = std::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
-    if text.contains('\0') {
-        return Err(Errno::Inval);
-    }
-    if text.split('/').any(|component| component.len() > 255) {
-        return Err(Errno::Nametoolong);
-    }
-    if text.starts_with('/') { Err(Errno::Notcapable) } else { Ok(text) }
-}
-
 impl Model {
     pub(crate) fn new(files: Files, ram_limit: u64, fds_limit: usize) -> Self {
-        let stream = Description { base: FD_WRITE | FD_FILESTAT_GET, inheriting: 0, what: What::Stream };
+        let stream =
+            |stream| Description { base: FD_WRITE | FD_FILESTAT_GET, inheriting: 0, what: What::Stream(stream) };
         let message = What::File { path: None, octets: MESSAGE.into(), offset: 0, charged: 0 };
         let message = Description { base: CONTENT, inheriting: 0, what: message };
         let root = What::Directory { path: String::new(), initial: true };
         let root = Description { base: DIRECTORY, inheriting: BELOW, what: root };
-        let open = BTreeMap::from([(0, message), (1, stream.clone()), (2, stream), (3, root)]);
+        let open = BTreeMap::from([(0, message), (1, stream(Stream::Stdout)), (2, stream(Stream::Stderr)), (3, root)]);
         Self { files, open, free_pool: vec![], next_id: 3, ram: 0, ram_limit, fds_limit }
     }
 
@@ -238,13 +135,17 @@ impl Model {
     }
 
     fn lookup(&self, dir: u32, path: &[u8], right: u64) -> Result<String, (Errno, bool)> {
-        match self.open.get(&dir) {
-            None => Err((Errno::Badf, false)),
-            Some(Description { what: What::Directory { .. }, base, .. }) if base & right == 0 => {
-                Err((Errno::Notcapable, false))
-            }
-            Some(Description { what: What::Directory { path: root, .. }, .. }) => self.files.walk(root, path),
-            Some(_) => Err((Errno::Notdir, false)),
+        let root = self.directory(dir, right).map_err(|errno| (errno, false))?;
+        self.files.walk(root, path)
+    }
+
+    /// Where the directory of a descriptor with this right is.
+    pub(crate) fn directory(&self, fd: u32, right: u64) -> Result<&str, Errno> {
+        let description = self.get(fd)?;
+        match &description.what {
+            What::Directory { .. } if description.base & right == 0 => Err(Errno::Notcapable),
+            What::Directory { path, .. } => Ok(path),
+            _ => Err(Errno::Notdir),
         }
     }
 
@@ -269,7 +170,7 @@ impl Model {
             Op::Fdstat(fd) => {
                 let Description { base, inheriting, ref what } = *self.get(fd)?;
                 let filetype = match what {
-                    What::Stream => 0,
+                    What::Stream(_) => 0,
                     What::Directory { .. } => 3,
                     What::File { .. } => 4,
                 };
@@ -284,7 +185,7 @@ impl Model {
         }
     }
 
-    fn get(&self, fd: u32) -> Result<&Description, Errno> {
+    pub(crate) fn get(&self, fd: u32) -> Result<&Description, Errno> {
         self.open.get(&fd).ok_or(Errno::Badf)
     }
 
@@ -300,49 +201,63 @@ impl Model {
         Ok(vec![])
     }
 
-    fn read(&mut self, fd: u32, len: u32, at: Option<u64>) -> Result<Vec<u8>, Errno> {
-        let description = self.open.get_mut(&fd).ok_or(Errno::Badf)?;
-        let readable = description.base & FD_READ != 0;
-        match &mut description.what {
+    /// The kind and the rights that reading needs; `anywhere` as `fd_pread` does.
+    pub(crate) fn readable(&self, fd: u32, anywhere: bool) -> Result<(), Errno> {
+        let description = self.get(fd)?;
+        match description.what {
             What::Directory { .. } => Err(Errno::Isdir),
-            What::File { .. } if readable && at.is_some() && description.base & FD_SEEK == 0 => Err(Errno::Notcapable),
-            What::File { octets, offset, .. } if readable => {
-                let from = at.unwrap_or(*offset).min(octets.len() as u64) as usize;
-                let read = &octets[from..octets.len().min(from + len as usize)];
-                if at.is_none() {
-                    *offset += read.len() as u64;
-                }
-                Ok([&(read.len() as u32).to_le_bytes(), read].concat())
-            }
-            _ => Err(Errno::Badf),
+            What::Stream(_) => Err(Errno::Badf),
+            What::File { .. } if description.base & FD_READ == 0 => Err(Errno::Badf),
+            What::File { .. } if anywhere && description.base & FD_SEEK == 0 => Err(Errno::Notcapable),
+            What::File { .. } => Ok(()),
         }
     }
 
-    fn seek(&mut self, fd: u32, delta: i64, whence: u32) -> Result<Vec<u8>, Errno> {
+    /// The number of octets, then the octets.
+    pub(crate) fn read(&mut self, fd: u32, len: u32, at: Option<u64>) -> Result<Vec<u8>, Errno> {
+        self.readable(fd, at.is_some())?;
+        let Some(Description { what: What::File { octets, offset, .. }, .. }) = self.open.get_mut(&fd) else {
+            unreachable!("files alone are readable")
+        };
+        let from = at.unwrap_or(*offset).min(octets.len() as u64) as usize;
+        let read = &octets[from..octets.len().min(from + len as usize)];
+        if at.is_none() {
+            *offset += read.len() as u64;
+        }
+        Ok([&(read.len() as u32).to_le_bytes(), read].concat())
+    }
+
+    /// The kind and the rights that seeking needs.
+    pub(crate) fn seekable(&self, fd: u32, delta: i64, whence: u32) -> Result<(), Errno> {
+        let description = self.get(fd)?;
+        let tells = description.base & FD_TELL != 0 && whence == 1 && delta == 0;
+        match description.what {
+            What::Stream(_) => Err(Errno::Spipe),
+            What::File { .. } if description.base & FD_SEEK != 0 || tells => Ok(()),
+            _ => Err(Errno::Notcapable),
+        }
+    }
+
+    pub(crate) fn seek(&mut self, fd: u32, delta: i64, whence: u32) -> Result<Vec<u8>, Errno> {
         if whence > 2 {
             return Err(Errno::Inval);
         }
-        let description = self.open.get_mut(&fd).ok_or(Errno::Badf)?;
-        let tells = description.base & FD_TELL != 0 && whence == 1 && delta == 0;
-        let may = description.base & FD_SEEK != 0 || tells;
-        match &mut description.what {
-            What::Stream => Err(Errno::Spipe),
-            What::File { octets, offset, .. } if may => {
-                let to = [0, i128::from(*offset), octets.len() as i128][whence as usize] + i128::from(delta);
-                if to < 0 || to > i128::from(i64::MAX) {
-                    return Err(Errno::Inval);
-                }
-                *offset = to as u64;
-                Ok(words(&[*offset]))
-            }
-            _ => Err(Errno::Notcapable),
+        self.seekable(fd, delta, whence)?;
+        let Some(Description { what: What::File { octets, offset, .. }, .. }) = self.open.get_mut(&fd) else {
+            unreachable!("files alone are seekable")
+        };
+        let to = [0, i128::from(*offset), octets.len() as i128][whence as usize] + i128::from(delta);
+        if to < 0 || to > i128::from(i64::MAX) {
+            return Err(Errno::Inval);
         }
+        *offset = to as u64;
+        Ok(words(&[*offset]))
     }
 
     pub(crate) fn tell(&self, fd: u32) -> Result<Vec<u8>, Errno> {
         let description = self.get(fd)?;
         match description.what {
-            What::Stream => Err(Errno::Spipe),
+            What::Stream(_) => Err(Errno::Spipe),
             What::File { offset, .. } if description.base & (FD_TELL | FD_SEEK) != 0 => Ok(words(&[offset])),
             _ => Err(Errno::Notcapable),
         }
@@ -367,7 +282,7 @@ impl Model {
             return Err(Errno::Notcapable);
         }
         Ok(match &description.what {
-            What::Stream => words(&[0, 0, 0, 1, 0, 0, 0, 0]),
+            What::Stream(_) => words(&[0, 0, 0, 1, 0, 0, 0, 0]),
             What::Directory { path, .. } | What::File { path: Some(path), .. } => self.files.stat(path),
             What::File { path: None, octets, .. } => words(&[0, 0, 4, 1, octets.len() as u64, 0, 0, 0]),
         })

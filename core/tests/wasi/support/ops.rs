@@ -7,7 +7,8 @@ use subvm_core::vfs::Tree;
 use subvm_core::wasi::{Config, Errno};
 use subvm_core::{Outcome, Ram, VmError};
 
-use super::model::{Answer, Files, Model};
+use super::files::Files;
+use super::model::{Answer, Model};
 use super::*;
 
 /// A call of the model's.

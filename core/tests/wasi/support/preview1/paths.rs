@@ -1,0 +1,72 @@
+//! Directories and paths.
+
+use subvm_core::VmError;
+use subvm_core::wasi::Errno;
+
+use super::super::files::form;
+use super::super::{ALL_RIGHTS, FD_READDIR, Op, PATH_FILESTAT_GET, PATH_OPEN};
+use super::{Done, Reference, prices};
+
+/// Flags, with the bits that there are.
+pub(super) struct Flags {
+    /// `symlink_follow`
+    pub(super) lookup: u32,
+    /// `creat`, `directory`, `excl`, `trunc`
+    pub(super) open: u32,
+    /// `append`, `dsync`, `nonblock`, `rsync`, `sync`
+    pub(super) descriptor: u32,
+}
+
+/// Where octets are, and how many.
+type Octets = (u32, u32);
+
+impl Reference {
+    pub(super) fn readdir(&mut self, fd: u32, (at, len): Octets, cookie: u64, used: u32) -> Done {
+        self.descriptors.directory(fd, FD_READDIR)?;
+        self.charge(u64::from(len) * prices::LISTING_OCTET)?;
+        self.range(at, len.into(), 1)?;
+        self.range(used, 4, 4)?;
+        let answer = self.descriptors.call(&Op::List { fd, len, cookie })?;
+        let (count, page) = answer.split_at(4);
+        self.put(at, page);
+        self.put(used, count);
+        Ok(())
+    }
+
+    pub(super) fn path_filestat(&mut self, fd: u32, lookup: u32, path: Octets, at: u32) -> Done {
+        if lookup > 1 {
+            return Err(Errno::Inval.into());
+        }
+        let path = self.path(fd, PATH_FILESTAT_GET, path)?;
+        self.range(at, 64, 8)?;
+        let stat = self.descriptors.call(&Op::Stat { dir: fd, path })?;
+        self.put(at, &stat);
+        Ok(())
+    }
+
+    pub(super) fn path_open(&mut self, fd: u32, flags: &Flags, path: Octets, rights: (u64, u64), at: u32) -> Done {
+        let (base, inheriting) = rights;
+        let unknown = flags.lookup > 1 || flags.open > 15 || flags.descriptor > 31;
+        if unknown || (base | inheriting) & !ALL_RIGHTS != 0 {
+            return Err(Errno::Inval.into());
+        }
+        let path = self.path(fd, PATH_OPEN, path)?;
+        self.range(at, 4, 4)?;
+        let opened = self.descriptors.path_open(fd, &path, flags.open.into(), base, inheriting);
+        match opened.map_err(VmError::OutOf)? {
+            (Errno::Success, number) => self.put(at, &number),
+            (errno, _) => return Err(errno.into()),
+        }
+        Ok(())
+    }
+
+    /// The octets of a path below a directory: paid, inside memory, and of the right form.
+    fn path(&mut self, fd: u32, right: u64, (at, len): Octets) -> Done<Vec<u8>> {
+        self.descriptors.directory(fd, right)?;
+        self.charge(u64::from(len) * prices::PATH_OCTET)?;
+        let path = self.range(at, len.into(), 1)?;
+        let path = self.mem[path].to_vec();
+        form(&path)?;
+        Ok(path)
+    }
+}

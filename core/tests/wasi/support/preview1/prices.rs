@@ -1,0 +1,30 @@
+//! Ticks, as `docs/spec/gas.md` has them.
+
+/// An iovec, whatever its length.
+pub(super) const IOVEC: u64 = 8;
+/// An octet of a path.
+pub(super) const PATH_OCTET: u64 = 16;
+/// An octet of a directory listing's buffer.
+pub(super) const LISTING_OCTET: u64 = 1;
+/// An octet of randomness.
+pub(super) const RANDOM_OCTET: u64 = 1;
+/// Seeding the deterministic generator of a sub-VM.
+pub(super) const RANDOM_SEED: u64 = 6000;
+
+/// Copying octets: one tick for 16, rounded up.
+pub(super) fn copying(octets: u64) -> u64 {
+    octets.div_ceil(16)
+}
+
+/// The base of a function.
+pub(super) fn base(name: &str) -> u64 {
+    match name {
+        "args_sizes_get" | "environ_sizes_get" | "clock_res_get" | "clock_time_get" | "proc_exit" => 15,
+        "fd_close" | "fd_prestat_get" | "fd_prestat_dir_name" | "fd_renumber" | "fd_seek" | "fd_tell" => 20,
+        "fd_fdstat_get" | "fd_filestat_get" => 25,
+        "args_get" | "environ_get" | "fd_pread" | "fd_read" | "fd_readdir" | "fd_write" | "random_get" => 30,
+        "path_filestat_get" | "path_open" => 60,
+        // Those with one answer.
+        _ => 10,
+    }
+}
