@@ -12,8 +12,8 @@ use crate::{InternalError, Outcome};
 /// A run goes like this:
 /// 1. The modules of [`SubVm::package`] are validated, lowered and compiled (or taken from a cache) for [`SubVm::mode`]; what fails is
 ///    [`VmError::InvalidContract`](crate::VmError::InvalidContract).
-/// 2. They are instantiated, in order; memories and tables are charged with [`SubVm::charge_ram`]; the counters are set to [`SubVm::ticks`] and
-///    [`SubVm::stack_units`].
+/// 2. What is set up is charged with [`SubVm::charge_set_up`]. The modules are instantiated, in order; instances, memories and tables are charged
+///    with [`SubVm::charge_ram`]; the counters are set to [`SubVm::ticks`] and [`SubVm::stack_units`].
 /// 3. Each host call goes to an entry of [`wasi::entry`](crate::wasi::entry) or [`sdk::entry`](crate::sdk::entry).
 /// 4. At the end the engine writes the counters back, calls [`SubVm::conclude`], and where that says so, takes the fingerprint before anything
 ///    is torn down.

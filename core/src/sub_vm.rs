@@ -28,6 +28,10 @@ const DIAGNOSTIC: usize = 1024;
 ///     let vm = machine.guest().vm;
 ///     assert_eq!((vm.mode(), vm.package().libraries.len()), (Mode::Deterministic, 0));
 ///     assert!(vm.params()?.fingerprints && vm.time_left()?.is_none(), "no deadline");
+///     // An instance of 100 octets more than are included in the price of a start.
+///     let ticks = vm.ticks;
+///     vm.charge_set_up(16_484).unwrap();
+///     assert_eq!(vm.ticks, ticks - 100);
 ///     // As a memory that grows by a page, and then cannot.
 ///     vm.charge_ram(65_536).unwrap();
 ///     vm.release_ram(65_536);
@@ -140,7 +144,7 @@ impl SubVm {
         self.transaction_ref()?.time_left()
     }
 
-    /// Charges RAM for a wasm memory or table, before it is created or grows.
+    /// Charges RAM for an instance, and for a wasm memory or table, before it is created or grows.
     ///
     /// # Errors
     /// [`Exhausted`] when it is not there.
