@@ -22,8 +22,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
     let program = programs.load(&package, mode, policy, store.data().frames)?;
-    let memories = program.parts.iter().map(|(_, unit)| unit.defined_memories as usize).sum();
-    let share = Share::take(memories, store.data().vm.time_left()?);
+    let share = Share::take(program.memories as usize, store.data().vm.time_left()?);
     store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
@@ -55,7 +54,7 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
     Ok(Some(need))
 }
 
-async fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program) -> Ended {
+async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Program) -> Ended {
     let last = parts.len() - 1;
     let octets = parts.iter().map(|(_, unit)| unit.instance_octets).sum();
     if store.data_mut().vm.charge_set_up(octets).is_err() {

@@ -27,6 +27,8 @@ pub(super) struct Program {
     pub(super) parts: Vec<(String, Arc<Unit>)>,
     /// Host functions for every ordinal; nothing where the start module is alone.
     pub(super) linker: Option<Linker<Running>>,
+    /// Memories that the modules define.
+    pub(super) memories: u32,
 }
 
 /// Makes programs.
@@ -82,7 +84,7 @@ impl Programs {
             let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
             return Err(Refused::new(Invalid::WasmLinking, why).into());
         }
-        Ok(Program { parts, linker })
+        Ok(Program { parts, linker, memories })
     }
 
     /// Host functions for a start module and so many libraries.
