@@ -3,7 +3,7 @@
 _default:
     @just --list --unsorted
 
-# The main job: a contract asks the web, a leader proposes, validators vote; `just demo --tamper` changes an octet
+# The main job: a contract asks the web, a leader proposes, validators vote; `just demo --tamper` changes a byte
 demo *args:
     cargo run --release --locked -p subvm-host-std --example oracle -- {{ args }}
 

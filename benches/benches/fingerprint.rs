@@ -1,4 +1,4 @@
-//! BLAKE3 of a memory of 4 GiB of which a guest touched 16 MiB, beside plain BLAKE3 of the same octets.
+//! BLAKE3 of a memory of 4 GiB of which a guest touched 16 MiB, beside plain BLAKE3 of the same bytes.
 //!
 //! The bar (`docs/spec/fingerprint.md`): at most a twentieth of plain.
 
@@ -11,15 +11,15 @@ const MIB: usize = 1 << 20;
 const MEMORY: usize = 4096 * MIB;
 const TOUCHED: usize = 16 * MIB;
 
-/// A memory of which 16 MiB were touched, in blocks of `block` octets, evenly spread. Like a guest's it starts with a
+/// A memory of which 16 MiB were touched, in blocks of `block` bytes, evenly spread. Like a guest's it starts with a
 /// page: otherwise reading a leaf would touch a page of the next, and so on with each run.
 fn memory(block: usize) -> &'static [u8] {
     let memory = vec![0; MEMORY + LEAF_LEN].leak();
     let start = memory.as_ptr().align_offset(LEAF_LEN);
     let memory = &mut memory[start..start + MEMORY];
     for start in (0..MEMORY).step_by(MEMORY / (TOUCHED / block)) {
-        for (at, octet) in memory[start..start + block].iter_mut().enumerate() {
-            *octet = (at * 31 + start) as u8 | 1;
+        for (at, byte) in memory[start..start + block].iter_mut().enumerate() {
+            *byte = (at * 31 + start) as u8 | 1;
         }
     }
     memory

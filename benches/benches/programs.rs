@@ -2,7 +2,7 @@
 //! epochs, in one run; and lowering's share of the time it takes to compile them.
 //!
 //! `tests/programs/fetch.sh` brings the programs; what is missing is left out. `cargo bench -p subvm-benches --bench
-//! programs`; names as arguments choose among them, and `--aligned` starts each function at a multiple of 64 octets, which
+//! programs`; names as arguments choose among them, and `--aligned` starts each function at a multiple of 64 bytes, which
 //! says how much of a difference is where code comes to lie. Times are of the processor, so that a busy machine does not matter
 //! much, and the least of several runs; the variants take turns.
 
@@ -102,14 +102,14 @@ fn memory(caller: &Caller<'_, World>) -> Memory {
     caller.data().memory.expect("a memory")
 }
 
-fn put(caller: &mut Caller<'_, World>, at: i32, octets: &[u8]) {
-    memory(caller).write(caller, at as u32 as usize, octets).expect("within memory");
+fn put(caller: &mut Caller<'_, World>, at: i32, bytes: &[u8]) {
+    memory(caller).write(caller, at as u32 as usize, bytes).expect("within memory");
 }
 
 fn word(caller: &mut Caller<'_, World>, at: i32) -> i32 {
-    let mut octets = [0; 4];
-    memory(caller).read(&*caller, at as u32 as usize, &mut octets).expect("within memory");
-    i32::from_le_bytes(octets)
+    let mut bytes = [0; 4];
+    memory(caller).read(&*caller, at as u32 as usize, &mut bytes).expect("within memory");
+    i32::from_le_bytes(bytes)
 }
 
 const WASI: &str = "wasi_snapshot_preview1";
@@ -136,10 +136,10 @@ fn linker(engine: &Engine, module: &Module) -> Linker<World> {
 
 fn arguments(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "args_sizes_get", |mut c: Caller<'_, World>, count: i32, size: i32| {
-        let (n, octets) =
+        let (n, bytes) =
             (c.data().args.len() as i32, c.data().args.iter().map(|arg| arg.len() as i32 + 1).sum::<i32>());
         put(&mut c, count, &n.to_le_bytes());
-        put(&mut c, size, &octets.to_le_bytes());
+        put(&mut c, size, &bytes.to_le_bytes());
         0
     })
     .expect("a name");
@@ -162,7 +162,7 @@ fn arguments(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "environ_get", |_: i32, _: i32| 0).expect("a name");
 }
 
-/// The time, random octets, no directory, and the end.
+/// The time, random bytes, no directory, and the end.
 fn surroundings(wrap: &mut Linker<World>) {
     wrap.func_wrap(WASI, "clock_time_get", |mut c: Caller<'_, World>, _: i32, _: i64, at: i32| {
         put(&mut c, at, &1_000_000_000_000_000_000u64.to_le_bytes());
@@ -211,10 +211,10 @@ fn streams(wrap: &mut Linker<World>) {
         for place in 0..count {
             let (at, size) = (word(&mut c, list + 8 * place), word(&mut c, list + 8 * place + 4));
             let World { input, read: from, .. } = c.data();
-            let octets = input[*from..input.len().min(*from + size as usize)].to_vec();
-            c.data_mut().read += octets.len();
-            read += octets.len() as i32;
-            put(&mut c, at, &octets);
+            let bytes = input[*from..input.len().min(*from + size as usize)].to_vec();
+            c.data_mut().read += bytes.len();
+            read += bytes.len() as i32;
+            put(&mut c, at, &bytes);
         }
         put(&mut c, result, &read.to_le_bytes());
         0
@@ -224,8 +224,8 @@ fn streams(wrap: &mut Linker<World>) {
         let mut written = 0;
         for place in 0..count {
             let (at, size) = (word(&mut c, list + 8 * place), word(&mut c, list + 8 * place + 4));
-            let octets = memory(&c).data(&c)[at as usize..][..size as usize].to_vec();
-            c.data_mut().written.extend(octets);
+            let bytes = memory(&c).data(&c)[at as usize..][..size as usize].to_vec();
+            c.data_mut().written.extend(bytes);
             written += size;
         }
         put(&mut c, result, &written.to_le_bytes());
@@ -320,7 +320,7 @@ fn measure(name: &str, wasm: &[u8], args: &[&str], input: &[u8], aligned: bool) 
     }
     let written = expected.unwrap_or_default();
     println!(
-        "{name}: {} octets written, the last: {:?}",
+        "{name}: {} bytes written, the last: {:?}",
         written.len(),
         String::from_utf8_lossy(&written[written.len().saturating_sub(30)..])
     );

@@ -53,7 +53,7 @@ fn module(request: &[u8]) -> Vec<u8> {
             (i32.store (global.get $sp) (i32.const 7))
             (if (i32.eqz (call $write (i32.const {REQUEST}) (i32.const 0) (i32.const 1048000) (i32.const 4)))
                 (then (call_indirect (i32.const 1))))))"#,
-        request.iter().map(|octet| format!("\\{octet:02x}")).collect::<String>(),
+        request.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>(),
         request.len(),
     );
     wat::parse_str(text).expect("a module")

@@ -8,7 +8,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
-/// RAM of all sub-VMs of one mode, in octets.
+/// RAM of all sub-VMs of one mode, in bytes.
 ///
 /// Sub-VMs nest, so what one has charged and not released is what was charged since it began: ending one is going back to a [`RamMark`],
 /// and nothing can leak. Storage pages outlive their sub-VM and are *kept* beside.
@@ -47,38 +47,38 @@ pub struct Ram {
 pub struct RamMark(u64);
 
 impl Ram {
-    /// A budget of `limit` octets.
+    /// A budget of `limit` bytes.
     #[must_use]
     pub const fn new(limit: u64) -> Self {
         Self { limit, held: 0, kept: 0, peak: 0 }
     }
 
-    /// Charges `octets` until they are released, or the sub-VM ends.
+    /// Charges `bytes` until they are released, or the sub-VM ends.
     ///
     /// # Errors
     /// [`Exhausted`] when they are not there; nothing is charged then.
-    pub fn charge(&mut self, octets: u64) -> Result<(), Exhausted> {
-        self.fits(octets)?;
-        self.held += octets;
+    pub fn charge(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        self.fits(bytes)?;
+        self.held += bytes;
         self.peak = self.peak.max(self.used());
         Ok(())
     }
 
-    /// Charges `octets` for the rest of the run.
+    /// Charges `bytes` for the rest of the run.
     ///
     /// # Errors
     /// [`Exhausted`] when they are not there; nothing is charged then.
-    pub fn keep(&mut self, octets: u64) -> Result<(), Exhausted> {
-        self.fits(octets)?;
-        self.kept += octets;
+    pub fn keep(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        self.fits(bytes)?;
+        self.kept += bytes;
         self.peak = self.peak.max(self.used());
         Ok(())
     }
 
     /// Gives back what [`charge`](Self::charge) took.
-    pub fn release(&mut self, octets: u64) {
-        debug_assert!(octets <= self.held, "released {octets} of {} octets held", self.held);
-        self.held = self.held.saturating_sub(octets);
+    pub fn release(&mut self, bytes: u64) {
+        debug_assert!(bytes <= self.held, "released {bytes} of {} bytes held", self.held);
+        self.held = self.held.saturating_sub(bytes);
     }
 
     /// Where a sub-VM begins.
@@ -93,21 +93,21 @@ impl Ram {
         self.held = mark.0;
     }
 
-    /// Octets in use now.
+    /// Bytes in use now.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.held + self.kept
     }
 
-    /// The most octets that were ever in use.
+    /// The most bytes that were ever in use.
     #[must_use]
     pub fn peak(&self) -> u64 {
         self.peak
     }
 
-    fn fits(&self, octets: u64) -> Result<(), Exhausted> {
+    fn fits(&self, bytes: u64) -> Result<(), Exhausted> {
         // `used <= limit` always, so the difference is what is left.
-        if octets > self.limit - self.used() { Err(Exhausted) } else { Ok(()) }
+        if bytes > self.limit - self.used() { Err(Exhausted) } else { Ok(()) }
     }
 }
 

@@ -128,8 +128,8 @@ impl Cx<'_> {
             let progress = self.node.modules.wait(id, at_most).map_err(|source| {
                 InternalError::caused_by(InternalErrorKind::Module, "waiting for a module's result", source)
             })?;
-            if let Progress::Ready(octets) = progress {
-                return Ok(octets.into());
+            if let Progress::Ready(bytes) = progress {
+                return Ok(bytes.into());
             }
         }
     }

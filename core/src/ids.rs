@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The 20 octets that name an account or a contract.
+/// The 20 bytes that name an account or a contract.
 ///
 /// ```
 /// assert_eq!(subvm_core::Address([0xab; 20]).to_string(), "ab".repeat(20));
@@ -10,7 +10,7 @@ use core::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Address(pub [u8; 20]);
 
-/// The 32 octets that name a storage slot within a contract.
+/// The 32 bytes that name a storage slot within a contract.
 ///
 /// ```
 /// assert_eq!(subvm_core::SlotId([1; 32]).to_string(), "01".repeat(32));
@@ -18,8 +18,8 @@ pub struct Address(pub [u8; 20]);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct SlotId(pub [u8; 32]);
 
-fn hex(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
-    octets.iter().try_for_each(|o| write!(f, "{o:02x}"))
+fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|o| write!(f, "{o:02x}"))
 }
 
 /// Lower-case hexadecimal, 40 digits, no prefix.

@@ -72,7 +72,7 @@ pub use sub_vm::{Guest, SubVm};
 pub use supervisor::{Entry, Report, Run, run};
 pub use transaction::Role;
 
-/// Whether every node must reproduce a sub-VM to the octet.
+/// Whether every node must reproduce a sub-VM to the byte.
 ///
 /// ```
 /// use subvm_core::{Entry, Mode};

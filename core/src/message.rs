@@ -49,8 +49,8 @@ pub struct Message {
 ///
 /// ```
 /// use subvm_core::{EntryKind, Message, calldata::Value};
-/// let octets = Message::default().to_octets(EntryKind::Sandbox, "1970-01-01T00:00:00Z", None);
-/// assert_eq!(Value::decode(&octets).unwrap()["entry_kind"], Value::from(1));
+/// let bytes = Message::default().to_bytes(EntryKind::Sandbox, "1970-01-01T00:00:00Z", None);
+/// assert_eq!(Value::decode(&bytes).unwrap()["entry_kind"], Value::from(1));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
@@ -89,18 +89,18 @@ impl Message {
         }
     }
 
-    /// The canonical octets of descriptor 0.
+    /// The canonical bytes of descriptor 0.
     ///
     /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.
     ///
     /// ```
     /// use subvm_core::{EntryKind, Message, calldata::Value, datetime};
     /// let message = Message { chain_id: 61_999.into(), ..Message::default() };
-    /// let value = Value::decode(&message.to_octets(EntryKind::Main, &datetime(0), None)).unwrap();
+    /// let value = Value::decode(&message.to_bytes(EntryKind::Main, &datetime(0), None)).unwrap();
     /// assert_eq!((&value["chain_id"], &value["datetime"]), (&61_999.into(), &"1970-01-01T00:00:00Z".into()));
     /// ```
     #[must_use]
-    pub fn to_octets(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
+    pub fn to_bytes(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
         let stage = match leaders_result {
             None => Value::Null,
             Some(result) => Value::Map(Map::from([("leaders_result", Value::Bytes(result.to_vec()))])),

@@ -1,11 +1,11 @@
-//! The run's own writes to storage, over the state before it, by page of 32 octets.
+//! The run's own writes to storage, over the state before it, by page of 32 bytes.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::SlotId;
-use crate::host::page::{self, OCTETS as PAGE};
+use crate::host::page::{self, BYTES as PAGE};
 use crate::receipt::PageWrite;
 
 /// The pages that a run has written, ascending by slot, then page.
@@ -14,14 +14,14 @@ pub(crate) struct Overlay {
     pages: BTreeMap<(SlotId, u32), [u8; PAGE]>,
 }
 
-/// Where one page meets a range of a slot: its number, the octets of the page, and those of the caller's buffer.
+/// Where one page meets a range of a slot: its number, the bytes of the page, and those of the caller's buffer.
 struct Piece {
     page: u32,
     in_page: Range<usize>,
     in_buffer: Range<usize>,
 }
 
-/// The pieces of `len` octets from `index`, which do not reach beyond the slot.
+/// The pieces of `len` bytes from `index`, which do not reach beyond the slot.
 fn pieces(index: u32, len: usize) -> impl Iterator<Item = Piece> {
     let mut done = 0;
     core::iter::from_fn(move || {
@@ -40,14 +40,14 @@ fn pieces(index: u32, len: usize) -> impl Iterator<Item = Piece> {
 
 impl Overlay {
     /// Lays the written pages over what was read from the state before the run.
-    pub(crate) fn read_over(&self, slot: SlotId, index: u32, octets: &mut [u8]) {
-        let Ok(Some(pages)) = page::range(index, octets.len()) else { return };
+    pub(crate) fn read_over(&self, slot: SlotId, index: u32, bytes: &mut [u8]) {
+        let Ok(Some(pages)) = page::range(index, bytes.len()) else { return };
         for ((_, page), content) in self.pages.range((slot, *pages.start())..=(slot, *pages.end())) {
-            page::place(octets, index, *page, content);
+            page::place(bytes, index, *page, content);
         }
     }
 
-    /// How many pages a write of `len` octets at `index` would write for the first time.
+    /// How many pages a write of `len` bytes at `index` would write for the first time.
     pub(crate) fn new_pages(&self, slot: SlotId, index: u32, len: usize) -> u64 {
         let Ok(Some(pages)) = page::range(index, len) else { return 0 };
         let (first, last) = (*pages.start(), *pages.end());
@@ -64,13 +64,13 @@ impl Overlay {
         &mut self,
         slot: SlotId,
         index: u32,
-        octets: &[u8],
+        bytes: &[u8],
         mut base: impl FnMut(u32) -> Result<[u8; PAGE], E>,
     ) -> Result<(), E> {
         // All that can fail comes first, so that a failing write changes nothing.
         let mut edges = [None, None];
         let mut found = 0;
-        for piece in pieces(index, octets.len()).filter(|piece| piece.in_page.len() < PAGE) {
+        for piece in pieces(index, bytes.len()).filter(|piece| piece.in_page.len() < PAGE) {
             // Only the first and the last piece can be partial.
             if !self.has(slot, piece.page) {
                 edges[found] = Some((piece.page, base(piece.page)?));
@@ -80,9 +80,9 @@ impl Overlay {
         for (page, content) in edges.into_iter().flatten() {
             self.pages.insert((slot, page), content);
         }
-        for piece in pieces(index, octets.len()) {
+        for piece in pieces(index, bytes.len()) {
             let page = self.pages.entry((slot, piece.page)).or_insert([0; PAGE]);
-            page[piece.in_page].copy_from_slice(&octets[piece.in_buffer]);
+            page[piece.in_page].copy_from_slice(&bytes[piece.in_buffer]);
         }
         Ok(())
     }
@@ -110,23 +110,23 @@ mod tests {
         assert_eq!(overlay.new_pages(SLOT_1, 30, 40), 3);
         overlay.write(SLOT_1, 30, &[9; 40], base).unwrap();
         assert_eq!(overlay.new_pages(SLOT_1, 30, 40), 0);
-        let mut octets = [1; 100];
-        overlay.read_over(SLOT_1, 0, &mut octets);
-        assert_eq!(octets[..30], [7; 30]);
-        assert_eq!(octets[30..70], [9; 40]);
-        assert_eq!(octets[70..96], [7; 26]);
-        assert_eq!(octets[96..], [1; 4]);
-        overlay.read_over(SlotId([2; 32]), 0, &mut octets);
-        assert_eq!(octets[..30], [7; 30]);
+        let mut bytes = [1; 100];
+        overlay.read_over(SLOT_1, 0, &mut bytes);
+        assert_eq!(bytes[..30], [7; 30]);
+        assert_eq!(bytes[30..70], [9; 40]);
+        assert_eq!(bytes[70..96], [7; 26]);
+        assert_eq!(bytes[96..], [1; 4]);
+        overlay.read_over(SlotId([2; 32]), 0, &mut bytes);
+        assert_eq!(bytes[..30], [7; 30]);
     }
 
     #[test]
-    fn the_last_octet_of_a_slot_can_be_written() {
+    fn the_last_byte_of_a_slot_can_be_written() {
         let mut overlay = Overlay::default();
         overlay.write(SLOT_1, u32::MAX, &[5], base).unwrap();
-        let mut octets = [0; 3];
-        overlay.read_over(SLOT_1, u32::MAX - 2, &mut octets);
-        assert_eq!(octets, [7, 7, 5]);
+        let mut bytes = [0; 3];
+        overlay.read_over(SLOT_1, u32::MAX - 2, &mut bytes);
+        assert_eq!(bytes, [7, 7, 5]);
     }
 
     #[test]

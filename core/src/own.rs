@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::calldata::{DecodeLimits, Value};
 
-/// The canonical octets of a value whose depth and integers this library bounds.
+/// The canonical bytes of a value whose depth and integers this library bounds.
 ///
 /// # Panics
 /// Never: without limits nothing is refused.

@@ -11,7 +11,7 @@ use crate::costs::LIBRARIES;
 use crate::vfs::{MapError, Tree};
 use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 
-/// A module's octets, with their BLAKE3: hashed when made, so that no engine hashes megabytes at each spawn to find what it compiled.
+/// A module's bytes, with their BLAKE3: hashed when made, so that no engine hashes megabytes at each spawn to find what it compiled.
 /// A clone is cheap.
 ///
 /// ```
@@ -21,11 +21,11 @@ use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wasm {
     digest: [u8; 32],
-    octets: Arc<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 impl Wasm {
-    /// BLAKE3 of the octets.
+    /// BLAKE3 of the bytes.
     #[must_use]
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
@@ -33,9 +33,9 @@ impl Wasm {
 }
 
 impl<T: Into<Arc<[u8]>>> From<T> for Wasm {
-    fn from(octets: T) -> Self {
-        let octets = octets.into();
-        Self { digest: *blake3::hash(&octets).as_bytes(), octets }
+    fn from(bytes: T) -> Self {
+        let bytes = bytes.into();
+        Self { digest: *blake3::hash(&bytes).as_bytes(), bytes }
     }
 }
 
@@ -49,13 +49,13 @@ impl Deref for Wasm {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.octets
+        &self.bytes
     }
 }
 
 impl fmt::Debug for Wasm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Wasm({} octets)", self.octets.len())
+        write!(f, "Wasm({} bytes)", self.bytes.len())
     }
 }
 
@@ -115,7 +115,7 @@ pub struct Parts {
     pub start: Wasm,
     /// Modules linked before it, in this order, at most [`LIBRARIES`].
     pub libraries: Vec<Library>,
-    /// Paths and octets.
+    /// Paths and bytes.
     pub files: Vec<(String, Arc<[u8]>)>,
     /// Arguments.
     pub args: Vec<String>,
@@ -135,8 +135,8 @@ impl Parts {
             return Err(PackageError::Libraries(self.libraries.len()));
         }
         let mut files = Tree::builder();
-        for (path, octets) in self.files {
-            files.map(&path, octets).map_err(|error| PackageError::File { path, error })?;
+        for (path, bytes) in self.files {
+            files.map(&path, bytes).map_err(|error| PackageError::File { path, error })?;
         }
         Ok(Package {
             start: self.start,

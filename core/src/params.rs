@@ -85,11 +85,11 @@ impl Params {
     ///
     /// ```
     /// use subvm_core::{Params, calldata::Value};
-    /// let params = Value::decode(&Params::default().to_octets()).unwrap();
+    /// let params = Value::decode(&Params::default().to_bytes()).unwrap();
     /// assert_eq!(params["limits"]["depth"], Value::from(512));
     /// ```
     #[must_use]
-    pub fn to_octets(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         let refused = self.refused_env.patterns().iter().map(|pattern| Value::Str(pattern.to_string())).collect();
         let value = Value::Map(Map::from([
             ("fingerprints", Value::Bool(self.fingerprints)),
@@ -105,7 +105,7 @@ impl Params {
     /// BLAKE3 of the encoding, which stands in every receipt.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        *blake3::hash(&self.to_octets()).as_bytes()
+        *blake3::hash(&self.to_bytes()).as_bytes()
     }
 }
 

@@ -11,7 +11,7 @@ bitflags::bitflags! {
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Permissions: u8 {
-        /// It is reproduced to the octet.
+        /// It is reproduced to the byte.
         const DETERMINISTIC = 1;
         /// It reads storage and balances.
         const READ_STORAGE = 1 << 1;

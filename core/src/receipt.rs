@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::SlotId;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
-use crate::host::page::{OCTETS as PAGE, PAGES};
+use crate::host::page::{BYTES as PAGE, PAGES};
 use crate::own;
 
 /// A page of storage as a run leaves it.
@@ -22,9 +22,9 @@ use crate::own;
 pub struct PageWrite {
     /// The slot within the contract.
     pub slot: SlotId,
-    /// The page within the slot, below 2^27: octets `32 * page` to `32 * page + 31`.
+    /// The page within the slot, below 2^27: bytes `32 * page` to `32 * page + 31`.
     pub page: u32,
-    /// Its octets.
+    /// Its bytes.
     pub content: [u8; PAGE],
 }
 
@@ -37,9 +37,9 @@ pub struct PageWrite {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gas {
-    /// Octets.
+    /// Bytes.
     pub data: u64,
-    /// Pages of 32 octets.
+    /// Pages of 32 bytes.
     pub storage: u64,
     /// Ticks.
     pub time: u64,
@@ -60,7 +60,7 @@ pub struct Gas {
 ///     nondet: Vec::new(),
 /// };
 /// // What goes over the wire comes back as it was, and in no other form.
-/// assert_eq!(Receipt::from_octets(&receipt.to_octets())?, receipt);
+/// assert_eq!(Receipt::from_bytes(&receipt.to_bytes())?, receipt);
 /// assert!(receipt.returned());
 /// # Ok::<(), subvm_core::ReceiptError>(())
 /// ```
@@ -70,7 +70,7 @@ pub struct Receipt {
     pub params: [u8; 32],
     /// BLAKE3 of descriptor 0 of the main sub-VM.
     pub message: [u8; 32],
-    /// Code octet ++ calldata, with the fingerprint of a failure.
+    /// Code byte ++ calldata, with the fingerprint of a failure.
     pub result: Vec<u8>,
     /// Gas used by the deterministic side.
     pub gas: Gas,
@@ -78,7 +78,7 @@ pub struct Receipt {
     pub storage: Vec<PageWrite>,
     /// The accepted requests in the order in which they were made; empty unless the run returned.
     pub messages: Vec<Vec<u8>>,
-    /// Each non-deterministic result, code octet ++ data, as the leader posted it.
+    /// Each non-deterministic result, code byte ++ data, as the leader posted it.
     pub nondet: Vec<Vec<u8>>,
 }
 
@@ -88,7 +88,7 @@ impl Receipt {
 
     /// The canonical encoding: one calldata map.
     #[must_use]
-    pub fn to_octets(&self) -> Vec<u8> {
+    pub fn to_bytes(&self) -> Vec<u8> {
         own::encode(&self.to_value())
     }
 
@@ -96,7 +96,7 @@ impl Receipt {
     /// accept: [`Report::vote`](crate::Report::vote).
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        *blake3::hash(&self.to_octets()).as_bytes()
+        *blake3::hash(&self.to_bytes()).as_bytes()
     }
 
     /// Whether the run returned, so that its pages and messages count.
@@ -108,9 +108,9 @@ impl Receipt {
     /// Reads a receipt that another node wrote. Nothing in it is believed beyond its shape.
     ///
     /// # Errors
-    /// [`ReceiptError`] when the octets are not canonical calldata of the layout.
-    pub fn from_octets(octets: &[u8]) -> Result<Self, ReceiptError> {
-        let value = Value::decode_with(octets, &DecodeLimits::default()).map_err(ReceiptError::Calldata)?;
+    /// [`ReceiptError`] when the bytes are not canonical calldata of the layout.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        let value = Value::decode_with(bytes, &DecodeLimits::default()).map_err(ReceiptError::Calldata)?;
         Self::from_value(&value).map_err(ReceiptError::Field)
     }
 
@@ -170,7 +170,7 @@ impl Gas {
 }
 
 fn all_bytes(all: &[Vec<u8>]) -> Value {
-    Value::Array(all.iter().map(|octets| Value::Bytes(octets.clone())).collect())
+    Value::Array(all.iter().map(|bytes| Value::Bytes(bytes.clone())).collect())
 }
 
 fn bytes_of_all(value: &Value) -> Option<Vec<Vec<u8>>> {
@@ -191,12 +191,12 @@ fn uint(value: &Value) -> Option<u64> {
     value.as_int()?.try_into().ok()
 }
 
-/// Why octets are no receipt.
+/// Why bytes are no receipt.
 ///
 /// ```
 /// use subvm_core::{Receipt, ReceiptError};
-/// assert!(matches!(Receipt::from_octets(b""), Err(ReceiptError::Calldata(_))));
-/// assert_eq!(Receipt::from_octets(b"\x06"), Err(ReceiptError::Field("a map of eight fields")));
+/// assert!(matches!(Receipt::from_bytes(b""), Err(ReceiptError::Calldata(_))));
+/// assert_eq!(Receipt::from_bytes(b"\x06"), Err(ReceiptError::Field("a map of eight fields")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiptError {

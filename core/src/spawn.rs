@@ -121,8 +121,8 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
 /// What starting a sub-VM costs, in ticks, whether or not its modules are compiled already: each node pays the same.
 pub(crate) fn starting(package: &Package) -> u64 {
     let libraries = package.libraries.iter().map(|library| library.wasm.len());
-    let octets: usize = libraries.sum::<usize>() + package.start.len();
-    costs::calls::SUB_VM + octets as u64 / costs::calls::MODULE_OCTETS_PER_TICK
+    let bytes: usize = libraries.sum::<usize>() + package.start.len();
+    costs::calls::SUB_VM + bytes as u64 / costs::calls::MODULE_BYTES_PER_TICK
 }
 
 impl Guest<'_> {
@@ -178,7 +178,7 @@ impl Guest<'_> {
             permissions,
             view: self.vm.view,
             package: Arc::clone(&self.vm.package),
-            stdin: message.to_octets(kind, datetime, leaders_result).into(),
+            stdin: message.to_bytes(kind, datetime, leaders_result).into(),
             message: Arc::new(message),
             ticks: 0,
             stack_units: 0,

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::call::Cx;
-use crate::costs::calls::{INSTANCE_OCTET, INSTANCE_OCTETS_INCLUDED};
+use crate::costs::calls::{INSTANCE_BYTE, INSTANCE_BYTES_INCLUDED};
 use crate::host::State;
 use crate::message::Message;
 use crate::permissions::Permissions;
@@ -28,7 +28,7 @@ const DIAGNOSTIC: usize = 1024;
 ///     let vm = machine.guest().vm;
 ///     assert_eq!((vm.mode(), vm.package().libraries.len()), (Mode::Deterministic, 0));
 ///     assert!(vm.params()?.fingerprints && vm.time_left()?.is_none(), "no deadline");
-///     // An instance of 100 octets more than are included in the price of a start.
+///     // An instance of 100 bytes more than are included in the price of a start.
 ///     let ticks = vm.ticks;
 ///     vm.charge_set_up(16_484).unwrap();
 ///     assert_eq!(vm.ticks, ticks - 100);
@@ -148,26 +148,26 @@ impl SubVm {
     ///
     /// # Errors
     /// [`Exhausted`] when it is not there.
-    pub fn charge_ram(&mut self, octets: u64) -> Result<(), Exhausted> {
+    pub fn charge_ram(&mut self, bytes: u64) -> Result<(), Exhausted> {
         let mode = self.mode;
-        self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(octets))
+        self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(bytes))
     }
 
-    /// Charges time for setting up all instances, which are charged `octets` of RAM together, before the first one is made.
+    /// Charges time for setting up all instances, which are charged `bytes` of RAM together, before the first one is made.
     ///
     /// # Errors
     /// [`Exhausted`] when it is not there: the sub-VM ends, as [`conclude`](Self::conclude) will say.
-    pub fn charge_set_up(&mut self, octets: u64) -> Result<(), Exhausted> {
-        let price = octets.saturating_sub(INSTANCE_OCTETS_INCLUDED).saturating_mul(INSTANCE_OCTET);
+    pub fn charge_set_up(&mut self, bytes: u64) -> Result<(), Exhausted> {
+        let price = bytes.saturating_sub(INSTANCE_BYTES_INCLUDED).saturating_mul(INSTANCE_BYTE);
         self.ticks = self.ticks.saturating_sub_unsigned(price);
         if self.ticks < 0 { Err(Exhausted) } else { Ok(()) }
     }
 
     /// Gives back RAM that was charged for growth that then failed.
-    pub fn release_ram(&mut self, octets: u64) {
+    pub fn release_ram(&mut self, bytes: u64) {
         let mode = self.mode;
         if let Some(transaction) = self.transaction.as_deref_mut() {
-            transaction.ram.of(mode).release(octets);
+            transaction.ram.of(mode).release(bytes);
         }
     }
 
@@ -194,13 +194,13 @@ impl SubVm {
             outcome = Outcome::VmError(VmError::OutOf(Resource::GasTime));
         }
         if self.main {
-            let octets = match &outcome {
+            let bytes = match &outcome {
                 Outcome::Return(value) => 1 + value.len(),
                 Outcome::UserError(text) => 1 + text.len(),
                 // Bounded by the list of texts.
                 Outcome::VmError(_) => 0,
             };
-            if self.transaction_mut()?.data.charge(octets as u64).is_err() {
+            if self.transaction_mut()?.data.charge(bytes as u64).is_err() {
                 outcome = Outcome::VmError(VmError::OutOf(Resource::GasData));
             }
         }

@@ -10,11 +10,11 @@ use subvm_core::calldata::{DecodeLimits, Int, Map, Value, ValueRef, validate};
 struct Tally {
     /// Allocations, those that grow an older one included.
     count: usize,
-    /// Octets of all of them.
+    /// Bytes of all of them.
     total: usize,
-    /// Octets held now.
+    /// Bytes held now.
     held: usize,
-    /// The most octets held at a time.
+    /// The most bytes held at a time.
     peak: usize,
 }
 
@@ -44,18 +44,18 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
 
-    unsafe fn dealloc(&self, octets: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, bytes: *mut u8, layout: Layout) {
         note(0, 0, layout.size());
         // SAFETY: as the caller promises.
-        unsafe { System.dealloc(octets, layout) }
+        unsafe { System.dealloc(bytes, layout) }
     }
 
-    unsafe fn realloc(&self, octets: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+    unsafe fn realloc(&self, bytes: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // For a moment there may be both.
         note(1, size, 0);
         note(0, 0, layout.size());
         // SAFETY: as the caller promises.
-        unsafe { System.realloc(octets, layout, size) }
+        unsafe { System.realloc(bytes, layout, size) }
     }
 }
 
@@ -75,8 +75,8 @@ fn count<T>(body: impl FnOnce() -> T) -> usize {
     tally(body).count
 }
 
-fn word(octet: u8) -> Int {
-    Int::from_u256_le(&[octet; 32])
+fn word(byte: u8) -> Int {
+    Int::from_u256_le(&[byte; 32])
 }
 
 #[test]
@@ -88,44 +88,44 @@ fn the_counter_counts() {
 #[test]
 fn integers_of_up_to_256_bits_allocate_nothing() {
     for int in [Int::ZERO, 1.into(), (-1).into(), i64::MIN.into(), i128::MAX.into(), u128::MAX.into(), word(0xff)] {
-        let octets = Value::from(&int).encode().unwrap();
-        assert_eq!(count(|| Value::decode(&octets).unwrap()), 0, "decode {int}");
-        assert_eq!(count(|| ValueRef::decode(&octets).unwrap().as_int()), 0, "borrow {int}");
+        let bytes = Value::from(&int).encode().unwrap();
+        assert_eq!(count(|| Value::decode(&bytes).unwrap()), 0, "decode {int}");
+        assert_eq!(count(|| ValueRef::decode(&bytes).unwrap().as_int()), 0, "borrow {int}");
         assert_eq!(count(|| int.clone()), 0, "clone {int}");
         let mut out = Vec::with_capacity(64);
         assert_eq!(count(|| Value::from(&int).encode_into(&mut out)), 0, "encode {int}");
     }
     let wide = word(0xff) + 1;
-    let octets = Value::from(&wide).encode().unwrap();
-    assert_eq!(count(|| Value::decode(&octets).unwrap()), 2, "the limbs, and these in a box that fits");
+    let bytes = Value::from(&wide).encode().unwrap();
+    assert_eq!(count(|| Value::decode(&bytes).unwrap()), 2, "the limbs, and these in a box that fits");
 }
 
 #[test]
 fn a_container_allocates_once_whatever_small_things_are_in_it() {
     let ints = Value::array(0..10_000);
-    let octets = ints.encode().unwrap();
-    assert_eq!(count(|| Value::decode(&octets).unwrap()), 1);
-    assert_eq!(count(|| drop(Value::decode(&octets).unwrap())), 1, "dropping allocates nothing");
+    let bytes = ints.encode().unwrap();
+    assert_eq!(count(|| Value::decode(&bytes).unwrap()), 1);
+    assert_eq!(count(|| drop(Value::decode(&bytes).unwrap())), 1, "dropping allocates nothing");
 
     let scalars = [Value::Null, true.into(), 7.into(), word(1).into(), Address([1; 20]).into(), "".into()];
-    let entries = scalars.into_iter().zip(0..).map(|(value, n)| (format!("a key of 22 octets. {n:02}"), value));
-    let octets = Value::from(entries.collect::<Map>()).encode().unwrap();
-    assert_eq!(count(|| Value::decode(&octets).unwrap()), 1);
+    let entries = scalars.into_iter().zip(0..).map(|(value, n)| (format!("a key of 22 bytes. {n:02}"), value));
+    let bytes = Value::from(entries.collect::<Map>()).encode().unwrap();
+    assert_eq!(count(|| Value::decode(&bytes).unwrap()), 1);
 }
 
 #[test]
 fn borrowing_and_validating_allocate_for_depth_alone() {
     let flat = Value::from(Map::from([("a", Value::from("x".repeat(1000))), ("b", vec![0; 1000].into())]));
-    let octets = flat.encode().unwrap();
-    assert_eq!(count(|| validate(&octets, &DecodeLimits::DEFAULT)), 0);
-    assert_eq!(count(|| ValueRef::decode(&octets).unwrap()), 0);
+    let bytes = flat.encode().unwrap();
+    assert_eq!(count(|| validate(&bytes, &DecodeLimits::DEFAULT)), 0);
+    assert_eq!(count(|| ValueRef::decode(&bytes).unwrap()), 0);
     let pairs = Value::array((0..1000).map(|n| Value::array([n, n])));
-    let octets = pairs.encode().unwrap();
-    let places = tally(|| ValueRef::decode(&octets).unwrap());
+    let bytes = pairs.encode().unwrap();
+    let places = tally(|| ValueRef::decode(&bytes).unwrap());
     assert_eq!((places.count, places.peak), (1, 4 * 40), "four places to return to");
 }
 
-/// A message of some hundred octets, with strings, bytes and containers in containers.
+/// A message of some hundred bytes, with strings, bytes and containers in containers.
 fn message() -> Value {
     let args = Map::from([
         ("method", Value::from("transfer")),
@@ -142,7 +142,7 @@ fn message() -> Value {
 }
 
 #[test]
-fn encoding_a_message_allocates_its_octets_once_and_a_list_of_containers() {
+fn encoding_a_message_allocates_its_bytes_once_and_a_list_of_containers() {
     let message = message();
     let encode = tally(|| message.encode().unwrap());
     assert_eq!(encode.count, 2);
@@ -164,19 +164,19 @@ fn encoding_a_large_value_allocates_as_often_as_doubling_does() {
     assert_eq!((encode.count, encode.peak), (1, (1 << 20) + 4));
 }
 
-/// Octets that are made to have much allocated for them; most are refused in the end.
+/// Bytes that are made to have much allocated for them; most are refused in the end.
 fn hostile(len: usize) -> Vec<Vec<u8>> {
-    // uleb(payload << 3 | kind), padded by what follows to `len` octets.
+    // uleb(payload << 3 | kind), padded by what follows to `len` bytes.
     let claim = |kind: u8, payload: usize, filling: &[u8]| {
         let mut n = payload << 3 | usize::from(kind);
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         while n >= 0x80 {
-            octets.push(n as u8 | 0x80);
+            bytes.push(n as u8 | 0x80);
             n >>= 7;
         }
-        octets.push(n as u8);
+        bytes.push(n as u8);
         let filling = filling.iter().copied().cycle();
-        octets.into_iter().chain(filling).take(len).collect::<Vec<u8>>()
+        bytes.into_iter().chain(filling).take(len).collect::<Vec<u8>>()
     };
     let mut inputs = Vec::new();
     for kind in 3..=6 {
@@ -203,26 +203,26 @@ fn hostile(len: usize) -> Vec<Vec<u8>> {
     inputs
 }
 
-/// An item, 40 octets, needs one octet of input; a container around what is being read needs a place to return to
-/// (`LEVEL`), in a list that doubles, and one octet of input.
+/// An item, 40 bytes, needs one byte of input; a container around what is being read needs a place to return to
+/// (`LEVEL`), in a list that doubles, and one byte of input.
 const ITEM: usize = 40;
 const LEVEL: usize = 136;
 
 #[test]
-fn decoding_holds_at_most_so_many_octets_for_each_of_the_input() {
+fn decoding_holds_at_most_so_many_bytes_for_each_of_the_input() {
     for len in [100, 1_000, 30_000] {
-        for octets in hostile(len) {
-            let start = octets[..octets.len().min(6)].to_vec();
-            let within = tally(|| Value::decode(&octets));
-            let bound = ITEM * octets.len() + 3 * LEVEL * 128;
+        for bytes in hostile(len) {
+            let start = bytes[..bytes.len().min(6)].to_vec();
+            let within = tally(|| Value::decode(&bytes));
+            let bound = ITEM * bytes.len() + 3 * LEVEL * 128;
             assert!(within.peak <= bound, "{start:02x?}: {within:?} above {bound}");
 
-            let raised = tally(|| Value::decode_with(&octets, &DecodeLimits::UNLIMITED));
-            let bound = (ITEM + 3 * LEVEL) * octets.len() + 1000;
+            let raised = tally(|| Value::decode_with(&bytes, &DecodeLimits::UNLIMITED));
+            let bound = (ITEM + 3 * LEVEL) * bytes.len() + 1000;
             assert!(raised.peak <= bound, "{start:02x?}, no limits: {raised:?} above {bound}");
             assert!(raised.total <= bound, "{start:02x?}, no limits, in total: {raised:?} above {bound}");
 
-            let validated = tally(|| validate(&octets, &DecodeLimits::DEFAULT));
+            let validated = tally(|| validate(&bytes, &DecodeLimits::DEFAULT));
             assert!(validated.peak <= 3 * LEVEL * 128, "{start:02x?}: {validated:?}");
         }
     }

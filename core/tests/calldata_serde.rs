@@ -64,10 +64,10 @@ fn everything() -> Everything {
 fn everything_round_trips_canonically() {
     for maybe in [None, Some(u128::MAX)] {
         let content = Everything { maybe, ..everything() };
-        let octets = to_bytes(&content).unwrap();
-        assert_eq!(from_slice::<Everything>(&octets).unwrap(), content);
-        let value = Value::decode(&octets).unwrap();
-        assert_eq!(value.encode().unwrap(), octets);
+        let bytes = to_bytes(&content).unwrap();
+        assert_eq!(from_slice::<Everything>(&bytes).unwrap(), content);
+        let value = Value::decode(&bytes).unwrap();
+        assert_eq!(value.encode().unwrap(), bytes);
         assert_eq!(to_value(&content).unwrap(), value);
         assert_eq!(from_value::<Everything>(&value).unwrap(), content);
         assert_eq!(value["to"].as_address(), Some(Address([9; 20])));
@@ -85,12 +85,12 @@ fn borrowed_text_and_bytes_point_into_the_input() {
         text: &'a str,
         data: &'a [u8],
     }
-    let octets = to_bytes(&to_value(&BTreeMap::from([("text", "abc")])).unwrap()).unwrap();
-    assert!(from_slice::<Borrowed<'_>>(&octets).is_err());
+    let bytes = to_bytes(&to_value(&BTreeMap::from([("text", "abc")])).unwrap()).unwrap();
+    assert!(from_slice::<Borrowed<'_>>(&bytes).is_err());
     let value = Value::from(Map::from([("data", Value::from(b"xy")), ("text", "abc".into())]));
-    let octets = value.encode().unwrap();
-    let borrowed: Borrowed<'_> = from_slice(&octets).unwrap();
-    assert!(octets.as_ptr_range().contains(&borrowed.text.as_ptr()));
+    let bytes = value.encode().unwrap();
+    let borrowed: Borrowed<'_> = from_slice(&bytes).unwrap();
+    assert!(bytes.as_ptr_range().contains(&borrowed.text.as_ptr()));
     assert_eq!((borrowed.text, borrowed.data), ("abc", &b"xy"[..]));
 }
 
@@ -134,8 +134,8 @@ fn flattened_and_untagged_types_keep_addresses_and_large_integers() {
 #[test]
 fn types_are_not_taken_for_each_other() {
     let refused = |text: &str, parse: fn(&[u8]) -> bool| {
-        let octets = text.parse::<Value>().unwrap().encode().unwrap();
-        assert!(!parse(&octets), "{text}");
+        let bytes = text.parse::<Value>().unwrap().encode().unwrap();
+        assert!(!parse(&bytes), "{text}");
     };
     let address = "addr#0101010101010101010101010101010101010101";
     refused("b#0101010101010101010101010101010101010101", |o| from_slice::<Address>(o).is_ok());
@@ -168,7 +168,7 @@ fn what_calldata_has_not_is_refused() {
 }
 
 #[test]
-fn an_address_has_20_octets() {
+fn an_address_has_20_bytes() {
     struct Short;
     impl Serialize for Short {
         fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -179,16 +179,16 @@ fn an_address_has_20_octets() {
 }
 
 #[test]
-fn octets_are_refused_where_values_are() {
-    for (octets, kind) in [
+fn bytes_are_refused_where_values_are() {
+    for (bytes, kind) in [
         (&b"\x16\x01b\x00\x01a\x00"[..], DecodeErrorKind::KeyOrder),
-        (b"\x0e\x01a\x00\x00", DecodeErrorKind::TrailingOctets),
+        (b"\x0e\x01a\x00\x00", DecodeErrorKind::TrailingBytes),
         (b"\x0e\x01a\x0f", DecodeErrorKind::ReservedType),
     ] {
-        let expected = SerdeError::Decode(Value::decode(octets).unwrap_err());
+        let expected = SerdeError::Decode(Value::decode(bytes).unwrap_err());
         assert!(expected.to_string().contains(kind.code()));
-        assert_eq!(from_slice::<BTreeMap<String, Value>>(octets).unwrap_err(), expected);
-        assert_eq!(from_slice::<serde::de::IgnoredAny>(octets).unwrap_err(), expected);
+        assert_eq!(from_slice::<BTreeMap<String, Value>>(bytes).unwrap_err(), expected);
+        assert_eq!(from_slice::<serde::de::IgnoredAny>(bytes).unwrap_err(), expected);
     }
 }
 
@@ -200,8 +200,8 @@ struct Chain {
 #[test]
 fn depth_is_limited_both_ways() {
     let chain = |len| (0..len).fold(Chain { next: None }, |next, _| Chain { next: Some(next.into()) });
-    let octets = to_bytes(&chain(127)).unwrap();
-    assert_eq!(from_slice::<Chain>(&octets).unwrap(), chain(127));
+    let bytes = to_bytes(&chain(127)).unwrap();
+    assert_eq!(from_slice::<Chain>(&bytes).unwrap(), chain(127));
     let Err(SerdeError::Encode(error)) = to_bytes(&chain(128)) else { panic!() };
     assert_eq!(error.kind, EncodeErrorKind::TooDeep);
     let beyond: Vec<u8> = [[0x0e, 0x04].as_slice(), b"next"].concat().repeat(129).into_iter().chain([0]).collect();
@@ -213,7 +213,7 @@ fn depth_is_limited_both_ways() {
 }
 
 #[test]
-fn in_json_octets_are_hexadecimal_and_large_integers_are_text() {
+fn in_json_bytes_are_hexadecimal_and_large_integers_are_text() {
     let content = everything();
     let json = serde_json::to_string(&content).unwrap();
     assert!(json.contains("\"0909090909090909090909090909090909090909\""), "{json}");
@@ -228,16 +228,16 @@ fn in_json_octets_are_hexadecimal_and_large_integers_are_text() {
     assert!(serde_json::from_str::<Value>(r#"{"a":1,"a":2}"#).is_err());
 }
 
-/// Keys that begin alike, and of lengths around a word, two words, and what a length of one octet can say.
+/// Keys that begin alike, and of lengths around a word, two words, and what a length of one byte can say.
 fn key() -> impl Strategy<Value = String> {
-    let alike = "(|1234567|12345678|key-key-key-ke|key-key-key-key|a key of 22 octets ...)[a\\x00é]{0,3}";
+    let alike = "(|1234567|12345678|key-key-key-ke|key-key-key-key|a key of 22 bytes ...)[a\\x00é]{0,3}";
     prop_oneof![3 => ".{0,4}", 3 => alike, 1 => "k{0,20}", 1 => "k{14,17}|k{124,130}"]
 }
 
 proptest! {
     #[test]
-    fn integers_round_trip(octets in prop::collection::vec(any::<u8>(), 0..40)) {
-        let int = Int::from(num_bigint::BigInt::from_signed_bytes_le(&octets));
+    fn integers_round_trip(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        let int = Int::from(num_bigint::BigInt::from_signed_bytes_le(&bytes));
         let encoded = to_bytes(&int).unwrap();
         prop_assert_eq!(&encoded, &Value::from(&int).encode().unwrap());
         prop_assert_eq!(&from_slice::<Int>(&encoded).unwrap(), &int);
@@ -248,10 +248,10 @@ proptest! {
     fn maps_are_sorted_whatever_their_order(
         entries in prop::collection::hash_map(key(), prop::collection::hash_map(key(), any::<i32>(), 0..4), 0..20),
     ) {
-        let octets = to_bytes(&entries).unwrap();
+        let bytes = to_bytes(&entries).unwrap();
         let inner = |map: HashMap<String, i32>| Value::from(map.into_iter().collect::<Map>());
         let value = Value::from(entries.clone().into_iter().map(|(key, map)| (key, inner(map))).collect::<Map>());
-        prop_assert_eq!(&octets, &value.encode().unwrap());
-        prop_assert_eq!(from_slice::<HashMap<String, HashMap<String, i32>>>(&octets).unwrap(), entries);
+        prop_assert_eq!(&bytes, &value.encode().unwrap());
+        prop_assert_eq!(from_slice::<HashMap<String, HashMap<String, i32>>>(&bytes).unwrap(), entries);
     }
 }

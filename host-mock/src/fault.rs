@@ -174,9 +174,9 @@ impl Host for Faulty<dyn Host> {
         self.part.eth_call(state, address, calldata)
     }
 
-    fn output(&mut self, stream: Stream, octets: &[u8]) {
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
         self.trip.pass_infallible("output");
-        self.part.output(stream, octets);
+        self.part.output(stream, bytes);
     }
 }
 

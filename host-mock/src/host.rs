@@ -131,9 +131,9 @@ impl MemoryHost {
 
     /// Sets a balance, in one state.
     pub fn set_balance_in(&self, state: State, address: Address, balance: u128) {
-        let mut octets = [0; 32];
-        octets[..16].copy_from_slice(&balance.to_le_bytes());
-        self.chain().balances.insert((state, address), octets);
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&balance.to_le_bytes());
+        self.chain().balances.insert((state, address), bytes);
     }
 
     /// Sets what a call of the layer below returns, in one state. Without it a call returns its address and calldata.
@@ -166,8 +166,8 @@ impl MemoryHost {
     /// assert_eq!(host.asked(), [b"\x06"]);
     /// # Ok::<(), subvm_core::host::HostError>(())
     /// ```
-    pub fn answer(&self, octets: Vec<u8>) {
-        self.chain().answers.push_back(octets);
+    pub fn answer(&self, bytes: Vec<u8>) {
+        self.chain().answers.push_back(bytes);
     }
 
     /// The requests that modules were asked, in order.
@@ -240,10 +240,10 @@ impl Clock for MemoryHost {
 impl Rng for MemoryHost {
     fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
         let mut chain = self.chain();
-        for octet in into {
+        for byte in into {
             // Steele's SplitMix64, so that tests repeat.
             chain.random = chain.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            *octet = (chain.random ^ chain.random >> 31).to_le_bytes()[3];
+            *byte = (chain.random ^ chain.random >> 31).to_le_bytes()[3];
         }
         Ok(())
     }
@@ -267,12 +267,12 @@ impl Host for MemoryHost {
         Ok(answer.unwrap_or_else(|| [&address.0[..], calldata].concat()))
     }
 
-    fn output(&mut self, stream: Stream, octets: &[u8]) {
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
         let printed = &mut self.chain().printed;
         match stream {
-            Stream::Stdout => printed.stdout.extend_from_slice(octets),
-            Stream::Stderr => printed.stderr.extend_from_slice(octets),
-            Stream::Trace => printed.trace.push(String::from_utf8_lossy(octets).into_owned()),
+            Stream::Stdout => printed.stdout.extend_from_slice(bytes),
+            Stream::Stderr => printed.stderr.extend_from_slice(bytes),
+            Stream::Trace => printed.trace.push(String::from_utf8_lossy(bytes).into_owned()),
         }
     }
 }

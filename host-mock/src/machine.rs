@@ -13,14 +13,14 @@ use subvm_core::{End, Guest, SubVm, Trap, sdk, wasi};
 /// ```
 pub type Script = dyn Fn(&mut Machine<'_>) -> Result<(), End> + Send + Sync;
 
-/// Octets of a script's memory.
+/// Bytes of a script's memory.
 const MEMORY: usize = 1 << 20;
 /// Where calls put what they are given, and what they answer.
 const INPUT: u32 = 4096;
 const ANSWER: u32 = 0;
 /// `whence` of `fd_seek`: from the beginning.
 const WHENCE_SET: u64 = 0;
-/// Octets that are read at a time: a call is charged for all that it asks for.
+/// Bytes that are read at a time: a call is charged for all that it asks for.
 const CHUNK: u32 = 4096;
 
 /// A sub-VM as its script sees it.
@@ -75,8 +75,8 @@ impl<'a> Machine<'a> {
     }
 
     /// Charges RAM, as a growing memory would; `false` is -1.
-    pub fn grow(&mut self, octets: u64) -> bool {
-        self.vm.charge_ram(octets).is_ok()
+    pub fn grow(&mut self, bytes: u64) -> bool {
+        self.vm.charge_ram(bytes).is_ok()
     }
 
     /// The memory.
@@ -106,8 +106,8 @@ impl<'a> Machine<'a> {
     /// As reading does.
     pub fn message(&mut self) -> Result<Value, End> {
         self.wasi("fd_seek", &[0, 0, WHENCE_SET, 16])?;
-        let octets = self.read(0)?;
-        Ok(Value::decode(&octets).unwrap_or_default())
+        let bytes = self.read(0)?;
+        Ok(Value::decode(&bytes).unwrap_or_default())
     }
 
     /// Reads a descriptor to its end.
@@ -129,17 +129,17 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// `storage_write` to the slot whose first octet is `slot`. Gives the errno.
+    /// `storage_write` to the slot whose first byte is `slot`. Gives the errno.
     ///
     /// # Errors
     /// Ends the sub-VM as the function says.
-    pub fn storage_write(&mut self, slot: u8, index: u32, octets: &[u8]) -> Result<u32, End> {
+    pub fn storage_write(&mut self, slot: u8, index: u32, bytes: &[u8]) -> Result<u32, End> {
         let slot = self.put_slot(slot);
-        let buffer = self.put(octets)?;
-        sdk::entry::storage_write(&mut self.guest(), slot, index, buffer, octets.len() as u32)
+        let buffer = self.put(bytes)?;
+        sdk::entry::storage_write(&mut self.guest(), slot, index, buffer, bytes.len() as u32)
     }
 
-    /// `storage_read` of the slot whose first octet is `slot`. Gives the octets, or the errno.
+    /// `storage_read` of the slot whose first byte is `slot`. Gives the bytes, or the errno.
     ///
     /// # Errors
     /// Ends the sub-VM as the function says.
@@ -157,7 +157,7 @@ impl<'a> Machine<'a> {
         let errno = sdk::entry::get_self_balance(&mut self.guest(), INPUT)?;
         let place = &self.mem[INPUT as usize..];
         Ok(match (errno, place.first_chunk()) {
-            (0, Some(octets)) => Ok(u128::from_le_bytes(*octets)),
+            (0, Some(bytes)) => Ok(u128::from_le_bytes(*bytes)),
             _ => Err(errno),
         })
     }
@@ -168,15 +168,15 @@ impl<'a> Machine<'a> {
     /// Ends the sub-VM as the request says.
     pub fn gl_call(&mut self, name: &str, argument: impl Into<Value>) -> Result<Result<Option<u32>, u32>, End> {
         let request = Value::Map(Map::from([(name, argument.into())]));
-        let octets = request.encode().unwrap_or_default();
-        self.gl_call_octets(&octets)
+        let bytes = request.encode().unwrap_or_default();
+        self.gl_call_bytes(&bytes)
     }
 
-    /// `gl_call` of any octets.
+    /// `gl_call` of any bytes.
     ///
     /// # Errors
     /// Ends the sub-VM as the request says.
-    pub fn gl_call_octets(&mut self, request: &[u8]) -> Result<Result<Option<u32>, u32>, End> {
+    pub fn gl_call_bytes(&mut self, request: &[u8]) -> Result<Result<Option<u32>, u32>, End> {
         let place = self.put(request)?;
         let errno = sdk::entry::gl_call(&mut self.guest(), place, request.len() as u32, ANSWER)?;
         Ok(match errno {
@@ -185,16 +185,16 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// A request, and the octets of its result.
+    /// A request, and the bytes of its result.
     ///
     /// # Errors
     /// Ends the sub-VM as the request says.
     pub fn request(&mut self, name: &str, argument: impl Into<Value>) -> Result<Result<Vec<u8>, u32>, End> {
         match self.gl_call(name, argument)? {
             Ok(Some(fd)) => {
-                let octets = self.read(fd)?;
+                let bytes = self.read(fd)?;
                 self.wasi("fd_close", &[fd.into()])?;
-                Ok(Ok(octets))
+                Ok(Ok(bytes))
             }
             Ok(None) => Ok(Ok(Vec::new())),
             Err(errno) => Ok(Err(errno)),
@@ -220,11 +220,11 @@ impl<'a> Machine<'a> {
         32
     }
 
-    /// Puts octets where calls read them; more than fit are out of bounds, as they are for any guest.
-    fn put(&mut self, octets: &[u8]) -> Result<u32, End> {
+    /// Puts bytes where calls read them; more than fit are out of bounds, as they are for any guest.
+    fn put(&mut self, bytes: &[u8]) -> Result<u32, End> {
         let start = INPUT as usize;
-        let place = self.mem.get_mut(start..start + octets.len()).ok_or(Trap::MemoryOutOfBounds)?;
-        place.copy_from_slice(octets);
+        let place = self.mem.get_mut(start..start + bytes.len()).ok_or(Trap::MemoryOutOfBounds)?;
+        place.copy_from_slice(bytes);
         Ok(INPUT)
     }
 }

@@ -79,7 +79,7 @@ type PageOf = (Address, SlotId, u32);
 
 #[derive(Debug, Default)]
 struct Accounts {
-    /// Pages of 32 octets, by contract, slot and number: those that are final, and those that were accepted since.
+    /// Pages of 32 bytes, by contract, slot and number: those that are final, and those that were accepted since.
     finalized: BTreeMap<PageOf, [u8; 32]>,
     accepted: BTreeMap<PageOf, [u8; 32]>,
     balances: BTreeMap<Address, u128>,
@@ -134,11 +134,11 @@ impl Storage for Chain {
         into: &mut [u8],
     ) -> std::result::Result<(), HostError> {
         self.with(|accounts| {
-            for (octet, at) in into.iter_mut().zip(u64::from(index)..) {
+            for (byte, at) in into.iter_mut().zip(u64::from(index)..) {
                 let page = &(*contract, *slot, (at / 32) as u32);
                 let accepted = accounts.accepted.get(page).filter(|_| state == State::Accepted);
                 let page = accepted.or_else(|| accounts.finalized.get(page));
-                *octet = page.map_or(0, |page| page[(at % 32) as usize]);
+                *byte = page.map_or(0, |page| page[(at % 32) as usize]);
             }
         });
         Ok(())
@@ -160,7 +160,7 @@ impl Clock for BlockClock {
     }
 }
 
-/// Secure octets: only non-deterministic code gets them.
+/// Secure bytes: only non-deterministic code gets them.
 struct OsRng;
 
 impl Rng for OsRng {
@@ -178,9 +178,9 @@ struct Contracts {
 impl Host for Contracts {
     fn balance(&mut self, _: State, address: &Address) -> std::result::Result<[u8; 32], HostError> {
         let balance = self.chain.with(|accounts| accounts.balances.get(address).copied().unwrap_or_default());
-        let mut octets = [0; 32];
-        octets[..16].copy_from_slice(&balance.to_le_bytes());
-        Ok(octets)
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&balance.to_le_bytes());
+        Ok(bytes)
     }
 
     fn code(&mut self, _: State, address: &Address) -> std::result::Result<Code, HostError> {
@@ -195,9 +195,9 @@ impl Host for Contracts {
         Err("this chain has no layer below".into())
     }
 
-    fn output(&mut self, _: Stream, octets: &[u8]) {
+    fn output(&mut self, _: Stream, bytes: &[u8]) {
         // A guest prints as much as it pays for; this is enough to see.
-        print!("  > {}", String::from_utf8_lossy(&octets[..octets.len().min(80)]));
+        print!("  > {}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)]));
     }
 }
 

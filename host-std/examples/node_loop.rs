@@ -88,8 +88,8 @@ fn block(
     println!("block {height}: {}", Value::from(call.clone()));
     let transaction = Transaction { call: call.clone(), height };
     let report = leader.transact(&transaction, Role::Leader)?;
-    // What goes over the wire are octets.
-    let proposal: Arc<[u8]> = report.receipt.to_octets().into();
+    // What goes over the wire are bytes.
+    let proposal: Arc<[u8]> = report.receipt.to_bytes().into();
     for validator in validators {
         validator.send(Order::Vote(transaction.clone(), Arc::clone(&proposal)))?;
     }
@@ -152,7 +152,7 @@ impl Participant {
                     let vote = self.check(&transaction, &proposal);
                     votes.send((self.number, vote))?;
                 }
-                Order::Apply(receipt, height) => self.apply(&Receipt::from_octets(&receipt)?, height)?,
+                Order::Apply(receipt, height) => self.apply(&Receipt::from_bytes(&receipt)?, height)?,
             }
         }
         Ok(self)
@@ -160,7 +160,7 @@ impl Participant {
 
     /// A vote, whatever the leader sent and whatever happens here.
     fn check(&self, transaction: &Transaction, proposal: &[u8]) -> Vote {
-        let leader = match Receipt::from_octets(proposal) {
+        let leader = match Receipt::from_bytes(proposal) {
             Ok(leader) => leader,
             Err(error) => return Vote::Timeout(error.to_string()),
         };

@@ -61,7 +61,7 @@ fn transact(program: &str) -> Result<Report> {
 /// The engine.
 struct Lines;
 
-/// Octets of a program's memory.
+/// Bytes of a program's memory.
 const MEMORY: usize = 64 << 10;
 /// Ticks of one instruction.
 const PRICE: i64 = 10;
@@ -118,9 +118,9 @@ impl Machine {
 
     fn step(&mut self, vm: &mut SubVm, instruction: &Instruction<'_>) -> std::result::Result<(), End> {
         match instruction {
-            Instruction::Put(address, octets) => {
-                let place = self.mem.get_mut(*address..).and_then(|rest| rest.get_mut(..octets.len()));
-                place.ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(octets);
+            Instruction::Put(address, bytes) => {
+                let place = self.mem.get_mut(*address..).and_then(|rest| rest.get_mut(..bytes.len()));
+                place.ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(bytes);
             }
             Instruction::Call(name, arguments) => {
                 let mut guest = self.guest(vm);
@@ -233,8 +233,8 @@ impl Host for World {
         Err("there is no layer below".into())
     }
 
-    fn output(&mut self, _: Stream, octets: &[u8]) {
-        print!("{}", String::from_utf8_lossy(octets));
+    fn output(&mut self, _: Stream, bytes: &[u8]) {
+        print!("{}", String::from_utf8_lossy(bytes));
     }
 }
 
@@ -257,8 +257,8 @@ fn it_runs() {
 
 #[test]
 fn programs_end_as_webassembly_would() {
-    let end = |program: &str| transact(program).unwrap().outcome.to_octets();
-    assert_eq!(end(HELLO), Outcome::Return("{\"answer\": 42}".parse::<Value>().unwrap().encode().unwrap()).to_octets());
+    let end = |program: &str| transact(program).unwrap().outcome.to_bytes();
+    assert_eq!(end(HELLO), Outcome::Return("{\"answer\": 42}".parse::<Value>().unwrap().encode().unwrap()).to_bytes());
     assert_eq!(end("put 65535 ab"), b"\x02wasm_trap memory_out_of_bounds");
     assert_eq!(end("call proc_exit 7"), b"\x02exit_code 7");
     assert_eq!(end("jump 0"), b"\x02invalid_contract wasm validating");

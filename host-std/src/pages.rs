@@ -15,7 +15,7 @@ use subvm_core::fingerprint::Touched;
 ///
 /// # Cost
 ///
-/// Linux keeps 8 octets a page, which are read and looked at: about 1 ms for each GiB, whatever was touched.
+/// Linux keeps 8 bytes a page, which are read and looked at: about 1 ms for each GiB, whatever was touched.
 ///
 /// ```
 /// use subvm_core::fingerprint::{LEAF_LEN, ZeroTree, hash_memory};

@@ -1,4 +1,4 @@
-//! Random octets that nobody can foresee, for non-deterministic mode.
+//! Random bytes that nobody can foresee, for non-deterministic mode.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,9 +13,9 @@ use crate::observe::event;
 /// use subvm_core::host::Rng;
 /// use subvm_host_std::random::SystemRng;
 ///
-/// let mut octets = [0; 32];
-/// SystemRng::new().fill(&mut octets)?;
-/// assert_ne!(octets, [0; 32]);
+/// let mut bytes = [0; 32];
+/// SystemRng::new().fill(&mut bytes)?;
+/// assert_ne!(bytes, [0; 32]);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub struct SystemRng {
@@ -37,21 +37,21 @@ impl Default for SystemRng {
 }
 
 impl SystemRng {
-    /// Octets of the operating system, or an error.
+    /// Bytes of the operating system, or an error.
     #[must_use]
     pub fn new() -> Self {
         Self { source: from_system, fallback: None }
     }
 
-    /// Falls back to pseudo-random octets when the operating system has none, and warns of it each time. **They can be foreseen** by who
+    /// Falls back to pseudo-random bytes when the operating system has none, and warns of it each time. **They can be foreseen** by who
     /// knows when the process started: only for a chain whose contracts need no secrets.
     ///
     /// ```
     /// use subvm_core::host::Rng;
     /// use subvm_host_std::random::SystemRng;
-    /// let mut octets = [0; 32];
-    /// SystemRng::new().or_pseudo_random().fill(&mut octets)?;
-    /// assert_ne!(octets, [0; 32]);
+    /// let mut bytes = [0; 32];
+    /// SystemRng::new().or_pseudo_random().fill(&mut bytes)?;
+    /// assert_ne!(bytes, [0; 32]);
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     #[must_use]
@@ -69,14 +69,14 @@ impl Rng for SystemRng {
         let Some(pseudo) = &mut self.fallback else {
             return Err(error);
         };
-        event!(warn, %error, "the secure generator failed: these octets are pseudo-random, as configured");
+        event!(warn, %error, "the secure generator failed: these bytes are pseudo-random, as configured");
         pseudo.fill(into);
         Ok(())
     }
 }
 
 fn from_system(into: &mut [u8]) -> Result<(), HostError> {
-    getrandom::fill(into).map_err(|error| format!("the operating system has no random octets: {error}").into())
+    getrandom::fill(into).map_err(|error| format!("the operating system has no random bytes: {error}").into())
 }
 
 /// BLAKE3 in its extending form over the process' number, the time and a counter.
@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn failure_is_an_error() {
-        let mut octets = [5; 8];
-        assert_eq!(failing().fill(&mut octets).unwrap_err().to_string(), "none left");
-        assert_eq!(octets, [5; 8]);
+        let mut bytes = [5; 8];
+        assert_eq!(failing().fill(&mut bytes).unwrap_err().to_string(), "none left");
+        assert_eq!(bytes, [5; 8]);
     }
 
     #[test]

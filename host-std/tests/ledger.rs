@@ -63,9 +63,9 @@ fn it_remembers() {
     filled(&dir.path().join("made/on/the/way"));
     let mut ledger = RedbLedger::open(&dir.path().join("made/on/the/way")).unwrap();
     assert_eq!(ledger.heights().unwrap(), Heights { accepted: 2, finalized: 1 });
-    let mut octets = [0; 2];
-    ledger.read(State::Finalized, &CONTRACT, &SLOT, 2000 * 32 - 1, &mut octets).unwrap();
-    assert_eq!(octets, [1, 0]);
+    let mut bytes = [0; 2];
+    ledger.read(State::Finalized, &CONTRACT, &SLOT, 2000 * 32 - 1, &mut bytes).unwrap();
+    assert_eq!(bytes, [1, 0]);
 }
 
 #[test]
@@ -75,11 +75,11 @@ fn a_snapshot_stays_as_it_was() {
     let mut snapshot = ledger.snapshot().unwrap();
     ledger.apply(&CONTRACT, &[page(0, 2)], 2).unwrap();
     ledger.finalize(2).unwrap();
-    let mut octets = [0; 1];
-    snapshot.read(State::Accepted, &CONTRACT, &SLOT, 0, &mut octets).unwrap();
-    assert_eq!(octets, [1]);
-    snapshot.read(State::Finalized, &CONTRACT, &SLOT, 0, &mut octets).unwrap();
-    assert_eq!(octets, [0]);
+    let mut bytes = [0; 1];
+    snapshot.read(State::Accepted, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
+    assert_eq!(bytes, [1]);
+    snapshot.read(State::Finalized, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
+    assert_eq!(bytes, [0]);
     assert_eq!(snapshot.heights().unwrap(), Heights { accepted: 1, finalized: 0 });
 }
 
@@ -95,11 +95,11 @@ fn it_is_open_once() {
 /// Opens `dir`, reads all that `filled` wrote, and tells whether all of it was as written. Damage must be an error before that.
 fn intact(dir: &Path) -> Result<bool, LedgerError> {
     let mut ledger = RedbLedger::open(dir)?;
-    let mut octets = vec![0; 2000 * 32];
-    ledger.read(State::Accepted, &CONTRACT, &SLOT, 0, &mut octets).map_err(|error| {
+    let mut bytes = vec![0; 2000 * 32];
+    ledger.read(State::Accepted, &CONTRACT, &SLOT, 0, &mut bytes).map_err(|error| {
         *error.downcast::<LedgerError>().unwrap_or_else(|error| panic!("{error} is no error of a ledger"))
     })?;
-    Ok(octets.iter().all(|octet| *octet == 1) && ledger.heights()? == Heights { accepted: 2, finalized: 1 })
+    Ok(bytes.iter().all(|byte| *byte == 1) && ledger.heights()? == Heights { accepted: 2, finalized: 1 })
 }
 
 #[test]
@@ -111,17 +111,17 @@ fn damage_is_reported() {
     assert!(intact(dir.path()).unwrap());
 
     let mut reported = 0;
-    // Some octets of the header, and some of all pages.
+    // Some bytes of the header, and some of all pages.
     for at in (0..320).step_by(4).chain((320..sound.len()).step_by(8191)) {
-        let mut octets = sound.clone();
-        octets[at] ^= 0x10;
-        fs::write(&file, &octets).unwrap();
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&file, &bytes).unwrap();
         match intact(dir.path()) {
             Ok(intact) => {
-                assert!(intact, "octet {at} of {} changed, and reading went on with other octets", sound.len())
+                assert!(intact, "byte {at} of {} changed, and reading went on with other bytes", sound.len())
             }
             Err(LedgerError::Damaged { .. }) => reported += 1,
-            Err(error) => panic!("octet {at}: {error:?}"),
+            Err(error) => panic!("byte {at}: {error:?}"),
         }
     }
     assert!(reported > 40, "only {reported} changes were noticed");
@@ -150,6 +150,6 @@ fn a_cut_file_is_refused() {
     for len in [100, 4096, sound.len() / 2, sound.len() - 4096] {
         fs::write(&file, &sound[..len]).unwrap();
         let error = intact(dir.path()).unwrap_err();
-        assert!(matches!(error, LedgerError::Damaged { .. }), "{len} of {} octets: {error:?}", sound.len());
+        assert!(matches!(error, LedgerError::Damaged { .. }), "{len} of {} bytes: {error:?}", sound.len());
     }
 }

@@ -39,7 +39,7 @@ fn change(ledger: &mut RedbLedger, step: u64) {
     result.unwrap();
 }
 
-/// All pages, each octet telling the height.
+/// All pages, each byte telling the height.
 fn pages(height: u64) -> Vec<PageWrite> {
     (0..PAGES).map(|page| PageWrite { slot: SLOT, page, content: content(height) }).collect()
 }
@@ -99,14 +99,14 @@ fn run_and_kill(dir: &Path, next: u64, at_work: bool, delay: Duration) -> u64 {
     steps.iter().last().unwrap_or(last)
 }
 
-/// The ledger's heights, once every octet was found to belong to them.
+/// The ledger's heights, once every byte was found to belong to them.
 fn state(dir: &Path) -> Heights {
     let mut ledger = RedbLedger::open(dir).unwrap();
     let heights = ledger.heights().unwrap();
-    let mut octets = vec![0; PAGES as usize * 32];
+    let mut bytes = vec![0; PAGES as usize * 32];
     for (state, height) in [(State::Accepted, heights.accepted), (State::Finalized, heights.finalized)] {
-        ledger.read(state, &CONTRACT, &SLOT, 0, &mut octets).unwrap();
-        assert!(octets.chunks_exact(32).all(|page| page == content(height)), "a mix of states at {heights:?}");
+        ledger.read(state, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
+        assert!(bytes.chunks_exact(32).all(|page| page == content(height)), "a mix of states at {heights:?}");
     }
     heights
 }

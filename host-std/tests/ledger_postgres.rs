@@ -115,9 +115,9 @@ fn it_is_a_ledger() {
     drop(ledger);
     let mut ledger = PostgresLedger::connect(&settings).unwrap();
     assert_eq!(ledger.heights().unwrap(), Heights { accepted: u64::MAX - 1, finalized: 0 });
-    let mut octets = [0; 2];
-    ledger.read(State::Accepted, &CONTRACT, &SLOT, 127, &mut octets).unwrap();
-    assert_eq!(octets, [5, 0]);
+    let mut bytes = [0; 2];
+    ledger.read(State::Accepted, &CONTRACT, &SLOT, 127, &mut bytes).unwrap();
+    assert_eq!(bytes, [5, 0]);
     drop(ledger);
 
     // Another version's tables are not guessed at.

@@ -33,7 +33,7 @@ fn run(client: ModelClient, name: &str, fields: Map) -> Result<Value, String> {
     let request = Value::from(Map::from([(name.to_string(), Value::from(fields))])).encode().unwrap();
     let id = modules.start(&request).unwrap();
     match modules.wait(id, Duration::from_secs(30)).map_err(|error| error.to_string())? {
-        Progress::Ready(octets) => Ok(Value::decode(&octets).unwrap()),
+        Progress::Ready(bytes) => Ok(Value::decode(&bytes).unwrap()),
         Progress::Pending => panic!("no answer within the limit and 20 seconds"),
     }
 }

@@ -36,7 +36,7 @@ fn ask(client: WebClient, method: &str, url: &str, headers: Map, body: Value) ->
     let request = Value::from(Map::from([("WebRequest", Value::from(fields))])).encode().unwrap();
     let id = modules.start(&request).unwrap();
     match modules.wait(id, Duration::from_secs(30)).unwrap() {
-        Progress::Ready(octets) => Value::decode(&octets).unwrap(),
+        Progress::Ready(bytes) => Value::decode(&bytes).unwrap(),
         Progress::Pending => panic!("no answer within the limit and 20 seconds"),
     }
 }
@@ -118,7 +118,7 @@ fn slow_servers_are_given_up() {
     let start = Instant::now();
     let silent = Server::start(|_, _| thread::sleep(Duration::from_secs(60)));
     assert_code(&get(&silent, short()), "timeout");
-    // An octet at a time, for ever: each read is quick.
+    // A byte at a time, for ever: each read is quick.
     let dripping = Server::start(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
         while stream.write_all(b"x").is_ok() {

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Rebuilds the guests of these directories from their sources, octet for octet.
+# Rebuilds the guests of these directories from their sources, byte for byte.
 #
 #   rebuild.sh            builds and writes the .wasm beside each source
-#   rebuild.sh --check    builds and compares; fails where one octet differs
+#   rebuild.sh --check    builds and compares; fails where one byte differs
 #
-# A guest whose compiler is not here, in the very version that its octets come from, is left out with a loud line.
+# A guest whose compiler is not here, in the very version that its bytes come from, is left out with a loud line.
 # C wants Debian 12's packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32; Rust the pinned toolchain and its
 # target wasm32-wasip1; Go the compiler that ../programs/fetch.sh fetches.
 set -eu

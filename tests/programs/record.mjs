@@ -2,10 +2,10 @@
 // uvwasi. Their output on subvm has to equal it.
 //
 //   node record.mjs [NAME...]            runs them and writes the expected output
-//   node record.mjs --check [NAME...]    runs them and compares; fails where one octet differs
+//   node record.mjs --check [NAME...]    runs them and compares; fails where one byte differs
 //
 // Two functions of the runtime are replaced, since every runtime answers them in its own way: the clock, which stands
-// at 2024-01-01T00:00:00Z, and the random octets, which are those of docs/spec/wasi.md, derived here once more. A
+// at 2024-01-01T00:00:00Z, and the random bytes, which are those of docs/spec/wasi.md, derived here once more. A
 // module that was not fetched is left out with a loud line.
 
 import fs from 'node:fs';
@@ -57,7 +57,7 @@ function mersenneTwister(key) {
   };
 }
 
-/** The imports of a WASI runtime whose clock stands still and whose random octets are known. */
+/** The imports of a WASI runtime whose clock stands still and whose random bytes are known. */
 function imports(wasi, memory) {
   const word = mersenneTwister([...'GenLayer'].map((c) => c.charCodeAt(0)));
   const functions = {
@@ -67,9 +67,9 @@ function imports(wasi, memory) {
       return 0;
     },
     random_get(buf, len) {
-      const octets = new Uint8Array(memory().buffer, buf, len);
+      const bytes = new Uint8Array(memory().buffer, buf, len);
       let last;
-      for (let i = 0; i < len; i++) octets[i] = (i % 4 === 0 ? (last = word()) : (last >>>= 8)) & 0xff;
+      for (let i = 0; i < len; i++) bytes[i] = (i % 4 === 0 ? (last = word()) : (last >>>= 8)) & 0xff;
       return 0;
     },
   };

@@ -28,7 +28,7 @@ impl Generator {
         self.engine_with_stack(NATIVE_STACK)
     }
 
-    /// The same, for guests that have `native` octets of stack.
+    /// The same, for guests that have `native` bytes of stack.
     pub fn engine_with_stack(self, native: usize) -> Engine {
         let mut config = Config::new();
         config.cranelift_opt_level(if self == Generator::None { OptLevel::None } else { OptLevel::Speed });
@@ -47,7 +47,7 @@ impl Generator {
     }
 }
 
-/// The native stack of a test, in octets.
+/// The native stack of a test, in bytes.
 pub const NATIVE_STACK: usize = 256 << 20;
 
 /// How a call ended.
@@ -176,7 +176,7 @@ impl Machine {
         }
     }
 
-    /// The octets of each memory.
+    /// The bytes of each memory.
     pub fn memories(&mut self) -> Vec<Vec<u8>> {
         (0..self.lowered.memories)
             .map(|index| match self.instance.get_export(&mut self.store, &memory_export(index)) {

@@ -5,7 +5,7 @@
 pub enum Field {
     /// Any value.
     Any,
-    /// Octets.
+    /// Bytes.
     Bytes,
     /// Text.
     Str,
@@ -23,19 +23,19 @@ pub enum Field {
     Ticks,
     /// How a validator compares.
     Strategy,
-    /// At most four times 32 octets.
+    /// At most four times 32 bytes.
     Topics,
     /// A map of anything.
     Map,
-    /// A map of octets.
+    /// A map of bytes.
     Headers,
-    /// Octets or null.
+    /// Bytes or null.
     Body,
     /// `text`, `html` or `screenshot`.
     RenderMode,
     /// `text` or `json`.
     Format,
-    /// At most two times octets.
+    /// At most two times bytes.
     Images,
     /// This text.
     Is(&'static str),

@@ -1,6 +1,6 @@
 //! Random trees of sub-VMs on the scripted engine, beside a model that says what each of their requests must come to.
 //!
-//! A [`Tree`] is a plain value, to be made from octets by `arbitrary`, so that a property test and a fuzz target share it. [`check`] runs it
+//! A [`Tree`] is a plain value, to be made from bytes by `arbitrary`, so that a property test and a fuzz target share it. [`check`] runs it
 //! in every role, twice, and with a part of the node failing.
 
 use std::sync::Arc;
@@ -50,12 +50,12 @@ pub struct Node {
     pub ending: Ending,
 }
 
-/// Where octets lie in a slot: near its beginning, or reaching beyond its end.
+/// Where bytes lie in a slot: near its beginning, or reaching beyond its end.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub enum Place {
-    /// This octet, modulo 64.
+    /// This byte, modulo 64.
     Start(u8),
-    /// So many octets before the last.
+    /// So many bytes before the last.
     End(u8),
 }
 
@@ -64,7 +64,7 @@ pub enum Place {
 pub enum Step {
     /// `storage_read`.
     Read(u8, Place, u8),
-    /// `storage_write` of so many octets of one value.
+    /// `storage_write` of so many bytes of one value.
     Write(u8, Place, u8, u8),
     /// `get_self_balance`.
     OwnBalance,
@@ -134,7 +134,7 @@ pub enum Callee {
 /// How validators compare.
 #[derive(Clone, Copy, Debug, Arbitrary)]
 pub enum Strategy {
-    /// Octet for octet.
+    /// Byte for byte.
     StrictEq,
     /// Within tolerances.
     Numeric {
@@ -158,7 +158,7 @@ pub enum Ending {
     Return(u8),
     /// `Return` of a number to which a leader adds another, modulo 4.
     Drift(u8, u8),
-    /// `Return` of as many octets.
+    /// `Return` of as many bytes.
     Long(u16),
     /// `UserError`.
     UserError(u8),
@@ -189,7 +189,7 @@ pub struct Budgets {
     pub fds: Option<u8>,
     /// Non-deterministic blocks.
     pub blocks: Option<u8>,
-    /// Octets of a non-deterministic result, beside the fewest that parameters may allow.
+    /// Bytes of a non-deterministic result, beside the fewest that parameters may allow.
     pub result: Option<u8>,
 }
 
@@ -209,8 +209,7 @@ impl Budgets {
         limits.depth = u32::from(self.depth) % 20;
         limits.open_fds = self.fds.map_or(limits.open_fds, |fds| 4 + u32::from(fds));
         limits.nondet_blocks = self.blocks.map_or(limits.nondet_blocks, u32::from);
-        limits.nondet_result =
-            self.result.map_or(limits.nondet_result, |octets| NONDET_RESULT_LEAST + u64::from(octets));
+        limits.nondet_result = self.result.map_or(limits.nondet_result, |bytes| NONDET_RESULT_LEAST + u64::from(bytes));
         params
     }
 }

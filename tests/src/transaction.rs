@@ -35,13 +35,13 @@ pub fn transaction() -> Run {
     }
 }
 
-/// A value in its text form, as a string of WebAssembly's text format, and the octets that it has.
+/// A value in its text form, as a string of WebAssembly's text format, and the bytes that it has.
 ///
 /// # Panics
 /// Where it is no value.
 #[must_use]
 pub fn embedded(text: &str) -> (String, usize) {
     let value: Value = text.parse().expect("calldata in its text form");
-    let octets = value.encode().expect("a value within the limits");
-    (octets.iter().map(|octet| format!("\\{octet:02x}")).collect(), octets.len())
+    let bytes = value.encode().expect("a value within the limits");
+    (bytes.iter().map(|byte| format!("\\{byte:02x}")).collect(), bytes.len())
 }

@@ -12,7 +12,7 @@ fn text<'v>(vector: &'v Json, field: &str) -> &'v str {
     vector[field].as_str().unwrap()
 }
 
-fn octets(vector: &Json, field: &str) -> Vec<u8> {
+fn bytes(vector: &Json, field: &str) -> Vec<u8> {
     let bytes: Value = format!("b#{}", text(vector, field)).parse().unwrap();
     bytes.try_into().unwrap()
 }
@@ -20,7 +20,7 @@ fn octets(vector: &Json, field: &str) -> Vec<u8> {
 #[test]
 fn values_have_their_encodings() {
     for vector in vectors("values") {
-        let (text, encoding) = (text(&vector, "text"), octets(&vector, "encoding"));
+        let (text, encoding) = (text(&vector, "text"), bytes(&vector, "encoding"));
         let value: Value = text.parse().unwrap();
         assert_eq!(value.encode().unwrap(), encoding, "{text}");
         assert_eq!(Value::decode(&encoding).unwrap(), value, "{text}");
@@ -30,9 +30,9 @@ fn values_have_their_encodings() {
 }
 
 #[test]
-fn refused_octets_are_refused_where_they_say() {
+fn refused_bytes_are_refused_where_they_say() {
     for vector in vectors("refused") {
-        let input = octets(&vector, "input");
+        let input = bytes(&vector, "input");
         let error = Value::decode(&input).unwrap_err();
         assert_eq!(error.kind.code(), text(&vector, "error"), "{vector}");
         assert_eq!(Some(error.offset as u64), vector["offset"].as_u64(), "{vector}");

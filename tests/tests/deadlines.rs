@@ -120,16 +120,16 @@ fn waiting_for_a_module_is_interrupted() {
     let block = r#"{"RunNondetWith": {"data": b#, "strategy": "StrictEq"}}"#;
     let prompt = r#"{"ExecPrompt": {"prompt": "?", "response_format": "text", "images": []}}"#;
     let request: Value = prompt.parse().unwrap();
-    let octets = request.encode().unwrap();
-    let store: String = octets
+    let bytes = request.encode().unwrap();
+    let store: String = bytes
         .iter()
         .enumerate()
-        .map(|(at, octet)| format!("(i32.store8 (i32.const {}) (i32.const {octet}))", 2048 + at))
+        .map(|(at, byte)| format!("(i32.store8 (i32.const {}) (i32.const {byte}))", 2048 + at))
         .collect();
     let child = format!(
         "{store} (drop (call $gl_call (i32.const 2048) (i32.const {}) (i32.const 64)))
         (drop (call $fd_read (i32.load (i32.const 64)) (i32.const 0) (i32.const 1) (i32.const 68))) (unreachable)",
-        octets.len()
+        bytes.len()
     );
     interrupts("waiting", ENGINE.clone(), asking(block, "(call $ask)", &child));
 }

@@ -339,7 +339,7 @@ fn a_failing_parent_shows_its_own_frames_and_none_of_its_child() {
             (drop (call $write (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
             (drop (call $gl_call (i32.const 1024) (i32.const {}) (i32.const 128)))
             (drop (call $fd_read (i32.load (i32.const 128)) (i32.const 256) (i32.const 1) (i32.const 132)))
-            ;; The first octet of a result says how it ended: 2 for a VM error.
+            ;; The first byte of a result says how it ended: 2 for a VM error.
             (if (i32.eq (i32.load8_u (i32.const 512)) (i32.const 2)) (then (call $fail (i32.const 3))))))"#,
         request.len() / 3
     );
@@ -410,7 +410,7 @@ fn what_is_set_up_at_a_start_is_paid_for() {
     };
     let ticks = |items| run_on(ENGINE.clone(), of(items)).receipt.gas.time;
     assert_eq!(ticks(0), ticks(500), "little is included");
-    // 16 octets of RAM for each item.
+    // 16 bytes of RAM for each item.
     assert_eq!(ticks(3_000) - ticks(2_000), 16_000);
     assert!(ticks(100_000) > 1_580_000);
     let limits = Limits { gas_time: 1_000_000, ..Limits::default() };

@@ -24,7 +24,7 @@ mod cpu {
 
     pub(super) fn control() -> u32 {
         let mut mxcsr = 0_u32;
-        // SAFETY: stores four octets where it is told to.
+        // SAFETY: stores four bytes where it is told to.
         unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack)) };
         mxcsr & !FLAGS
     }

@@ -26,9 +26,9 @@ fn replay(name: &str) {
     let found = std::env::var_os("FUZZ_FOUND").map(|found| files(&Path::new(&found).join(name))).unwrap_or_default();
     for file in corpus.into_iter().chain(files(&fuzz().join("regressions").join(name))).chain(found) {
         let data = fs::read(&file).unwrap();
-        println!("{} ({} octets)", file.display(), data.len());
+        println!("{} ({} bytes)", file.display(), data.len());
         let held = target.check(&data);
-        println!("    held {held} octets of memory");
+        println!("    held {held} bytes of memory");
     }
 }
 

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use subvm_core::costs::calls::{Amount, INSTANCE_OCTETS_INCLUDED, PRICES, RATES};
-use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule, VALUES_INCLUDED};
+use subvm_core::costs::calls::{Amount, INSTANCE_BYTES_INCLUDED, PRICES, RATES};
+use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule, VALUES_INCLUDED};
 use subvm_core::{SCHEDULE_VERSION, sdk, wasi};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/gas.md");
@@ -31,9 +31,9 @@ fn the_units_that_the_table_names_are_those_of_the_code() {
     assert!(Class::EntryFrame.what().contains(&format!("{FRAME_UNITS_PER_PRICE} units")));
     assert_eq!(VALUES_INCLUDED, 8);
     assert!(Class::Value.what().contains("beyond eight"));
-    let per_octet = PRICES.iter().find(|price| price.name == "INSTANCE_OCTET").unwrap();
-    assert!(per_octet.what.contains("16,384") && INSTANCE_OCTETS_INCLUDED == 16_384);
-    assert!(Class::BulkOctets.what().contains(&format!("{} octets", 1 << BULK_OCTETS_SHIFT)));
+    let per_byte = PRICES.iter().find(|price| price.name == "INSTANCE_BYTE").unwrap();
+    assert!(per_byte.what.contains("16,384") && INSTANCE_BYTES_INCLUDED == 16_384);
+    assert!(Class::BulkBytes.what().contains(&format!("{} bytes", 1 << BULK_BYTES_SHIFT)));
     assert_eq!(Schedule::V1.version(), SCHEDULE_VERSION);
 }
 
@@ -49,7 +49,7 @@ fn table() -> String {
     let parts = PRICES.iter().filter(|price| !price.what.trim_start().starts_with("Base of"));
     rows_of(&mut table, ["price", "ticks", "for"], parts.map(row));
     table.push('\n');
-    rows_of(&mut table, ["rate", "octets a tick", "for"], RATES.iter().map(row));
+    rows_of(&mut table, ["rate", "bytes a tick", "for"], RATES.iter().map(row));
     table
 }
 

@@ -17,7 +17,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// 2024-01-01T00:00:00Z.
 const NOW: u64 = 1_704_067_200_000_000_000;
 
-fn octets(path: &str) -> Arc<[u8]> {
+fn bytes(path: &str) -> Arc<[u8]> {
     fs::read(format!("{ROOT}/{path}")).unwrap().into()
 }
 
@@ -32,7 +32,7 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
     let message = Message { entry_data, ..transaction().message };
     let (_, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
     let report = report.unwrap();
-    let digest: String = report.receipt.digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut seen = trace.lines().join("\n");
     seen.push_str(&format!("\n{:?}\ngas {:?}\nreceipt {digest}\n", report.outcome, report.receipt.gas));
 
@@ -51,9 +51,9 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
 
 fn listing(announce_root: bool) -> Parts {
     let files = ["fruit.csv", "note.txt", "deep/er/leaf.txt"]
-        .map(|path| (format!("/data/{path}"), octets(&format!("tests/programs/data/{path}"))));
+        .map(|path| (format!("/data/{path}"), bytes(&format!("tests/programs/data/{path}"))));
     Parts {
-        start: octets("tests/guests/listing/listing-c.wasm").into(),
+        start: bytes("tests/guests/listing/listing-c.wasm").into(),
         files: files.into(),
         args: vec!["listing-c.wasm".into(), "/data".into()],
         announce_root,
@@ -78,9 +78,9 @@ fn a_program_whose_root_is_hidden() {
 #[test]
 fn a_program_that_prints_floats() {
     let files = ["numbers.txt", "note.txt"]
-        .map(|path| (format!("/data/{path}"), octets(&format!("tests/guests/report/data/{path}"))));
+        .map(|path| (format!("/data/{path}"), bytes(&format!("tests/guests/report/data/{path}"))));
     let parts = Parts {
-        start: octets("tests/guests/report/report.wasm").into(),
+        start: bytes("tests/guests/report/report.wasm").into(),
         files: files.into(),
         args: ["report.wasm", "/data/numbers.txt", "/data", "7"].map(String::from).into(),
         announce_root: true,
@@ -91,7 +91,7 @@ fn a_program_that_prints_floats() {
 
 #[test]
 fn a_contract_that_asks_the_web() {
-    let parts = Parts { start: octets("host-std/examples/oracle/oracle.wasm").into(), ..Parts::default() };
+    let parts = Parts { start: bytes("host-std/examples/oracle/oracle.wasm").into(), ..Parts::default() };
     let call = Map::from([("method", Value::from("ask")), ("url", Value::from("https://example.org/price"))]);
     let page = Map::from([
         ("body", Value::Bytes(b"101.25".to_vec())),

@@ -1,4 +1,4 @@
-//! What a compiler makes of a module beside the guest's functions is bounded, too: a few octets may ask for thousands of
+//! What a compiler makes of a module beside the guest's functions is bounded, too: a few bytes may ask for thousands of
 //! instructions.
 
 use subvm_host_std::lower::{Limit, Lowered, Options, Refusal, lower};
@@ -79,7 +79,7 @@ fn types_of_many_parameters_and_results() {
     assert_eq!(refused_by(&types(3_500)), Limit::ModuleValues);
 }
 
-/// A function that may be called from outside has a way in of its own: 16 octets of it asked for 9 kilobytes of code.
+/// A function that may be called from outside has a way in of its own: 16 bytes of it asked for 9 kilobytes of code.
 #[test]
 fn functions_that_escape() {
     let module = |functions: u32, elements: ElementSection, exports: ExportSection, globals: GlobalSection| {
@@ -109,7 +109,7 @@ fn functions_that_escape() {
     assert_eq!(lowered.report.values, within + 16 * 15_000 + 64 + 16 * 256);
 }
 
-/// Three octets of an element segment were 24 octets of code, and 3 kilobytes of the compiler's memory.
+/// Three bytes of an element segment were 24 bytes of code, and 3 kilobytes of the compiler's memory.
 #[test]
 fn items_of_element_segments() {
     let module = |items: usize, function: bool| {
@@ -137,9 +137,9 @@ fn items_of_element_segments() {
 fn constant_expressions() {
     let module = |operators: usize| {
         let mut parts = Parts::default();
-        let octets: Vec<u8> = [0x41, 1].into_iter().chain([0x41, 1, 0x6a].repeat(operators / 2)).collect();
+        let bytes: Vec<u8> = [0x41, 1].into_iter().chain([0x41, 1, 0x6a].repeat(operators / 2)).collect();
         let ty = GlobalType { val_type: ValType::I32, mutable: false, shared: false };
-        parts.globals.global(ty, &ConstExpr::raw(octets));
+        parts.globals.global(ty, &ConstExpr::raw(bytes));
         parts.module(|_| {})
     };
     assert_eq!(accepted(&module(999_998)).report.most_values, 4 * 999_999);
@@ -160,7 +160,7 @@ fn segments_of_data() {
     assert_eq!(refused_by(&module(100_001, 0)), Limit::DataSegments);
 }
 
-/// Eleven octets that name a segment and a table asked for a helper of 600 microseconds.
+/// Eleven bytes that name a segment and a table asked for a helper of 600 microseconds.
 #[test]
 fn helpers_of_bulk_instructions() {
     let module = |pairs: u32| {

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use subvm_host_std::lower::{Floats, OCTETS_PER_UNIT, Options, RESERVED_OCTETS, lower};
+use subvm_host_std::lower::{BYTES_PER_UNIT, Floats, Options, RESERVED_BYTES, lower};
 use subvm_tests::lowered::Generator;
 use wasmparser::{Operator, Parser, Payload};
 use wasmtime::Module;
@@ -14,16 +14,16 @@ use wasmtime::Module;
 /// What a call pushes beside the frame: the return address and the caller's frame pointer.
 const PUSHED: u32 = 16;
 
-/// Octets that the prologue in `code` takes from the stack: `sub rsp, imm8` or `sub rsp, imm32`. A frame of more than a page
+/// Bytes that the prologue in `code` takes from the stack: `sub rsp, imm8` or `sub rsp, imm32`. A frame of more than a page
 /// is first touched page by page, each with a `sub` of its own: the largest is the frame's.
-fn frame_octets(code: &[u8]) -> u32 {
+fn frame_bytes(code: &[u8]) -> u32 {
     let prologue = &code[..code.len().min(160)];
-    let octets = (0..prologue.len()).filter_map(|at| match prologue[at..] {
-        [0x48, 0x83, 0xec, octets, ..] => Some(u32::from(octets)),
+    let bytes = (0..prologue.len()).filter_map(|at| match prologue[at..] {
+        [0x48, 0x83, 0xec, bytes, ..] => Some(u32::from(bytes)),
         [0x48, 0x81, 0xec, a, b, c, d, ..] => Some(u32::from_le_bytes([a, b, c, d])),
         _ => None,
     });
-    octets.max().unwrap_or(0) + PUSHED
+    bytes.max().unwrap_or(0) + PUSHED
 }
 
 /// The price of each defined function's frame, which its lowered body begins with.
@@ -42,7 +42,7 @@ fn units(wasm: &[u8]) -> Vec<Option<u32>> {
     units
 }
 
-/// Compiles `wasm` and gives the most octets for a unit among its frames, and the largest frame of lowering's own.
+/// Compiles `wasm` and gives the most bytes for a unit among its frames, and the largest frame of lowering's own.
 fn measure(name: &str, wasm: &[u8], floats: Floats, generator: Generator) -> (f64, u32) {
     let lowered = lower(wasm, &Options { floats, probe_stores: true, ..Options::default() }).expect("accepted");
     let module = Module::new(&generator.engine(), &lowered.wasm).expect("it compiles");
@@ -51,16 +51,16 @@ fn measure(name: &str, wasm: &[u8], floats: Floats, generator: Generator) -> (f6
     let (mut most, mut own, mut seen) = (0f64, 0, 0);
     for function in module.functions() {
         let Some(defined) = (function.index.as_u32() as usize).checked_sub(imported) else { continue };
-        let octets = frame_octets(&module.text()[function.offset..][..function.len]);
+        let bytes = frame_bytes(&module.text()[function.offset..][..function.len]);
         seen += 1;
         match (lowered.functions.original(function.index.as_u32()), units[defined]) {
-            (Some(_), Some(units)) => most = most.max(f64::from(octets) / f64::from(units)),
+            (Some(_), Some(units)) => most = most.max(f64::from(bytes) / f64::from(units)),
             (Some(index), None) => panic!("{name}: function {index} has no price"),
-            (None, _) => own = own.max(octets),
+            (None, _) => own = own.max(bytes),
         }
     }
     assert_eq!(seen, units.len(), "{name}");
-    eprintln!("{name}, {floats:?}, {generator:?}: {most:.1} octets a unit; lowering's own frames take {own}");
+    eprintln!("{name}, {floats:?}, {generator:?}: {most:.1} bytes a unit; lowering's own frames take {own}");
     (most, own)
 }
 
@@ -68,8 +68,8 @@ fn check(name: &str, wasm: &[u8]) {
     for floats in [Floats::Soft, Floats::Canonical] {
         for generator in [Generator::Speed, Generator::None] {
             let (most, own) = measure(name, wasm, floats, generator);
-            assert!(most < OCTETS_PER_UNIT as f64, "{name}: {most} octets a unit");
-            assert!((own as usize) < RESERVED_OCTETS / 4, "{name}: {own} octets");
+            assert!(most < BYTES_PER_UNIT as f64, "{name}: {most} bytes a unit");
+            assert!((own as usize) < RESERVED_BYTES / 4, "{name}: {own} bytes");
         }
     }
 }
@@ -151,12 +151,12 @@ fn spilling(values: usize, rounds: usize) -> String {
 
 #[test]
 fn a_large_frame_is_measured_whole() {
-    let octets = frame_octets(&[
+    let bytes = frame_bytes(&[
         // sub rsp, 4096; mov [rsp], esp; add rsp, 4096; sub rsp, 6304: as the code generator writes it.
         0x48, 0x81, 0xec, 0x00, 0x10, 0, 0, 0x89, 0x24, 0x24, 0x48, 0x81, 0xc4, 0x00, 0x10, 0, 0, 0x48, 0x81, 0xec,
         0xa0, 0x18, 0, 0,
     ]);
-    assert_eq!(octets, 6304 + PUSHED);
+    assert_eq!(bytes, 6304 + PUSHED);
 }
 
 #[test]
@@ -178,6 +178,6 @@ fn programs() {
     for path in chosen.split(':').filter(|path| !path.is_empty()) {
         let wasm = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let (most, own) = measure(path, &wasm, Floats::Soft, Generator::Speed);
-        assert!(most < OCTETS_PER_UNIT as f64 && (own as usize) < RESERVED_OCTETS / 4, "{path}");
+        assert!(most < BYTES_PER_UNIT as f64 && (own as usize) < RESERVED_BYTES / 4, "{path}");
     }
 }

@@ -3,18 +3,18 @@
 use subvm_tests::fuzz::modelled::{self, Compared};
 use subvm_tests::fuzz::{counting, lowering};
 
-/// Octets of xorshift64* (S. Vigna), the same on every run.
+/// Bytes of xorshift64* (S. Vigna), the same on every run.
 fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
     let rounds = std::env::var("SUBVM_ROUNDS").map_or(60, |rounds| rounds.parse().expect("a number"));
     (0..rounds).map(move |round: u64| {
         let mut state = (seed << 32 | round).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let octet = move || {
+        let byte = move || {
             state ^= state >> 12;
             state ^= state << 25;
             state ^= state >> 27;
             (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 56) as u8
         };
-        std::iter::repeat_with(octet).take(length).collect()
+        std::iter::repeat_with(byte).take(length).collect()
     })
 }
 
@@ -67,6 +67,6 @@ fn damaged_modules() {
             let place = usize::from(pair[0]) % damaged.len();
             damaged[place] = pair[1];
         }
-        lowering::octets(&damaged);
+        lowering::bytes(&damaged);
     }
 }

@@ -116,7 +116,7 @@ fn thousands_of_locals_are_handled_and_more_refused() {
     assert_eq!(lower_all(&locals(20_000)).expect("accepted").report.largest_frames[0].units, 8 + 40_000);
     assert_eq!(refused_by(&locals(20_001)), Limit::Locals);
     assert_eq!(refused_by(&module(501, &[(20_000, ValType::I32)], |_| {})), Limit::ModuleLocals);
-    // More than the validator counts, in a declaration of five octets.
+    // More than the validator counts, in a declaration of five bytes.
     assert_eq!(refused_by(&locals(u32::MAX)), Limit::Locals);
 }
 
@@ -245,7 +245,7 @@ fn what_is_accepted_compiles() {
         let lowered = lower(&wasm, &Options::default()).expect("accepted");
         let start = Instant::now();
         wasmtime::Module::new(&engine, &lowered.wasm).unwrap_or_else(|error| panic!("{name}: {error}"));
-        eprintln!("{name}: {} octets compile in {:?}", lowered.wasm.len(), start.elapsed());
+        eprintln!("{name}: {} bytes compile in {:?}", lowered.wasm.len(), start.elapsed());
         assert!(start.elapsed() < PATIENCE, "{name}: {:?}", start.elapsed());
     }
 }
@@ -316,7 +316,7 @@ fn imports_from_the_host_grow_within_what_the_parser_accepts() {
     let lowered = lower_all(&wasm).expect("accepted");
     wasmparser::validate(&lowered.wasm).expect("a lowered module is valid");
     assert_eq!(lowered.report.helpers, 10_000);
-    assert_eq!(lowered.instance_octets, 4096 + 10_000 * 32);
+    assert_eq!(lowered.instance_bytes, 4096 + 10_000 * 32);
     exports.export("one more", ExportKind::Func, 0);
     assert_eq!(
         refused_by(&Module::new().section(&types).section(&imports).section(&exports).clone().finish()),
@@ -327,17 +327,17 @@ fn imports_from_the_host_grow_within_what_the_parser_accepts() {
 #[test]
 fn an_instance_is_priced_by_what_it_holds() {
     let small = lower_all(&wat::parse_str("(module (memory 1))").expect("a module")).expect("accepted");
-    assert_eq!((small.memories, small.defined_memories, small.instance_octets), (1, 1, 4096 + 64));
+    assert_eq!((small.memories, small.defined_memories, small.instance_bytes), (1, 1, 4096 + 64));
     let imported = wat::parse_str("(module (import \"m\" \"m\" (memory 1)) (import \"m\" \"f\" (func)) (memory 1))");
     let imported = lower_all(&imported.expect("a module")).expect("accepted");
     assert_eq!((imported.memories, imported.defined_memories), (2, 1));
-    assert_eq!(imported.instance_octets, 4096 + 2 * 64 + 32);
+    assert_eq!(imported.instance_bytes, 4096 + 2 * 64 + 32);
     let many = lower_all(&module(50_000, &[], |_| {})).expect("accepted");
-    assert_eq!(many.instance_octets, 4096 + 64 + 50_000 * 32);
+    assert_eq!(many.instance_bytes, 4096 + 64 + 50_000 * 32);
     let globals = format!(
         "(module {} (table 9 funcref) (elem (i32.const 0) 0 0 0) (func))",
         "(global i32 (i32.const 0))".repeat(1_000)
     );
     let globals = lower_all(&wat::parse_str(globals).expect("a module")).expect("accepted");
-    assert_eq!(globals.instance_octets, 4096 + 64 + 1_000 * 16 + 32 + 32 + 3 * 16);
+    assert_eq!(globals.instance_bytes, 4096 + 64 + 1_000 * 16 + 32 + 32 + 3 * 16);
 }

@@ -242,7 +242,7 @@ fn large_bulk_instructions_are_split_and_mean_the_same() {
     machine.call("fill", &[Val::I32(9), Val::I32(0x155), Val::I32(size)]);
     expected[0][9..9 + size as usize].fill(0x55);
     assert!(machine.memories() == expected);
-    // Out of bounds by one octet: nothing is written.
+    // Out of bounds by one byte: nothing is written.
     for arguments in [(1600 << 16) - size + 1, -1] {
         for (name, other) in [("fill", 0), ("f", 0)] {
             let ending = machine.call(name, &[Val::I32(arguments), Val::I32(other), Val::I32(size)]).ending;
@@ -354,7 +354,7 @@ fn a_version_of_lowering_always_writes_the_same() {
     let path = format!("{root}/tests/golden/lowered.txt");
     let recorded = std::fs::read_to_string(&path).unwrap_or_default();
     let same_version = recorded.starts_with(&format!("version {VERSION}:"));
-    assert!(now == recorded || !same_version, "lowering writes other octets: raise lower::VERSION, and record");
+    assert!(now == recorded || !same_version, "lowering writes other bytes: raise lower::VERSION, and record");
     if std::env::var_os("SUBVM_RECORD").is_some() {
         std::fs::write(path, now).unwrap();
     } else {

@@ -1,12 +1,12 @@
 //! Adversarial programs always end in lowering's stack trap, at the same call, never in an overflow of the native stack.
 //!
 //! Each recurses without end in a function made to take much more native stack than its operands suggest, on a native
-//! stack of 128 octets for each unit of its budget, the least that the specification allows.
+//! stack of 128 bytes for each unit of its budget, the least that the specification allows.
 
 use std::fmt::Write as _;
 use std::thread;
 
-use subvm_host_std::lower::{Floats, OCTETS_PER_UNIT, Options, RESERVED_OCTETS, TrapKind, lower};
+use subvm_host_std::lower::{BYTES_PER_UNIT, Floats, Options, RESERVED_BYTES, TrapKind, lower};
 use subvm_tests::lowered::{Ending, Generator, Machine, Observed};
 use wasmtime::Val;
 
@@ -17,7 +17,7 @@ const UNITS: i32 = 1 << 18;
 fn observe(name: &str, wat: &str, floats: Floats) -> Observed {
     let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("{name}: {error}"));
     let lowered = lower(&wasm, &Options { floats, ..Options::default() }).expect("an acceptable module");
-    let native = UNITS as usize * OCTETS_PER_UNIT + RESERVED_OCTETS;
+    let native = UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES;
     let observed = Generator::ALL.map(|generator| {
         let lowered = lowered.clone();
         let run = move || {

@@ -4,7 +4,7 @@ use subvm_host_std::lower::{Floats, Lowered, Options, STACK_UNITS, lower};
 use subvm_tests::lowered::{Ending, GAS, Generator, Machine, Observed};
 use wasmtime::{Trap, Val};
 
-/// Every store of more than an octet: its name, its operand, the octets it writes.
+/// Every store of more than a byte: its name, its operand, the bytes it writes.
 const STORES: [(&str, &str, i32); 11] = [
     ("i32.store16", "(i32.const -1)", 2),
     ("i64.store16", "(i64.const -1)", 2),
@@ -71,7 +71,7 @@ fn a_store_that_straddles_the_end_traps_and_writes_nothing() {
 }
 
 #[test]
-fn a_probe_loads_as_many_octets_from_the_same_place() {
+fn a_probe_loads_as_many_bytes_from_the_same_place() {
     for (name, operand, width) in STORES {
         let wat = storing(name, operand, 3);
         let (plain, probed) = (lowered(&wat, false).wasm, lowered(&wat, true).wasm);
@@ -100,7 +100,7 @@ fn a_probe_loads_as_many_octets_from_the_same_place() {
 }
 
 #[test]
-fn a_store_of_one_octet_has_no_probe() {
+fn a_store_of_one_byte_has_no_probe() {
     for (name, operand) in [
         ("i32.store8", "(i32.const 1)"),
         ("i64.store8", "(i64.const 1)"),
@@ -140,11 +140,11 @@ fn bulk_instructions_and_segments_write_nothing_when_they_trap() {
     }
 }
 
-/// What a probe needs must not move the locals of other code, whose indices would take more octets: then the limit on a
+/// What a probe needs must not move the locals of other code, whose indices would take more bytes: then the limit on a
 /// lowered function would refuse on one processor what it accepts on another.
 #[test]
 fn probes_make_nothing_else_longer() {
-    // The last index of one octet is 127: what is declared, the counter's, and then scratch locals around it.
+    // The last index of one byte is 127: what is declared, the counter's, and then scratch locals around it.
     for locals in 110..128 {
         let wat = format!(
             "(module (memory 1) (func {} (i32.store (i32.const 0) (i32.const 1)) {}))",
@@ -152,11 +152,11 @@ fn probes_make_nothing_else_longer() {
             "(drop (i32.reinterpret_f32 (f32.sqrt (f32.const 1))))".repeat(100),
         );
         let wasm = wat::parse_str(wat).unwrap();
-        let octets = |probe_stores| {
+        let bytes = |probe_stores| {
             let options = Options { floats: Floats::Canonical, probe_stores, ..Options::default() };
             lower(&wasm, &options).unwrap().wasm.len()
         };
-        let (plain, probed) = (octets(false), octets(true));
-        assert!(probed - plain < 50, "{locals} locals: {plain} octets, {probed} with a probe");
+        let (plain, probed) = (bytes(false), bytes(true));
+        assert!(probed - plain < 50, "{locals} locals: {plain} bytes, {probed} with a probe");
     }
 }

@@ -13,12 +13,12 @@ use subvm_tests::transaction::{deployed, embedded, transaction};
 const NESTS: usize = 6;
 /// Sub-VMs of a nest: the main one, and as many below it as may be.
 const SUB_VMS: u32 = 513;
-/// The octet of storage that the innermost sub-VM reads.
+/// The byte of storage that the innermost sub-VM reads.
 const INNERMOST: u32 = 1000;
 
 /// A nest as deep and as wide as can be, of which the innermost sub-VM reads [`INNERMOST`].
 fn nest() -> Parts {
-    let (request, octets) =
+    let (request, bytes) =
         embedded(r#"{"Sandbox": {"data": b#, "allow_write_storage": true, "allow_send_messages": false}}"#);
     let start = format!(
         r#"(module
@@ -35,7 +35,7 @@ fn nest() -> Parts {
             (drop (call $write (i32.const 0) (i32.const 0) (i32.const 64) (i32.const 4)))
             (if (i32.eq (i32.load (i32.const 64)) (i32.const {SUB_VMS}))
                 (then (drop (call $read (i32.const 0) (i32.const {INNERMOST}) (i32.const 64) (i32.const 4))))
-                (else (drop (call $gl_call (i32.const 1024) (i32.const {octets}) (i32.const 128)))))))"#,
+                (else (drop (call $gl_call (i32.const 1024) (i32.const {bytes}) (i32.const 128)))))))"#,
         memories = "(memory 1)".repeat(15),
     );
     Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() }

@@ -45,7 +45,7 @@ fn run_wat(engine: &Arc<WasmtimeEngine>, start: &str) -> Report {
 }
 
 fn open(dir: &Path) -> ModuleCache {
-    ModuleCache::open(dir, ModuleCache::OCTETS).unwrap()
+    ModuleCache::open(dir, ModuleCache::BYTES).unwrap()
 }
 
 /// Runs the contract on a new engine that caches in `dir`, and says what it told.
@@ -130,16 +130,16 @@ fn damaged_files_are_compiled_anew() {
     let file = files(dir.path()).remove(0);
     let good = fs::read(&file).unwrap();
     let flipped = |at: usize| {
-        let mut octets = good.clone();
-        octets[at] ^= 1;
-        octets
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
     };
     let mut damaged: Vec<Vec<u8>> = [0, 7, 8, 40, 72, 80, 81, 100, good.len() / 2, good.len() - 1].map(flipped).into();
     damaged.extend([0, 1, 39, 71, 72, good.len() / 2, good.len() - 1].map(|len| good[..len].to_vec()));
     damaged.push([&good[..], b"\0"].concat());
     damaged.push(vec![0; good.len()]);
-    for octets in damaged {
-        fs::write(&file, octets).unwrap();
+    for bytes in damaged {
+        fs::write(&file, bytes).unwrap();
         assert_eq!(run_in(dir.path()).1, ["compiled"]);
         assert_eq!(fs::read(&file).unwrap().len(), good.len());
         assert_eq!(run_in(dir.path()).1, ["loaded"], "what was written in its place is whole");
@@ -236,7 +236,7 @@ fn what_was_not_used_for_longest_goes_first() {
         }
         run_wat(&small, &module(number));
         let total: u64 = files(dir.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
-        assert!(total <= size * 7 / 2, "{total} octets");
+        assert!(total <= size * 7 / 2, "{total} bytes");
     }
     let (again, told) = engine(Some(room_for_three()), Codegen::Speed);
     (0..5).rev().for_each(|number| drop(run_wat(&again, &module(number))));
@@ -324,7 +324,7 @@ fn many_threads_compile_once() {
     assert_eq!(*told.lock().unwrap(), ["compiled"]);
 }
 
-/// The corpus of the fuzz target, replayed, and every octet of a file changed.
+/// The corpus of the fuzz target, replayed, and every byte of a file changed.
 #[test]
 fn damage_is_noticed() -> io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/cache");

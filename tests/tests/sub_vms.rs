@@ -9,7 +9,7 @@ use subvm_tests::transaction::{deployed, embedded, transaction};
 
 static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
-/// What every contract here begins with. `$level` is a number in storage, `$sandbox` runs the contract again and gives the octets of its result,
+/// What every contract here begins with. `$level` is a number in storage, `$sandbox` runs the contract again and gives the bytes of its result,
 /// which lie at 8192.
 const PRELUDE: &str = r#"
     (import "genlayer_sdk" "gl_call" (func $gl_call (param i32 i32 i32) (result i32)))

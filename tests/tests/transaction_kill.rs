@@ -19,7 +19,7 @@ use subvm_host_std::ledger::{Heights, Ledger, RedbLedger};
 use subvm_tests::transaction::{CONTRACT, deployed, transaction};
 
 const SLOTS: [(SlotId, u32); 2] = [(SlotId([0; 32]), 0), (SlotId([0xff; 32]), u32::MAX - 127)];
-/// Octets of each slot that are compared: all that the transaction can write.
+/// Bytes of each slot that are compared: all that the transaction can write.
 const COMPARED: usize = 128;
 /// The directory of the ledger, for a process that is to be killed at host call number `AT`.
 const CHILD: &str = "SUBVM_TEST_TRANSACTION_DIR";
@@ -46,11 +46,11 @@ fn fill(dir: &Path) -> Vec<u8> {
 /// What a node that starts anew finds.
 fn stored(dir: &Path) -> (Heights, Vec<u8>) {
     let mut ledger = RedbLedger::open(dir).unwrap();
-    let mut octets = vec![0; SLOTS.len() * COMPARED];
-    for ((slot, index), into) in SLOTS.iter().zip(octets.chunks_mut(COMPARED)) {
+    let mut bytes = vec![0; SLOTS.len() * COMPARED];
+    for ((slot, index), into) in SLOTS.iter().zip(bytes.chunks_mut(COMPARED)) {
         ledger.read(State::Accepted, &CONTRACT, slot, *index, into).unwrap();
     }
-    (ledger.heights().unwrap(), octets)
+    (ledger.heights().unwrap(), bytes)
 }
 
 /// The chain but for its storage.

@@ -74,9 +74,9 @@ fn many_threads_come_to_what_is_recorded() {
     });
 }
 
-/// What follows from other fields: modules in octets, and the parameters.
+/// What follows from other fields: modules in bytes, and the parameters.
 fn fill(given: &mut Json) {
-    given["params"] = Value::decode(&Params::default().to_octets()).unwrap().to_string().into();
+    given["params"] = Value::decode(&Params::default().to_bytes()).unwrap().to_string().into();
     let assembled = |module: &Json| hex(&wat::parse_file(Path::new(VECTORS).join(text(&module["wat"]))).unwrap());
     given["start"]["wasm"] = assembled(&given["start"]).into();
     for library in given["libraries"].as_array_mut().unwrap() {
@@ -92,9 +92,9 @@ fn run_given(given: &Json, engine: &Arc<WasmtimeEngine>, role: Role) -> Report {
     host.apply(State::Accepted, message.contract_address, &storage(given));
     let libraries = list(&given["libraries"])
         .iter()
-        .map(|library| Library { name: text(&library["name"]).into(), wasm: octets(&library["wasm"]).into() });
+        .map(|library| Library { name: text(&library["name"]).into(), wasm: bytes(&library["wasm"]).into() });
     let parts =
-        Parts { start: octets(&given["start"]["wasm"]).into(), libraries: libraries.collect(), ..Parts::default() };
+        Parts { start: bytes(&given["start"]["wasm"]).into(), libraries: libraries.collect(), ..Parts::default() };
     host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
     let asks = !matches!(role, Role::Sync { .. });
     let modules = if asks { list(&given["modules"]) } else { &[] };
@@ -135,9 +135,9 @@ fn check_machine(machine: &Json, report: &Report) {
 }
 
 fn held(memory: &Json) -> Vec<u8> {
-    let mut all = vec![0; memory["octets"].as_u64().unwrap() as usize];
+    let mut all = vec![0; memory["bytes"].as_u64().unwrap() as usize];
     for piece in list(&memory["holds"]) {
-        let content = octets(&piece[1]).repeat(piece[2].as_u64().unwrap() as usize);
+        let content = bytes(&piece[1]).repeat(piece[2].as_u64().unwrap() as usize);
         let index = piece[0].as_u64().unwrap() as usize;
         all[index..index + content.len()].copy_from_slice(&content);
     }
@@ -146,19 +146,19 @@ fn held(memory: &Json) -> Vec<u8> {
 
 fn expected(given: &Json, report: &Report) -> Json {
     let Receipt { params, message: digest, result, gas, .. } = &report.receipt;
-    let octets = stdin(given);
-    assert_eq!(blake3::hash(&octets).as_bytes(), digest);
+    let bytes = stdin(given);
+    assert_eq!(blake3::hash(&bytes).as_bytes(), digest);
     assert_eq!(matches!(report.outcome, Outcome::Return(_)), result[0] == 0);
     json!({
-        "params": hex(&Params::default().to_octets()),
+        "params": hex(&Params::default().to_bytes()),
         "params_digest": hex(params),
-        "message": hex(&octets),
+        "message": hex(&bytes),
         "message_digest": hex(digest),
         "result": hex(result),
         "gas_data": gas.data,
         "gas_storage": gas.storage,
         "gas_time": gas.time,
-        "receipt": hex(&report.receipt.to_octets()),
+        "receipt": hex(&report.receipt.to_bytes()),
         "receipt_digest": hex(&report.receipt.digest()),
     })
 }
@@ -191,9 +191,9 @@ fn stdin(given: &Json) -> Vec<u8> {
 /// The storage before the run, as a receipt that writes whole pages.
 fn storage(given: &Json) -> Receipt {
     let pages = list(&given["storage"]).iter().map(|write| PageWrite {
-        slot: SlotId(octets(&write[0]).try_into().unwrap()),
+        slot: SlotId(bytes(&write[0]).try_into().unwrap()),
         page: (write[1].as_u64().unwrap() / 32).try_into().unwrap(),
-        content: octets(&write[2]).try_into().unwrap(),
+        content: bytes(&write[2]).try_into().unwrap(),
     });
     let [params, message] = [[0; 32]; 2];
     let (result, gas, storage) = (vec![0, 0], Gas::default(), pages.collect());
@@ -212,12 +212,12 @@ fn value(json: &Json) -> Value {
     text(json).parse().unwrap()
 }
 
-fn octets(json: &Json) -> Vec<u8> {
+fn bytes(json: &Json) -> Vec<u8> {
     format!("b#{}", text(json)).parse::<Value>().unwrap().try_into().unwrap()
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Runs the script over a file of vectors; nothing where there is no Python.

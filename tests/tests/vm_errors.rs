@@ -18,7 +18,7 @@ struct Case {
 }
 
 enum Code {
-    Octets(Vec<u8>),
+    Bytes(Vec<u8>),
     Malformed(Invalid),
     Nothing,
 }
@@ -48,11 +48,11 @@ fn body(body: &str) -> Case {
 }
 
 fn module(text: &str) -> Case {
-    octets(wat::parse_str(text).unwrap())
+    bytes(wat::parse_str(text).unwrap())
 }
 
-fn octets(octets: Vec<u8>) -> Case {
-    coded(Code::Octets(octets))
+fn bytes(bytes: Vec<u8>) -> Case {
+    coded(Code::Bytes(bytes))
 }
 
 fn coded(code: Code) -> Case {
@@ -72,7 +72,7 @@ impl Case {
 
     fn outcome(self) -> Outcome {
         let host = match &self.code {
-            Code::Octets(octets) => deployed(Parts { start: octets.as_slice().into(), ..Parts::default() }),
+            Code::Bytes(bytes) => deployed(Parts { start: bytes.as_slice().into(), ..Parts::default() }),
             Code::Nothing | Code::Malformed(_) => MemoryHost::new(),
         };
         if let Code::Malformed(invalid) = self.code {
@@ -105,7 +105,7 @@ fn traps() -> Vec<(&'static str, Case)> {
 }
 
 fn limits() -> Vec<(&'static str, Case)> {
-    /// RAM for the sub-VM and a page of memory, and little more: the table of two entries is 128 octets, an instance some 4,600.
+    /// RAM for the sub-VM and a page of memory, and little more: the table of two entries is 128 bytes, an instance some 4,600.
     const LITTLE: u64 = 2 * 65_536 + 128 + 4_700;
     let trace = r#"{"Trace": "RuntimeMicroSec"}"#;
     vec![
@@ -138,7 +138,7 @@ fn others() -> Vec<(&'static str, Case)> {
         ("absent_leader_nondet_output", wat(BLOCK, "(call $ask)").checks(&[])),
         // A block of the contract has no permission for one of its own, and returns null.
         ("validator_disagrees call 0", wat(BLOCK, "(call $ask)").checks(&[b"\x00\x08"])),
-        ("invalid_contract wasm validating", octets(b"\0asm, as it were".to_vec())),
+        ("invalid_contract wasm validating", bytes(b"\0asm, as it were".to_vec())),
         ("invalid_contract wasm linking", module(r#"(module (import "env" "f" (func)) (func (export "_start")))"#)),
         ("invalid_contract wasm entrypoint", module("(module)")),
         ("invalid_contract args", coded(Code::Malformed(Invalid::Args))),

@@ -61,10 +61,10 @@ def words_of(block):
     return [int.from_bytes(block[at : at + 4], "little") for at in range(0, 64, 4)]
 
 
-def chunk(octets, counter, root):
-    """The chaining value of up to 1,024 octets."""
+def chunk(raw, counter, root):
+    """The chaining value of up to 1,024 bytes."""
     chaining = IV
-    blocks = [octets[at : at + 64] for at in range(0, len(octets), 64)] or [b""]
+    blocks = [raw[at : at + 64] for at in range(0, len(raw), 64)] or [b""]
     for number, block in enumerate(blocks):
         last = number == len(blocks) - 1
         flags = (CHUNK_START if number == 0 else 0) | (CHUNK_END | root if last else 0)
@@ -72,34 +72,34 @@ def chunk(octets, counter, root):
     return chaining
 
 
-def subtree(octets, counter, root=0):
-    """The chaining value of octets that begin at chunk number `counter`."""
-    if len(octets) <= 1024:
-        return chunk(octets, counter, root)
+def subtree(raw, counter, root=0):
+    """The chaining value of bytes that begin at chunk number `counter`."""
+    if len(raw) <= 1024:
+        return chunk(raw, counter, root)
     # The left subtree is the largest power of two of chunks that leaves something to the right.
-    left = 1 << ((len(octets) - 1) // 1024).bit_length() - 1
-    pair = subtree(octets[: left * 1024], counter) + subtree(octets[left * 1024 :], counter + left)
+    left = 1 << ((len(raw) - 1) // 1024).bit_length() - 1
+    pair = subtree(raw[: left * 1024], counter) + subtree(raw[left * 1024 :], counter + left)
     return compress(IV, pair, 0, 64, PARENT | root)
 
 
-def blake3(octets):
-    return b"".join(word.to_bytes(4, "little") for word in subtree(octets, 0, ROOT))
+def blake3(raw):
+    return b"".join(word.to_bytes(4, "little") for word in subtree(raw, 0, ROOT))
 
 
 # --- Calldata: docs/spec/calldata.md ------------------------------------------------------------------------------------------------
 
 
 class Address(bytes):
-    """Twenty octets that are an address, where `bytes` are bytes."""
+    """Twenty bytes that are an address, where `bytes` are bytes."""
 
 
 def uleb(number):
-    octets = bytearray()
+    raw = bytearray()
     while True:
         number, low = number >> 7, number & 0x7F
-        octets.append(low | (0x80 if number else 0))
+        raw.append(low | (0x80 if number else 0))
         if not number:
-            return bytes(octets)
+            return bytes(raw)
 
 
 def encode(value):
@@ -113,8 +113,8 @@ def encode(value):
     if isinstance(value, bytes):
         return uleb(len(value) << 3 | 3) + value
     if isinstance(value, str):
-        octets = value.encode()
-        return uleb(len(octets) << 3 | 4) + octets
+        raw = value.encode()
+        return uleb(len(raw) << 3 | 4) + raw
     if isinstance(value, list):
         return uleb(len(value) << 3 | 5) + b"".join(map(encode, value))
     entries = sorted((key.encode(), encode(item)) for key, item in value.items())
@@ -141,12 +141,12 @@ def parse(text):
 
 
 def parse_value(tokens):
-    address, octets, number, string, atom, mark = tokens[0].groups()
+    address, raw, number, string, atom, mark = tokens[0].groups()
     rest = tokens[1:]
     if address is not None:
         return Address(bytes.fromhex(address[5:])), rest
-    if octets is not None:
-        return bytes.fromhex(octets[2:]), rest
+    if raw is not None:
+        return bytes.fromhex(raw[2:]), rest
     if number is not None:
         return int(number), rest
     if string is not None:
@@ -205,26 +205,26 @@ def extended_message(given):
 
 def final_pages(base, writes):
     """The receipt's pages: each that was written, whole."""
-    octets, touched = {}, set()
+    raw, touched = {}, set()
     for writing, pieces in ((False, base), (True, writes)):
         for slot, index, content in pieces:
-            for offset, octet in enumerate(bytes.fromhex(content)):
-                octets[slot, index + offset] = octet
+            for offset, byte in enumerate(bytes.fromhex(content)):
+                raw[slot, index + offset] = byte
                 if writing:
                     touched.add((bytes.fromhex(slot), (index + offset) // PAGE))
     return [
-        [slot, page, bytes(octets.get((slot.hex(), page * PAGE + at), 0) for at in range(PAGE))]
+        [slot, page, bytes(raw.get((slot.hex(), page * PAGE + at), 0) for at in range(PAGE))]
         for slot, page in sorted(touched)
     ]
 
 
 def memory(described):
     """A linear memory: its size and what stands in it."""
-    octets = bytearray(described["octets"])
+    raw = bytearray(described["bytes"])
     for index, content, times in described["holds"]:
         content = bytes.fromhex(content) * times
-        octets[index : index + len(content)] = content
-    return bytes(octets)
+        raw[index : index + len(content)] = content
+    return bytes(raw)
 
 
 def fingerprint(machine):
@@ -236,10 +236,10 @@ def fingerprint(machine):
 
 
 def result(effects):
-    """Code octet ++ data as it is charged, and the receipt's `result`."""
+    """Code byte ++ data as it is charged, and the receipt's `result`."""
     if "returns" in effects:
-        octets = b"\0" + encode(parse(effects["returns"]))
-        return octets, octets
+        raw = b"\0" + encode(parse(effects["returns"]))
+        return raw, raw
     code, text = effects["fails"]
     failure = {"message": text, "fingerprint": fingerprint(effects["machine"])}
     charged = bytes([code]) + text.encode() if code == 1 else b""
@@ -248,7 +248,7 @@ def result(effects):
 
 def receipt(given, effects, time):
     returned = "returns" in effects
-    charged, octets = result(effects)
+    charged, raw = result(effects)
     pages = final_pages(given["storage"], effects["writes"])
     messages = [encode(parse(text)) for text in effects["messages"]]
     nondet = [bytes([code]) + encode(parse(text)) for code, text in effects["nondet"]]
@@ -257,7 +257,7 @@ def receipt(given, effects, time):
         "version": 1,
         "params": blake3(encode(DEFAULT_PARAMS)),
         "message": blake3(encode(extended_message(given))),
-        "result": octets,
+        "result": raw,
         "gas": {"data": data, "storage": len(pages), "time": time},
         "storage": pages if returned else [],
         "messages": messages if returned else [],

@@ -22,30 +22,30 @@
     ;; {"Return": and the value behind it
     (data (i32.const 4088) "\0e\06Return")
 
-    ;; Reads a result to `buffer`, where there is room for 1,024 octets. Gives how many it has.
+    ;; Reads a result to `buffer`, where there is room for 1,024 bytes. Gives how many it has.
     (func $read (param $fd i32) (param $buffer i32) (result i32)
         (i32.store (i32.const 8) (local.get $buffer))
         (i32.store (i32.const 12) (i32.const 1024))
         (drop (call $fd_read (local.get $fd) (i32.const 8) (i32.const 1) (i32.const 16)))
         (i32.load (i32.const 16)))
 
-    (func $request (param $at i32) (param $octets i32) (result i32)
-        (if (call $gl_call (local.get $at) (local.get $octets) (i32.const 0)) (then (unreachable)))
+    (func $request (param $at i32) (param $length i32) (result i32)
+        (if (call $gl_call (local.get $at) (local.get $length) (i32.const 0)) (then (unreachable)))
         (i32.load (i32.const 0)))
 
-    (func $block (local $octets i32)
-        (local.set $octets (call $read (call $request (i32.const 1100) (i32.const 75)) (i32.const 4096)))
-        (drop (call $request (i32.const 4088) (i32.add (i32.const 8) (local.get $octets)))))
+    (func $block (local $length i32)
+        (local.set $length (call $read (call $request (i32.const 1100) (i32.const 75)) (i32.const 4096)))
+        (drop (call $request (i32.const 4088) (i32.add (i32.const 8) (local.get $length)))))
 
-    (func (export "_start") (local $octets i32)
+    (func (export "_start") (local $length i32)
         (if (i32.eq (call $storage_read (i32.const 512) (i32.const 30) (i32.const 700) (i32.const 4)) (i32.const 6))
             (then (call $block)))
         (drop (call $storage_write (i32.const 512) (i32.const 28) (i32.const 600) (i32.const 10)))
         (drop (call $storage_write (i32.const 64) (i32.const 0xfffffff0) (i32.const 620) (i32.const 16)))
-        ;; The code octet comes to lie on the last letter of Return, which is put back.
-        (local.set $octets (call $read (call $request (i32.const 1000) (i32.const 40)) (i32.const 4095)))
-        (drop (call $storage_write (i32.const 512) (i32.const 96) (i32.const 4095) (local.get $octets)))
+        ;; The code byte comes to lie on the last letter of Return, which is put back.
+        (local.set $length (call $read (call $request (i32.const 1000) (i32.const 40)) (i32.const 4095)))
+        (drop (call $storage_write (i32.const 512) (i32.const 96) (i32.const 4095) (local.get $length)))
         (i32.store8 (i32.const 4095) (i32.const 0x6e))
         (drop (call $request (i32.const 1200) (i32.const 86)))
         (drop (call $request (i32.const 1300) (i32.const 67)))
-        (drop (call $request (i32.const 4088) (i32.add (i32.const 7) (local.get $octets))))))
+        (drop (call $request (i32.const 4088) (i32.add (i32.const 7) (local.get $length))))))

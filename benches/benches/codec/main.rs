@@ -22,7 +22,7 @@ const EXEMPT: [(&str, &str, &str); 4] = [
     ("decode 1 MiB of bytes", "ciborium::Value", COPY),
     ("borrow map of 1,000 keys", "calldata::Value", "owned, it is one allocation for all"),
 ];
-const COPY: &str = "both copy the octets once";
+const COPY: &str = "both copy the bytes once";
 
 /// Something to be timed.
 struct Case<'a> {
@@ -89,9 +89,9 @@ fn compare(group: &str, mut cases: Vec<Case<'_>>, bars: &[(&str, f64)]) -> bool 
 
 fn dynamic(name: &str, value: &Value) -> bool {
     let peers = Peers::new(value);
-    let octets = value.encode().unwrap();
+    let bytes = value.encode().unwrap();
     let (json, cbor, pack) = (peers.to_json(), peers.to_cbor(), peers.to_msgpack());
-    let mut out = Vec::with_capacity(octets.len() * 4);
+    let mut out = Vec::with_capacity(bytes.len() * 4);
     let (mut out2, mut out3, mut out4) = (out.clone(), out.clone(), out.clone());
     let encode = vec![
         case("calldata::Value", || {
@@ -113,7 +113,7 @@ fn dynamic(name: &str, value: &Value) -> bool {
     ];
     let mut met = compare(&format!("encode {name}"), encode, &[("serde_json::Value", 0.5), ("ciborium::Value", 0.5)]);
     let decode = vec![
-        case("calldata::Value", || Value::decode(black_box(&octets))),
+        case("calldata::Value", || Value::decode(black_box(&bytes))),
         case("serde_json::Value", || serde_json::from_slice::<serde_json::Value>(black_box(&json)).unwrap()),
         case("rmpv::Value", || rmpv::decode::read_value(&mut black_box(&pack[..])).unwrap()),
         case("ciborium::Value", || ciborium::from_reader::<ciborium::Value, _>(black_box(&cbor[..])).unwrap()),
@@ -124,16 +124,16 @@ fn dynamic(name: &str, value: &Value) -> bool {
         &[("serde_json::Value", 0.5), ("rmpv::Value", 0.7), ("ciborium::Value", 0.2)],
     );
     let borrowed = vec![
-        case("calldata::ValueRef", || ValueRef::decode(black_box(&octets)).is_ok()),
-        case("calldata::Value", || Value::decode(black_box(&octets))),
-        case("calldata::validate", || calldata::validate(black_box(&octets), &DecodeLimits::DEFAULT)),
+        case("calldata::ValueRef", || ValueRef::decode(black_box(&bytes)).is_ok()),
+        case("calldata::Value", || Value::decode(black_box(&bytes))),
+        case("calldata::validate", || calldata::validate(black_box(&bytes), &DecodeLimits::DEFAULT)),
         case("rmpv::ValueRef", || rmpv::decode::read_value_ref(&mut black_box(&pack[..])).is_ok()),
     ];
     met & compare(&format!("borrow {name}"), borrowed, &[("calldata::Value", 0.5)])
 }
 
 fn typed(message: &Message) -> bool {
-    let octets = calldata::to_bytes(message).unwrap();
+    let bytes = calldata::to_bytes(message).unwrap();
     let pack = rmp_serde::to_vec_named(message).unwrap();
     let json = serde_json::to_vec(message).unwrap();
     let encode = vec![
@@ -142,7 +142,7 @@ fn typed(message: &Message) -> bool {
         case("serde_json::to_vec", || serde_json::to_vec(message)),
     ];
     let decode = vec![
-        case("calldata::from_slice", || calldata::from_slice::<Message>(black_box(&octets)).unwrap()),
+        case("calldata::from_slice", || calldata::from_slice::<Message>(black_box(&bytes)).unwrap()),
         case("rmp_serde::from_slice", || rmp_serde::from_slice::<Message>(black_box(&pack)).unwrap()),
         case("serde_json::from_slice", || serde_json::from_slice::<Message>(black_box(&json)).unwrap()),
     ];

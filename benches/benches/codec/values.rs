@@ -79,7 +79,7 @@ pub(crate) fn wide_integers() -> Value {
 }
 
 /// One value in the model of each codec. What a model has not (addresses, integers beyond 64 bits,
-/// bytes in JSON) is put as people do: bytes, a tag or extension around big-endian octets, hexadecimal,
+/// bytes in JSON) is put as people do: bytes, a tag or extension around big-endian bytes, hexadecimal,
 /// decimal text.
 pub(crate) struct Peers {
     pub(crate) json: serde_json::Value,
@@ -109,13 +109,13 @@ impl Peers {
     }
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A positive integer of more than 64 bits, most significant octet first.
+/// A positive integer of more than 64 bits, most significant byte first.
 fn big_endian(int: &Int) -> Vec<u8> {
-    int.to_u256_le().unwrap().into_iter().rev().skip_while(|octet| *octet == 0).collect()
+    int.to_u256_le().unwrap().into_iter().rev().skip_while(|byte| *byte == 0).collect()
 }
 
 fn json(value: &Value) -> serde_json::Value {

@@ -45,8 +45,8 @@ fn message() -> Value {
 pub(crate) const CASES: &[Case] = &[
     ("args_sizes_get", || call!(args_sizes_get, 1024, 1028)),
     ("calldata decode", || {
-        let octets = message().encode().expect("it is small");
-        Box::new(move || drop(black_box(Value::decode(black_box(&octets)))))
+        let bytes = message().encode().expect("it is small");
+        Box::new(move || drop(black_box(Value::decode(black_box(&bytes)))))
     }),
     ("calldata encode", || {
         let value = message();
@@ -61,7 +61,7 @@ pub(crate) const CASES: &[Case] = &[
     ("fd_readdir, 100 entries", || call!(fd_readdir, 5, 8192, 8192, 0, 1024)),
     ("fd_seek", || call!(fd_seek, 4, 128, 0, 1024)),
     ("fd_tell", || call!(fd_tell, 4, 1024)),
-    ("fd_write, 64 octets", || call!(fd_write, 1, 16, 1, 1024)),
+    ("fd_write, 64 bytes", || call!(fd_write, 1, 16, 1, 1024)),
     ("fingerprint of 1 MiB", || {
         let (memory, mut zeros) = (vec![7_u8; 1 << 20], ZeroTree::default());
         Box::new(move || {
@@ -73,5 +73,5 @@ pub(crate) const CASES: &[Case] = &[
         let mut guest = Guest::new();
         Box::new(move || guest.open_and_close())
     }),
-    ("random_get, 32 octets", || call!(random_get, 1024, 32)),
+    ("random_get, 32 bytes", || call!(random_get, 1024, 32)),
 ];

@@ -13,7 +13,7 @@ use subvm_host_mock::MemoryHost;
 const FILE_RIGHTS: u64 = 0x20_0026;
 /// fd_readdir.
 const DIRECTORY_RIGHTS: u64 = 0x4000;
-/// Octets of the file: more than all calls of a case read.
+/// Bytes of the file: more than all calls of a case read.
 const FILE: usize = 1 << 20;
 
 /// Descriptor 4 is a file, descriptor 5 a directory of 100 entries.

@@ -28,10 +28,10 @@ impl WasmtimeWasi {
     /// Where they cannot be written.
     pub(crate) fn new() -> std::io::Result<Self> {
         let root = tempfile::tempdir()?;
-        for (path, octets) in files() {
+        for (path, bytes) in files() {
             let file = root.path().join(path.trim_start_matches('/'));
             std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
-            std::fs::write(file, &*octets)?;
+            std::fs::write(file, &*bytes)?;
         }
         Ok(Self { engine: Engine::default(), root })
     }

@@ -110,7 +110,7 @@ fn descriptors(engine: &Arc<dyn Engine>) -> Growth {
             repeat(CALLS.into(), "(drop (call $fd_tell (i32.load (i32.const 1024)) (i32.const 1032)))"),
             repeat(CALLS.into(), "(call $open) (drop (call $fd_close (i32.load (i32.const 1024))))"),
         );
-        let files = vec![("/file".to_owned(), Arc::from(*b"octets"))];
+        let files = vec![("/file".to_owned(), Arc::from(*b"bytes"))];
         (package(&text, Parts { files, ..Parts::default() }), Marks::default())
     };
     let curves =
@@ -133,8 +133,8 @@ fn files(engine: &Arc<dyn Engine>) -> Growth {
                 "(drop (call $fd_readdir (i32.const 3) (i32.const 8192) (i32.const 4096) (i64.const 0) (i32.const 1024)))"
             ),
         );
-        let others = (1..count).map(|number| (format!("/other_{number:06}.txt"), Arc::from(*b"octets")));
-        let files = std::iter::once(("/file".to_owned(), Arc::from(*b"octets"))).chain(others);
+        let others = (1..count).map(|number| (format!("/other_{number:06}.txt"), Arc::from(*b"bytes")));
+        let files = std::iter::once(("/file".to_owned(), Arc::from(*b"bytes"))).chain(others);
         (package(&text, Parts { files: files.collect(), ..Parts::default() }), Marks::default())
     };
     let names =
@@ -156,7 +156,7 @@ fn nesting(engine: &Arc<dyn Engine>) -> Growth {
         ("allow_send_messages", false.into()),
     ]);
     let request = Value::from(Map::from([("Sandbox", Value::Map(fields))])).encode().expect("it is small");
-    let quoted: String = request.iter().map(|octet| format!("\\{octet:02x}")).collect();
+    let quoted: String = request.iter().map(|byte| format!("\\{byte:02x}")).collect();
     let prepare = |depth: u64| {
         // How deep it is, each finds in storage.
         let text = format!(

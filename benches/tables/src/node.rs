@@ -59,13 +59,13 @@ impl Host for Recorder {
         self.memory.eth_call(state, address, calldata)
     }
 
-    fn output(&mut self, stream: Stream, octets: &[u8]) {
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
         if stream != Stream::Stdout {
             return self.marks.mark();
         }
-        if self.output.len() + octets.len() > KEPT {
+        if self.output.len() + bytes.len() > KEPT {
             self.output.clear();
         }
-        self.output.extend_from_slice(octets);
+        self.output.extend_from_slice(bytes);
     }
 }

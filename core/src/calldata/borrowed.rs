@@ -1,4 +1,4 @@
-//! The borrowed value: a view of octets that have been validated.
+//! The borrowed value: a view of bytes that have been validated.
 
 use super::decode::{self, Container};
 use super::read::{Head, Reader};
@@ -6,7 +6,7 @@ use super::{DecodeError, DecodeLimits, Int, IntRef, Value, validate, wire, write
 use crate::Address;
 use alloc::vec::Vec;
 
-/// A calldata value that borrows from the octets it was decoded from: nothing is copied and
+/// A calldata value that borrows from the bytes it was decoded from: nothing is copied and
 /// nothing built, so that decoding is validating. Arrays and maps are read when they are gone
 /// through.
 ///
@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 /// ```
 /// use subvm_core::calldata::{Map, Value, ValueRef};
 ///
-/// let octets = Value::from(Map::from([("n", Value::from(5)), ("to", Value::from("eve"))])).encode().unwrap();
-/// let value = ValueRef::decode(&octets).unwrap();
+/// let bytes = Value::from(Map::from([("n", Value::from(5)), ("to", Value::from("eve"))])).encode().unwrap();
+/// let value = ValueRef::decode(&bytes).unwrap();
 /// assert_eq!(value.get("n").and_then(|n| n.as_int()), Some(5.into()));
 /// for (key, value) in value.as_map().unwrap().iter() {
 ///     println!("{key}: {value}");
@@ -35,7 +35,7 @@ pub enum ValueRef<'a> {
     Int(IntRef<'a>),
     /// An account or a contract.
     Address(Address),
-    /// Octets.
+    /// Bytes.
     Bytes(&'a [u8]),
     /// Text.
     Str(&'a str),
@@ -50,8 +50,8 @@ pub enum ValueRef<'a> {
 /// ```
 /// use subvm_core::calldata::{Value, ValueRef};
 ///
-/// let octets = Value::array([1, 2, 3]).encode().unwrap();
-/// let array = ValueRef::decode(&octets).unwrap().as_array().unwrap();
+/// let bytes = Value::array([1, 2, 3]).encode().unwrap();
+/// let array = ValueRef::decode(&bytes).unwrap().as_array().unwrap();
 /// assert_eq!((array.len(), array.is_empty()), (3, false));
 /// assert_eq!(array.get(2).and_then(ValueRef::as_int), Some(3.into()));
 /// assert_eq!(array.iter().filter_map(ValueRef::as_int).max(), Some(3.into()));
@@ -68,8 +68,8 @@ pub struct ArrayRef<'a> {
 /// ```
 /// use subvm_core::calldata::{Map, Value, ValueRef};
 ///
-/// let octets = Value::from(Map::from([("fee", 1), ("value", 2)])).encode().unwrap();
-/// let map = ValueRef::decode(&octets).unwrap().as_map().unwrap();
+/// let bytes = Value::from(Map::from([("fee", 1), ("value", 2)])).encode().unwrap();
+/// let map = ValueRef::decode(&bytes).unwrap().as_map().unwrap();
 /// assert_eq!((map.len(), map.is_empty()), (2, false));
 /// assert_eq!(map.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["fee", "value"]);
 /// assert_eq!(map.get("fee").and_then(ValueRef::as_int), Some(1.into()));
@@ -84,18 +84,18 @@ pub struct MapRef<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// The value whose encoding `octets` is, within the default limits.
+    /// The value whose encoding `bytes` is, within the default limits.
     ///
     /// # Errors
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
     ///
     /// # Cost
     /// As [`validate`](super::validate).
-    pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
-        Self::decode_with(octets, &DecodeLimits::DEFAULT)
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(bytes, &DecodeLimits::DEFAULT)
     }
 
-    /// The value whose encoding `octets` is, within `limits`.
+    /// The value whose encoding `bytes` is, within `limits`.
     ///
     /// # Errors
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
@@ -106,8 +106,8 @@ impl<'a> ValueRef<'a> {
     /// let nested = [0x0d, 0x05]; // [[]]
     /// assert_eq!(ValueRef::decode_with(&nested, &flat).unwrap_err().kind, DecodeErrorKind::TooDeep);
     /// ```
-    pub fn decode_with(octets: &'a [u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(octets, limits);
+    pub fn decode_with(bytes: &'a [u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, limits);
         let value = Self::read(&mut reader)?;
         reader.end()?;
         Ok(value)
@@ -120,7 +120,7 @@ impl<'a> ValueRef<'a> {
             Head::Null => Self::Null,
             Head::Bool(b) => Self::Bool(b),
             Head::Int(int) => Self::Int(int),
-            Head::Address(octets) => Self::Address(Address(*octets)),
+            Head::Address(bytes) => Self::Address(Address(*bytes)),
             Head::Bytes(bytes) => Self::Bytes(bytes),
             Head::Str(text) => Self::Str(text),
             Head::Array(len) => Self::Array(ArrayRef { len, content: content(reader, head)? }),
@@ -148,12 +148,12 @@ impl<'a> ValueRef<'a> {
         decode::read_content(&mut Reader::trusted(content), container).unwrap_or_default()
     }
 
-    /// Appends the encoding: the very octets this was decoded from.
+    /// Appends the encoding: the very bytes this was decoded from.
     ///
     /// ```
     /// use subvm_core::calldata::ValueRef;
-    /// let (octets, mut out) = (b"\x0d\x09", Vec::new());
-    /// ValueRef::decode(octets).unwrap().index(0).unwrap().encode_into(&mut out);
+    /// let (bytes, mut out) = (b"\x0d\x09", Vec::new());
+    /// ValueRef::decode(bytes).unwrap().index(0).unwrap().encode_into(&mut out);
     /// assert_eq!(out, b"\x09");
     /// ```
     pub fn encode_into(self, out: &mut Vec<u8>) {
@@ -194,8 +194,8 @@ impl<'a> ValueRef<'a> {
     ///
     /// ```
     /// use subvm_core::{Address, calldata::{Value, ValueRef}};
-    /// let octets = Value::array([Value::Null, true.into(), b"ab".into(), Address([7; 20]).into()]).encode().unwrap();
-    /// let items = ValueRef::decode(&octets).unwrap().as_array().unwrap();
+    /// let bytes = Value::array([Value::Null, true.into(), b"ab".into(), Address([7; 20]).into()]).encode().unwrap();
+    /// let items = ValueRef::decode(&bytes).unwrap().as_array().unwrap();
     /// let [null, truth, bytes, address] = items.iter().collect::<Vec<_>>()[..] else { unreachable!() };
     /// assert!(null.is_null() && truth.as_bool() == Some(true));
     /// assert_eq!((bytes.as_bytes(), bytes.as_str()), (Some(&b"ab"[..]), None));
@@ -233,7 +233,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The octets, if these are bytes (a string or an address is not).
+    /// The bytes, if these are bytes (a string or an address is not).
     #[must_use]
     pub const fn as_bytes(self) -> Option<&'a [u8]> {
         match self {
@@ -354,8 +354,8 @@ impl<'a> MapRef<'a> {
 ///
 /// ```
 /// use subvm_core::calldata::{Value, ValueRef};
-/// let octets = Value::array([1, 2]).encode().unwrap();
-/// let mut items = ValueRef::decode(&octets).unwrap().as_array().unwrap().iter();
+/// let bytes = Value::array([1, 2]).encode().unwrap();
+/// let mut items = ValueRef::decode(&bytes).unwrap().as_array().unwrap().iter();
 /// assert_eq!(items.len(), 2);
 /// assert_eq!(items.next().map(ValueRef::to_owned), Some(Value::from(1)));
 /// ```
@@ -384,8 +384,8 @@ impl ExactSizeIterator for Items<'_> {}
 ///
 /// ```
 /// use subvm_core::calldata::{Map, Value, ValueRef};
-/// let octets = Value::from(Map::from([("b", 2), ("a", 1)])).encode().unwrap();
-/// let mut entries = ValueRef::decode(&octets).unwrap().as_map().unwrap().iter();
+/// let bytes = Value::from(Map::from([("b", 2), ("a", 1)])).encode().unwrap();
+/// let mut entries = ValueRef::decode(&bytes).unwrap().as_map().unwrap().iter();
 /// assert_eq!(entries.len(), 2);
 /// assert_eq!(entries.next().map(|(key, value)| (key, value.to_owned())), Some(("a", Value::from(1))));
 /// ```

@@ -1,4 +1,4 @@
-//! From octets to an owned value.
+//! From bytes to an owned value.
 
 use super::build::Open;
 use super::key::Key;
@@ -9,13 +9,13 @@ use alloc::vec::Vec;
 use core::iter;
 
 impl Value {
-    /// The value whose encoding `octets` is, within the default limits.
+    /// The value whose encoding `bytes` is, within the default limits.
     ///
     /// # Errors
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
     ///
     /// # Cost
-    /// Linear in the input, in time and memory: at most 40 octets for each octet of the input, and some hundred
+    /// Linear in the input, in time and memory: at most 40 bytes for each byte of the input, and some hundred
     /// for each container around the one being read.
     ///
     /// ```
@@ -23,13 +23,13 @@ impl Value {
     ///
     /// assert_eq!(Value::decode(&[0x09]), Ok(Value::from(1)));
     /// let error = Value::decode(&[0x09, 0x00]).unwrap_err();
-    /// assert_eq!((error.kind, error.offset), (DecodeErrorKind::TrailingOctets, 1));
+    /// assert_eq!((error.kind, error.offset), (DecodeErrorKind::TrailingBytes, 1));
     /// ```
-    pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
-        Self::decode_with(octets, &DecodeLimits::DEFAULT)
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(bytes, &DecodeLimits::DEFAULT)
     }
 
-    /// The value whose encoding `octets` is, within `limits`.
+    /// The value whose encoding `bytes` is, within `limits`.
     ///
     /// # Errors
     /// See [`DecodeErrorKind`](super::DecodeErrorKind).
@@ -40,11 +40,11 @@ impl Value {
     /// ```
     /// use subvm_core::calldata::{DecodeErrorKind, DecodeLimits, Value};
     /// let small = DecodeLimits { max_int_bits: 64, ..DecodeLimits::DEFAULT };
-    /// let octets = Value::from(u128::MAX).encode().unwrap();
-    /// assert_eq!(Value::decode_with(&octets, &small).unwrap_err().kind, DecodeErrorKind::IntTooLarge);
+    /// let bytes = Value::from(u128::MAX).encode().unwrap();
+    /// assert_eq!(Value::decode_with(&bytes, &small).unwrap_err().kind, DecodeErrorKind::IntTooLarge);
     /// ```
-    pub fn decode_with(octets: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(octets, limits);
+    pub fn decode_with(bytes: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes, limits);
         let value = read(&mut reader)?;
         reader.end()?;
         Ok(value)
@@ -125,7 +125,7 @@ fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Option<Container> {
         Head::Bytes(bytes) => place.put(bytes, |bytes| Value::Bytes(bytes.into())),
         Head::Null => place.put((), |()| Value::Null),
         Head::Bool(b) => place.put(b, Value::Bool),
-        Head::Address(octets) => place.put(octets, |octets| Value::Address(crate::Address(*octets))),
+        Head::Address(bytes) => place.put(bytes, |bytes| Value::Address(crate::Address(*bytes))),
         Head::Array(len) => return Some(Container::Array(len)),
         Head::Map(len) => return Some(Container::Map(len)),
     }
@@ -144,36 +144,36 @@ struct Level<'a> {
     left: usize,
     /// In a map, the key of the last entry begun.
     last_key: Option<RawKey<'a>>,
-    /// Octets that must follow for the containers around this one.
+    /// Bytes that must follow for the containers around this one.
     owed: usize,
 }
 
-/// The fewest octets an entry of a map can have: the length of its key and a value.
-const ENTRY_OCTETS: usize = 2;
+/// The fewest bytes an entry of a map can have: the length of its key and a value.
+const ENTRY_BYTES: usize = 2;
 
 impl<'a> Level<'a> {
     /// Reserves room for what has been announced, but for no more than the input can fill after
-    /// the `owed` octets that the containers around this one need. So all reservations together
+    /// the `owed` bytes that the containers around this one need. So all reservations together
     /// are linear in the input, however deep they are nested.
     fn new(container: Container, reader: &Reader<'_>, owed: usize) -> Self {
         let spare = reader.left().saturating_sub(owed);
         let (open, left) = match container {
             Container::Array(len) => (Open::Array(Vec::with_capacity(len.min(spare))), len),
             Container::Map(len) => {
-                let capacity = len.min(spare / ENTRY_OCTETS);
+                let capacity = len.min(spare / ENTRY_BYTES);
                 (Open::Map(Vec::with_capacity(capacity), Key::default()), len)
             }
         };
         Self { open, left, last_key: None, owed }
     }
 
-    /// Octets that must follow the container inside this one, for this one and those around it.
+    /// Bytes that must follow the container inside this one, for this one and those around it.
     const fn owed(&self) -> usize {
-        let octets = match self.open {
+        let bytes = match self.open {
             Open::Array(_) => 1,
-            Open::Map(..) => ENTRY_OCTETS,
+            Open::Map(..) => ENTRY_BYTES,
         };
-        self.owed.saturating_add(self.left.saturating_mul(octets))
+        self.owed.saturating_add(self.left.saturating_mul(bytes))
     }
 
     /// Reads up to the end of this container, or up to the first container in it.
@@ -201,8 +201,8 @@ impl<'a> Level<'a> {
                         None => inner = put_scalar(own.other_head()?, entries),
                     }
                     match entries.last_mut() {
-                        Some((default, _)) if inner.is_none() => default.set(key.octets),
-                        _ => next.set(key.octets),
+                        Some((default, _)) if inner.is_none() => default.set(key.bytes),
+                        _ => next.set(key.bytes),
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! From a value to octets.
+//! From a value to bytes.
 
 use super::out::{Out, Window};
 use super::walk::{Event, Level, Walk};
@@ -12,7 +12,7 @@ impl Value {
     /// `TooDeep` and `IntTooLarge`: exactly what [`decode`](Self::decode) would refuse.
     ///
     /// # Cost
-    /// Linear in the encoding. Allocates an encoding of up to 470 octets at once, a larger one as a vector grows.
+    /// Linear in the encoding. Allocates an encoding of up to 470 bytes at once, a larger one as a vector grows.
     ///
     /// ```
     /// use subvm_core::calldata::{Map, Value};

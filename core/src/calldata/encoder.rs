@@ -20,8 +20,8 @@ use core::ops::Range;
 ///
 /// let mut encoder = Encoder::new();
 /// encoder.map(2).key("id").int(7).key("tags").array(2).str("a").str("b");
-/// let octets = encoder.finish().unwrap();
-/// assert_eq!(Value::decode(&octets).unwrap().to_string(), r#"{"id":7,"tags":["a","b"]}"#);
+/// let bytes = encoder.finish().unwrap();
+/// assert_eq!(Value::decode(&bytes).unwrap().to_string(), r#"{"id":7,"tags":["a","b"]}"#);
 /// ```
 pub struct Encoder {
     out: Vec<u8>,
@@ -41,9 +41,9 @@ struct Level {
 /// What may follow.
 enum Place {
     Item,
-    /// In a map: a key, above the last, which stands at these octets of the output.
+    /// In a map: a key, above the last, which stands at these bytes of the output.
     Key(Option<Range<usize>>),
-    /// In a map: the value of the key at these octets.
+    /// In a map: the value of the key at these bytes.
     ValueOf(Range<usize>),
 }
 
@@ -150,7 +150,7 @@ impl Encoder {
     /// Writes a value that is encoded already.
     ///
     /// # Cost
-    /// Validates the octets.
+    /// Validates the bytes.
     ///
     /// ```
     /// use subvm_core::calldata::{Encoder, Value};
@@ -159,14 +159,14 @@ impl Encoder {
     /// encoder.map(1).key("ok").encoded(&inner);
     /// assert_eq!(Value::decode(&encoder.finish().unwrap()).unwrap()["ok"], Value::array([1, 2]));
     /// ```
-    pub fn encoded(&mut self, octets: &[u8]) -> &mut Self {
+    pub fn encoded(&mut self, bytes: &[u8]) -> &mut Self {
         self.leaf(|out, limits| {
-            validate(octets, limits).map_err(|error| match error.kind {
+            validate(bytes, limits).map_err(|error| match error.kind {
                 DecodeErrorKind::TooDeep => Kind::TooDeep,
                 DecodeErrorKind::IntTooLarge => Kind::IntTooLarge,
                 _ => Kind::NotEncoded,
             })?;
-            out.extend_from_slice(octets);
+            out.extend_from_slice(bytes);
             Ok(())
         })
     }

@@ -1,4 +1,4 @@
-//! Why octets are not calldata, and why a value cannot become calldata.
+//! Why bytes are not calldata, and why a value cannot become calldata.
 
 use core::fmt;
 
@@ -8,19 +8,19 @@ use core::fmt;
 /// use subvm_core::calldata::{DecodeError, DecodeErrorKind, Value};
 /// let error = Value::decode(&[0x14, 0x61]).unwrap_err();
 /// assert_eq!(error, DecodeError { kind: DecodeErrorKind::LengthExceedsInput, offset: 0 });
-/// assert!(error.to_string().starts_with("calldata, octet 0: a length is more than what is left"));
+/// assert!(error.to_string().starts_with("calldata, byte 0: a length is more than what is left"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: DecodeErrorKind,
-    /// The octet of the input at which it was found; see each [`DecodeErrorKind`].
+    /// The byte of the input at which it was found; see each [`DecodeErrorKind`].
     pub offset: usize,
 }
 
-/// The ways in which octets fail to be canonical calldata, with what the offset then says.
+/// The ways in which bytes fail to be canonical calldata, with what the offset then says.
 ///
-/// Of several faults, the one is reported that reading octet by octet meets first.
+/// Of several faults, the one is reported that reading byte by byte meets first.
 ///
 /// ```
 /// use subvm_core::calldata::{DecodeErrorKind, Value};
@@ -32,28 +32,28 @@ pub struct DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeErrorKind {
-    /// The input ends where an octet must follow. Offset: the length of the input.
+    /// The input ends where a byte must follow. Offset: the length of the input.
     UnexpectedEnd,
-    /// A `uleb` has a last group of zero, so that a shorter one says the same. Offset: its first octet.
+    /// A `uleb` has a last group of zero, so that a shorter one says the same. Offset: its first byte.
     UlebNotShortest,
-    /// An atom is none of null, false, true and address. Offset: its first octet.
+    /// An atom is none of null, false, true and address. Offset: its first byte.
     UnknownAtom,
-    /// The low 3 bits of a value are 7. Offset: its first octet.
+    /// The low 3 bits of a value are 7. Offset: its first byte.
     ReservedType,
-    /// A length or count exceeds the octets left. Offset: the first octet of its `uleb`.
+    /// A length or count exceeds the bytes left. Offset: the first byte of its `uleb`.
     LengthExceedsInput,
-    /// A string or a key is not UTF-8. Offset: the first octet that does not fit.
+    /// A string or a key is not UTF-8. Offset: the first byte that does not fit.
     InvalidUtf8,
-    /// A key is below the key before it. Offset: the first octet of the `uleb` of its length.
+    /// A key is below the key before it. Offset: the first byte of the `uleb` of its length.
     KeyOrder,
-    /// A key repeats the key before it. Offset: the first octet of the `uleb` of its length.
+    /// A key repeats the key before it. Offset: the first byte of the `uleb` of its length.
     DuplicateKey,
-    /// Octets follow the value. Offset: the first of them.
-    TrailingOctets,
+    /// Bytes follow the value. Offset: the first of them.
+    TrailingBytes,
     /// Containers are nested beyond [`max_depth`](super::DecodeLimits::max_depth). Offset: the first
-    /// octet of the container that is one too many.
+    /// byte of the container that is one too many.
     TooDeep,
-    /// An integer is beyond [`max_int_bits`](super::DecodeLimits::max_int_bits). Offset: its first octet.
+    /// An integer is beyond [`max_int_bits`](super::DecodeLimits::max_int_bits). Offset: its first byte.
     IntTooLarge,
 }
 
@@ -70,7 +70,7 @@ impl DecodeErrorKind {
             Self::InvalidUtf8 => "invalid_utf8",
             Self::KeyOrder => "key_order",
             Self::DuplicateKey => "duplicate_key",
-            Self::TrailingOctets => "trailing_octets",
+            Self::TrailingBytes => "trailing_bytes",
             Self::TooDeep => "too_deep",
             Self::IntTooLarge => "int_too_large",
         }
@@ -83,10 +83,10 @@ impl DecodeErrorKind {
             Self::UnknownAtom => "an atom is none of null, false, true, address: write one of these",
             Self::ReservedType => "type 7 is reserved: write one of types 0 to 6",
             Self::LengthExceedsInput => "a length is more than what is left of the input: send all of it",
-            Self::InvalidUtf8 => "a string or key is not UTF-8: write other octets as bytes",
-            Self::KeyOrder => "a map key is below the one before it: sort keys by their octets",
+            Self::InvalidUtf8 => "a string or key is not UTF-8: write other bytes as bytes",
+            Self::KeyOrder => "a map key is below the one before it: sort keys by their bytes",
             Self::DuplicateKey => "a map key is repeated: write each key once",
-            Self::TrailingOctets => "octets follow the value: send one value alone",
+            Self::TrailingBytes => "bytes follow the value: send one value alone",
             Self::TooDeep => "containers are nested too deeply: flatten the value, or raise max_depth",
             Self::IntTooLarge => "an integer has too many bits: write it as bytes, or raise max_int_bits",
         }
@@ -105,7 +105,7 @@ impl fmt::Display for DecodeErrorKind {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "calldata, octet {}: {} ({})", self.offset, self.kind, self.kind.code())
+        write!(f, "calldata, byte {}: {} ({})", self.offset, self.kind, self.kind.code())
     }
 }
 
@@ -151,7 +151,7 @@ pub enum EncodeErrorKind {
     /// [`Encoder`](super::Encoder): a container did not get as many items as were announced, or
     /// something follows the value.
     Count,
-    /// [`Encoder`](super::Encoder): octets given as an encoding are none.
+    /// [`Encoder`](super::Encoder): bytes given as an encoding are none.
     NotEncoded,
 }
 
@@ -174,11 +174,11 @@ impl EncodeErrorKind {
         match self {
             Self::TooDeep => "containers are nested too deeply: flatten the value",
             Self::IntTooLarge => "an integer has too many bits: write it as bytes",
-            Self::KeyOrder => "a map key is below the one before it: write keys ascending by their octets",
+            Self::KeyOrder => "a map key is below the one before it: write keys ascending by their bytes",
             Self::DuplicateKey => "a map key is repeated: write each key once",
             Self::KeyExpected => "keys and values of a map must alternate, and only maps have keys",
             Self::Count => "a container was given more or fewer items than announced",
-            Self::NotEncoded => "octets given as an encoded value are no calldata: give bytes instead",
+            Self::NotEncoded => "bytes given as an encoded value are no calldata: give bytes instead",
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Int, wire, write};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// An integer as it stands in the input: decoded where it is small, else its octets.
+/// An integer as it stands in the input: decoded where it is small, else its bytes.
 ///
 /// ```
 /// use subvm_core::calldata::{Int, ValueRef};
@@ -18,7 +18,7 @@ pub struct IntRef<'a>(Repr<'a>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repr<'a> {
     Small(i64),
-    /// A canonical encoding of more than 9 octets.
+    /// A canonical encoding of more than 9 bytes.
     Wide(&'a [u8]),
 }
 

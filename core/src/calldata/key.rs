@@ -17,7 +17,7 @@ pub(super) struct Key(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// So many octets, which are UTF-8, and after them any others.
+    /// So many bytes, which are UTF-8, and after them any others.
     Inline(u8, [u8; INLINE]),
     Boxed(Box<str>),
 }
@@ -26,37 +26,37 @@ impl Key {
     #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline(len, octets) => octets.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
             Repr::Boxed(text) => text.as_bytes(),
         }
     }
 
-    /// Appends the encoding: the length and the octets.
+    /// Appends the encoding: the length and the bytes.
     #[inline(always)]
     pub(super) fn put(&self, out: &mut impl Out) {
         match &self.0 {
-            Repr::Inline(len, octets) => {
+            Repr::Inline(len, bytes) => {
                 out.put_words([u64::from(*len)], 1);
-                out.put_first(octets, usize::from(*len));
+                out.put_first(bytes, usize::from(*len));
             }
             Repr::Boxed(text) => write::put_key(out, text.as_bytes()),
         }
     }
 
-    /// Becomes a key of octets that are UTF-8.
+    /// Becomes a key of bytes that are UTF-8.
     #[inline(always)]
     pub(super) fn set(&mut self, text: &[u8]) {
-        if let Repr::Inline(len, octets) = &mut self.0
-            && let Some(octets) = octets.get_mut(..text.len())
+        if let Repr::Inline(len, bytes) = &mut self.0
+            && let Some(bytes) = bytes.get_mut(..text.len())
         {
-            octets.copy_from_slice(text);
+            bytes.copy_from_slice(text);
             *len = text.len() as u8;
         } else {
             *self = core::str::from_utf8(text).unwrap_or_default().into();
         }
     }
 
-    /// The text. Where it is inline this looks at the octets again, since only unsafe code could do
+    /// The text. Where it is inline this looks at the bytes again, since only unsafe code could do
     /// without: compare and encode by [`as_bytes`](Self::as_bytes).
     pub(super) fn as_str(&self) -> &str {
         match &self.0 {
@@ -76,11 +76,11 @@ impl Key {
 impl From<&str> for Key {
     #[inline]
     fn from(text: &str) -> Self {
-        let mut octets = [0; INLINE];
-        match octets.get_mut(..text.len()) {
+        let mut bytes = [0; INLINE];
+        match bytes.get_mut(..text.len()) {
             Some(prefix) => {
                 prefix.copy_from_slice(text.as_bytes());
-                Self(Repr::Inline(text.len() as u8, octets))
+                Self(Repr::Inline(text.len() as u8, bytes))
             }
             None => Self(Repr::Boxed(text.into())),
         }
@@ -113,7 +113,7 @@ impl Hash for Key {
     }
 }
 
-/// By octets.
+/// By bytes.
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_bytes().cmp(other.as_bytes())

@@ -1,6 +1,6 @@
 //! How deep and how wide a value may be.
 
-/// What a decoder accepts beyond the form of the octets, and so what an encoder may write.
+/// What a decoder accepts beyond the form of the bytes, and so what an encoder may write.
 ///
 /// The defaults are those of the specification (`docs/spec/calldata.md`, "Decoding refuses").
 /// Whatever must be reproduced by other nodes uses the defaults.
@@ -10,9 +10,9 @@
 ///
 /// let deep = (0..129).fold(Value::Null, |inner, _| Value::array([inner]));
 /// assert!(deep.encode().is_err());
-/// let octets = deep.encode_with(&DecodeLimits::UNLIMITED).unwrap();
-/// assert!(Value::decode(&octets).is_err());
-/// assert_eq!(Value::decode_with(&octets, &DecodeLimits { max_depth: 129, ..DecodeLimits::DEFAULT }), Ok(deep));
+/// let bytes = deep.encode_with(&DecodeLimits::UNLIMITED).unwrap();
+/// assert!(Value::decode(&bytes).is_err());
+/// assert_eq!(Value::decode_with(&bytes, &DecodeLimits { max_depth: 129, ..DecodeLimits::DEFAULT }), Ok(deep));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeLimits {

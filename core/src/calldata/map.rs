@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
-/// Values by key, ascending by the octets of the keys, no key twice.
+/// Values by key, ascending by the bytes of the keys, no key twice.
 ///
 /// A sorted vector: it is encoded by walking it and decoded by appending to it, and it takes half
 /// the memory of a tree.

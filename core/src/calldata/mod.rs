@@ -8,11 +8,11 @@
 //! use subvm_core::calldata::{Map, Value, ValueRef};
 //!
 //! let value = Value::from(Map::from([("amount", Value::from(7)), ("to", Value::from("eve"))]));
-//! let octets = value.encode().unwrap();
-//! assert_eq!(Value::decode(&octets).unwrap(), value);
+//! let bytes = value.encode().unwrap();
+//! assert_eq!(Value::decode(&bytes).unwrap(), value);
 //!
 //! // Without copying or allocating anything:
-//! let borrowed = ValueRef::decode(&octets).unwrap();
+//! let borrowed = ValueRef::decode(&bytes).unwrap();
 //! assert_eq!(borrowed.get("to").unwrap().as_str(), Some("eve"));
 //!
 //! // As text, a superset of JSON:
@@ -23,8 +23,8 @@
 //! | to | use |
 //! |---|---|
 //! | build or change a value | [`Value`], [`Map`], [`Array`], [`Int`] |
-//! | read octets that somebody sent | [`ValueRef::decode`]; [`validate`] where only the answer counts |
-//! | write octets without building a value | [`Encoder`] |
+//! | read bytes that somebody sent | [`ValueRef::decode`]; [`validate`] where only the answer counts |
+//! | write bytes without building a value | [`Encoder`] |
 //! | read and write your own structs | `to_bytes` and `from_slice` (feature `serde`) |
 //!
 //! Nothing here recurses on the native stack, whatever the depth of a value: not decoding, encoding,

@@ -1,4 +1,4 @@
-//! Reading one value's head, or one map key, from octets that nobody vouches for.
+//! Reading one value's head, or one map key, from bytes that nobody vouches for.
 //!
 //! Every other way to decode is a loop around this.
 
@@ -7,7 +7,7 @@ use super::raw_key::RawKey;
 use super::{DecodeError, DecodeErrorKind as Kind, DecodeLimits, wire};
 use core::cmp::Ordering;
 
-/// The first octets of a value: all of it, but for what is inside a container.
+/// The first bytes of a value: all of it, but for what is inside a container.
 #[derive(Clone, Copy)]
 pub(super) enum Head<'a> {
     Null,
@@ -16,9 +16,9 @@ pub(super) enum Head<'a> {
     Int(IntRef<'a>),
     Bytes(&'a [u8]),
     Str(&'a str),
-    /// That many values follow. It is at most the number of octets left.
+    /// That many values follow. It is at most the number of bytes left.
     Array(usize),
-    /// That many keys, each with a value, follow. It is at most the number of octets left.
+    /// That many keys, each with a value, follow. It is at most the number of bytes left.
     Map(usize),
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Reader<'a> {
     /// Containers that may still be entered.
     depth_left: u32,
     max_int_bits: u32,
-    /// Whether integers of up to 8 octets are within the limit.
+    /// Whether integers of up to 8 bytes are within the limit.
     short_ints: bool,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
         Self { input, at: 0, depth_left, max_int_bits, short_ints }
     }
 
-    /// A reader of octets that have been validated before.
+    /// A reader of bytes that have been validated before.
     pub(super) const fn trusted(input: &'a [u8]) -> Self {
         Self::new(input, &DecodeLimits::UNLIMITED)
     }
@@ -56,15 +56,15 @@ impl<'a> Reader<'a> {
         self.input.len() - self.at
     }
 
-    /// The octets from `start`, which has been read, to here.
+    /// The bytes from `start`, which has been read, to here.
     pub(super) fn since(&self, start: usize) -> &'a [u8] {
         self.input.get(start..self.at).unwrap_or_default()
     }
 
     /// # Errors
-    /// `TrailingOctets`, unless all has been read.
+    /// `TrailingBytes`, unless all has been read.
     pub(super) const fn end(&self) -> Result<(), DecodeError> {
-        if self.left() == 0 { Ok(()) } else { Err(Kind::TrailingOctets.at(self.at)) }
+        if self.left() == 0 { Ok(()) } else { Err(Kind::TrailingBytes.at(self.at)) }
     }
 
     /// Reads the head of a value. Where it opens a container, [`close`](Self::close) must follow
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`key`](Self::key), for those who can do without a `str`, and so mostly without reading the
-    /// octets one by one.
+    /// bytes one by one.
     #[inline(always)]
     pub(super) fn raw_key(&mut self, last: Option<RawKey<'a>>) -> Result<RawKey<'a>, DecodeError> {
         let start = self.at;
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
         self.at += len;
         let key = RawKey::first(self.input.get(from..).unwrap_or_default(), len);
         if !key.is_ascii() {
-            utf8(from, key.octets)?;
+            utf8(from, key.bytes)?;
         }
         match last.map(|last| key.cmp(last)) {
             None | Some(Ordering::Greater) => Ok(key),
@@ -168,9 +168,9 @@ impl<'a> Reader<'a> {
             Some(wire::TRUE) => Ok(Head::Bool(true)),
             Some(wire::ADDRESS) => {
                 let rest = &self.input[self.at..];
-                let octets = rest.first_chunk().ok_or(Kind::UnexpectedEnd.at(self.input.len()))?;
-                self.at += octets.len();
-                Ok(Head::Address(octets))
+                let bytes = rest.first_chunk().ok_or(Kind::UnexpectedEnd.at(self.input.len()))?;
+                self.at += bytes.len();
+                Ok(Head::Address(bytes))
             }
             _ => Err(Kind::UnknownAtom.at(start)),
         }
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a `uleb` of more than one octet, if it is in form and either of 2 octets, or of at most 8 where 8
+    /// Reads a `uleb` of more than one byte, if it is in form and either of 2 bytes, or of at most 8 where 8
     /// are left.
     #[inline(always)]
     fn short_uleb(&mut self) -> Option<u64> {
@@ -281,10 +281,10 @@ fn long_uleb(input: &[u8], start: usize) -> Result<(Option<u64>, usize), DecodeE
 fn int(input: &[u8], start: usize, max_int_bits: u32) -> Result<&[u8], DecodeError> {
     let rest = &input[start..];
     let max_bits = u64::from(max_int_bits) + u64::from(wire::TYPE_BITS);
-    let max_octets = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
-    let within = &rest[..max_octets.min(rest.len())];
+    let max_bytes = usize::try_from(max_bits.div_ceil(7)).unwrap_or(usize::MAX);
+    let within = &rest[..max_bytes.min(rest.len())];
     let Some(len) = find_end(within) else {
-        return Err(if rest.len() < max_octets {
+        return Err(if rest.len() < max_bytes {
             Kind::UnexpectedEnd.at(input.len())
         } else {
             Kind::IntTooLarge.at(start)
@@ -300,10 +300,10 @@ fn int(input: &[u8], start: usize, max_int_bits: u32) -> Result<&[u8], DecodeErr
     Ok(&within[..len])
 }
 
-/// The text of octets that start at `from`.
+/// The text of bytes that start at `from`.
 #[inline]
-fn utf8(from: usize, octets: &[u8]) -> Result<&str, DecodeError> {
-    core::str::from_utf8(octets).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
+fn utf8(from: usize, bytes: &[u8]) -> Result<&str, DecodeError> {
+    core::str::from_utf8(bytes).map_err(|error| Kind::InvalidUtf8.at(from + error.valid_up_to()))
 }
 
 /// Refuses a key, which starts at `start`, for its order to the last one of its map.
@@ -312,9 +312,9 @@ fn out_of_order(start: usize, order: Ordering) -> DecodeError {
     if order == Ordering::Equal { Kind::DuplicateKey.at(start) } else { Kind::KeyOrder.at(start) }
 }
 
-/// The number of octets of a `uleb` that starts with the first; none if it goes on.
-fn find_end(octets: &[u8]) -> Option<usize> {
-    let (words, rest) = octets.as_chunks();
+/// The number of bytes of a `uleb` that starts with the first; none if it goes on.
+fn find_end(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks();
     let end = words
         .iter()
         .zip(0..)
@@ -325,7 +325,7 @@ fn find_end(octets: &[u8]) -> Option<usize> {
     })
 }
 
-/// The payload of an encoding of at most 9 octets, so of less than 2^60.
+/// The payload of an encoding of at most 9 bytes, so of less than 2^60.
 fn payload(uleb: &[u8]) -> u64 {
     let fold = |n, group: &u8| n << wire::GROUP_BITS | u64::from(group & !wire::MORE);
     uleb.iter().rev().fold(0, fold) >> wire::TYPE_BITS

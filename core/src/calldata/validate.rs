@@ -1,4 +1,4 @@
-//! A walk over octets that builds nothing.
+//! A walk over bytes that builds nothing.
 
 use super::raw_key::RawKey;
 use super::read::{Head, Reader};
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 /// See [`DecodeErrorKind`](super::DecodeErrorKind).
 ///
 /// # Cost
-/// Linear in the input. Memory: 40 octets for each container around the octet being read.
+/// Linear in the input. Memory: 40 bytes for each container around the byte being read.
 ///
 /// ```
 /// use subvm_core::calldata::{DecodeLimits, validate};
@@ -21,8 +21,8 @@ use alloc::vec::Vec;
 /// let error = validate(b"\x0e\x01a\x0f", &DecodeLimits::DEFAULT).unwrap_err();
 /// assert_eq!((error.kind.code(), error.offset), ("reserved_type", 3));
 /// ```
-pub fn validate(octets: &[u8], limits: &DecodeLimits) -> Result<(), DecodeError> {
-    let mut reader = Reader::new(octets, limits);
+pub fn validate(bytes: &[u8], limits: &DecodeLimits) -> Result<(), DecodeError> {
+    let mut reader = Reader::new(bytes, limits);
     let head = reader.head()?;
     skip_content(&mut reader, head)?;
     reader.end()
@@ -47,7 +47,7 @@ pub(super) fn skip_content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Resul
     }
 }
 
-/// Reads one value, of which it gives the octets.
+/// Reads one value, of which it gives the bytes.
 #[cfg(feature = "serde")]
 pub(super) fn encoding<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
     let start = reader.at();

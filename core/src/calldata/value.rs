@@ -28,7 +28,7 @@ pub enum Value {
     Int(Int),
     /// An account or a contract.
     Address(Address),
-    /// Octets.
+    /// Bytes.
     Bytes(Vec<u8>),
     /// Text.
     Str(String),
@@ -122,7 +122,7 @@ impl Value {
         }
     }
 
-    /// The octets, if these are bytes (a string or an address is not).
+    /// The bytes, if these are bytes (a string or an address is not).
     #[must_use]
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {

@@ -1,4 +1,4 @@
-//! The octets: types, atoms, and the groups of a `uleb`.
+//! The bytes: types, atoms, and the groups of a `uleb`.
 //!
 //! Source: `docs/spec/calldata.md`, "Encoding".
 
@@ -19,7 +19,7 @@ pub(crate) const ADDRESS: u64 = 3;
 pub(crate) const TYPE_BITS: u32 = 3;
 pub(crate) const TYPE_MASK: u8 = 7;
 
-/// In an octet of a `uleb`: set if another octet follows.
+/// In a byte of a `uleb`: set if another byte follows.
 pub(crate) const MORE: u8 = 0x80;
 pub(crate) const GROUP_BITS: u32 = 7;
 
@@ -38,12 +38,12 @@ pub(crate) fn bit_len(limbs: &[u64]) -> u64 {
     }
 }
 
-/// Bits that 8 octets of a `uleb` hold.
+/// Bits that 8 bytes of a `uleb` hold.
 pub(crate) const WORD_BITS: u32 = 8 * GROUP_BITS;
-/// [`MORE`] in each of 8 octets.
+/// [`MORE`] in each of 8 bytes.
 pub(crate) const ALL_MORE: u64 = 0x8080_8080_8080_8080;
 
-/// The low 56 bits of `n` as 8 groups of 7 bits, each in an octet, the first in the lowest.
+/// The low 56 bits of `n` as 8 groups of 7 bits, each in a byte, the first in the lowest.
 ///
 /// To shift the upper half of some bits is to add it so many times less one.
 #[inline(always)]
@@ -53,7 +53,7 @@ pub(crate) const fn spread(n: u64) -> u64 {
     n + (n & 0x3f80_3f80_3f80_3f80)
 }
 
-/// The number of 56 bits whose groups of 7 are the octets of `groups`, whose high bits do not count:
+/// The number of 56 bits whose groups of 7 are the bytes of `groups`, whose high bits do not count:
 /// the inverse of [`spread`].
 #[inline(always)]
 pub(crate) const fn gather(groups: u64) -> u64 {
@@ -63,7 +63,7 @@ pub(crate) const fn gather(groups: u64) -> u64 {
     n & 0x0fff_ffff | (n & 0x0fff_ffff_0000_0000) >> 4
 }
 
-/// Of 8 octets, how many belong to a `uleb` that starts with the first; none if it goes on.
+/// Of 8 bytes, how many belong to a `uleb` that starts with the first; none if it goes on.
 #[inline]
 pub(crate) const fn uleb_len(word: u64) -> Option<u32> {
     match (!word & ALL_MORE).trailing_zeros() {

@@ -44,9 +44,9 @@ fn put_groups(out: &mut impl Out, low: u64, high: u64) {
     } else if low < 1 << (2 * GROUP_BITS) {
         put_two_groups(out, low);
     } else {
-        let octets = (u64::BITS - low.leading_zeros()).div_ceil(GROUP_BITS);
-        let more = ALL_MORE >> (u64::BITS - 8 * (octets - 1));
-        out.put_words([spread(low) | more], octets as usize);
+        let bytes = (u64::BITS - low.leading_zeros()).div_ceil(GROUP_BITS);
+        let more = ALL_MORE >> (u64::BITS - 8 * (bytes - 1));
+        out.put_words([spread(low) | more], bytes as usize);
     }
 }
 
@@ -66,9 +66,9 @@ fn put_two_groups(out: &mut impl Out, n: u64) {
 /// Linear in the number of limbs.
 pub(super) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
     let bits = bit_len(limbs) + u64::from(TYPE_BITS);
-    let octets = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
+    let bytes = bits.div_ceil(u64::from(GROUP_BITS)) as usize;
     let start = out.len();
-    out.resize(start + octets.next_multiple_of(8), 0);
+    out.resize(start + bytes.next_multiple_of(8), 0);
     let (words, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut();
     let mut limbs = limbs.iter();
     let (mut pending, mut pending_bits) = (u128::from(kind), TYPE_BITS);
@@ -81,17 +81,17 @@ pub(super) fn put_limbs(out: &mut Vec<u8>, kind: u8, limbs: &[u64]) {
         pending >>= WORD_BITS;
         pending_bits -= WORD_BITS;
     }
-    out.truncate(start + octets);
+    out.truncate(start + bytes);
     out.end_uleb();
 }
 
 #[inline(always)]
-pub(super) fn put_counted(out: &mut impl Out, kind: u8, octets: &[u8]) {
-    if octets.len() < 16 {
-        return put_short(out, (octets.len() as u64) << wire::TYPE_BITS | u64::from(kind), octets);
+pub(super) fn put_counted(out: &mut impl Out, kind: u8, bytes: &[u8]) {
+    if bytes.len() < 16 {
+        return put_short(out, (bytes.len() as u64) << wire::TYPE_BITS | u64::from(kind), bytes);
     }
-    put_head(out, kind, octets.len());
-    out.put_all(octets);
+    put_head(out, kind, bytes.len());
+    out.put_all(bytes);
 }
 
 #[inline(always)]
@@ -103,17 +103,17 @@ pub(super) fn put_key(out: &mut impl Out, key: &[u8]) {
     out.put_all(key);
 }
 
-/// Appends an octet and then less than 16, as most strings and keys have: as words, without the call that copying
+/// Appends a byte and then less than 16, as most strings and keys have: as words, without the call that copying
 /// takes.
 #[inline(always)]
-fn put_short(out: &mut impl Out, head: u64, octets: &[u8]) {
-    let first = raw_key::prefix(octets).swap_bytes();
-    match octets.last_chunk() {
-        None => out.put_words([head | first << 8], octets.len() + 1),
+fn put_short(out: &mut impl Out, head: u64, bytes: &[u8]) {
+    let first = raw_key::prefix(bytes).swap_bytes();
+    match bytes.last_chunk() {
+        None => out.put_words([head | first << 8], bytes.len() + 1),
         Some(last) => {
-            let beyond = 8 * (16 - octets.len()) as u32;
+            let beyond = 8 * (16 - bytes.len()) as u32;
             let rest = u64::from_le_bytes(*last).checked_shr(beyond).unwrap_or_default();
-            out.put_words([head | first << 8, first >> 56 | rest << 8], octets.len() + 1);
+            out.put_words([head | first << 8, first >> 56 | rest << 8], bytes.len() + 1);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What host calls cost, in ticks of time gas: a base for each call, and a price for the octets it asks for.
+//! What host calls cost, in ticks of time gas: a base for each call, and a price for the bytes it asks for.
 //!
 //! One tick is about one nanosecond on the reference machine; `benches` measures it. Source: `docs/spec/gas.md`, *Host calls*.
 //!
@@ -7,13 +7,13 @@
 //! use subvm_host_mock::{MemoryHost, play};
 //!
 //! let report = play(&MemoryHost::new(), |machine| {
-//!     machine.mem()[64..72].copy_from_slice(&[0, 16, 0, 0, 100, 0, 0, 0]); // 100 octets at 4096
+//!     machine.mem()[64..72].copy_from_slice(&[0, 16, 0, 0, 100, 0, 0, 0]); // 100 bytes at 4096
 //!     machine.wasi("fd_write", &[1, 64, 1, 0]).map(drop)
 //! });
 //! assert_eq!(report.receipt.gas.time, TRANSFER + IOVEC + copying(100));
 //! ```
 
-/// Declares constants of ticks, or of octets for a tick, and the list of them.
+/// Declares constants of ticks, or of bytes for a tick, and the list of them.
 macro_rules! amounts {
     ($(#[$list_doc:meta])+ $list:ident: $($(#[doc = $doc:literal])+ $name:ident = $amount:literal;)+) => {
         $($(#[doc = $doc])+ pub const $name: u64 = $amount;)+
@@ -37,7 +37,7 @@ pub struct Amount {
     pub name: &'static str,
     /// What it is charged for.
     pub what: &'static str,
-    /// Ticks, or octets for one tick.
+    /// Ticks, or bytes for one tick.
     pub amount: u64,
 }
 
@@ -52,11 +52,11 @@ amounts! {
     DESCRIPTOR = 20;
     /// Base of a call that writes a descriptor's or a file's attributes.
     ATTRIBUTES = 25;
-    /// Base of a call that moves octets.
+    /// Base of a call that moves bytes.
     TRANSFER = 30;
     /// Base of a call that walks a path.
     WALK = 60;
-    /// Base of a call that makes random octets.
+    /// Base of a call that makes random bytes.
     RANDOM = 30;
     /// Base of a call that asks the node's storage or chain.
     NODE = 1500;
@@ -64,43 +64,43 @@ amounts! {
     ETH_CALL = 20_000;
     /// A page of storage that is read or written.
     STORAGE_PAGE = 150;
-    /// An octet of a `gl_call` request: it is copied, checked and taken apart.
-    REQUEST_OCTET = 4;
+    /// A byte of a `gl_call` request: it is copied, checked and taken apart.
+    REQUEST_BYTE = 4;
     /// Starting a sub-VM.
     SUB_VM = 20_000;
-    /// An octet of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
-    INSTANCE_OCTET = 1;
+    /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
+    INSTANCE_BYTE = 1;
     /// An iovec, whatever its length.
     IOVEC = 8;
-    /// An octet of a path: two of them may be a component to be looked up in the largest of directories.
-    PATH_OCTET = 16;
-    /// An octet of a directory listing's buffer.
-    LISTING_OCTET = 1;
-    /// An octet of randomness.
-    RANDOM_OCTET = 1;
+    /// A byte of a path: two of them may be a component to be looked up in the largest of directories.
+    PATH_BYTE = 16;
+    /// A byte of a directory listing's buffer.
+    LISTING_BYTE = 1;
+    /// A byte of randomness.
+    RANDOM_BYTE = 1;
     /// Seeding the deterministic generator of a sub-VM.
     RANDOM_SEED = 6000;
 }
 
-/// Octets of a sub-VM's instances that cost no [`INSTANCE_OCTET`].
-pub const INSTANCE_OCTETS_INCLUDED: u64 = 16_384;
+/// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].
+pub const INSTANCE_BYTES_INCLUDED: u64 = 16_384;
 
 amounts! {
-    /// All rates, in octets for one tick.
+    /// All rates, in bytes for one tick.
     RATES:
-    /// Octets of a started sub-VM's modules for one tick: they are looked up by their digest, and their data is copied.
-    MODULE_OCTETS_PER_TICK = 4;
-    /// Octets that are copied for one tick.
+    /// Bytes of a started sub-VM's modules for one tick: they are looked up by their digest, and their data is copied.
+    MODULE_BYTES_PER_TICK = 4;
+    /// Bytes that are copied for one tick.
     COPIED_PER_TICK = 16;
 }
 
-/// What copying `octets` costs.
+/// What copying `bytes` costs.
 ///
 /// ```
 /// use subvm_core::costs::calls::copying;
 /// assert_eq!([copying(0), copying(1), copying(4096)], [0, 1, 256]);
 /// ```
 #[must_use]
-pub const fn copying(octets: u64) -> u64 {
-    octets.div_ceil(COPIED_PER_TICK)
+pub const fn copying(bytes: u64) -> u64 {
+    bytes.div_ceil(COPIED_PER_TICK)
 }

@@ -5,11 +5,11 @@
 //! *soft* policy under every policy, so that policies agree on gas (`docs/spec/gas.md`).
 //!
 //! ```
-//! use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
+//! use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, Schedule};
 //!
-//! // `memory.fill` of 1,024 octets:
+//! // `memory.fill` of 1,024 bytes:
 //! let ticks = |class| Schedule::V1.ticks(class);
-//! assert_eq!(ticks(Class::Bulk) + (1024 >> BULK_OCTETS_SHIFT) * ticks(Class::BulkOctets), 158);
+//! assert_eq!(ticks(Class::Bulk) + (1024 >> BULK_BYTES_SHIFT) * ticks(Class::BulkBytes), 158);
 //! ```
 
 /// Declares the classes, their names in the specification's table and their prices in version 1.
@@ -100,13 +100,13 @@ classes! {
     FloatLane, "float_lane", 2;
     /// `memory.fill`, `memory.copy`, `memory.init`, `table.fill`, `table.copy`, `table.init`, apart from their size.
     Bulk, "bulk", 30;
-    /// 8 octets that a memory bulk instruction is asked to write.
-    BulkOctets, "bulk_octets", 1;
+    /// 8 bytes that a memory bulk instruction is asked to write.
+    BulkBytes, "bulk_bytes", 1;
     /// One entry that a table bulk instruction is asked to write.
     BulkEntry, "bulk_entry", 8;
     /// `memory.grow` and `table.grow`, apart from their size.
     Grow, "grow", 2000;
-    /// One page of 65,536 octets that `memory.grow` is asked for: what it costs to touch it for the first time.
+    /// One page of 65,536 bytes that `memory.grow` is asked for: what it costs to touch it for the first time.
     GrowPage, "grow_page", 4096;
     /// One entry that `table.grow` is asked for.
     GrowEntry, "grow_entry", 8;
@@ -118,8 +118,8 @@ pub const FRAME_UNITS_PER_PRICE: u32 = 32;
 /// Values that an instruction takes and gives for its own price; each further one costs a [`Class::Value`].
 pub const VALUES_INCLUDED: u32 = 8;
 
-/// The binary logarithm of the octets that one [`Class::BulkOctets`] pays for.
-pub const BULK_OCTETS_SHIFT: u32 = 3;
+/// The binary logarithm of the bytes that one [`Class::BulkBytes`] pays for.
+pub const BULK_BYTES_SHIFT: u32 = 3;
 
 /// A version of the price table. Which one is in force is a consensus parameter.
 ///

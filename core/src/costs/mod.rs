@@ -12,17 +12,17 @@
 pub mod calls;
 pub mod instructions;
 
-/// Octets of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
+/// Bytes of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
 pub const RAM: u64 = u32::MAX as u64;
-/// Octets of RAM charged for a descriptor number used for the first time.
+/// Bytes of RAM charged for a descriptor number used for the first time.
 pub const FD_ALLOCATION: u64 = 96;
-/// Octets of RAM charged for a mapped file, beside those of its path.
+/// Bytes of RAM charged for a mapped file, beside those of its path.
 pub const FILE_MAPPING: u64 = 256;
-/// Octets of RAM charged for an element of a wasm table.
+/// Bytes of RAM charged for an element of a wasm table.
 pub const TABLE_ELEMENT: u64 = 64;
-/// Octets of RAM charged for a storage page at its first write.
+/// Bytes of RAM charged for a storage page at its first write.
 pub const STORAGE_PAGE: u64 = 64;
-/// Octets of RAM charged for a sub-VM.
+/// Bytes of RAM charged for a sub-VM.
 pub const SUB_VM: u64 = 65_536;
 /// Descriptors that may be open at once in a sub-VM.
 pub const OPEN_FDS: u32 = 1024;
@@ -39,43 +39,43 @@ pub const NONDET_BLOCKS: u32 = 4096;
 pub const STACK_UNITS: u64 = 8_388_608;
 /// Stack units that entering a sub-VM costs.
 pub const SUB_VM_STACK_UNITS: u64 = 4096;
-/// Octets of one non-deterministic result, code octet included.
+/// Bytes of one non-deterministic result, code byte included.
 pub const NONDET_RESULT: u64 = 16 << 20;
-/// The least that [`Limits::nondet_result`] may be: what stands for a larger result, code octet ++ `out_of memory`.
+/// The least that [`Limits::nondet_result`] may be: what stands for a larger result, code byte ++ `out_of memory`.
 pub const NONDET_RESULT_LEAST: u64 = 14;
-/// Octets of one `gl_call` request.
+/// Bytes of one `gl_call` request.
 pub const REQUEST: u64 = 32 << 20;
-/// Octets of RAM charged for an octet of a child's message: it stands in its parent's request, in its fields, and encoded on descriptor 0.
+/// Bytes of RAM charged for a byte of a child's message: it stands in its parent's request, in its fields, and encoded on descriptor 0.
 pub const MESSAGE_COPIES: u64 = 3;
-/// Octets of RAM charged for an octet of a request while it is taken apart: the largest that a value can become.
+/// Bytes of RAM charged for a byte of a request while it is taken apart: the largest that a value can become.
 pub const REQUEST_RAM: u64 = 48;
-/// What a `gl_call` request of so many octets is charged in RAM while it is taken apart, and until a module has answered it.
-pub(crate) fn request_ram(octets: usize) -> u64 {
-    octets as u64 * REQUEST_RAM
+/// What a `gl_call` request of so many bytes is charged in RAM while it is taken apart, and until a module has answered it.
+pub(crate) fn request_ram(bytes: usize) -> u64 {
+    bytes as u64 * REQUEST_RAM
 }
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
-/// Octets in a path.
+/// Bytes in a path.
 pub const PATH: usize = 4096;
-/// Octets in a component of a path.
+/// Bytes in a component of a path.
 pub const COMPONENT: usize = 255;
 /// Components in the path of a mapped file.
 pub const COMPONENTS: usize = 64;
 
 /// Arguments of a sub-VM.
 pub const ARGS: usize = 1024;
-/// Octets of one argument.
+/// Bytes of one argument.
 pub const ARG: usize = 65_536;
-/// Octets of all arguments together.
-pub const ARGS_OCTETS: usize = 1 << 20;
+/// Bytes of all arguments together.
+pub const ARGS_BYTES: usize = 1 << 20;
 /// Variables in an environment.
 pub const ENV_VARIABLES: usize = 1024;
-/// Octets of a variable's name.
+/// Bytes of a variable's name.
 pub const ENV_NAME: usize = 128;
-/// Octets of a variable's value.
+/// Bytes of a variable's value.
 pub const ENV_VALUE: usize = 32_768;
-/// Octets of all variables together, `NAME=value` each.
-pub const ENV_OCTETS: usize = 1 << 20;
+/// Bytes of all variables together, `NAME=value` each.
+pub const ENV_BYTES: usize = 1 << 20;
 
 /// The limits that a chain may choose: part of the consensus parameters.
 ///
@@ -86,7 +86,7 @@ pub const ENV_OCTETS: usize = 1 << 20;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Octets of RAM for each mode.
+    /// Bytes of RAM for each mode.
     pub ram: u64,
     /// Descriptors open at once in a sub-VM.
     pub open_fds: u32,
@@ -96,7 +96,7 @@ pub struct Limits {
     pub nondet_blocks: u32,
     /// Stack units for each mode.
     pub stack_units: u64,
-    /// Octets of one non-deterministic result; at least [`NONDET_RESULT_LEAST`].
+    /// Bytes of one non-deterministic result; at least [`NONDET_RESULT_LEAST`].
     pub nondet_result: u64,
     /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
     pub gas_time: u64,
@@ -104,7 +104,7 @@ pub struct Limits {
     pub gas_time_nondet: u64,
     /// Storage gas, in pages.
     pub gas_storage: u64,
-    /// Data gas, in octets.
+    /// Data gas, in bytes.
     pub gas_data: u64,
 }
 

@@ -22,18 +22,18 @@ use crate::vfs::{NodeId, Tree};
 /// #     now: 0,
 /// # };
 /// let mut state = State::new(config, &mut ram).unwrap();
-/// let fd = state.attach(Content::Octets(b"\x00\x00"[..].into()), &mut ram, &Limits::default()).unwrap();
+/// let fd = state.attach(Content::Bytes(b"\x00\x00"[..].into()), &mut ram, &Limits::default()).unwrap();
 /// assert_eq!(fd.0, 4, "the first number that is free");
 /// ```
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Octets that are there.
-    Octets(Arc<[u8]>),
-    /// The result of a module request that still runs. The first call that needs its octets or its size waits for it.
+    /// Bytes that are there.
+    Bytes(Arc<[u8]>),
+    /// The result of a module request that still runs. The first call that needs its bytes or its size waits for it.
     Pending {
         /// The request.
         id: RequestId,
-        /// Octets of RAM that the node holds for the request until its result is there, or it is given up.
+        /// Bytes of RAM that the node holds for the request until its result is there, or it is given up.
         held: u64,
     },
 }
@@ -54,7 +54,7 @@ pub(crate) struct Descriptor {
 pub(crate) enum Object {
     /// Standard output or standard error.
     Stream(Stream),
-    /// Octets, with an offset of this descriptor's own.
+    /// Bytes, with an offset of this descriptor's own.
     File(File),
     /// A directory of the tree.
     Directory {
@@ -65,31 +65,31 @@ pub(crate) enum Object {
     },
 }
 
-/// Octets with an offset.
+/// Bytes with an offset.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) source: Source,
     pub(crate) offset: u64,
 }
 
-/// Where a file's octets are.
+/// Where a file's bytes are.
 #[derive(Debug)]
 pub(crate) enum Source {
     /// In the tree.
     Tree(NodeId),
-    /// Held by this descriptor, which charged so many octets of RAM for them.
-    Held { octets: Arc<[u8]>, charged: u64 },
-    /// Not there yet; meanwhile so many octets of RAM are charged for the request.
+    /// Held by this descriptor, which charged so many bytes of RAM for them.
+    Held { bytes: Arc<[u8]>, charged: u64 },
+    /// Not there yet; meanwhile so many bytes of RAM are charged for the request.
     Pending { id: RequestId, charged: u64 },
 }
 
 impl Source {
-    /// The octets; none while they are pending.
+    /// The bytes; none while they are pending.
     #[inline]
-    pub(crate) fn octets<'a>(&'a self, tree: &'a Tree) -> &'a [u8] {
+    pub(crate) fn bytes<'a>(&'a self, tree: &'a Tree) -> &'a [u8] {
         match self {
-            Self::Tree(node) => tree.octets(*node),
-            Self::Held { octets, .. } => octets,
+            Self::Tree(node) => tree.bytes(*node),
+            Self::Held { bytes, .. } => bytes,
             Self::Pending { .. } => &[],
         }
     }

@@ -49,10 +49,10 @@ impl Table {
     /// Gives `descriptor` a number: the one freed last, else the next.
     ///
     /// # Errors
-    /// [`Resource::Fds`] where `limit` are open already, [`Resource::Memory`] where the octets are not there. Nothing has changed then.
+    /// [`Resource::Fds`] where `limit` are open already, [`Resource::Memory`] where the bytes are not there. Nothing has changed then.
     ///
     /// # Cost
-    /// `content` octets of RAM, and [`FD_ALLOCATION`] for a number never used before.
+    /// `content` bytes of RAM, and [`FD_ALLOCATION`] for a number never used before.
     pub(crate) fn allocate(
         &mut self,
         descriptor: Descriptor,
@@ -91,14 +91,14 @@ impl Table {
         self.get_mut(to).map(|slot| mem::replace(slot, moved))
     }
 
-    /// Gives up all requests that are pending. Their descriptors refer to no octets afterwards.
+    /// Gives up all requests that are pending. Their descriptors refer to no bytes afterwards.
     pub(crate) fn cancel_pending(&mut self, modules: &mut dyn Modules) {
         for descriptor in self.slots.iter_mut().flatten() {
             if let Object::File(File { source, .. }) = &mut descriptor.object
                 && let Source::Pending { id, charged } = *source
             {
                 modules.cancel(id);
-                *source = Source::Held { octets: [].into(), charged };
+                *source = Source::Held { bytes: [].into(), charged };
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Plain BLAKE3 of a linear memory, in proportion to what the guest touched of it.
 //!
-//! BLAKE3 is a binary tree over chunks of 1 KiB. A subtree's chaining value depends on its octets and on its place.
+//! BLAKE3 is a binary tree over chunks of 1 KiB. A subtree's chaining value depends on its bytes and on its place.
 //! Most of a large memory is zero, and the chaining value of a subtree of zeros at its place can be kept: [`ZeroTree`].
 //! What is left is to hash the leaves that are not zero, and to merge.
 
 use super::{Touched, ZeroTree};
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root};
 
-/// Octets of a leaf: 64 KiB, the size of a WebAssembly page, and a subtree of 64 chunks.
+/// Bytes of a leaf: 64 KiB, the size of a WebAssembly page, and a subtree of 64 chunks.
 pub const LEAF_LEN: usize = 65_536;
 
 /// The BLAKE3 digest of `memory`, always that of [`blake3::hash`].
@@ -52,29 +52,29 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// The chaining values of both halves of a subtree above the leaves, which starts with leaf `first`.
-    fn children(&mut self, octets: &[u8], first: usize) -> (ChainingValue, ChainingValue) {
-        let (left, right) = octets.split_at(left_subtree_len(octets.len() as u64) as usize);
+    fn children(&mut self, bytes: &[u8], first: usize) -> (ChainingValue, ChainingValue) {
+        let (left, right) = bytes.split_at(left_subtree_len(bytes.len() as u64) as usize);
         (self.subtree(left, first), self.subtree(right, first + left.len() / LEAF_LEN))
     }
 
-    fn subtree(&mut self, octets: &[u8], first: usize) -> ChainingValue {
-        if let Some(level) = complete(octets.len())
-            && self.is_zero(octets, first)
+    fn subtree(&mut self, bytes: &[u8], first: usize) -> ChainingValue {
+        if let Some(level) = complete(bytes.len())
+            && self.is_zero(bytes, first)
         {
             return self.zeros.chaining_value(level, first >> level);
         }
-        if octets.len() <= LEAF_LEN {
-            return hash_leaf(octets, first);
+        if bytes.len() <= LEAF_LEN {
+            return hash_leaf(bytes, first);
         }
-        let (left, right) = self.children(octets, first);
+        let (left, right) = self.children(bytes, first);
         merge_subtrees_non_root(&left, &right, Mode::Hash)
     }
 
     /// Whether it is known, or cheap to see, that a complete subtree holds zeros alone.
-    fn is_zero(&self, octets: &[u8], first: usize) -> bool {
+    fn is_zero(&self, bytes: &[u8], first: usize) -> bool {
         match self.touched {
-            Some(touched) => !touched.any(first..first + octets.len() / LEAF_LEN),
-            None => octets.len() == LEAF_LEN && is_zero(octets),
+            Some(touched) => !touched.any(first..first + bytes.len() / LEAF_LEN),
+            None => bytes.len() == LEAF_LEN && is_zero(bytes),
         }
     }
 }
@@ -85,16 +85,16 @@ fn complete(len: usize) -> Option<usize> {
 }
 
 /// The chaining value of leaf number `index`, which is not the root; the last leaf may be shorter than the others.
-pub(super) fn hash_leaf(octets: &[u8], index: usize) -> ChainingValue {
+pub(super) fn hash_leaf(bytes: &[u8], index: usize) -> ChainingValue {
     let mut hasher = blake3::Hasher::new();
     hasher.set_input_offset(index as u64 * LEAF_LEN as u64);
-    hasher.update(octets);
+    hasher.update(bytes);
     hasher.finalize_non_root()
 }
 
 /// By blocks that a compiler turns into a few wide instructions, and stops at the first that is not zero.
-fn is_zero(octets: &[u8]) -> bool {
-    octets.chunks(256).all(|block| block.iter().fold(0, |all, octet| all | octet) == 0)
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(256).all(|block| block.iter().fold(0, |all, byte| all | byte) == 0)
 }
 
 #[cfg(test)]
@@ -107,8 +107,8 @@ mod tests {
     fn check(memory: &[u8], touched: &Touched, zeros: &mut ZeroTree) {
         let plain: [u8; 32] = blake3::hash(memory).into();
         for zeros in [&mut ZeroTree::default(), zeros] {
-            assert_eq!(hash_memory(memory, Some(touched), zeros), plain, "touched, {} octets", memory.len());
-            assert_eq!(hash_memory(memory, None, zeros), plain, "scanned, {} octets", memory.len());
+            assert_eq!(hash_memory(memory, Some(touched), zeros), plain, "touched, {} bytes", memory.len());
+            assert_eq!(hash_memory(memory, None, zeros), plain, "scanned, {} bytes", memory.len());
         }
     }
 
@@ -146,24 +146,24 @@ mod tests {
     }
 
     #[test]
-    fn is_zero_sees_every_octet() {
-        let mut octets = [0; 1000];
-        assert!(is_zero(&octets));
-        for at in 0..octets.len() {
-            octets[at] = 0x80;
-            assert!(!is_zero(&octets), "octet {at}");
-            octets[at] = 0;
+    fn is_zero_sees_every_byte() {
+        let mut bytes = [0; 1000];
+        assert!(is_zero(&bytes));
+        for at in 0..bytes.len() {
+            bytes[at] = 0x80;
+            assert!(!is_zero(&bytes), "byte {at}");
+            bytes[at] = 0;
         }
-        assert!(!is_zero(&[0x80; 256]), "octets that are alike");
+        assert!(!is_zero(&[0x80; 256]), "bytes that are alike");
     }
 
-    /// A memory of up to 20 leaves and a bit, with octets written here and there, and leaves named for nothing.
+    /// A memory of up to 20 leaves and a bit, with bytes written here and there, and leaves named for nothing.
     fn memories() -> impl Strategy<Value = (Vec<u8>, Vec<usize>)> {
         (0..20 * LEAF_LEN, prop::collection::vec((any::<prop::sample::Index>(), 1..=u8::MAX), 0..6)).prop_flat_map(
             |(len, writes)| {
                 let mut memory = vec![0; len];
-                for (at, octet) in writes.iter().filter(|_| len > 0) {
-                    memory[at.index(len)] = *octet;
+                for (at, byte) in writes.iter().filter(|_| len > 0) {
+                    memory[at.index(len)] = *byte;
                 }
                 (Just(memory), prop::collection::vec(0..24_usize, 0..4))
             },

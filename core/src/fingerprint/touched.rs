@@ -29,7 +29,7 @@ impl Touched {
     ///
     /// # Cost
     ///
-    /// An eighth of an octet for each leaf up to the range's end.
+    /// An eighth of a byte for each leaf up to the range's end.
     pub fn insert(&mut self, leaves: Range<usize>) {
         if self.words.len() * BITS < leaves.end {
             self.words.resize(leaves.end.div_ceil(BITS), 0);

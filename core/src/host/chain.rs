@@ -32,7 +32,7 @@ pub enum Stream {
 /// fn describe(code: &Code) -> String {
 ///     match code {
 ///         Code::Nothing => "no contract".into(),
-///         Code::Package(package) => format!("a contract of {} octets", package.start.len()),
+///         Code::Package(package) => format!("a contract of {} bytes", package.start.len()),
 ///         Code::Malformed(invalid) => VmError::InvalidContract(*invalid).to_string(),
 ///     }
 /// }
@@ -103,5 +103,5 @@ pub trait Host: Send + 'static {
     fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError>;
 
     /// Takes what a guest printed. It cannot fail: what is not wanted is dropped. A host caps what it keeps.
-    fn output(&mut self, stream: Stream, octets: &[u8]);
+    fn output(&mut self, stream: Stream, bytes: &[u8]);
 }

@@ -2,7 +2,7 @@
 
 use super::HostError;
 
-/// Makes octets nobody can foresee, for non-deterministic mode.
+/// Makes bytes nobody can foresee, for non-deterministic mode.
 ///
 /// ```
 /// use std::{fs::File, io::Read};
@@ -17,14 +17,14 @@ use super::HostError;
 /// }
 /// # if cfg!(unix) {
 ///
-/// let mut octets = [0; 32];
-/// Urandom(File::open("/dev/urandom")?).fill(&mut octets)?;
-/// assert_ne!(octets, [0; 32]);
+/// let mut bytes = [0; 32];
+/// Urandom(File::open("/dev/urandom")?).fill(&mut bytes)?;
+/// assert_ne!(bytes, [0; 32]);
 /// # }
 /// # Ok::<(), HostError>(())
 /// ```
 pub trait Rng: Send + 'static {
-    /// Fills `into` with cryptographically secure random octets.
+    /// Fills `into` with cryptographically secure random bytes.
     ///
     /// # Errors
     /// When there are none; the guest sees errno `io`.

@@ -30,7 +30,7 @@ pub enum State {
 /// use subvm_core::host::{HostError, State, Storage, page};
 /// use subvm_core::{Address, SlotId};
 ///
-/// struct Pages(BTreeMap<(SlotId, u32), [u8; page::OCTETS]>);
+/// struct Pages(BTreeMap<(SlotId, u32), [u8; page::BYTES]>);
 ///
 /// impl Storage for Pages {
 ///     fn read(&mut self, _: State, _: &Address, slot: &SlotId, index: u32, into: &mut [u8]) -> Result<(), HostError> {
@@ -44,18 +44,18 @@ pub enum State {
 ///     }
 /// }
 ///
-/// let mut storage = Pages([((SlotId::default(), 0), [7; page::OCTETS])].into());
-/// let mut octets = [0xff; 4];
-/// storage.read(State::Accepted, &Address::default(), &SlotId::default(), 30, &mut octets)?;
-/// assert_eq!(octets, [7, 7, 0, 0]);
+/// let mut storage = Pages([((SlotId::default(), 0), [7; page::BYTES])].into());
+/// let mut bytes = [0xff; 4];
+/// storage.read(State::Accepted, &Address::default(), &SlotId::default(), 30, &mut bytes)?;
+/// assert_eq!(bytes, [7, 7, 0, 0]);
 /// # Ok::<(), HostError>(())
 /// ```
 pub trait Storage: Send + 'static {
-    /// Fills `into` from `slot` of `contract`, starting at octet `index`. Octets never written are zero. `index + into.len()` is at most 2^32.
-    /// The same arguments give the same octets throughout a run. Returns within the time that the node promises its operators.
+    /// Fills `into` from `slot` of `contract`, starting at byte `index`. Bytes never written are zero. `index + into.len()` is at most 2^32.
+    /// The same arguments give the same bytes throughout a run. Returns within the time that the node promises its operators.
     ///
     /// # Errors
-    /// When the octets cannot be had.
+    /// When the bytes cannot be had.
     fn read(
         &mut self,
         state: State,

@@ -12,11 +12,11 @@ mod vm_error;
 pub use internal::{InternalError, InternalErrorKind};
 pub use vm_error::{Invalid, Resource, Trap, UnknownVmError, VmError};
 
-/// What a sub-VM that ran comes to. Its octets are voted on.
+/// What a sub-VM that ran comes to. Its bytes are voted on.
 ///
 /// ```
 /// use subvm_core::Outcome;
-/// assert_eq!(Outcome::UserError("no funds".into()).to_octets(), b"\x01no funds");
+/// assert_eq!(Outcome::UserError("no funds".into()).to_bytes(), b"\x01no funds");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -38,7 +38,7 @@ impl Outcome {
         Self::Return(Self::NULL.to_vec())
     }
 
-    /// The code octet: 0 for a return, 1 for a user error, 2 for a VM error.
+    /// The code byte: 0 for a return, 1 for a user error, 2 for a VM error.
     ///
     /// ```
     /// use subvm_core::{Outcome, Resource, VmError};
@@ -54,22 +54,22 @@ impl Outcome {
         }
     }
 
-    /// The octets that a parent reads from its descriptor and a leader posts: code ++ data.
+    /// The bytes that a parent reads from its descriptor and a leader posts: code ++ data.
     ///
     /// ```
     /// use subvm_core::{Outcome, Trap, VmError};
-    /// assert_eq!(Outcome::null().to_octets(), [0, 0]);
-    /// assert_eq!(Outcome::VmError(VmError::Trap(Trap::Unreachable)).to_octets(), b"\x02wasm_trap unreachable");
+    /// assert_eq!(Outcome::null().to_bytes(), [0, 0]);
+    /// assert_eq!(Outcome::VmError(VmError::Trap(Trap::Unreachable)).to_bytes(), b"\x02wasm_trap unreachable");
     /// ```
     #[must_use]
-    pub fn to_octets(&self) -> Vec<u8> {
-        let mut octets = alloc::vec![self.code()];
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = alloc::vec![self.code()];
         match self {
-            Self::Return(value) => octets.extend_from_slice(value),
-            Self::UserError(text) => octets.extend_from_slice(text.as_bytes()),
-            Self::VmError(error) => octets.extend_from_slice(alloc::format!("{error}").as_bytes()),
+            Self::Return(value) => bytes.extend_from_slice(value),
+            Self::UserError(text) => bytes.extend_from_slice(text.as_bytes()),
+            Self::VmError(error) => bytes.extend_from_slice(alloc::format!("{error}").as_bytes()),
         }
-        octets
+        bytes
     }
 }
 

@@ -32,10 +32,10 @@ pub(super) fn get_self_balance(guest: &mut Guest<'_>, result: u32) -> Answer {
     guest.need(NEEDS)?;
     let place = Place::<32>::check(guest.mem, result, 1)?;
     let balance = guest.own_balance()?.to_bytes_le();
-    let mut octets = [0; 32];
-    // A balance has at most 32 octets, and nothing is ever added to it.
-    octets.iter_mut().zip(balance).for_each(|(octet, digit)| *octet = digit);
-    place.put(guest.mem, octets);
+    let mut bytes = [0; 32];
+    // A balance has at most 32 bytes, and nothing is ever added to it.
+    bytes.iter_mut().zip(balance).for_each(|(byte, digit)| *byte = digit);
+    place.put(guest.mem, bytes);
     Ok(())
 }
 

@@ -39,9 +39,9 @@ impl Guest<'_> {
         self.charge(costs::calls::ETH_CALL)?;
         let state = self.vm.view.state;
         let host = &mut self.vm.transaction_mut()?.node.host;
-        let octets = host.eth_call(state, address, calldata).map_err(|source| {
+        let bytes = host.eth_call(state, address, calldata).map_err(|source| {
             InternalError::caused_by(InternalErrorKind::Host, "calling a contract of the layer below", source)
         })?;
-        Ok(Given::Octets(own::encode(&Value::Bytes(octets))))
+        Ok(Given::Bytes(own::encode(&Value::Bytes(bytes))))
     }
 }

@@ -17,7 +17,7 @@ impl Guest<'_> {
         let permissions = self.vm.permissions.sandbox(sandbox.allow_write_storage, sandbox.allow_send_messages);
         let child = self.same_contract(self.vm.mode, EntryKind::Sandbox, permissions, &sandbox.data, None)?;
         let outcome = self.spawn_within(child, sandbox.gas_time)?;
-        Ok(Given::Octets(outcome.to_octets()))
+        Ok(Given::Bytes(outcome.to_bytes()))
     }
 
     /// Calls another contract, which can only read.
@@ -27,7 +27,7 @@ impl Guest<'_> {
             Ok(child) => self.spawn_within(child, None)?,
             Err(error) => Outcome::VmError(error),
         };
-        Ok(Given::Octets(outcome.to_octets()))
+        Ok(Given::Bytes(outcome.to_bytes()))
     }
 
     /// The callee, or why there is none at the address.
@@ -60,7 +60,7 @@ impl Guest<'_> {
             permissions,
             view,
             package,
-            stdin: message.to_octets(EntryKind::Main, datetime, None).into(),
+            stdin: message.to_bytes(EntryKind::Main, datetime, None).into(),
             message: Arc::new(message),
             ticks: 0,
             stack_units: 0,

@@ -21,15 +21,15 @@ const NO_RESULT: u32 = u32::MAX;
 pub(super) enum Given {
     /// No result.
     Nothing,
-    /// A descriptor over these octets.
-    Octets(Vec<u8>),
+    /// A descriptor over these bytes.
+    Bytes(Vec<u8>),
     /// A descriptor over what a module will answer, and the RAM that the request is charged meanwhile.
     Pending { id: RequestId, held: u64 },
 }
 
 pub(super) type Granted = Result<Given, Stop<Errno>>;
 
-/// Makes the request that stands in `len` octets at `request`, and writes its result's descriptor to `result_fd`.
+/// Makes the request that stands in `len` bytes at `request`, and writes its result's descriptor to `result_fd`.
 ///
 /// # Errors
 /// `inval` for what is no request; else what the request says. `Return` and `UserError` end the sub-VM.
@@ -37,13 +37,13 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     if u64::from(len) > costs::REQUEST {
         return Err(Stop::Errno(Errno::Inval));
     }
-    guest.charge(u64::from(len) * costs::calls::REQUEST_OCTET)?;
+    guest.charge(u64::from(len) * costs::calls::REQUEST_BYTE)?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
     let request = guest.parse(range)?;
     let content = match guest.grant(request)? {
         Given::Nothing => None,
-        Given::Octets(octets) => Some(Content::Octets(octets.into())),
+        Given::Bytes(bytes) => Some(Content::Bytes(bytes.into())),
         Given::Pending { id, held } => Some(Content::Pending { id, held }),
     };
     let fd = content.map_or(Ok(NO_RESULT), |content| guest.attach(content))?;
@@ -61,8 +61,8 @@ impl Guest<'_> {
             Request::Sandbox(sandbox) => self.sandbox(&sandbox),
             Request::CallContract(call) => self.call_contract(call),
             Request::EthCall { address, calldata } => self.eth_call(&address, &calldata),
-            Request::Message { value, octets } => self.accept(&value, octets),
-            Request::Module(octets) => self.start_module(&octets),
+            Request::Message { value, bytes } => self.accept(&value, bytes),
+            Request::Module(bytes) => self.start_module(&bytes),
             Request::TraceMessage(text) => self.trace_message(&text),
             Request::TraceRuntime => self.trace_runtime(),
         }
@@ -71,10 +71,10 @@ impl Guest<'_> {
     /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts.
     fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
         let cx = self.cx()?;
-        let octets = mem::octets(cx.mem, range);
-        let held = costs::request_ram(octets.len());
+        let bytes = mem::bytes(cx.mem, range);
+        let held = costs::request_ram(bytes.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
-        let request = Request::parse(octets);
+        let request = Request::parse(bytes);
         cx.ram.release(held);
         request.ok_or(Stop::Errno(Errno::Inval))
     }

@@ -17,7 +17,7 @@
 use crate::call::Stop;
 use crate::costs;
 use crate::host::Call;
-use crate::host::page::OCTETS as PAGE;
+use crate::host::page::BYTES as PAGE;
 use crate::permissions::Permissions;
 use crate::sub_vm::Guest;
 use crate::{End, Resource, Trap};
@@ -41,7 +41,7 @@ pub const MODULE: &str = "genlayer_sdk";
 /// use subvm_core::sdk::Errno;
 /// use subvm_host_mock::{MemoryHost, play};
 /// play(&MemoryHost::new(), |machine| {
-///     assert_eq!(machine.gl_call_octets(b"no calldata")?, Err(Errno::Inval as u32));
+///     assert_eq!(machine.gl_call_bytes(b"no calldata")?, Err(Errno::Inval as u32));
 ///     Ok(())
 /// });
 /// ```
@@ -163,10 +163,10 @@ mod functions {
 
 type Answer = Result<(), Stop<Errno>>;
 
-/// The array of octets at `ptr`.
+/// The array of bytes at `ptr`.
 fn array<const N: usize>(mem: &[u8], ptr: u32) -> Result<[u8; N], Trap> {
-    let octets = mem.get(ptr as usize..).and_then(|rest| rest.first_chunk());
-    octets.copied().ok_or(Trap::MemoryOutOfBounds)
+    let bytes = mem.get(ptr as usize..).and_then(|rest| rest.first_chunk());
+    bytes.copied().ok_or(Trap::MemoryOutOfBounds)
 }
 
 fn observed(
@@ -196,10 +196,10 @@ impl Guest<'_> {
         self.cx()?.charge(ticks)
     }
 
-    /// Charges for octets of storage that are read or written: for each page, and for copying.
-    fn charge_storage(&mut self, octets: u32) -> Result<(), End> {
-        let pages = u64::from(octets) / PAGE as u64 + 2;
-        self.charge(pages * costs::calls::STORAGE_PAGE + costs::calls::copying(octets.into()))
+    /// Charges for bytes of storage that are read or written: for each page, and for copying.
+    fn charge_storage(&mut self, bytes: u32) -> Result<(), End> {
+        let pages = u64::from(bytes) / PAGE as u64 + 2;
+        self.charge(pages * costs::calls::STORAGE_PAGE + costs::calls::copying(bytes.into()))
     }
 
     /// Forbids what needs permissions that the sub-VM lacks.
@@ -208,7 +208,7 @@ impl Guest<'_> {
     }
 
     /// Charges data gas.
-    fn charge_data(&mut self, octets: u64) -> Result<(), End> {
-        self.vm.transaction_mut()?.data.charge(octets).map_err(|_| Resource::GasData.into())
+    fn charge_data(&mut self, bytes: u64) -> Result<(), End> {
+        self.vm.transaction_mut()?.data.charge(bytes).map_err(|_| Resource::GasData.into())
     }
 }

@@ -36,7 +36,7 @@ impl Guest<'_> {
             Mode::Deterministic => 0,
             Mode::NonDeterministic => self.vm.transaction_mut()?.node.clock.elapsed().as_micros(),
         };
-        let octets: Vec<u8> = own::encode(&Value::Int(micros.into()));
-        Ok(Given::Octets(octets))
+        let bytes: Vec<u8> = own::encode(&Value::Int(micros.into()));
+        Ok(Given::Bytes(bytes))
     }
 }

@@ -66,7 +66,7 @@ impl Guest<'_> {
             }
             Part::Absent => return Err(self.disagree(call, VmError::AbsentLeaderNondetOutput)?.into()),
         };
-        Ok(Given::Octets(result))
+        Ok(Given::Bytes(result))
     }
 
     fn next_block(&mut self) -> Result<u32, End> {
@@ -101,10 +101,10 @@ impl Guest<'_> {
 
     /// What a leader posts: a result that no validator would take for its size becomes one that it takes.
     pub(super) fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
-        let octets = outcome.to_octets();
-        let fits = octets.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
-        let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_octets();
-        Ok(if fits { octets } else { too_large() })
+        let bytes = outcome.to_bytes();
+        let fits = bytes.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
+        let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_bytes();
+        Ok(if fits { bytes } else { too_large() })
     }
 
     /// Puts a result into the receipt, and charges it.
@@ -119,7 +119,7 @@ impl Guest<'_> {
     }
 }
 
-/// Whether octets that claim to be a result are one: nothing else may reach a contract.
+/// Whether bytes that claim to be a result are one: nothing else may reach a contract.
 pub(super) fn well_formed(result: &[u8]) -> bool {
     match result.split_first() {
         Some((0, value)) => validate(value, &DecodeLimits::default()).is_ok(),

@@ -35,7 +35,7 @@ pub(super) enum Request {
     /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came; and what it sends along.
     Message {
         value: BigUint,
-        octets: Vec<u8>,
+        bytes: Vec<u8>,
     },
     /// `WebRequest`, `WebRender`, `ExecPrompt` or `ExecPromptTemplate`, which all go to a module as they came.
     Module(Vec<u8>),
@@ -67,8 +67,8 @@ pub(super) enum CalledState {
 
 impl Request {
     /// Reads a request. Nothing where it is none.
-    pub(super) fn parse(octets: &[u8]) -> Option<Self> {
-        let value = Value::decode(octets).ok()?;
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let value = Value::decode(bytes).ok()?;
         let (name, argument) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
         match name {
             "Return" => Some(Self::Return(argument.encode().ok()?)),
@@ -76,13 +76,13 @@ impl Request {
             "Trace" => trace(argument),
             _ => {
                 let mut fields = Fields { map: argument.as_map()?, taken: 0 };
-                let request = Self::with_fields(name, &mut fields, octets)?;
+                let request = Self::with_fields(name, &mut fields, bytes)?;
                 fields.all_taken().then_some(request)
             }
         }
     }
 
-    fn with_fields(name: &str, fields: &mut Fields<'_>, octets: &[u8]) -> Option<Self> {
+    fn with_fields(name: &str, fields: &mut Fields<'_>, bytes: &[u8]) -> Option<Self> {
         Some(match name {
             "RunNondet" => Self::RunNondet {
                 data_leader: fields.bytes("data_leader")?,
@@ -113,11 +113,11 @@ impl Request {
             }),
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
             "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => {
-                Self::Message { value: message(name, fields)?, octets: octets.to_vec() }
+                Self::Message { value: message(name, fields)?, bytes: bytes.to_vec() }
             }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
                 module(name, fields)?;
-                Self::Module(octets.to_vec())
+                Self::Module(bytes.to_vec())
             }
             _ => return None,
         })

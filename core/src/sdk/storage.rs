@@ -1,7 +1,7 @@
 //! `storage_read`, `storage_write`.
 
 use crate::call::Stop;
-use crate::host::page::{self, OCTETS as PAGE};
+use crate::host::page::{self, BYTES as PAGE};
 use crate::permissions::Permissions;
 use crate::sdk::{Answer, Errno, array};
 use crate::sub_vm::{Guest, View};
@@ -9,7 +9,7 @@ use crate::transaction::Transaction;
 use crate::wasi::mem;
 use crate::{InternalError, InternalErrorKind, Resource, SlotId, costs};
 
-/// Reads `len` octets of a slot from octet `index` into `buf`.
+/// Reads `len` bytes of a slot from byte `index` into `buf`.
 ///
 /// # Errors
 /// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
@@ -19,18 +19,18 @@ pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u3
     guest.charge_storage(len)?;
     let slot = SlotId(array(guest.mem, slot)?);
     let buffer = mem::range(guest.mem, buf, len)?;
-    let octets = mem::octets_mut(guest.mem, buffer);
+    let bytes = mem::bytes_mut(guest.mem, buffer);
     let View { state, overlay } = guest.vm.view;
     let contract = guest.vm.message.contract_address;
     let transaction = guest.vm.transaction_mut()?;
-    transaction.node.storage.read(state, &contract, &slot, index, octets).map_err(reading)?;
+    transaction.node.storage.read(state, &contract, &slot, index, bytes).map_err(reading)?;
     if overlay && contract == transaction.contract {
-        transaction.overlay.read_over(slot, index, octets);
+        transaction.overlay.read_over(slot, index, bytes);
     }
     Ok(())
 }
 
-/// Writes `len` octets from `buf` to a slot at octet `index`. Nothing reaches the node: the pages come out in the receipt.
+/// Writes `len` bytes from `buf` to a slot at byte `index`. Nothing reaches the node: the pages come out in the receipt.
 ///
 /// # Errors
 /// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `WRITE_STORAGE`, or for a locked slot. Ends the sub-VM with
@@ -43,15 +43,15 @@ pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u
     let buffer = mem::range(guest.mem, buf, len)?;
     let View { state, .. } = guest.vm.view;
     let mode = guest.vm.mode;
-    let octets = mem::octets(guest.mem, buffer);
+    let bytes = mem::bytes(guest.mem, buffer);
     let Transaction { locked, overlay, storage, ram, node, contract, .. } = guest.vm.transaction_mut()?;
     if locked.contains(&slot) {
         return Err(Stop::Errno(Errno::Forbidden));
     }
-    let pages = overlay.new_pages(slot, index, octets.len());
+    let pages = overlay.new_pages(slot, index, bytes.len());
     storage.charge(pages).map_err(|_| Resource::GasStorage)?;
     ram.of(mode).keep(pages * costs::STORAGE_PAGE).map_err(|_| Resource::Memory)?;
-    overlay.write(slot, index, octets, |page| {
+    overlay.write(slot, index, bytes, |page| {
         let mut base = [0; PAGE];
         node.storage.read(state, contract, &slot, page * PAGE as u32, &mut base).map_err(reading)?;
         Ok(base)

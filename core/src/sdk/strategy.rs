@@ -10,7 +10,7 @@ use crate::{End, InternalError, InternalErrorKind};
 
 /// How a validator compares its own answer with the leader's.
 pub(super) enum Strategy {
-    /// Octet for octet.
+    /// Byte for byte.
     StrictEq,
     /// Integers may differ by `abs`, or by `rel_ppm` millionths of the leader's.
     Numeric { abs: Int, rel_ppm: Int },
@@ -103,11 +103,11 @@ fn returned(result: &[u8]) -> Option<&[u8]> {
 }
 
 /// How an answer is put to a model: a string as it is, any other value in its text form, what is no calldata as text.
-fn text_of(octets: &[u8]) -> String {
-    match Value::decode(octets) {
+fn text_of(bytes: &[u8]) -> String {
+    match Value::decode(bytes) {
         Ok(Value::Str(text)) => text,
         Ok(value) => value.to_string(),
-        Err(_) => String::from_utf8_lossy(octets).into_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
 

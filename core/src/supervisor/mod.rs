@@ -165,7 +165,7 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
     let receipt = Receipt {
         params: transaction.params.digest(),
         message,
-        result: result_octets(&outcome, fingerprint.as_ref()),
+        result: result_bytes(&outcome, fingerprint.as_ref()),
         gas: Gas {
             data: transaction.data.used(),
             storage: transaction.storage.used(),
@@ -188,10 +188,10 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
     (transaction.node, Ok(report))
 }
 
-/// The result of the whole run: code octet ++ calldata.
-fn result_octets(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8> {
+/// The result of the whole run: code byte ++ calldata.
+fn result_bytes(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8> {
     let text = match outcome {
-        Outcome::Return(_) => return outcome.to_octets(),
+        Outcome::Return(_) => return outcome.to_bytes(),
         Outcome::UserError(text) => text.clone(),
         Outcome::VmError(error) => error.to_string(),
     };
@@ -199,7 +199,7 @@ fn result_octets(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8
         ("fingerprint", fingerprint.map_or(Value::Null, Fingerprint::to_value)),
         ("message", Value::Str(text)),
     ]));
-    let mut octets = alloc::vec![outcome.code()];
-    octets.extend_from_slice(&own::encode(&failure));
-    octets
+    let mut bytes = alloc::vec![outcome.code()];
+    bytes.extend_from_slice(&own::encode(&failure));
+    bytes
 }

@@ -37,7 +37,7 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     let datetime = datetime(now);
     let stdin = match &run.entry {
         Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
-        _ => run.message.to_octets(EntryKind::Main, &datetime, None).into(),
+        _ => run.message.to_bytes(EntryKind::Main, &datetime, None).into(),
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
     Ok(Prepared { package: code.package(), locked, now, datetime, stdin, deadline })

@@ -24,9 +24,9 @@ pub struct Report {
     pub fingerprint: Option<Fingerprint>,
     /// What is voted on.
     pub receipt: Receipt,
-    /// The most RAM that deterministic sub-VMs held, in octets.
+    /// The most RAM that deterministic sub-VMs held, in bytes.
     pub ram_peak: u64,
-    /// The most RAM that non-deterministic sub-VMs held, in octets.
+    /// The most RAM that non-deterministic sub-VMs held, in bytes.
     pub ram_peak_nondet: u64,
     /// Time gas that non-deterministic sub-VMs used, in ticks.
     pub ticks_nondet: u64,

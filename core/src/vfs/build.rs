@@ -73,9 +73,9 @@ pub enum MapErrorKind {
     NotCanonical,
     /// It holds a NUL.
     Nul,
-    /// It has more than 4096 octets.
+    /// It has more than 4096 bytes.
     TooLong,
-    /// A component has more than 255 octets.
+    /// A component has more than 255 bytes.
     ComponentTooLong,
     /// It has more than 64 components.
     TooDeep,
@@ -98,18 +98,18 @@ impl TreeBuilder {
     /// # Errors
     /// Where the path is not an absolute one in its plain form, is too long or too deep, or where a directory is, or leads through a file.
     /// Nothing has changed then.
-    pub fn map(&mut self, path: &str, octets: Arc<[u8]>) -> Result<(), MapError> {
-        self.try_map(path, octets).map_err(|kind| MapError { path: path.into(), kind })
+    pub fn map(&mut self, path: &str, bytes: Arc<[u8]>) -> Result<(), MapError> {
+        self.try_map(path, bytes).map_err(|kind| MapError { path: path.into(), kind })
     }
 
-    fn try_map(&mut self, path: &str, octets: Arc<[u8]>) -> Result<(), MapErrorKind> {
+    fn try_map(&mut self, path: &str, bytes: Arc<[u8]>) -> Result<(), MapErrorKind> {
         check(path)?;
         let mut at = NodeId::ROOT;
         let mut rest = path;
         while let Some((name, end)) = next_name(path, rest) {
             rest = &path[end..];
             let kind =
-                if rest.is_empty() { DraftKind::File(octets.clone()) } else { DraftKind::Directory(BTreeMap::new()) };
+                if rest.is_empty() { DraftKind::File(bytes.clone()) } else { DraftKind::Directory(BTreeMap::new()) };
             at = self.enter(at, name, &path[..end], kind)?;
         }
         Ok(())
@@ -147,7 +147,7 @@ impl TreeBuilder {
 impl Draft {
     fn finish(self) -> Node {
         let kind = match self.kind {
-            DraftKind::File(octets) => Kind::File(octets),
+            DraftKind::File(bytes) => Kind::File(bytes),
             DraftKind::Directory(children) => {
                 Kind::Directory(children.into_iter().map(|(name, node)| Child { name, node }).collect())
             }
@@ -157,9 +157,9 @@ impl Draft {
 }
 
 fn ino(path: &str) -> u64 {
-    let mut octets = [0; 8];
-    octets.copy_from_slice(&blake3::hash(path.as_bytes()).as_bytes()[..8]);
-    u64::from_le_bytes(octets).max(1)
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&blake3::hash(path.as_bytes()).as_bytes()[..8]);
+    u64::from_le_bytes(bytes).max(1)
 }
 
 /// The name after the slash that `rest` begins with, and where it ends in `path`, of which `rest` is the end.
@@ -195,8 +195,8 @@ impl fmt::Display for MapError {
             MapErrorKind::NotAbsolute => "does not start with /",
             MapErrorKind::NotCanonical => "has a component that is empty, . or .., or ends with /",
             MapErrorKind::Nul => "holds a NUL",
-            MapErrorKind::TooLong => "has more than 4096 octets",
-            MapErrorKind::ComponentTooLong => "has a component of more than 255 octets",
+            MapErrorKind::TooLong => "has more than 4096 bytes",
+            MapErrorKind::ComponentTooLong => "has a component of more than 255 bytes",
             MapErrorKind::TooDeep => "has more than 64 components",
             MapErrorKind::Directory => "is a directory already",
             MapErrorKind::ThroughFile => "leads through a file",

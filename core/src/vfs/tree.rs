@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::vfs::TreeBuilder;
 
-/// A read-only tree of files. A file's octets are shared, never copied: a thousand sub-VMs that see the same tree hold it once.
+/// A read-only tree of files. A file's bytes are shared, never copied: a thousand sub-VMs that see the same tree hold it once.
 ///
 /// ```
 /// use subvm_core::vfs::Tree;
@@ -34,7 +34,7 @@ impl NodeId {
 /// A file or a directory.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// The first 8 octets of BLAKE3 of the absolute path, little-endian; 1 instead of 0.
+    /// The first 8 bytes of BLAKE3 of the absolute path, little-endian; 1 instead of 0.
     pub(crate) ino: u64,
     /// The directory that holds it; the root holds itself.
     pub(crate) parent: NodeId,
@@ -44,7 +44,7 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(super) enum Kind {
     File(Arc<[u8]>),
-    /// Sorted by name, as octets.
+    /// Sorted by name, as bytes.
     Directory(Box<[Child]>),
 }
 
@@ -62,7 +62,7 @@ impl Tree {
         TreeBuilder::default()
     }
 
-    /// Octets of RAM that a sub-VM is charged for seeing this tree: 256 and the octets of its path for each file.
+    /// Bytes of RAM that a sub-VM is charged for seeing this tree: 256 and the bytes of its path for each file.
     #[must_use]
     pub fn ram(&self) -> u64 {
         self.ram
@@ -74,21 +74,21 @@ impl Tree {
         &self.nodes[id.0]
     }
 
-    /// The octets of a file; none for a directory.
+    /// The bytes of a file; none for a directory.
     #[inline]
-    pub(crate) fn octets(&self, id: NodeId) -> &[u8] {
+    pub(crate) fn bytes(&self, id: NodeId) -> &[u8] {
         match &self.node(id).kind {
-            Kind::File(octets) => octets,
+            Kind::File(bytes) => bytes,
             Kind::Directory(_) => &[],
         }
     }
 
-    /// The `index`-th entry of a directory, counting from 0, by name as octets ascending.
+    /// The `index`-th entry of a directory, counting from 0, by name as bytes ascending.
     pub(crate) fn nth(&self, directory: NodeId, index: usize) -> Option<(&str, NodeId)> {
         self.children(directory)?.get(index).map(|child| (&*child.name, child.node))
     }
 
-    /// The entries of a directory, by name as octets ascending; nothing for a file.
+    /// The entries of a directory, by name as bytes ascending; nothing for a file.
     pub(super) fn children(&self, id: NodeId) -> Option<&[Child]> {
         match &self.node(id).kind {
             Kind::File(_) => None,
@@ -110,11 +110,11 @@ impl Node {
         matches!(self.kind, Kind::Directory(_))
     }
 
-    /// The number of octets; 0 for a directory.
+    /// The number of bytes; 0 for a directory.
     #[inline]
     pub(crate) fn size(&self) -> u64 {
         match &self.kind {
-            Kind::File(octets) => octets.len() as u64,
+            Kind::File(bytes) => bytes.len() as u64,
             Kind::Directory(_) => 0,
         }
     }

@@ -26,21 +26,21 @@ impl From<Missing> for Errno {
 /// Checks a path's form, in the order of the specification.
 ///
 /// # Errors
-/// `Nametoolong` above 4096 octets, `Ilseq` where it is not UTF-8, `Inval` with a NUL, `Nametoolong` with a component above 255 octets,
+/// `Nametoolong` above 4096 bytes, `Ilseq` where it is not UTF-8, `Inval` with a NUL, `Nametoolong` with a component above 255 bytes,
 /// `Notcapable` where it is absolute.
 pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
     if path.len() > PATH {
         return Err(Errno::Nametoolong);
     }
     // Most paths are plain ASCII, which one look tells.
-    if !path.iter().all(|octet| (1..0x80).contains(octet)) {
+    if !path.iter().all(|byte| (1..0x80).contains(byte)) {
         core::str::from_utf8(path).map_err(|_| Errno::Ilseq)?;
         if path.contains(&0) {
             return Err(Errno::Inval);
         }
     }
     // Most paths are shorter than any component may be.
-    if path.len() > COMPONENT && path.split(|&octet| octet == b'/').any(|component| component.len() > COMPONENT) {
+    if path.len() > COMPONENT && path.split(|&byte| byte == b'/').any(|component| component.len() > COMPONENT) {
         return Err(Errno::Nametoolong);
     }
     if path.starts_with(b"/") {
@@ -67,7 +67,7 @@ impl Tree {
         }
         let mut at = start;
         let mut depth = 0_usize;
-        let mut components = path.split(|&octet| octet == b'/');
+        let mut components = path.split(|&byte| byte == b'/');
         while let Some(component) = components.next() {
             let children = self.children(at).ok_or(Missing::Errno(Errno::Notdir))?;
             match component {

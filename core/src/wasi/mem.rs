@@ -17,7 +17,7 @@ pub(crate) fn range(mem: &[u8], ptr: u32, len: u32) -> Result<Range<usize>, Trap
     }
 }
 
-/// [`range`], of elements that are aligned to `align` octets, a power of two.
+/// [`range`], of elements that are aligned to `align` bytes, a power of two.
 ///
 /// # Errors
 /// `memory_out_of_bounds`, then `heap_misaligned`.
@@ -27,24 +27,24 @@ pub(crate) fn aligned(mem: &[u8], ptr: u32, len: u32, align: u32) -> Result<Rang
     if ptr & (align - 1) == 0 { Ok(range) } else { Err(Trap::HeapMisaligned) }
 }
 
-/// The octets of a range that was checked.
+/// The bytes of a range that was checked.
 #[inline]
-pub(crate) fn octets(mem: &[u8], range: Range<usize>) -> &[u8] {
+pub(crate) fn bytes(mem: &[u8], range: Range<usize>) -> &[u8] {
     mem.get(range).unwrap_or_default()
 }
 
-/// The octets of a range that was checked, to be written.
+/// The bytes of a range that was checked, to be written.
 #[inline]
-pub(crate) fn octets_mut(mem: &mut [u8], range: Range<usize>) -> &mut [u8] {
+pub(crate) fn bytes_mut(mem: &mut [u8], range: Range<usize>) -> &mut [u8] {
     mem.get_mut(range).unwrap_or_default()
 }
 
-/// A place for `N` octets that was checked.
+/// A place for `N` bytes that was checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<const N: usize>(usize);
 
 impl<const N: usize> Place<N> {
-    /// The place at `ptr`, aligned to `align` octets, a power of two.
+    /// The place at `ptr`, aligned to `align` bytes, a power of two.
     ///
     /// # Errors
     /// `memory_out_of_bounds`, then `heap_misaligned`.
@@ -56,9 +56,9 @@ impl<const N: usize> Place<N> {
 
     /// Writes there.
     #[inline]
-    pub(crate) fn put(self, mem: &mut [u8], octets: [u8; N]) {
+    pub(crate) fn put(self, mem: &mut [u8], bytes: [u8; N]) {
         if let Some(place) = mem.get_mut(self.0..).and_then(<[u8]>::first_chunk_mut) {
-            *place = octets;
+            *place = bytes;
         }
     }
 }

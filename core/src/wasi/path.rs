@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::costs::calls::PATH_OCTET;
+use crate::costs::calls::PATH_BYTE;
 use crate::fd::{Descriptor, File, Object, Rights, Source};
 use crate::vfs::{Missing, NodeId, Tree, check_path};
 use crate::wasi::fd::stat::Filestat;
@@ -11,21 +11,21 @@ use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno};
 use crate::{Cx, Stop};
 
-/// Writes the attributes of what a path leads to, to `stat`, 64 octets aligned to 8: see [`Filestat::record`].
+/// Writes the attributes of what a path leads to, to `stat`, 64 bytes aligned to 8: see [`Filestat::record`].
 ///
 /// # Errors
 /// `Inval` for an unknown flag, `Badf` where `fd` is not open, `Notdir` where it is no directory, `Notcapable` without the right, then those of
 /// [`check_path`] and of [`Tree::walk`].
 ///
 /// # Cost
-/// The octets of the path.
+/// The bytes of the path.
 pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32, path_len: u32, stat: u32) -> Done {
     Lookupflags::parse(flags)?;
     let directory = directory(cx.wasi.descriptor(fd)?, Rights::PATH_FILESTAT_GET)?;
     let path = checked(cx, path, path_len)?;
     let place = Place::<64>::check(cx.mem, stat, 8)?;
     let tree = &*cx.wasi.config.files;
-    let node = tree.walk(directory, mem::octets(cx.mem, path)).map_err(Errno::from)?;
+    let node = tree.walk(directory, mem::bytes(cx.mem, path)).map_err(Errno::from)?;
     place.put(cx.mem, Filestat::of(tree, node).record());
     Ok(())
 }
@@ -39,7 +39,7 @@ pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32,
 /// `trunc` or the right to write, `Rofs` for a file, `Isdir` for a directory. Ends the sub-VM with `out_of fds` or `out_of memory`.
 ///
 /// # Cost
-/// The octets of the path; RAM for a number never used before.
+/// The bytes of the path; RAM for a number never used before.
 #[expect(clippy::too_many_arguments, reason = "the signature is the specification's")]
 pub(super) fn path_open(
     cx: &mut Cx<'_>,
@@ -63,7 +63,7 @@ pub(super) fn path_open(
     let directory = directory(parent, Rights::PATH_OPEN)?;
     let path = checked(cx, path, path_len)?;
     let place = Place::u32(cx.mem, fd)?;
-    let found = cx.wasi.config.files.walk(directory, mem::octets(cx.mem, path));
+    let found = cx.wasi.config.files.walk(directory, mem::bytes(cx.mem, path));
     let node = wanted(&cx.wasi.config.files, found, oflags, base)?;
     let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted);
     let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
@@ -82,9 +82,9 @@ fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId, Errno> {
 
 /// Charges a path, and checks its range and its form.
 fn checked(cx: &mut Cx<'_>, path: u32, path_len: u32) -> Result<Range<usize>, Stop<Errno>> {
-    cx.charge(u64::from(path_len) * PATH_OCTET)?;
+    cx.charge(u64::from(path_len) * PATH_BYTE)?;
     let range = mem::range(cx.mem, path, path_len)?;
-    check_path(mem::octets(cx.mem, range.clone()))?;
+    check_path(mem::bytes(cx.mem, range.clone()))?;
     Ok(range)
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rand_mt::Mt;
 
-use crate::costs::calls::{RANDOM_OCTET, RANDOM_SEED};
+use crate::costs::calls::{RANDOM_BYTE, RANDOM_SEED};
 use crate::host::Rng;
 use crate::wasi::{Done, Errno, mem};
 use crate::{Cx, Mode};
@@ -15,7 +15,7 @@ use crate::{Cx, Mode};
 pub(super) struct Generator(Mt);
 
 impl Generator {
-    /// Seeds it by `init_by_array` with the octets of `GenLayer`, one to a key word.
+    /// Seeds it by `init_by_array` with the bytes of `GenLayer`, one to a key word.
     fn new() -> Self {
         Self(Mt::new_with_key(b"GenLayer".map(u32::from)))
     }
@@ -28,19 +28,19 @@ impl Generator {
     }
 }
 
-/// Writes `buf_len` random octets to `buf`.
+/// Writes `buf_len` random bytes to `buf`.
 ///
 /// # Errors
 /// `Io` where the host's generator fails, in non-deterministic mode.
 ///
 /// # Cost
-/// The octets; in deterministic mode, until a call succeeds, the seeding of the generator too.
+/// The bytes; in deterministic mode, until a call succeeds, the seeding of the generator too.
 pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
     let deterministic = cx.wasi.config.mode == Mode::Deterministic;
     let seeding = if deterministic && cx.wasi.random.is_none() { RANDOM_SEED } else { 0 };
-    cx.charge(seeding + u64::from(buf_len) * RANDOM_OCTET)?;
+    cx.charge(seeding + u64::from(buf_len) * RANDOM_BYTE)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
-    let into = mem::octets_mut(cx.mem, range);
+    let into = mem::bytes_mut(cx.mem, range);
     if deterministic {
         cx.wasi.random.get_or_insert_with(|| Box::new(Generator::new())).fill(into);
     } else {

@@ -36,7 +36,7 @@ use crate::{Mode, Ram, Resource, VmError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Decides where random octets come from.
+    /// Decides where random bytes come from.
     pub mode: Mode,
     /// What descriptor 0 reads.
     pub stdin: Arc<[u8]>,
@@ -67,7 +67,7 @@ pub struct Config {
 /// # };
 /// let mut ram = Ram::new(1_000);
 /// let mut state = State::new(config, &mut ram).unwrap();
-/// let result = Content::Octets(b"\x00\x00"[..].into());
+/// let result = Content::Bytes(b"\x00\x00"[..].into());
 /// assert_eq!(state.attach(result, &mut ram, &Limits::default()), Ok(Fd(4)));
 /// assert!(!state.prestat_refused());
 /// // At the end:
@@ -91,10 +91,10 @@ impl State {
     /// `out_of memory` where the file mappings cannot be charged.
     ///
     /// # Cost
-    /// [`Tree::ram`] octets of RAM; what is open at the start is free.
+    /// [`Tree::ram`] bytes of RAM; what is open at the start is free.
     pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
         ram.charge(config.files.ram()).map_err(|_| VmError::OutOf(Resource::Memory))?;
-        let fds = Table::new(Source::Held { octets: config.stdin.clone(), charged: 0 });
+        let fds = Table::new(Source::Held { bytes: config.stdin.clone(), charged: 0 });
         Ok(Self { config, fds, random: None, iovecs: Vec::new(), prestat_refused: false })
     }
 
@@ -104,19 +104,19 @@ impl State {
     /// `out_of fds`, then `out_of memory`. Nothing has changed then.
     ///
     /// # Cost
-    /// Its octets of RAM, until it is closed (for a pending content, first what the request holds), and
+    /// Its bytes of RAM, until it is closed (for a pending content, first what the request holds), and
     /// [`FD_ALLOCATION`](crate::costs::FD_ALLOCATION) for a number never used before.
     pub fn attach(&mut self, content: Content, ram: &mut Ram, limits: &Limits) -> Result<Fd, Resource> {
-        let (source, octets) = match content {
-            Content::Octets(octets) => {
-                let charged = octets.len() as u64;
-                (Source::Held { octets, charged }, charged)
+        let (source, bytes) = match content {
+            Content::Bytes(bytes) => {
+                let charged = bytes.len() as u64;
+                (Source::Held { bytes, charged }, charged)
             }
             Content::Pending { id, held } => (Source::Pending { id, charged: held }, held),
         };
         let object = Object::File(File { source, offset: 0 });
         let descriptor = Descriptor { base: Rights::CONTENT, inheriting: Rights::empty(), object };
-        self.fds.allocate(descriptor, octets, ram, limits.open_fds)
+        self.fds.allocate(descriptor, bytes, ram, limits.open_fds)
     }
 
     /// Gives up the module requests whose results nobody will ask for: to be called when the sub-VM ends.

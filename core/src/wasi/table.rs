@@ -27,11 +27,11 @@ macro_rules! wasi_functions {
         $callback! {
             /// Writes the arguments: pointers to `argv`, the strings, each ended by a NUL, to `argv_buf`.
             args_get(argv: i32, argv_buf: i32) -> errno, TRANSFER;
-            /// Writes the number of arguments and the octets that they take.
+            /// Writes the number of arguments and the bytes that they take.
             args_sizes_get(argc: i32, argv_buf_size: i32) -> errno, VALUE;
             /// Writes the environment: pointers to `environ`, the strings, each ended by a NUL, to `environ_buf`.
             environ_get(environ: i32, environ_buf: i32) -> errno, TRANSFER;
-            /// Writes the number of variables and the octets that they take.
+            /// Writes the number of variables and the bytes that they take.
             environ_sizes_get(environc: i32, environ_buf_size: i32) -> errno, VALUE;
             /// Writes 1.
             clock_res_get(id: i32, resolution: i32) -> errno, VALUE;
@@ -45,13 +45,13 @@ macro_rules! wasi_functions {
             fd_close(fd: i32) -> errno, DESCRIPTOR;
             /// Does nothing.
             fd_datasync(fd: i32) -> Success, ANSWER;
-            /// Writes a descriptor's kind and rights: 24 octets.
+            /// Writes a descriptor's kind and rights: 24 bytes.
             fd_fdstat_get(fd: i32, stat: i32) -> errno, ATTRIBUTES;
             /// Refuses.
             fd_fdstat_set_flags(fd: i32, flags: i32) -> Rofs, ANSWER;
             /// Refuses.
             fd_fdstat_set_rights(fd: i32, fs_rights_base: i64, fs_rights_inheriting: i64) -> Rofs, ANSWER;
-            /// Writes a file's attributes: 64 octets.
+            /// Writes a file's attributes: 64 bytes.
             fd_filestat_get(fd: i32, stat: i32) -> errno, ATTRIBUTES;
             /// Refuses.
             fd_filestat_set_size(fd: i32, size: i64) -> Rofs, ANSWER;
@@ -59,7 +59,7 @@ macro_rules! wasi_functions {
             fd_filestat_set_times(fd: i32, atim: i64, mtim: i64, fst_flags: i32) -> Rofs, ANSWER;
             /// Reads at `offset`, leaving the descriptor's own as it is.
             fd_pread(fd: i32, iovs: i32, iovs_len: i32, offset: i64, nread: i32) -> errno, TRANSFER;
-            /// Tells of a preopened directory: 8 octets.
+            /// Tells of a preopened directory: 8 bytes.
             fd_prestat_get(fd: i32, prestat: i32) -> errno, DESCRIPTOR;
             /// Writes the name of a preopened directory.
             fd_prestat_dir_name(fd: i32, path: i32, path_len: i32) -> errno, DESCRIPTOR;
@@ -77,11 +77,11 @@ macro_rules! wasi_functions {
             fd_sync(fd: i32) -> Success, ANSWER;
             /// Writes the descriptor's offset.
             fd_tell(fd: i32, offset: i32) -> errno, DESCRIPTOR;
-            /// Hands octets to the host's output.
+            /// Hands bytes to the host's output.
             fd_write(fd: i32, iovs: i32, iovs_len: i32, nwritten: i32) -> errno, TRANSFER;
             /// Refuses.
             path_create_directory(fd: i32, path: i32, path_len: i32) -> Rofs, ANSWER;
-            /// Writes the attributes of what a path leads to: 64 octets.
+            /// Writes the attributes of what a path leads to: 64 bytes.
             path_filestat_get(fd: i32, flags: i32, path: i32, path_len: i32, stat: i32) -> errno, WALK;
             /// Refuses.
             path_filestat_set_times(
@@ -116,7 +116,7 @@ macro_rules! wasi_functions {
             proc_raise(sig: i32) -> Notsup, ANSWER;
             /// Refuses.
             sched_yield() -> Notsup, ANSWER;
-            /// Writes random octets.
+            /// Writes random bytes.
             random_get(buf: i32, buf_len: i32) -> errno, RANDOM;
             /// Refuses.
             sock_accept(fd: i32, flags: i32, ro_fd: i32) -> Acces, ANSWER;

@@ -48,11 +48,11 @@ enum Shown {
     U32(&'static str),
     /// A u64 that the call wrote.
     U64(&'static str),
-    /// The 24 octets of a descriptor's attributes.
+    /// The 24 bytes of a descriptor's attributes.
     Fdstat(&'static str),
-    /// The 64 octets of a file's attributes.
+    /// The 64 bytes of a file's attributes.
     Filestat(&'static str),
-    /// The length in the 8 octets about a preopened directory.
+    /// The length in the 8 bytes about a preopened directory.
     Prestat(&'static str),
     /// A text that was given, and its length: shown for calls that fail, too.
     Given(&'static str, &'static str),
@@ -142,11 +142,11 @@ impl Exit<'_> {
         arg.and_then(|(_, arg)| usize::try_from(*arg).ok()).unwrap_or(usize::MAX)
     }
 
-    /// The 8 octets `offset` behind where a parameter points; what is beyond the memory reads as 0.
+    /// The 8 bytes `offset` behind where a parameter points; what is beyond the memory reads as 0.
     fn word(&self, param: &str, offset: usize) -> u64 {
         let mut word = [0; 8];
         let there = self.arg(param).checked_add(offset).and_then(|from| self.mem.get(from..)).unwrap_or_default();
-        word.iter_mut().zip(there).for_each(|(octet, there)| *octet = *there);
+        word.iter_mut().zip(there).for_each(|(byte, there)| *byte = *there);
         u64::from_le_bytes(word)
     }
 

@@ -7,7 +7,7 @@ use subvm_core::calldata::{
 const DEEP: usize = 200_000;
 const RAISED: DecodeLimits = DecodeLimits { max_depth: DEEP as u32, ..DecodeLimits::DEFAULT };
 
-/// Runs on a stack of 64 KiB: a third of an octet for each level.
+/// Runs on a stack of 64 KiB: a third of a byte for each level.
 fn on_small_stack(body: fn()) {
     std::thread::Builder::new().stack_size(64 * 1024).spawn(body).unwrap().join().unwrap();
 }
@@ -44,11 +44,11 @@ fn deep_values_are_cloned_compared_hashed_and_dropped() {
 fn deep_values_are_encoded_and_decoded_where_the_limit_is_raised() {
     on_small_stack(|| {
         let value = nest(DEEP);
-        let octets = value.encode_with(&RAISED).unwrap();
-        assert!(Value::decode_with(&octets, &RAISED).unwrap() == value);
-        assert!(validate(&octets, &RAISED).is_ok());
-        assert!(ValueRef::decode_with(&octets, &RAISED).unwrap().to_owned() == value);
-        let mut damaged = octets;
+        let bytes = value.encode_with(&RAISED).unwrap();
+        assert!(Value::decode_with(&bytes, &RAISED).unwrap() == value);
+        assert!(validate(&bytes, &RAISED).is_ok());
+        assert!(ValueRef::decode_with(&bytes, &RAISED).unwrap().to_owned() == value);
+        let mut damaged = bytes;
         let last = damaged.len() - 1;
         damaged[last] ^= 0x07;
         assert!(Value::decode_with(&damaged, &RAISED).is_err());
@@ -71,8 +71,8 @@ fn deep_values_are_refused_by_default() {
     on_small_stack(|| {
         let value = nest(DEEP);
         assert_eq!(value.encode().unwrap_err().kind, EncodeErrorKind::TooDeep);
-        let octets = value.encode_with(&RAISED).unwrap();
-        assert_eq!(Value::decode(&octets).unwrap_err().kind, DecodeErrorKind::TooDeep);
+        let bytes = value.encode_with(&RAISED).unwrap();
+        assert_eq!(Value::decode(&bytes).unwrap_err().kind, DecodeErrorKind::TooDeep);
     });
 }
 
@@ -81,16 +81,16 @@ fn the_default_limit_is_128_containers() {
     for leaf in [Value::Null, Value::array([0; 0]), Map::new().into()] {
         let containers = usize::from(leaf != Value::Null);
         let within = (containers..128).fold(leaf, |inner, _| Value::array([inner]));
-        let octets = within.encode().unwrap();
-        assert_eq!(Value::decode(&octets).as_ref(), Ok(&within));
+        let bytes = within.encode().unwrap();
+        assert_eq!(Value::decode(&bytes).as_ref(), Ok(&within));
         assert_eq!(within.to_string().parse().as_ref(), Ok(&within));
 
         let beyond = Value::array([within]);
         assert_eq!(beyond.encode().unwrap_err().kind, EncodeErrorKind::TooDeep);
-        let octets = beyond.encode_with(&RAISED).unwrap();
-        let error = Value::decode(&octets).unwrap_err();
+        let bytes = beyond.encode_with(&RAISED).unwrap();
+        let error = Value::decode(&bytes).unwrap_err();
         assert_eq!((error.kind, error.offset), (DecodeErrorKind::TooDeep, 128));
-        assert_eq!(validate(&octets, &DecodeLimits::DEFAULT), Err(error));
+        assert_eq!(validate(&bytes, &DecodeLimits::DEFAULT), Err(error));
         let error = beyond.to_string().parse::<Value>().unwrap_err();
         assert_eq!((error.kind, error.offset), (TextErrorKind::TooDeep, 128));
     }

@@ -7,17 +7,17 @@ use subvm_core::calldata::{DecodeErrorKind, DecodeLimits, Encoder, Int, Map, Val
 
 /// `uleb(n)` by the letter of the specification.
 fn uleb(mut n: u128) -> Vec<u8> {
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     while n >= 0x80 {
-        octets.push(n as u8 | 0x80);
+        bytes.push(n as u8 | 0x80);
         n >>= 7;
     }
-    octets.push(n as u8);
-    octets
+    bytes.push(n as u8);
+    bytes
 }
 
-fn counted(kind: u128, octets: &[u8]) -> Vec<u8> {
-    [uleb((octets.len() as u128) << 3 | kind), octets.to_vec()].concat()
+fn counted(kind: u128, bytes: &[u8]) -> Vec<u8> {
+    [uleb((bytes.len() as u128) << 3 | kind), bytes.to_vec()].concat()
 }
 
 /// Values that are no containers, each with its encoding.
@@ -43,19 +43,19 @@ fn leaves() -> Vec<(Value, Vec<u8>)> {
 }
 
 #[track_caller]
-fn both_ways(value: &Value, octets: &[u8]) {
-    assert_eq!(value.encode().unwrap(), octets, "{value}");
-    assert_eq!(&Value::decode(octets).unwrap(), value);
-    assert_eq!(&ValueRef::decode(octets).unwrap().to_owned(), value);
+fn both_ways(value: &Value, bytes: &[u8]) {
+    assert_eq!(value.encode().unwrap(), bytes, "{value}");
+    assert_eq!(&Value::decode(bytes).unwrap(), value);
+    assert_eq!(&ValueRef::decode(bytes).unwrap().to_owned(), value);
     let mut pieces = Encoder::new();
     pieces.value(value);
-    assert_eq!(pieces.finish().unwrap(), octets);
+    assert_eq!(pieces.finish().unwrap(), bytes);
 }
 
 #[test]
 fn leaves_are_written_by_the_letter() {
-    for (value, octets) in leaves() {
-        both_ways(&value, &octets);
+    for (value, bytes) in leaves() {
+        both_ways(&value, &bytes);
         let mut pieces = Encoder::new();
         match &value {
             Value::Int(int) => pieces.int(int),
@@ -63,17 +63,17 @@ fn leaves_are_written_by_the_letter() {
             Value::Bytes(bytes) => pieces.bytes(bytes),
             other => pieces.value(other),
         };
-        assert_eq!(pieces.finish().unwrap(), octets, "{value}");
+        assert_eq!(pieces.finish().unwrap(), bytes, "{value}");
     }
 }
 
-/// A leaf and another after so many octets that it stands at any place of a window.
+/// A leaf and another after so many bytes that it stands at any place of a window.
 #[test]
 fn leaves_are_written_wherever_they_stand() {
     let leaves = leaves();
-    for (before, (value, octets)) in (440..520).flat_map(|len| leaves.iter().map(move |leaf| (len, leaf))) {
+    for (before, (value, bytes)) in (440..520).flat_map(|len| leaves.iter().map(move |leaf| (len, leaf))) {
         let bytes = vec![0; before];
-        let expected = [&[0x1d][..], &counted(3, &bytes), octets, &[0x29]].concat();
+        let expected = [&[0x1d][..], &counted(3, &bytes), bytes, &[0x29]].concat();
         let array = Value::from([bytes.into(), value.clone(), 5.into()]);
         assert_eq!(array.encode().unwrap(), expected, "{value} after {before}");
     }
@@ -83,11 +83,11 @@ fn leaves_are_written_wherever_they_stand() {
 fn keys_of_every_length_are_written_and_read() {
     for len in (0..40).chain([126, 127, 128, 129, 500, 520]) {
         let key: String = ('a'..='z').cycle().take(len).collect();
-        let octets = [&[0x0e][..], &uleb(len as u128), key.as_bytes(), &[0x09]].concat();
-        both_ways(&Map::from([(key.as_str(), 1)]).into(), &octets);
+        let bytes = [&[0x0e][..], &uleb(len as u128), key.as_bytes(), &[0x09]].concat();
+        both_ways(&Map::from([(key.as_str(), 1)]).into(), &bytes);
         let mut pieces = Encoder::new();
         pieces.map(1).key(&key).int(1);
-        assert_eq!(pieces.finish().unwrap(), octets);
+        assert_eq!(pieces.finish().unwrap(), bytes);
     }
 }
 
@@ -101,7 +101,7 @@ fn keys() -> Vec<String> {
 
 /// Maps of two entries of null, at the end of the input and followed by more of it.
 #[test]
-fn keys_are_compared_by_all_of_their_octets() {
+fn keys_are_compared_by_all_of_their_bytes() {
     let keys = keys();
     let entry = |key: &str| [&uleb(key.len() as u128), key.as_bytes(), &[0]].concat();
     for (first, second) in keys.iter().flat_map(|first| keys.iter().map(move |second| (first, second))) {
@@ -113,17 +113,17 @@ fn keys_are_compared_by_all_of_their_octets() {
         let at = 2 + entry(first).len();
         for followers in [0, 8] {
             let array = [(1 + followers as u8) << 3 | 5, 0x16];
-            let octets = [&array[..], &entry(first), &entry(second), &vec![0; followers]].concat();
-            let decoded = Value::decode(&octets);
+            let bytes = [&array[..], &entry(first), &entry(second), &vec![0; followers]].concat();
+            let decoded = Value::decode(&bytes);
             let refusal = decoded.as_ref().err().copied();
             assert_eq!(
                 refusal.map(|error| (error.kind, error.offset)),
                 expected.map(|kind| (kind, at)),
-                "{octets:02x?}"
+                "{bytes:02x?}"
             );
-            assert_eq!(validate(&octets, &DecodeLimits::DEFAULT).err(), refusal);
+            assert_eq!(validate(&bytes, &DecodeLimits::DEFAULT).err(), refusal);
             if let Ok(value) = decoded {
-                both_ways(&value, &octets);
+                both_ways(&value, &bytes);
             }
         }
     }

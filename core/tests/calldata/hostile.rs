@@ -1,23 +1,23 @@
-//! Octets made to be expensive, and every refusal at its offset.
+//! Bytes made to be expensive, and every refusal at its offset.
 
 use std::time::{Duration, Instant};
 use subvm_core::calldata::{DecodeErrorKind as Kind, DecodeLimits, Value, ValueRef, validate};
 
 #[track_caller]
-fn refused(octets: &[u8], kind: Kind, offset: usize) {
-    let error = Value::decode(octets).unwrap_err();
-    assert_eq!((error.kind, error.offset), (kind, offset), "{octets:02x?}");
-    assert_eq!(ValueRef::decode(octets).unwrap_err(), error);
-    assert_eq!(validate(octets, &DecodeLimits::DEFAULT), Err(error));
+fn refused(bytes: &[u8], kind: Kind, offset: usize) {
+    let error = Value::decode(bytes).unwrap_err();
+    assert_eq!((error.kind, error.offset), (kind, offset), "{bytes:02x?}");
+    assert_eq!(ValueRef::decode(bytes).unwrap_err(), error);
+    assert_eq!(validate(bytes, &DecodeLimits::DEFAULT), Err(error));
     assert!(error.to_string().contains(kind.code()));
 }
 
-/// `uleb(payload << 3 | kind)` with needless groups of zero up to `len` octets.
+/// `uleb(payload << 3 | kind)` with needless groups of zero up to `len` bytes.
 fn padded(kind: u8, len: usize) -> Vec<u8> {
-    let mut octets = vec![0x80; len];
-    octets[0] |= kind;
-    octets[len - 1] = 0;
-    octets
+    let mut bytes = vec![0x80; len];
+    bytes[0] |= kind;
+    bytes[len - 1] = 0;
+    bytes
 }
 
 #[test]
@@ -81,24 +81,24 @@ fn keys_out_of_order() {
     refused(b"\x16\x02aa\x00\x01a\x00", Kind::KeyOrder, 5);
     refused(b"\x16\x01a\x00\x01a\x00", Kind::DuplicateKey, 4);
     refused(b"\x16\x00\x00\x00\x00", Kind::DuplicateKey, 3);
-    // By octets, not by UTF-16: U+FF5E is below U+1F600.
+    // By bytes, not by UTF-16: U+FF5E is below U+1F600.
     assert!(Value::decode("\x16\x03～\0\x04😀\0".as_bytes()).is_ok());
 }
 
 #[test]
 fn more_than_a_value() {
-    refused(b"\x00\x00", Kind::TrailingOctets, 1);
-    refused(b"\x05\x0f", Kind::TrailingOctets, 1);
+    refused(b"\x00\x00", Kind::TrailingBytes, 1);
+    refused(b"\x05\x0f", Kind::TrailingBytes, 1);
 }
 
 /// A mebibyte for one integer is refused by the limit before it is read.
 #[test]
 fn an_integer_of_a_mebibyte_is_refused_by_the_limit() {
-    let mut octets = vec![0xff; 1 << 20];
-    octets[0] = 0xf9;
-    refused(&octets, Kind::IntTooLarge, 0);
-    *octets.last_mut().unwrap() = 0x7f;
-    refused(&octets, Kind::IntTooLarge, 0);
+    let mut bytes = vec![0xff; 1 << 20];
+    bytes[0] = 0xf9;
+    refused(&bytes, Kind::IntTooLarge, 0);
+    *bytes.last_mut().unwrap() = 0x7f;
+    refused(&bytes, Kind::IntTooLarge, 0);
 }
 
 fn time(body: impl Fn()) -> Duration {
@@ -115,7 +115,7 @@ fn time(body: impl Fn()) -> Duration {
 #[track_caller]
 fn linear(len: usize, input: impl Fn(usize) -> Vec<u8>) {
     let (small, large) = (input(len), input(16 * len));
-    let decode = |octets: &[u8]| time(|| drop(Value::decode_with(octets, &DecodeLimits::UNLIMITED)));
+    let decode = |bytes: &[u8]| time(|| drop(Value::decode_with(bytes, &DecodeLimits::UNLIMITED)));
     let linear = (0..20).any(|_| decode(&large) < decode(&small) * 64);
     assert!(linear, "{:?} -> {:?}", decode(&small), decode(&large));
 }
@@ -123,10 +123,10 @@ fn linear(len: usize, input: impl Fn(usize) -> Vec<u8>) {
 #[test]
 fn an_integer_of_a_mebibyte_is_decoded_in_linear_time_where_the_limit_is_raised() {
     linear(1 << 16, |len| {
-        let mut octets = vec![0xff; len];
-        octets[0] = 0xf9;
-        octets[len - 1] = 0x7f;
-        octets
+        let mut bytes = vec![0xff; len];
+        bytes[0] = 0xf9;
+        bytes[len - 1] = 0x7f;
+        bytes
     });
 }
 
@@ -137,9 +137,9 @@ fn decoding_takes_linear_time_whatever_the_input() {
     linear(1 << 9, |len| vec![0x0d; len]);
     linear(1 << 9, |len| [0x0e, 0x00].repeat(len / 2));
     linear(1 << 9, |len| {
-        let mut octets = vec![0x0d; len];
-        octets[len - 1] = 0x01;
-        octets
+        let mut bytes = vec![0x0d; len];
+        bytes[len - 1] = 0x01;
+        bytes
     });
     linear(1 << 11, |len| [0x1d, 0x00, 0x00].repeat(len / 3));
     linear(1 << 11, |len| Value::array(vec![1; len]).encode().unwrap());

@@ -9,15 +9,15 @@ use subvm_core::calldata::{DecodeErrorKind, DecodeLimits, Int, Value, ValueRef};
 fn encode_by_bigint(n: &BigInt) -> Vec<u8> {
     let (kind, payload) = if n.sign() == Sign::Minus { (2, !n) } else { (1, n.clone()) };
     let mut x: BigInt = (payload << 3) + kind;
-    let mut octets = Vec::new();
+    let mut bytes = Vec::new();
     loop {
         let group = u8::try_from(&x % 128_u8).unwrap();
         x >>= 7;
         if x == BigInt::ZERO {
-            octets.push(group);
-            return octets;
+            bytes.push(group);
+            return bytes;
         }
-        octets.push(group | 0x80);
+        bytes.push(group | 0x80);
     }
 }
 
@@ -40,10 +40,10 @@ proptest! {
 
     #[test]
     fn encodings_agree_with_bigint(int in int()) {
-        let octets = encode_by_bigint(&BigInt::from(&int));
-        prop_assert_eq!(Value::from(&int).encode().unwrap(), &octets[..]);
-        prop_assert_eq!(Value::decode(&octets).unwrap(), Value::from(&int));
-        prop_assert_eq!(ValueRef::decode(&octets).unwrap().as_int(), Some(int));
+        let bytes = encode_by_bigint(&BigInt::from(&int));
+        prop_assert_eq!(Value::from(&int).encode().unwrap(), &bytes[..]);
+        prop_assert_eq!(Value::decode(&bytes).unwrap(), Value::from(&int));
+        prop_assert_eq!(ValueRef::decode(&bytes).unwrap().as_int(), Some(int));
     }
 
     #[test]
@@ -91,11 +91,11 @@ fn the_limit_is_in_bits_of_the_payload() {
         for (within, beyond) in
             [(largest.clone(), largest.clone() + 1), (Int::from(-1) - largest.clone(), -largest.clone() - 2)]
         {
-            let octets = Value::from(&within).encode_with(&limits).unwrap();
-            assert_eq!(Value::decode_with(&octets, &limits), Ok(within.into()), "{bits}");
+            let bytes = Value::from(&within).encode_with(&limits).unwrap();
+            assert_eq!(Value::decode_with(&bytes, &limits), Ok(within.into()), "{bits}");
             assert_eq!(Value::from(&beyond).encode_with(&limits).unwrap_err().kind.code(), "int_too_large");
-            let octets = Value::from(&beyond).encode_with(&DecodeLimits::UNLIMITED).unwrap();
-            assert_eq!(Value::decode_with(&octets, &limits).unwrap_err().kind, DecodeErrorKind::IntTooLarge, "{bits}");
+            let bytes = Value::from(&beyond).encode_with(&DecodeLimits::UNLIMITED).unwrap();
+            assert_eq!(Value::decode_with(&bytes, &limits).unwrap_err().kind, DecodeErrorKind::IntTooLarge, "{bits}");
             assert_eq!(beyond.to_string().parse::<Value>().is_ok(), bits < 65_536);
         }
     }
@@ -110,7 +110,7 @@ fn no_integer_text_is_anything_else() {
     assert_eq!("007".parse(), Ok(Int::from(7)));
 }
 
-/// Of every length around whole words of octets and limbs, and of a mebibyte.
+/// Of every length around whole words of bytes and limbs, and of a mebibyte.
 #[test]
 fn large_integers_are_those_of_bigint_where_the_limit_is_raised() {
     let noise = (0..1 << 20).scan(1_u32, |state, _| {
@@ -120,13 +120,13 @@ fn large_integers_are_those_of_bigint_where_the_limit_is_raised() {
     let noise: Vec<u8> = noise.collect();
     for len in (1..200).chain([1 << 12, (1 << 20) - 1, 1 << 20]) {
         for big in [BigInt::from_signed_bytes_le(&noise[..len]), !BigInt::from_bytes_le(Sign::Plus, &noise[..len])] {
-            let octets = Value::from(Int::from(&big)).encode_with(&DecodeLimits::UNLIMITED).unwrap();
+            let bytes = Value::from(Int::from(&big)).encode_with(&DecodeLimits::UNLIMITED).unwrap();
             let payload = if big.sign() == Sign::Minus { !&big } else { big.clone() };
-            assert_eq!(octets.len() as u64, (payload.bits() + 3).div_ceil(7).max(1), "{len}");
+            assert_eq!(bytes.len() as u64, (payload.bits() + 3).div_ceil(7).max(1), "{len}");
             if len < 200 {
-                assert_eq!(octets, encode_by_bigint(&big));
+                assert_eq!(bytes, encode_by_bigint(&big));
             }
-            let value = Value::decode_with(&octets, &DecodeLimits::UNLIMITED).unwrap();
+            let value = Value::decode_with(&bytes, &DecodeLimits::UNLIMITED).unwrap();
             assert!(BigInt::from(value.as_int().unwrap()) == big, "{len}");
         }
     }

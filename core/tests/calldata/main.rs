@@ -1,4 +1,4 @@
-//! Calldata: what holds of every value and of all octets, and what must not take the stack or the
+//! Calldata: what holds of every value and of all bytes, and what must not take the stack or the
 //! machine down.
 
 #![allow(clippy::disallowed_types, reason = "tests may look at the clock")]
@@ -22,7 +22,7 @@ pub fn int() -> impl Strategy<Value = Int> {
         (prop::sample::select(vec![0_u32, 3, 4, 7, 11, 60, 61, 63, 64, 124, 127, 128, 192, 255, 256]), -2_i8..=2)
             .prop_map(|(bits, off)| (0..bits).fold(Int::from(1), |n, _| n * 2) + off);
     let wide = prop::collection::vec(any::<u8>(), 0..100)
-        .prop_map(|octets| Int::from(num_bigint::BigInt::from_signed_bytes_le(&octets)));
+        .prop_map(|bytes| Int::from(num_bigint::BigInt::from_signed_bytes_le(&bytes)));
     prop_oneof![
         any::<i8>().prop_map(Int::from),
         any::<i128>().prop_map(Int::from),
@@ -38,7 +38,7 @@ pub fn value() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         int().prop_map(Value::from),
-        any::<[u8; 20]>().prop_map(|octets| Address(octets).into()),
+        any::<[u8; 20]>().prop_map(|bytes| Address(bytes).into()),
         prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::from),
         any::<String>().prop_map(Value::from),
     ];

@@ -1,25 +1,25 @@
-//! What holds of every value and of all octets.
+//! What holds of every value and of all bytes.
 
 use super::{int, value};
 use proptest::prelude::*;
 use std::hash::{BuildHasher, RandomState};
 use subvm_core::calldata::{DecodeLimits, Encoder, Map, Value, ValueRef, validate};
 
-/// Octets that are often almost an encoding: one, changed in a few places and perhaps cut.
-fn octets() -> impl Strategy<Value = Vec<u8>> {
+/// Bytes that are often almost an encoding: one, changed in a few places and perhaps cut.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let damaged = (
         value(),
         prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         any::<Option<prop::sample::Index>>(),
     )
         .prop_map(|(value, changes, cut)| {
-            let mut octets = value.encode().unwrap();
-            for (at, octet) in changes {
-                let at = at.index(octets.len());
-                octets[at] = octet;
+            let mut bytes = value.encode().unwrap();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
             }
-            octets.truncate(cut.map_or(usize::MAX, |cut| cut.index(octets.len() + 1)));
-            octets
+            bytes.truncate(cut.map_or(usize::MAX, |cut| cut.index(bytes.len() + 1)));
+            bytes
         });
     prop_oneof![damaged, prop::collection::vec(any::<u8>(), 0..60)]
 }
@@ -51,36 +51,36 @@ fn rebuild(value: ValueRef<'_>) -> Value {
 proptest! {
     #[test]
     fn what_is_encoded_decodes_to_itself(value in value()) {
-        let octets = value.encode().unwrap();
-        prop_assert_eq!(&Value::decode(&octets).unwrap(), &value);
-        prop_assert!(validate(&octets, &DecodeLimits::DEFAULT).is_ok());
-        let borrowed = ValueRef::decode(&octets).unwrap();
+        let bytes = value.encode().unwrap();
+        prop_assert_eq!(&Value::decode(&bytes).unwrap(), &value);
+        prop_assert!(validate(&bytes, &DecodeLimits::DEFAULT).is_ok());
+        let borrowed = ValueRef::decode(&bytes).unwrap();
         prop_assert_eq!(&borrowed.to_owned(), &value);
         prop_assert_eq!(&rebuild(borrowed), &value);
         let mut again = Vec::new();
         borrowed.encode_into(&mut again);
-        prop_assert_eq!(again, octets);
+        prop_assert_eq!(again, bytes);
     }
 
     #[test]
-    fn what_decodes_is_encoded_to_itself(octets in octets()) {
-        match Value::decode(&octets) {
-            Ok(value) => prop_assert_eq!(value.encode().unwrap(), octets),
-            Err(error) => prop_assert!(error.offset <= octets.len()),
+    fn what_decodes_is_encoded_to_itself(bytes in bytes()) {
+        match Value::decode(&bytes) {
+            Ok(value) => prop_assert_eq!(value.encode().unwrap(), bytes),
+            Err(error) => prop_assert!(error.offset <= bytes.len()),
         }
     }
 
     #[test]
-    fn every_decoder_says_the_same(octets in octets()) {
-        let owned = Value::decode(&octets);
-        prop_assert_eq!(validate(&octets, &DecodeLimits::DEFAULT), owned.clone().map(|_| ()));
-        prop_assert_eq!(ValueRef::decode(&octets).map(ValueRef::to_owned), owned);
+    fn every_decoder_says_the_same(bytes in bytes()) {
+        let owned = Value::decode(&bytes);
+        prop_assert_eq!(validate(&bytes, &DecodeLimits::DEFAULT), owned.clone().map(|_| ()));
+        prop_assert_eq!(ValueRef::decode(&bytes).map(ValueRef::to_owned), owned);
     }
 
     #[test]
     fn every_start_of_an_encoding_is_refused(value in value(), cut in any::<prop::sample::Index>()) {
-        let octets = value.encode().unwrap();
-        prop_assert!(Value::decode(&octets[..cut.index(octets.len())]).is_err());
+        let bytes = value.encode().unwrap();
+        prop_assert!(Value::decode(&bytes[..cut.index(bytes.len())]).is_err());
     }
 
     #[test]

@@ -78,13 +78,13 @@ fn limits_hold() {
     assert_eq!(encoder.finish().unwrap_err().kind, Kind::TooDeep);
 
     for inner in [Value::array([0; 0]), Value::Null] {
-        let octets = inner.encode().unwrap();
+        let bytes = inner.encode().unwrap();
         let write: [&dyn Fn(&mut Encoder); 2] = [
             &|e| {
                 e.value(&inner);
             },
             &|e| {
-                e.encoded(&octets);
+                e.encoded(&bytes);
             },
         ];
         for write in write {
@@ -108,7 +108,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn octets_given_as_encoded_must_be() {
+fn bytes_given_as_encoded_must_be() {
     refused(Kind::NotEncoded, |e| {
         e.encoded(&[0x0f]);
     });

@@ -41,8 +41,8 @@ fn accessors_answer_for_their_type_only() {
         Map::new().into(),
     ];
     for (at, value) in values.iter().enumerate() {
-        let octets = value.encode().unwrap();
-        let borrowed = subvm_core::calldata::ValueRef::decode(&octets).unwrap();
+        let bytes = value.encode().unwrap();
+        let borrowed = subvm_core::calldata::ValueRef::decode(&bytes).unwrap();
         let own = [
             value.is_null(),
             value.as_bool().is_some(),
@@ -77,8 +77,8 @@ fn of_repeated_keys_the_last_stays() {
 #[test]
 fn borrowed_maps_and_arrays_are_looked_up() {
     let value: Value = r#"{"a":[1,[2,{"x":3}],"y"],"c":{"d":b#0102},"e":null}"#.parse().unwrap();
-    let octets = value.encode().unwrap();
-    let borrowed = subvm_core::calldata::ValueRef::decode(&octets).unwrap();
+    let bytes = value.encode().unwrap();
+    let borrowed = subvm_core::calldata::ValueRef::decode(&bytes).unwrap();
     assert_eq!(
         borrowed.get("a").unwrap().index(1).unwrap().index(1).unwrap().get("x").unwrap().as_int(),
         Some(3.into())
@@ -107,7 +107,7 @@ fn arrays_are_slices_that_grow() {
 }
 
 #[test]
-fn a_value_takes_40_octets() {
+fn a_value_takes_40_bytes() {
     assert_eq!(size_of::<Value>(), 40);
     assert_eq!(size_of::<Option<Value>>(), 40);
 }

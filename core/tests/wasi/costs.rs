@@ -28,24 +28,24 @@ fn every_call_pays_its_base_even_where_it_fails() {
 }
 
 #[test]
-fn octets_cost_what_is_requested() {
+fn bytes_cost_what_is_requested() {
     let base = |name: &str| subvm_core::wasi::function(name).unwrap().base;
     let mut guest = Guest::new();
     guest.put_iovecs(0x2000, &[(0x100, 100), (0x100, 60), (0x100, 1)]);
     guest.put(0x1004, b"a.txt");
-    for (name, args, octets) in [
+    for (name, args, bytes) in [
         ("fd_read", &[0, 0x2000, 3, 0][..], 3 * IOVEC + 11),
         ("fd_pread", &[0, 0x2000, 2, 0, 0], 2 * IOVEC + 10),
         ("fd_write", &[1, 0x2000, 1, 0], IOVEC + 7),
         ("fd_write", &[1, 0x2000, 0, 0], 0),
-        ("fd_readdir", &[3, 0x4000, 4096, 0, 0], 4096 * LISTING_OCTET),
-        ("random_get", &[0, 77], RANDOM_SEED + 77 * RANDOM_OCTET),
-        ("random_get", &[0, 77], 77 * RANDOM_OCTET),
-        ("path_open", &[3, 0, 0x1004, 5, 0, 0, 0, 0, 0], 5 * PATH_OCTET),
-        ("path_filestat_get", &[3, 0, 0x1004, 5, 0], 5 * PATH_OCTET),
+        ("fd_readdir", &[3, 0x4000, 4096, 0, 0], 4096 * LISTING_BYTE),
+        ("random_get", &[0, 77], RANDOM_SEED + 77 * RANDOM_BYTE),
+        ("random_get", &[0, 77], 77 * RANDOM_BYTE),
+        ("path_open", &[3, 0, 0x1004, 5, 0, 0, 0, 0, 0], 5 * PATH_BYTE),
+        ("path_filestat_get", &[3, 0, 0x1004, 5, 0], 5 * PATH_BYTE),
         ("fd_tell", &[0, 0], 0),
     ] {
-        assert_eq!(cost(&mut guest, name, args), (base(name) + octets, Ok(Errno::Success)), "{name}");
+        assert_eq!(cost(&mut guest, name, args), (base(name) + bytes, Ok(Errno::Success)), "{name}");
     }
     let mut guest = Guest::with(subvm_core::wasi::Config { announce_root: true, ..crate::support::config() });
     assert_eq!(cost(&mut guest, "fd_prestat_dir_name", &[3, 0, 33]).0, base("fd_prestat_dir_name") + 3);
@@ -65,14 +65,14 @@ fn random_get_pays_for_the_seeding_until_there_is_a_generator() {
 }
 
 #[test]
-fn octets_are_charged_after_descriptor_and_rights_and_before_ranges() {
+fn bytes_are_charged_after_descriptor_and_rights_and_before_ranges() {
     let base = subvm_core::wasi::function("path_open").unwrap().base;
     let mut guest = Guest::new();
     let huge = u64::from(u32::MAX);
     assert_eq!(cost(&mut guest, "path_open", &[9, 0, 0, huge, 0, 0, 0, 0, 0]), (base, Ok(Errno::Badf)));
     assert_eq!(cost(&mut guest, "path_open", &[0, 0, 0, huge, 0, 0, 0, 0, 0]), (base, Ok(Errno::Notdir)));
     let trap = Err(Outcome::VmError(VmError::Trap(Trap::MemoryOutOfBounds)));
-    assert_eq!(cost(&mut guest, "path_open", &[3, 0, 0, huge, 0, 0, 0, 0, 0]), (base + huge * PATH_OCTET, trap));
+    assert_eq!(cost(&mut guest, "path_open", &[3, 0, 0, huge, 0, 0, 0, 0, 0]), (base + huge * PATH_BYTE, trap));
 }
 
 #[test]

@@ -6,8 +6,8 @@ use subvm_core::{Ram, Resource, VmError};
 
 use crate::support::{Guest, config};
 
-fn attach(guest: &mut Guest, octets: &[u8]) -> Result<Fd, Resource> {
-    guest.state.attach(Content::Octets(octets.into()), &mut guest.ram, &guest.limits)
+fn attach(guest: &mut Guest, bytes: &[u8]) -> Result<Fd, Resource> {
+    guest.state.attach(Content::Bytes(bytes.into()), &mut guest.ram, &guest.limits)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn fd_renumber_closes_what_the_target_referred_to() {
 }
 
 #[test]
-fn path_open_charges_96_octets_for_a_number_never_used_before() {
+fn path_open_charges_96_bytes_for_a_number_never_used_before() {
     let mut guest = Guest::new();
     let before = guest.ram.used();
     let fd = guest.open("a.txt");

@@ -11,20 +11,20 @@ use crate::support::{FD_READ, Guest, PATH_OPEN, READABLE, config};
 const BUF: u32 = 0x4000;
 const USED: u32 = 0x800;
 
-/// A page of the listing, from `cookie` on, in a buffer of `len` octets.
+/// A page of the listing, from `cookie` on, in a buffer of `len` bytes.
 fn page(guest: &mut Guest, fd: u32, cookie: u64, len: u32) -> Vec<u8> {
     guest.ok("fd_readdir", &[fd.into(), BUF.into(), len.into(), cookie, USED.into()]);
-    guest.octets(BUF, guest.u32(USED)).to_vec()
+    guest.bytes(BUF, guest.u32(USED)).to_vec()
 }
 
 /// An entry as the witx lays it out.
 fn entry(next: u64, path: &str, name: &str, filetype: u8) -> Vec<u8> {
-    let mut octets = next.to_le_bytes().to_vec();
-    octets.extend(&blake3::hash(path.as_bytes()).as_bytes()[..8]);
-    octets.extend((name.len() as u32).to_le_bytes());
-    octets.extend([filetype, 0, 0, 0]);
-    octets.extend(name.as_bytes());
-    octets
+    let mut bytes = next.to_le_bytes().to_vec();
+    bytes.extend(&blake3::hash(path.as_bytes()).as_bytes()[..8]);
+    bytes.extend((name.len() as u32).to_le_bytes());
+    bytes.extend([filetype, 0, 0, 0]);
+    bytes.extend(name.as_bytes());
+    bytes
 }
 
 fn whole() -> Vec<Vec<u8>> {
@@ -61,7 +61,7 @@ fn fd_readdir_goes_on_at_any_cookie() {
 }
 
 #[test]
-fn fd_readdir_past_the_end_is_0_octets() {
+fn fd_readdir_past_the_end_is_0_bytes() {
     let mut guest = Guest::new();
     let dir = guest.open("dir");
     for cookie in [5, 6, 1 << 32, 1 << 63, u64::MAX] {
@@ -77,17 +77,17 @@ fn fd_readdir_fills_the_buffer_with_a_truncated_entry() {
     let whole = whole().concat();
     for len in 0..=whole.len() as u32 {
         guest.mem.fill(crate::support::FILL);
-        let (octets, used) = (&whole[..len as usize], len.to_le_bytes());
+        let (bytes, used) = (&whole[..len as usize], len.to_le_bytes());
         guest.writes(
             "fd_readdir",
             &[dir.into(), BUF.into(), len.into(), 0, USED.into()],
-            &[(BUF, octets), (USED, &used)],
+            &[(BUF, bytes), (USED, &used)],
         );
     }
 }
 
 #[test]
-fn fd_readdir_sorts_names_as_octets() {
+fn fd_readdir_sorts_names_as_bytes() {
     let names = ["-", "0", "A", "B", "_", "a", "a!", "aa", "b", "é", "ü", "\u{FFFF}", "\u{10000}"];
     let mut tree = Tree::builder();
     names.iter().rev().for_each(|name| tree.map(&format!("/{name}"), [].into()).unwrap());

@@ -9,17 +9,17 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn descriptors_and_paths_are_the_models(octets in vec(any::<u8>(), 0..600)) {
-        ops::descriptors(&octets);
+    fn descriptors_and_paths_are_the_models(bytes in vec(any::<u8>(), 0..600)) {
+        ops::descriptors(&bytes);
     }
 
     #[test]
-    fn trees_are_the_models(octets in vec(any::<u8>(), 0..400)) {
-        ops::tree(&octets);
+    fn trees_are_the_models(bytes in vec(any::<u8>(), 0..400)) {
+        ops::tree(&bytes);
     }
 
     #[test]
-    fn calls_that_fail_have_no_effect_whatever_their_arguments(octets in vec(any::<u8>(), 0..2000)) {
-        calls::any(&octets);
+    fn calls_that_fail_have_no_effect_whatever_their_arguments(bytes in vec(any::<u8>(), 0..2000)) {
+        calls::any(&bytes);
     }
 }

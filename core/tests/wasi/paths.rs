@@ -131,7 +131,7 @@ fn path_open_of_a_path_with_a_nul_is_inval() {
 }
 
 #[test]
-fn path_open_is_nametoolong_above_4096_octets_or_255_a_component() {
+fn path_open_is_nametoolong_above_4096_bytes_or_255_a_component() {
     let mut guest = Guest::new();
     let component = "x".repeat(255);
     assert_eq!(lookup(3, &mut guest, component.as_bytes()), Errno::Noent);
@@ -310,7 +310,7 @@ fn path_open_accepts_all_fdflags_and_reports_none() {
         guest.ok("path_open", &[3, 1, 0x1004, 5, 0, FD_READ, 0, fdflags, 0x1000]);
         let fd = guest.u32(0x1000).into();
         guest.ok("fd_fdstat_get", &[fd, 0]);
-        assert_eq!(guest.octets(0, 4), [4, 0, 0, 0]);
+        assert_eq!(guest.bytes(0, 4), [4, 0, 0, 0]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Descriptors whose octets a module is still making.
+//! Descriptors whose bytes a module is still making.
 
 use subvm_core::fd::Content;
 use subvm_core::host::RequestId;
@@ -42,7 +42,7 @@ fn fd_read_waits_for_a_result_once_and_charges_it() {
 }
 
 #[test]
-fn whatever_needs_octets_or_size_waits() {
+fn whatever_needs_bytes_or_size_waits() {
     for (name, args) in [
         ("fd_read", &[4, 0x100, 1, 0][..]),
         ("fd_pread", &[4, 0x100, 1, 2, 0]),

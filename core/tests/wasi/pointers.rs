@@ -4,7 +4,7 @@ use subvm_core::Trap;
 
 use crate::support::{FD_READ, FILL, Guest, config};
 
-/// A place that a function reads or writes: which argument points to it, its octets, and its alignment.
+/// A place that a function reads or writes: which argument points to it, its bytes, and its alignment.
 type Place = (usize, u32, u32);
 
 fn guest() -> Guest {
@@ -24,7 +24,7 @@ fn check(name: &str, args: &[u64], places: &[Place]) {
         let (end, len) = (guest.mem.len() as u64, u64::from(len));
 
         // What an input holds goes along with its pointer, so that only the pointer matters.
-        let input = guest.octets(args[param] as u32, len as u32).to_vec();
+        let input = guest.bytes(args[param] as u32, len as u32).to_vec();
         guest.put((end - len) as u32, &input);
         guest.ok(name, &call(end - len));
 
@@ -71,7 +71,7 @@ pointers! {
 }
 
 #[test]
-fn a_range_of_no_octets_is_valid_up_to_the_end() {
+fn a_range_of_no_bytes_is_valid_up_to_the_end() {
     let mut guest = Guest::new();
     let end = guest.mem.len() as u64;
     for (name, args, at) in [

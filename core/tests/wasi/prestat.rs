@@ -52,7 +52,7 @@ fn fd_prestat_get_remembers_that_it_refused() {
 }
 
 #[test]
-fn fd_prestat_get_announces_a_name_of_one_octet() {
+fn fd_prestat_get_announces_a_name_of_one_byte() {
     announced().writes("fd_prestat_get", &[3, 4], &[(4, &[0, 0, 0, 0, 1, 0, 0, 0])]);
 }
 

@@ -11,8 +11,8 @@ const VECTORS: &str = include_str!("random_get.hex");
 fn lines() -> Vec<(usize, Vec<u8>)> {
     let line = |line: &str| {
         let (length, hex) = line.split_once(' ').unwrap_or((line, ""));
-        let octets = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..][..2], 16).unwrap());
-        (length.parse().unwrap(), octets.collect())
+        let bytes = (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..][..2], 16).unwrap());
+        (length.parse().unwrap(), bytes.collect())
     };
     VECTORS.lines().filter(|line| !line.starts_with('#')).map(line).collect()
 }
@@ -23,9 +23,9 @@ fn nondeterministic() -> Guest {
 
 #[test]
 fn random_get_gives_the_known_first_4_kib() {
-    let (length, octets) = &lines()[0];
-    assert_eq!((*length, octets.len()), (4096, 4096));
-    Guest::new().writes("random_get", &[64, 4096], &[(64, octets)]);
+    let (length, bytes) = &lines()[0];
+    assert_eq!((*length, bytes.len()), (4096, 4096));
+    Guest::new().writes("random_get", &[64, 4096], &[(64, bytes)]);
 }
 
 #[test]
@@ -33,10 +33,10 @@ fn random_get_starts_each_call_on_a_fresh_word() {
     let lines = &lines()[1..];
     assert_eq!(lines.iter().map(|(length, _)| *length).collect::<Vec<_>>(), [1, 3, 4, 5, 0, 20, 4, 7, 8, 2499, 2, 64]);
     let mut guest = Guest::new();
-    for (length, octets) in lines {
-        assert_eq!(*length, octets.len());
+    for (length, bytes) in lines {
+        assert_eq!(*length, bytes.len());
         guest.mem.fill(FILL);
-        guest.writes("random_get", &[3, *length as u64], &[(3, octets)]);
+        guest.writes("random_get", &[3, *length as u64], &[(3, bytes)]);
     }
 }
 
@@ -54,8 +54,8 @@ fn random_get_that_traps_does_not_advance() {
     let mut guest = Guest::new();
     let end = guest.mem.len() as u64;
     guest.traps(subvm_core::Trap::MemoryOutOfBounds, "random_get", &[end - 3, 4]);
-    let (_, octets) = &lines()[0];
-    guest.writes("random_get", &[0, 8], &[(0, &octets[..8])]);
+    let (_, bytes) = &lines()[0];
+    guest.writes("random_get", &[0, 8], &[(0, &bytes[..8])]);
 }
 
 #[test]

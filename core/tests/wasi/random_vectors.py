@@ -10,7 +10,7 @@ import random
 
 
 def generator():
-    return random.Random(sum(octet << (32 * place) for place, octet in enumerate(b"GenLayer")))
+    return random.Random(sum(byte << (32 * place) for place, byte in enumerate(b"GenLayer")))
 
 
 def read(source, length):
@@ -22,7 +22,7 @@ def read(source, length):
 LENGTHS = [1, 3, 4, 5, 0, 20, 4, 7, 8, 2499, 2, 64]
 
 source = generator()
-lines = ["# the first 4096 octets, in one call", f"4096 {read(source, 4096).hex()}", "# one sub-VM, call by call"]
+lines = ["# the first 4096 bytes, in one call", f"4096 {read(source, 4096).hex()}", "# one sub-VM, call by call"]
 source = generator()
 lines += [f"{length} {read(source, length).hex()}".strip() for length in LENGTHS]
 pathlib.Path(__file__).with_name("random_get.hex").write_text("\n".join(lines) + "\n")

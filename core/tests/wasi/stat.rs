@@ -22,7 +22,7 @@ fn filestat(dev: u64, ino: u64, filetype: u8, size: u64) -> Vec<u8> {
     [dev, ino, filetype.into(), 1, size, 0, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The first 8 octets of `b3sum`, little-endian.
+/// The first 8 bytes of `b3sum`, little-endian.
 fn ino(path: &str) -> u64 {
     u64::from_le_bytes(blake3::hash(path.as_bytes()).as_bytes()[..8].try_into().unwrap())
 }
@@ -105,7 +105,7 @@ fn fd_filestat_get_of_what_was_opened() {
 #[test]
 fn fd_filestat_get_of_a_result() {
     let mut guest = Guest::new();
-    let content = Content::Octets(b"result".as_slice().into());
+    let content = Content::Bytes(b"result".as_slice().into());
     let fd = guest.state.attach(content, &mut guest.ram, &guest.limits).unwrap();
     guest.writes("fd_filestat_get", &[fd.0.into(), 8], &[(8, &filestat(0, 0, FILE, 6))]);
     guest.writes("fd_fdstat_get", &[fd.0.into(), 8], &[(8, &fdstat(FILE, CONTENT, 0))]);

@@ -50,8 +50,8 @@ fn args_get_writes_the_strings_after_the_pointers_where_they_overlap() {
 
 #[test]
 fn environ_sizes_get_counts_the_defaults() {
-    let octets = "LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u32;
-    Guest::new().writes("environ_sizes_get", &[4, 8], &[(4, &words(&[3, octets]))]);
+    let bytes = "LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u32;
+    Guest::new().writes("environ_sizes_get", &[4, 8], &[(4, &words(&[3, bytes]))]);
 }
 
 #[test]

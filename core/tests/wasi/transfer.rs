@@ -31,7 +31,7 @@ fn fd_read_moves_the_offset_and_fills_iovecs_in_order() {
 }
 
 #[test]
-fn fd_read_past_the_end_is_0_octets() {
+fn fd_read_past_the_end_is_0_bytes() {
     let mut guest = Guest::new();
     let fd = guest.open("a.txt").into();
     guest.put_iovecs(0x2000, &[(0x100, 3)]);
@@ -43,7 +43,7 @@ fn fd_read_past_the_end_is_0_octets() {
 }
 
 #[test]
-fn fd_read_of_nothing_is_0_octets() {
+fn fd_read_of_nothing_is_0_bytes() {
     let mut guest = Guest::new();
     let end = guest.mem.len() as u64;
     guest.writes("fd_read", &[0, end, 0, N.into()], &[(N, &words(0))]);
@@ -184,7 +184,7 @@ fn fd_write_hands_on_every_iovec_in_order() {
 }
 
 #[test]
-fn fd_write_of_nothing_is_0_octets() {
+fn fd_write_of_nothing_is_0_bytes() {
     let mut guest = Guest::new();
     let end = guest.mem.len() as u64;
     guest.writes("fd_write", &[1, end, 0, N.into()], &[(N, &words(0))]);

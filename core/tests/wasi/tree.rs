@@ -80,15 +80,15 @@ fn a_file_that_is_replaced_costs_nothing_more() {
 }
 
 #[test]
-fn octets_are_shared_between_trees_sub_vms_and_descriptors() {
-    let octets: Arc<[u8]> = vec![7; 1000].into();
+fn bytes_are_shared_between_trees_sub_vms_and_descriptors() {
+    let bytes: Arc<[u8]> = vec![7; 1000].into();
     let mut tree = Tree::builder();
-    tree.map("/lib", octets.clone()).unwrap();
+    tree.map("/lib", bytes.clone()).unwrap();
     let files = Arc::new(tree.build());
     let mut guests: Vec<Guest> = (0..100).map(|_| Guest::with(Config { files: files.clone(), ..config() })).collect();
     for guest in &mut guests {
         guest.open("lib");
         guest.open("lib");
     }
-    assert_eq!(Arc::strong_count(&octets), 2);
+    assert_eq!(Arc::strong_count(&bytes), 2);
 }

@@ -84,10 +84,10 @@ fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSam
     })?;
 
     let parts = |host: &mut H| match get(host, &sample.contract)? {
-        Code::Package(package) => Ok(octets(&package)),
+        Code::Package(package) => Ok(bytes(&package)),
         _ => Err(Broken { promise: "a contract has code", found: format!("{} has none", sample.contract) }),
     };
-    const SAME: &str = "a contract's code is the same octets throughout a run, and on every node";
+    const SAME: &str = "a contract's code is the same bytes throughout a run, and on every node";
     let first = parts(host)?;
     expect(SAME, &parts(host)?, &first)?;
     expect(SAME, &parts(other)?, &first)?;
@@ -97,15 +97,15 @@ fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSam
     })
 }
 
-type Octets = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
+type Bytes = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
 
-fn octets(package: &Package) -> Octets {
+fn bytes(package: &Package) -> Bytes {
     let library = |library: &Library| (library.name.clone(), library.wasm.to_vec());
     (package.start.to_vec(), package.libraries.iter().map(library).collect(), package.announce_root)
 }
 
 fn library_name(name: &str) -> bool {
-    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"_.-".contains(&octet);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
@@ -113,9 +113,9 @@ fn library_name(name: &str) -> bool {
 fn takes_output<H: Host>(host: &mut H) -> Result<(), Broken> {
     let start = Instant::now();
     let large = vec![0xff; 1 << 20];
-    for octets in [&b""[..], b"text\n", b"\xff\xfe\0\x1b[2J", &large] {
+    for bytes in [&b""[..], b"text\n", b"\xff\xfe\0\x1b[2J", &large] {
         for stream in [Stream::Stdout, Stream::Stderr] {
-            (0..16).for_each(|_| host.output(stream, octets));
+            (0..16).for_each(|_| host.output(stream, bytes));
         }
     }
     let took = start.elapsed();

@@ -61,8 +61,8 @@ fn answers<M: Modules>(modules: &mut M, sample: &ModulesSample) -> Result<(), Br
     let mut ids = start_many(modules, sample)?;
     ids.reverse();
     for id in ids {
-        let octets = ready(modules, id)?;
-        well_formed(&octets)?;
+        let bytes = ready(modules, id)?;
+        well_formed(&bytes)?;
         let again = modules.wait(id, SLICE);
         ensure("after Ready a number is spent", again.is_err(), || format!("request {} gave {again:?} again", id.0))?;
     }
@@ -111,16 +111,16 @@ fn ready<M: Modules>(modules: &mut M, id: RequestId) -> Result<Vec<u8>, Broken> 
             format!("{took:?} for {SLICE:?}")
         })?;
         match progress.map_err(|error| failed("a started request can be waited for", &error))? {
-            Progress::Ready(octets) => return Ok(octets),
+            Progress::Ready(bytes) => return Ok(bytes),
             Progress::Pending => {}
         }
     }
     Err(Broken { promise: "a started request is answered", found: format!("not in {PATIENCE:?}") })
 }
 
-fn well_formed(octets: &[u8]) -> Result<(), Broken> {
+fn well_formed(bytes: &[u8]) -> Result<(), Broken> {
     let form = "an answer is canonical calldata, {\"ok\": ..} or {\"error\": ..}";
-    let value = Value::decode(octets).map_err(|error| Broken { promise: form, found: error.to_string() })?;
+    let value = Value::decode(bytes).map_err(|error| Broken { promise: form, found: error.to_string() })?;
     let holds = value.as_map().is_some_and(|map| map.len() == 1 && (map.get("ok").or(map.get("error")).is_some()));
     ensure(form, holds, || value.to_string())
 }

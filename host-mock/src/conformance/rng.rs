@@ -1,10 +1,10 @@
-//! The promises of `Rng`, as far as a look at the octets can tell: it finds what is broken, not what is weak.
+//! The promises of `Rng`, as far as a look at the bytes can tell: it finds what is broken, not what is weak.
 
 use subvm_core::host::Rng;
 
 use super::{Broken, ensure, unpanicking};
 
-/// How often each length is filled. An octet that is right by chance each time has a chance of 256 to the power of minus this.
+/// How often each length is filled. A byte that is right by chance each time has a chance of 256 to the power of minus this.
 const TRIALS: usize = 12;
 
 /// Checks a generator that works. `make` gives a new one each time.
@@ -16,7 +16,7 @@ const TRIALS: usize = 12;
 /// use subvm_host_mock::{MemoryHost, conformance};
 /// // Good for tests that repeat, and for nothing else:
 /// let broken = conformance::rng(MemoryHost::new).unwrap_err();
-/// assert_eq!(broken.promise, "nobody can foresee the octets");
+/// assert_eq!(broken.promise, "nobody can foresee the bytes");
 /// ```
 pub fn rng<R: Rng>(mut make: impl FnMut() -> R) -> Result<(), Broken> {
     unpanicking(|| {
@@ -24,41 +24,41 @@ pub fn rng<R: Rng>(mut make: impl FnMut() -> R) -> Result<(), Broken> {
         for len in (0..=70).chain([255, 256, 257, 4096, 65_537]) {
             fills_all(&mut rng, len)?;
         }
-        let (one, two) = (octets(&mut rng)?, octets(&mut rng)?);
-        ensure("two fills have nothing to do with each other", one != two, || "they gave the same octets".into())?;
-        let other = octets(&mut make())?;
-        let afresh = octets(&mut make())?;
-        ensure("nobody can foresee the octets", other != afresh && other != one, || {
-            "two generators gave the same octets: is there a fixed seed?".into()
+        let (one, two) = (bytes(&mut rng)?, bytes(&mut rng)?);
+        ensure("two fills have nothing to do with each other", one != two, || "they gave the same bytes".into())?;
+        let other = bytes(&mut make())?;
+        let afresh = bytes(&mut make())?;
+        ensure("nobody can foresee the bytes", other != afresh && other != one, || {
+            "two generators gave the same bytes: is there a fixed seed?".into()
         })?;
         let distinct = one.chunks(4).collect::<std::collections::BTreeSet<_>>().len();
-        ensure("nobody can foresee the octets", distinct > 8, || format!("they repeat: {one:02x?}"))
+        ensure("nobody can foresee the bytes", distinct > 8, || format!("they repeat: {one:02x?}"))
     })
 }
 
 fn fill<R: Rng>(rng: &mut R, into: &mut [u8]) -> Result<(), Broken> {
     rng.fill(into).map_err(|error| Broken {
         promise: "a generator that works fills any length",
-        found: format!("{} octets: {error}", into.len()),
+        found: format!("{} bytes: {error}", into.len()),
     })
 }
 
-fn octets<R: Rng>(rng: &mut R) -> Result<[u8; 64], Broken> {
-    let mut octets = [0; 64];
-    fill(rng, &mut octets)?;
-    Ok(octets)
+fn bytes<R: Rng>(rng: &mut R) -> Result<[u8; 64], Broken> {
+    let mut bytes = [0; 64];
+    fill(rng, &mut bytes)?;
+    Ok(bytes)
 }
 
-/// An octet that keeps what it had, time after time, was not filled.
+/// A byte that keeps what it had, time after time, was not filled.
 fn fills_all<R: Rng>(rng: &mut R, len: usize) -> Result<(), Broken> {
     let mut untouched = vec![true; len];
     for trial in 0..TRIALS {
-        let mut octets = vec![trial as u8; len];
-        fill(rng, &mut octets)?;
-        untouched.iter_mut().zip(&octets).for_each(|(untouched, octet)| *untouched &= usize::from(*octet) == trial);
+        let mut bytes = vec![trial as u8; len];
+        fill(rng, &mut bytes)?;
+        untouched.iter_mut().zip(&bytes).for_each(|(untouched, byte)| *untouched &= usize::from(*byte) == trial);
     }
     let first = untouched.iter().position(|untouched| *untouched);
-    ensure("all octets are filled, or it is an error", first.is_none(), || {
-        format!("octet {} of {len} never changed", first.unwrap_or_default())
+    ensure("all bytes are filled, or it is an error", first.is_none(), || {
+        format!("byte {} of {len} never changed", first.unwrap_or_default())
     })
 }

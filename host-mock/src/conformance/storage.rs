@@ -29,7 +29,7 @@ pub struct Written {
 const A: Address = Address([0xa0; 20]);
 const B: Address = Address([0xa1; 20]);
 const S: SlotId = SlotId([0x50; 32]);
-/// Differs from [`S`] in its last octet only.
+/// Differs from [`S`] in its last byte only.
 const T: SlotId = {
     let mut slot = [0x50; 32];
     slot[31] = 0x51;
@@ -92,7 +92,7 @@ fn pages() -> Vec<Written> {
 }
 
 fn zero_fill<S: Storage>(storage: &mut S) -> Result<(), Broken> {
-    const ZERO: &str = "octets never written are zero";
+    const ZERO: &str = "bytes never written are zero";
     for state in [State::Accepted, State::Finalized] {
         expect(ZERO, &read(storage, state, &A, &S, 0, 1000)?, &vec![0; 1000])?;
         expect(ZERO, &read(storage, state, &A, &S, u32::MAX - 99, 100)?, &vec![0; 100])?;
@@ -102,7 +102,7 @@ fn zero_fill<S: Storage>(storage: &mut S) -> Result<(), Broken> {
 
 /// Every range over the first pages, and the end of the slot.
 fn bounds<S: Storage>(storage: &mut S) -> Result<(), Broken> {
-    const RANGE: &str = "a read fills exactly the octets of its range, wherever pages begin and end";
+    const RANGE: &str = "a read fills exactly the bytes of its range, wherever pages begin and end";
     let slot: Vec<u8> = [0, 1, 2, 0, 4, 0].iter().flat_map(|fill| [*fill; 32]).collect();
     for from in (0..160).step_by(3).chain([31, 32, 33, 63, 64, 65, 95, 96, 127, 128]) {
         for len in [0, 1, 2, 31, 32].into_iter().chain((33..=192 - from).step_by(29)) {
@@ -117,15 +117,15 @@ fn bounds<S: Storage>(storage: &mut S) -> Result<(), Broken> {
 
 fn isolation<S: Storage>(storage: &mut S) -> Result<(), Broken> {
     const APART: &str = "contracts and slots do not show in one another";
-    let mut octets = |contract, slot| read(storage, State::Accepted, contract, slot, 0, 5 * 32);
+    let mut bytes = |contract, slot| read(storage, State::Accepted, contract, slot, 0, 5 * 32);
     let only = |page: usize, fill| {
-        let mut octets = vec![0; 5 * 32];
-        octets[page * 32..page * 32 + 32].fill(fill);
-        octets
+        let mut bytes = vec![0; 5 * 32];
+        bytes[page * 32..page * 32 + 32].fill(fill);
+        bytes
     };
-    expect(APART, &octets(&A, &T)?, &only(0, 7))?;
-    expect(APART, &octets(&B, &S)?, &only(3, 8))?;
-    expect(APART, &octets(&B, &T)?, &vec![0; 5 * 32])
+    expect(APART, &bytes(&A, &T)?, &only(0, 7))?;
+    expect(APART, &bytes(&B, &S)?, &only(3, 8))?;
+    expect(APART, &bytes(&B, &T)?, &vec![0; 5 * 32])
 }
 
 fn states<S: Storage>(storage: &mut S) -> Result<(), Broken> {
@@ -138,7 +138,7 @@ fn states<S: Storage>(storage: &mut S) -> Result<(), Broken> {
 }
 
 fn repeatability<S: Storage>(storage: &mut S, other: &mut S) -> Result<(), Broken> {
-    const AGAIN: &str = "the same arguments give the same octets throughout a run, and on every node";
+    const AGAIN: &str = "the same arguments give the same bytes throughout a run, and on every node";
     let reads = |storage: &mut S| -> Result<Vec<Vec<u8>>, Broken> {
         (0..40).map(|step| read(storage, State::Accepted, &A, &S, step * 4, 3 + 5 * step as usize)).collect()
     };
@@ -150,7 +150,7 @@ fn repeatability<S: Storage>(storage: &mut S, other: &mut S) -> Result<(), Broke
     expect(AGAIN, &reads(other)?, &first)
 }
 
-/// Reads into octets of two kinds, so that one that is left alone shows.
+/// Reads into bytes of two kinds, so that one that is left alone shows.
 fn read<S: Storage>(
     storage: &mut S,
     state: State,
@@ -159,22 +159,22 @@ fn read<S: Storage>(
     index: u32,
     len: usize,
 ) -> Result<Vec<u8>, Broken> {
-    let mut fill = |octet| {
-        let mut octets = vec![octet; len];
+    let mut fill = |byte| {
+        let mut bytes = vec![byte; len];
         let start = Instant::now();
-        let result = storage.read(state, contract, slot, index, &mut octets);
+        let result = storage.read(state, contract, slot, index, &mut bytes);
         result.map_err(|error| Broken {
             promise: "every range inside a slot can be read",
-            found: format!("{len} octets from {index} on: {error}"),
+            found: format!("{len} bytes from {index} on: {error}"),
         })?;
         let took = start.elapsed();
-        ensure("a read returns within the stated time", took < PATIENCE, || format!("{len} octets took {took:?}"))?;
-        Ok(octets)
+        ensure("a read returns within the stated time", took < PATIENCE, || format!("{len} bytes took {took:?}"))?;
+        Ok(bytes)
     };
     let (one, two) = (fill(0xee)?, fill(0x11)?);
     let untouched = one.iter().zip(&two).position(|(one, two)| (*one, *two) == (0xee, 0x11));
-    ensure("a read fills all of its octets", untouched.is_none(), || {
-        format!("octet {} of {len} from {index} on was left alone", untouched.unwrap_or_default())
+    ensure("a read fills all of its bytes", untouched.is_none(), || {
+        format!("byte {} of {len} from {index} on was left alone", untouched.unwrap_or_default())
     })?;
     Ok(two)
 }

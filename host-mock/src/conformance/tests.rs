@@ -74,13 +74,13 @@ impl Storage for Pages {
             _ => {}
         }
         let len = if self.fault == Fault::ShortRead { into.len().min(64) } else { into.len() };
-        for (at, octet) in into[..len].iter_mut().enumerate() {
+        for (at, byte) in into[..len].iter_mut().enumerate() {
             let place = u64::from(index) + at as u64 + shift;
             let place = if self.fault == Fault::WrapsAround { place & 0xffff_ffdf } else { place };
             match self.pages.get(&(state, contract, slot, (place / 32) as u32)) {
-                Some(page) => *octet = page[(place % 32) as usize],
+                Some(page) => *byte = page[(place % 32) as usize],
                 None if self.fault == Fault::NoZeroFill => {}
-                None => *octet = 0,
+                None => *byte = 0,
             }
         }
         Ok(())
@@ -138,9 +138,9 @@ fn clock_faults_are_found() {
     }
 }
 
-struct Octets<F>(F);
+struct Bytes<F>(F);
 
-impl<F: FnMut(&mut [u8]) -> Result<(), HostError> + Send + 'static> Rng for Octets<F> {
+impl<F: FnMut(&mut [u8]) -> Result<(), HostError> + Send + 'static> Rng for Bytes<F> {
     fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
         (self.0)(into)
     }
@@ -148,13 +148,13 @@ impl<F: FnMut(&mut [u8]) -> Result<(), HostError> + Send + 'static> Rng for Octe
 
 /// A generator that cannot fail.
 fn filled(mut fill: impl FnMut(&mut [u8]) + Send + 'static) -> impl Rng {
-    Octets(move |into: &mut [u8]| {
+    Bytes(move |into: &mut [u8]| {
         fill(into);
         Ok(())
     })
 }
 
-/// Octets that look random enough, from a counter.
+/// Bytes that look random enough, from a counter.
 fn mix(counter: &mut u64) -> u8 {
     *counter = counter.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*counter >> 56) as u8
@@ -173,7 +173,7 @@ fn generator_faults_are_found() {
     };
     rng(|| seeded(|len| len)).unwrap();
     let short = rng(|| seeded(|len| len.min(256))).unwrap_err();
-    assert_eq!(short.found, "octet 256 of 257 never changed");
+    assert_eq!(short.found, "byte 256 of 257 never changed");
     let constant = rng(|| filled(|into| into.fill(99))).unwrap_err();
     assert!(constant.promise.contains("nothing to do with each other"), "{constant}");
     let fixed = || {
@@ -181,7 +181,7 @@ fn generator_faults_are_found() {
         filled(move |into| into.fill_with(|| mix(&mut counter)))
     };
     assert!(rng(fixed).unwrap_err().found.contains("fixed seed"));
-    assert!(rng(|| Octets(|_: &mut [u8]| Err("none".into()))).unwrap_err().found.contains("none"));
+    assert!(rng(|| Bytes(|_: &mut [u8]| Err("none".into()))).unwrap_err().found.contains("none"));
 }
 
 struct Chain {
@@ -220,9 +220,9 @@ impl Host for Chain {
         Err("there is no layer below".into())
     }
 
-    fn output(&mut self, _: Stream, octets: &[u8]) {
+    fn output(&mut self, _: Stream, bytes: &[u8]) {
         if self.fault == Fault::Panics {
-            std::str::from_utf8(octets).unwrap();
+            std::str::from_utf8(bytes).unwrap();
         }
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Everything is real: the contract is WebAssembly (its source is beside this file), each node has an embedded store of its own, and the
-//! page is served over HTTP, by this process on loopback. `--tamper` changes one octet of what the leader proposes.
+//! page is served over HTTP, by this process on loopback. `--tamper` changes one byte of what the leader proposes.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -52,7 +52,7 @@ fn main() -> Result<()> {
     if tamper {
         let result = proposal.nondet.first_mut().ok_or("the contract asked nothing")?;
         *result.last_mut().ok_or("the leader posted nothing")? ^= 1;
-        println!("(one octet of the leader's result was changed on the way)\n");
+        println!("(one byte of the leader's result was changed on the way)\n");
     }
     for name in ["validator 1", "validator 2"] {
         let mut store = network.open(&stores.0, name)?;
@@ -145,7 +145,7 @@ fn print(name: &str, report: &Report, leader: Option<&Receipt>) -> Result<()> {
     }
     let gas = report.receipt.gas;
     println!("  gas      {} time, {} storage, {} data", gas.time, gas.storage, gas.data);
-    let digest: String = report.receipt.digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     println!("  receipt  {digest}");
     if let Some(leader) = leader {
         println!("  vote     {}", report.vote(leader));
@@ -176,8 +176,8 @@ impl Host for Chain {
         Err("this chain has no layer below".into())
     }
 
-    fn output(&mut self, _: Stream, octets: &[u8]) {
-        print!("  > {}", String::from_utf8_lossy(octets));
+    fn output(&mut self, _: Stream, bytes: &[u8]) {
+        print!("  > {}", String::from_utf8_lossy(bytes));
     }
 }
 

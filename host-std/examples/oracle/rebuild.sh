@@ -1,10 +1,10 @@
 #!/bin/sh
-# Rebuilds oracle.wasm from contract/, octet for octet.
+# Rebuilds oracle.wasm from contract/, byte for byte.
 #
 #   rebuild.sh            builds and writes oracle.wasm
-#   rebuild.sh --check    builds and compares; fails where one octet differs
+#   rebuild.sh --check    builds and compares; fails where one byte differs
 #
-# The octets depend on the pinned toolchain (rust-toolchain.toml) and on contract/, on nothing else: neither on the
+# The bytes depend on the pinned toolchain (rust-toolchain.toml) and on contract/, on nothing else: neither on the
 # directory nor on the caller's flags.
 set -eu
 

@@ -7,7 +7,7 @@ use std::process::Command;
 const TARGET_IS_MISSING: i32 = 2;
 
 #[test]
-fn the_recipe_rebuilds_the_library_octet_for_octet() {
+fn the_recipe_rebuilds_the_library_byte_for_byte() {
     let crate_directory = Path::new(env!("CARGO_MANIFEST_DIR"));
     let target_directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("softfloat");
     let output = target_directory.with_extension("wasm");

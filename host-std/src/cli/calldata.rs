@@ -1,4 +1,4 @@
-//! `subvm calldata`: between octets and the text form.
+//! `subvm calldata`: between bytes and the text form.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub(super) enum Calldata {
 pub(super) struct Conversion {
     /// What to convert [default: standard input]
     file: Option<PathBuf>,
-    /// Octets in place of hexadecimal
+    /// Bytes in place of hexadecimal
     #[arg(long)]
     raw: bool,
 }
@@ -37,13 +37,13 @@ impl Calldata {
             Self::Encode(Conversion { file, raw }) => {
                 let text = input::text(input::file_or_stdin(file.as_deref())?, "the text form")?;
                 let value: Value = text.trim().parse().map_err(|error| Failure::usage("not calldata", error))?;
-                let octets = value.encode().map_err(|error| Failure::usage("cannot be encoded", error))?;
-                if raw { terminal::out(octets)? } else { terminal::out(format!("{}\n", hex(&octets)))? }
+                let bytes = value.encode().map_err(|error| Failure::usage("cannot be encoded", error))?;
+                if raw { terminal::out(bytes)? } else { terminal::out(format!("{}\n", hex(&bytes)))? }
             }
             Self::Decode(Conversion { file, raw }) => {
                 let input = input::file_or_stdin(file.as_deref())?;
-                let octets = if raw { input } else { from_hex(&input)? };
-                let value = Value::decode(&octets).map_err(|error| Failure::usage("not calldata", error))?;
+                let bytes = if raw { input } else { from_hex(&input)? };
+                let value = Value::decode(&bytes).map_err(|error| Failure::usage("not calldata", error))?;
                 terminal::out(format!("{value}\n"))?;
             }
         }
@@ -52,10 +52,10 @@ impl Calldata {
 }
 
 fn from_hex(text: &[u8]) -> Result<Vec<u8>, Failure> {
-    let digits: Vec<u8> = text.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let nibble = |digit: u8| char::from(digit).to_digit(16).map(|nibble| nibble as u8);
     if let Some(at) = digits.iter().position(|digit| nibble(*digit).is_none()) {
-        return Err(Failure::usage("not hexadecimal", format_args!("digit {at}; use --raw for octets")));
+        return Err(Failure::usage("not hexadecimal", format_args!("digit {at}; use --raw for bytes")));
     }
     let (pairs, []) = digits.as_chunks::<2>() else {
         return Err(Failure::usage("not hexadecimal", "the number of digits is odd"));

@@ -29,7 +29,7 @@ impl EngineOptions {
     pub(super) fn cache(&self, config: &config::Cache) -> Result<Option<ModuleCache>, Failure> {
         let cache = match &self.cache {
             Some(off) if off == Path::new("off") => return Ok(None),
-            Some(dir) => ModuleCache::open(dir, config.octets).map(Some),
+            Some(dir) => ModuleCache::open(dir, config.bytes).map(Some),
             None => config.open(),
         };
         cache.map_err(|error| Failure::Usage(error.to_string()))
@@ -44,8 +44,8 @@ pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool) -> Result<Wasmtime
         builder = builder.on_module(move |event| {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
             match event {
-                ModuleEvent::Compiling { octets } => {
-                    *waiting = Some(Waiting::begin(*octets, PATIENCE, ProgressDrawTarget::stderr()));
+                ModuleEvent::Compiling { bytes } => {
+                    *waiting = Some(Waiting::begin(*bytes, PATIENCE, ProgressDrawTarget::stderr()));
                 }
                 ModuleEvent::Compiled { .. } => *waiting = None,
                 _ => {}

@@ -12,7 +12,7 @@ use crate::config::Services;
 use crate::observe::Spans;
 use crate::random::SystemRng;
 
-/// Octets of a stream that `--json` keeps.
+/// Bytes of a stream that `--json` keeps.
 const KEPT: usize = 64 << 20;
 
 /// What a guest printed, where it is kept rather than passed through.
@@ -78,11 +78,11 @@ impl Host for OneContract {
         Err("the command line knows no chain that EthCall could reach".into())
     }
 
-    fn output(&mut self, stream: Stream, octets: &[u8]) {
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
         match &self.output {
-            Output::Through => through(stream, octets),
+            Output::Through => through(stream, bytes),
             Output::Kept(printed) => {
-                through(Stream::Stderr, octets);
+                through(Stream::Stderr, bytes);
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 let kept = match stream {
                     Stream::Stdout => &mut printed.stdout,
@@ -90,23 +90,23 @@ impl Host for OneContract {
                     Stream::Trace => return,
                 };
                 let room = KEPT.saturating_sub(kept.len());
-                kept.extend_from_slice(&octets[..octets.len().min(room)]);
+                kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
         }
     }
 }
 
-/// Passes octets on. A reader that went away is no concern of the guest's.
-fn through(stream: Stream, octets: &[u8]) {
+/// Passes bytes on. A reader that went away is no concern of the guest's.
+fn through(stream: Stream, bytes: &[u8]) {
     let _ = match stream {
         Stream::Stdout => {
             let mut out = std::io::stdout().lock();
-            out.write_all(octets).and_then(|()| out.flush())
+            out.write_all(bytes).and_then(|()| out.flush())
         }
-        Stream::Stderr => std::io::stderr().lock().write_all(octets),
+        Stream::Stderr => std::io::stderr().lock().write_all(bytes),
         Stream::Trace => {
             let mut err = std::io::stderr().lock();
-            err.write_all(b"trace: ").and_then(|()| err.write_all(octets)).and_then(|()| err.write_all(b"\n"))
+            err.write_all(b"trace: ").and_then(|()| err.write_all(bytes)).and_then(|()| err.write_all(b"\n"))
         }
     };
 }

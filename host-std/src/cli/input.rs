@@ -7,34 +7,34 @@ use std::time::Duration;
 
 use super::Failure;
 
-/// The octets of a file.
+/// The bytes of a file.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path).map_err(|error| Failure::usage(format_args!("cannot read {}", path.display()), error))
 }
 
-/// The octets of a file, or of standard input where none is named.
+/// The bytes of a file, or of standard input where none is named.
 pub(super) fn file_or_stdin(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
     match path.filter(|path| *path != Path::new("-")) {
         Some(path) => file(path),
         None => {
-            let mut octets = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut octets);
+            let mut bytes = Vec::new();
+            let read = std::io::stdin().lock().read_to_end(&mut bytes);
             read.map_err(|error| Failure::usage("cannot read standard input", error))?;
-            Ok(octets)
+            Ok(bytes)
         }
     }
 }
 
 /// Text, which has to be UTF-8; `what` names it.
-pub(super) fn text(octets: Vec<u8>, what: &str) -> Result<String, Failure> {
-    String::from_utf8(octets).map_err(|error| Failure::usage(format_args!("{what} is not UTF-8"), error.utf8_error()))
+pub(super) fn text(bytes: Vec<u8>, what: &str) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| Failure::usage(format_args!("{what} is not UTF-8"), error.utf8_error()))
 }
 
-/// A module: octets that begin as WebAssembly does, or its text form, told by the name `.wat`.
+/// A module: bytes that begin as WebAssembly does, or its text form, told by the name `.wat`.
 pub(super) fn module(path: &Path) -> Result<Arc<[u8]>, Failure> {
-    let octets = file(path)?;
+    let bytes = file(path)?;
     if path.extension().is_some_and(|extension| extension == "wat") {
-        let parsed = wat::Parser::new().parse_bytes(Some(path), &octets);
+        let parsed = wat::Parser::new().parse_bytes(Some(path), &bytes);
         return match parsed {
             Ok(wasm) => Ok(wasm.into()),
             // What follows the first lines only draws the place in the text.
@@ -43,11 +43,11 @@ pub(super) fn module(path: &Path) -> Result<Arc<[u8]>, Failure> {
             }
         };
     }
-    if !octets.starts_with(b"\0asm") {
+    if !bytes.starts_with(b"\0asm") {
         let why = "it does not begin with \\0asm; name a .wasm module, or its text form with the ending .wat";
         return Err(Failure::usage(format_args!("{} is not WebAssembly", path.display()), why));
     }
-    Ok(octets.into())
+    Ok(bytes.into())
 }
 
 fn first_line(text: &str) -> &str {

@@ -59,7 +59,7 @@ fn for_people(size: usize, Lowered { module_name, has_start, report, .. }: &Lowe
     let Report { imports, functions, memories, tables, .. } = report;
     let start = if *has_start { ", a start function" } else { "" };
     let mut lines = vec![
-        format!("module     {}, {size} octets", module_name.as_deref().unwrap_or("(without a name)")),
+        format!("module     {}, {size} bytes", module_name.as_deref().unwrap_or("(without a name)")),
         format!("defines    {functions} functions, {memories} memories, {tables} tables{start}"),
         format!("imports    {}", imports.len()),
     ];
@@ -71,7 +71,7 @@ fn for_people(size: usize, Lowered { module_name, has_start, report, .. }: &Lowe
     if !report.float_operators.is_empty() {
         lines.push(format!("           {}", report.float_operators.join(" ")));
     }
-    lines.push(format!("lowered    {} octets, {} functions added", report.lowered_size, report.helpers));
+    lines.push(format!("lowered    {} bytes, {} functions added", report.lowered_size, report.helpers));
     if !report.dropped_sections.is_empty() {
         lines.push(format!("           dropped: {}", report.dropped_sections.join(" ")));
     }

@@ -45,8 +45,8 @@ pub(super) struct ProgramOptions {
     /// Limit time gas, in ticks
     #[arg(long, value_name = "N", help_heading = "Consensus parameters", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     gas_time: Option<u64>,
-    /// Limit RAM, in octets
-    #[arg(long, value_name = "OCTETS", help_heading = "Consensus parameters")]
+    /// Limit RAM, in bytes
+    #[arg(long, value_name = "BYTES", help_heading = "Consensus parameters")]
     ram: Option<u64>,
     /// Give up after this time, such as 500ms or 10s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]

@@ -19,14 +19,14 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn begin(octets: usize, patience: Duration, target: ProgressDrawTarget) -> Self {
+    pub(super) fn begin(bytes: usize, patience: Duration, target: ProgressDrawTarget) -> Self {
         let (over, is_over) = channel();
         let show = move || {
             if is_over.recv_timeout(patience) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
             let bar = ProgressBar::with_draw_target(None, target).with_elapsed(patience).with_style(style());
-            bar.set_message(format!("compiling {} of WebAssembly", HumanBytes(octets as u64)));
+            bar.set_message(format!("compiling {} of WebAssembly", HumanBytes(bytes as u64)));
             while is_over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 bar.tick();
             }

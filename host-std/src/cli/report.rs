@@ -159,6 +159,6 @@ pub(super) fn fingerprint(fingerprint: &Fingerprint) -> Json {
 }
 
 /// Lower-case hexadecimal.
-pub(super) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

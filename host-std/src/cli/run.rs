@@ -134,7 +134,7 @@ impl<'a> Part<'a> {
         let part = Self { path, part: path.with_added_extension("part") };
         let write = || {
             let mut file = std::fs::File::create(&part.part)?;
-            file.write_all(&receipt.to_octets())?;
+            file.write_all(&receipt.to_bytes())?;
             file.sync_all()
         };
         write().map_err(|error| unwritable(path, error))?;
@@ -175,8 +175,8 @@ fn open(store: &Path) -> Result<RedbLedger, Failure> {
 }
 
 fn leader(path: &Path) -> Result<Receipt, Failure> {
-    let octets = input::file(path)?;
-    Receipt::from_octets(&octets)
+    let bytes = input::file(path)?;
+    Receipt::from_bytes(&bytes)
         .map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
 }
 

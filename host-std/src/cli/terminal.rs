@@ -7,9 +7,9 @@ use tracing_subscriber::EnvFilter;
 use super::{Failure, line};
 
 /// Writes to standard output. A reader that went away has seen enough: that is no failure.
-pub(super) fn out(octets: impl AsRef<[u8]>) -> Result<(), Failure> {
+pub(super) fn out(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(octets.as_ref()).and_then(|()| out.flush()) {
+    match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::Internal(format!("cannot write to standard output: {error}")))
         }

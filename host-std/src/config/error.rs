@@ -29,9 +29,9 @@ impl ConfigError {
         Self::at(name, text, error.span().map_or(0, |span| span.start), error.message())
     }
 
-    /// Something at octet `offset` of the file.
+    /// Something at byte `offset` of the file.
     pub(super) fn at(name: &str, text: &str, offset: usize, what: &str) -> Self {
-        let line = text.bytes().take(offset).filter(|octet| *octet == b'\n').count() + 1;
+        let line = text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
         // A parser's message may have several lines.
         Self(format!("{name}:{line}: {}", what.lines().collect::<Vec<_>>().join("; ")))
     }

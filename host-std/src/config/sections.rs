@@ -93,20 +93,20 @@ pub struct Cache {
     pub enabled: bool,
     /// Their directory; empty for the user's own.
     pub dir: PathBuf,
-    /// Octets that they may have together.
-    pub octets: u64,
+    /// Bytes that they may have together.
+    pub bytes: u64,
 }
 
 /// Section `random`.
 ///
 /// ```
 /// use subvm_host_std::config::Config;
-/// assert!(!Config::default().random.pseudo_random_fallback, "nobody gets weak octets unasked");
+/// assert!(!Config::default().random.pseudo_random_fallback, "nobody gets weak bytes unasked");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Random {
-    /// Whether pseudo-random octets will do.
+    /// Whether pseudo-random bytes will do.
     pub pseudo_random_fallback: bool,
 }
 
@@ -154,9 +154,9 @@ pub struct Web {
     pub deny_headers: Vec<String>,
     /// How long a request may take.
     pub time: Time,
-    /// Octets of an answer's body.
+    /// Bytes of an answer's body.
     pub max_body: u64,
-    /// Octets of an answer's head.
+    /// Bytes of an answer's head.
     pub max_head: usize,
     /// Redirects that are followed.
     pub redirects: u32,
@@ -184,7 +184,7 @@ pub struct Render {
     pub no_sandbox: bool,
     /// How long a page may take.
     pub time: Time,
-    /// Octets of an answer.
+    /// Bytes of an answer.
     pub max_answer: usize,
     /// Width of the window.
     pub width: u32,
@@ -273,7 +273,7 @@ impl Default for Store {
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { enabled: true, dir: PathBuf::new(), octets: ModuleCache::OCTETS }
+        Self { enabled: true, dir: PathBuf::new(), bytes: ModuleCache::BYTES }
     }
 }
 

@@ -87,9 +87,9 @@ impl Config {
     /// ```
     /// use subvm_core::host::Rng;
     /// use subvm_host_std::config::Config;
-    /// let mut octets = [0; 32];
-    /// Config::default().rng().fill(&mut octets)?;
-    /// assert_ne!(octets, [0; 32]);
+    /// let mut bytes = [0; 32];
+    /// Config::default().rng().fill(&mut bytes)?;
+    /// assert_ne!(bytes, [0; 32]);
     /// # Ok::<(), subvm_core::host::HostError>(())
     /// ```
     #[must_use]
@@ -154,10 +154,10 @@ impl Cache {
             return Ok(None);
         }
         if !self.dir.as_os_str().is_empty() {
-            return ModuleCache::open(&self.dir, self.octets).map(Some);
+            return ModuleCache::open(&self.dir, self.bytes).map(Some);
         }
         let Some(dir) = ModuleCache::default_dir() else { return Ok(None) };
-        Ok(ModuleCache::open(&dir, self.octets).inspect_err(|error| event!(warn, "{error}")).ok())
+        Ok(ModuleCache::open(&dir, self.bytes).inspect_err(|error| event!(warn, "{error}")).ok())
     }
 }
 
@@ -169,7 +169,7 @@ impl Web {
                 format_args!("{scheme:?} is neither \"http\" nor \"https\""),
             ));
         }
-        if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|octet| octet.is_ascii_uppercase())) {
+        if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|byte| byte.is_ascii_uppercase())) {
             return Err(ConfigError::value("web.deny_headers", format_args!("write {name:?} in small letters")));
         }
         Ok(Rules {

@@ -14,30 +14,30 @@ use super::{Codegen, WasmtimeEngine};
 /// use subvm_host_std::ModuleEvent;
 /// fn progress(event: &ModuleEvent<'_>) -> Option<String> {
 ///     match event {
-///         ModuleEvent::Compiling { octets } => Some(format!("compiling {octets} octets")),
+///         ModuleEvent::Compiling { bytes } => Some(format!("compiling {bytes} bytes")),
 ///         ModuleEvent::NotKept { error } => Some(format!("not cached: {error}")),
 ///         _ => None,
 ///     }
 /// }
-/// assert_eq!(progress(&ModuleEvent::Compiling { octets: 8 }).unwrap(), "compiling 8 octets");
+/// assert_eq!(progress(&ModuleEvent::Compiling { bytes: 8 }).unwrap(), "compiling 8 bytes");
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum ModuleEvent<'a> {
     /// It was found in the cache on disk.
     Loaded {
-        /// Octets of the module.
-        octets: usize,
+        /// Bytes of the module.
+        bytes: usize,
     },
     /// It is about to be lowered and compiled.
     Compiling {
-        /// Octets of the module.
-        octets: usize,
+        /// Bytes of the module.
+        bytes: usize,
     },
     /// Lowering and compiling it is over.
     Compiled {
-        /// Octets of the module.
-        octets: usize,
+        /// Bytes of the module.
+        bytes: usize,
         /// How long it took.
         took: Duration,
         /// Whether it can run.

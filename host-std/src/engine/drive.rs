@@ -56,14 +56,14 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
 
 async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Program) -> Ended {
     let last = parts.len() - 1;
-    let octets = parts.iter().map(|(_, unit)| unit.instance_octets).sum();
-    if store.data_mut().vm.charge_set_up(octets).is_err() {
+    let bytes = parts.iter().map(|(_, unit)| unit.instance_bytes).sum();
+    if store.data_mut().vm.charge_set_up(bytes).is_err() {
         return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     }
     for (position, (name, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
-        if store.data_mut().vm.charge_ram(unit.instance_octets).is_err() {
+        if store.data_mut().vm.charge_ram(unit.instance_bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
         let instance = instantiate(store, unit, linker.as_ref()).await?;

@@ -149,8 +149,8 @@ fn memories(store: &mut Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, V
     for (instance, (name, unit)) in created {
         let digests = (0..unit.memories).filter_map(|index| {
             let memory = instance.get_memory(&mut *store, &memory_export(index))?;
-            let octets = memory.data(&*store);
-            Some(hash_memory(octets, pages::touched(octets).as_ref(), &mut tree))
+            let bytes = memory.data(&*store);
+            Some(hash_memory(bytes, pages::touched(bytes).as_ref(), &mut tree))
         });
         instances.insert(name, digests.collect());
     }

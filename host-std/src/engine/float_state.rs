@@ -48,7 +48,7 @@ mod cpu {
 
     pub(super) fn control() -> Control {
         let mut mxcsr = 0_u32;
-        // SAFETY: stores four octets where it is told to.
+        // SAFETY: stores four bytes where it is told to.
         unsafe { asm!("stmxcsr [{}]", in(reg) &raw mut mxcsr, options(nostack, preserves_flags)) };
         mxcsr & !FLAGS
     }

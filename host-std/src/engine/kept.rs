@@ -1,4 +1,4 @@
-//! What is kept in memory: values by key, bounded in number and in octets.
+//! What is kept in memory: values by key, bounded in number and in bytes.
 
 use std::collections::HashMap;
 
@@ -8,23 +8,23 @@ use super::cache::Key;
 #[derive(Debug)]
 pub(super) struct Kept<V> {
     slots: HashMap<Key, Slot<V>>,
-    octets: usize,
+    bytes: usize,
     uses: u64,
     at_most: usize,
-    octets_at_most: usize,
+    bytes_at_most: usize,
 }
 
 #[derive(Debug)]
 struct Slot<V> {
     value: V,
-    octets: usize,
+    bytes: usize,
     used: u64,
 }
 
 impl<V: Clone> Kept<V> {
-    /// At most so many values, and so many octets together.
-    pub(super) fn new(at_most: usize, octets_at_most: usize) -> Self {
-        Self { slots: HashMap::new(), octets: 0, uses: 0, at_most, octets_at_most }
+    /// At most so many values, and so many bytes together.
+    pub(super) fn new(at_most: usize, bytes_at_most: usize) -> Self {
+        Self { slots: HashMap::new(), bytes: 0, uses: 0, at_most, bytes_at_most }
     }
 
     pub(super) fn get(&mut self, key: &Key) -> Option<V> {
@@ -34,26 +34,26 @@ impl<V: Clone> Kept<V> {
         Some(slot.value.clone())
     }
 
-    /// Keeps `value`, which holds so many octets. A single one that is too large is kept alone.
+    /// Keeps `value`, which holds so many bytes. A single one that is too large is kept alone.
     ///
     /// # Cost
     /// Looks at every value for each that goes.
-    pub(super) fn put(&mut self, key: Key, value: V, octets: usize) {
+    pub(super) fn put(&mut self, key: Key, value: V, bytes: usize) {
         self.uses += 1;
         self.remove(&key);
         while !self.slots.is_empty()
-            && (self.slots.len() >= self.at_most || self.octets.saturating_add(octets) > self.octets_at_most)
+            && (self.slots.len() >= self.at_most || self.bytes.saturating_add(bytes) > self.bytes_at_most)
         {
             let oldest = self.slots.iter().min_by_key(|(_, slot)| slot.used).map(|(key, _)| *key);
             oldest.iter().for_each(|key| self.remove(key));
         }
-        self.octets = self.octets.saturating_add(octets);
-        self.slots.insert(key, Slot { value, octets, used: self.uses });
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.slots.insert(key, Slot { value, bytes, used: self.uses });
     }
 
     fn remove(&mut self, key: &Key) {
         if let Some(slot) = self.slots.remove(key) {
-            self.octets = self.octets.saturating_sub(slot.octets);
+            self.bytes = self.bytes.saturating_sub(slot.bytes);
         }
     }
 }
@@ -81,16 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn octets_are_bounded_too() {
+    fn bytes_are_bounded_too() {
         let mut kept = Kept::new(10, 100);
         (0..4).for_each(|number| kept.put(key(number), number, 25));
         kept.put(key(4), 4, 50);
-        assert_eq!((held(&mut kept), kept.octets), (vec![2, 3, 4], 100));
+        assert_eq!((held(&mut kept), kept.bytes), (vec![2, 3, 4], 100));
         kept.put(key(4), 4, 10);
-        assert_eq!((held(&mut kept), kept.octets), (vec![2, 3, 4], 60));
+        assert_eq!((held(&mut kept), kept.bytes), (vec![2, 3, 4], 60));
         kept.put(key(5), 5, 1000);
-        assert_eq!((held(&mut kept), kept.octets), (vec![5], 1000));
+        assert_eq!((held(&mut kept), kept.bytes), (vec![5], 1000));
         kept.put(key(6), 6, 1);
-        assert_eq!((held(&mut kept), kept.octets), (vec![6], 1));
+        assert_eq!((held(&mut kept), kept.bytes), (vec![6], 1));
     }
 }

@@ -30,7 +30,7 @@ mod running;
 mod stopped;
 mod units;
 
-use crate::lower::{FEATURES, OCTETS_PER_UNIT, RESERVED_OCTETS};
+use crate::lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES};
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::{Concluded, ZeroTrees};
@@ -39,11 +39,11 @@ use float_state::FloatState;
 use program::Programs;
 use running::Running;
 
-/// Octets of native stack that a guest may use: what its stack units stand for, so that they always run out first.
-const GUEST_STACK: usize = STACK_UNITS as usize * OCTETS_PER_UNIT + RESERVED_OCTETS;
-/// Octets of a fiber's stack beyond what guests may use: for host functions, and for what they call.
+/// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
+const GUEST_STACK: usize = STACK_UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES;
+/// Bytes of a fiber's stack beyond what guests may use: for host functions, and for what they call.
 const HOST_STACK: usize = 2 << 20;
-/// The interpreter for this machine's pointers and octet order.
+/// The interpreter for this machine's pointers and byte order.
 const PULLEY: &str = if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" };
 /// Frames that a backtrace may hold: more than a stack budget allows, and no more than that, since room for all of them is made for each.
 /// (`usize::MAX` silently yields none.)

@@ -16,7 +16,7 @@ use super::stopped::{Refused, Stopped};
 use super::units::{Unit, Units};
 use crate::lower::{Counters, Floats, HOST_MODULES, Options};
 
-/// Octets that the name of a linked module may have.
+/// Bytes that the name of a linked module may have.
 const MODULE_NAME: usize = 64;
 /// What the start module is called that has no name of its own.
 const MAIN: &str = "main";
@@ -117,7 +117,7 @@ fn floats(mode: Mode, policy: FloatPolicy) -> Floats {
 }
 
 fn is_module_name(name: &str) -> bool {
-    let allowed = |octet: u8| octet.is_ascii_alphanumeric() || b"_.-".contains(&octet);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=MODULE_NAME).contains(&name.len()) && name.bytes().all(allowed)
 }
 

@@ -9,7 +9,7 @@ use super::engines::Frames;
 use super::mappings::Share;
 use super::units::Unit;
 
-/// Octets in a page of WebAssembly.
+/// Bytes in a page of WebAssembly.
 const WASM_PAGE: u64 = 65_536;
 
 /// A store's data.
@@ -60,8 +60,8 @@ impl Running {
     }
 
     /// Charges growth. At run time a charge that cannot be met is a failed growth, which the guest sees as -1.
-    fn grow(&mut self, octets: u64, resource: Resource) -> wasmtime::Result<bool> {
-        if self.vm.charge_ram(octets).is_ok() {
+    fn grow(&mut self, bytes: u64, resource: Resource) -> wasmtime::Result<bool> {
+        if self.vm.charge_ram(bytes).is_ok() {
             return Ok(true);
         }
         if !self.instantiating {

@@ -15,9 +15,9 @@ use super::stopped::{Refused, Stopped};
 use crate::lower::{Counters, FunctionMap, Lowered, Options, lower};
 use crate::observe::{self, Found};
 
-/// Compiled modules that are kept in memory, and the octets of code that they may have together.
+/// Compiled modules that are kept in memory, and the bytes of code that they may have together.
 const UNITS: (usize, usize) = (256, 1 << 30);
-/// Refusals that are kept in memory, and the octets of their texts.
+/// Refusals that are kept in memory, and the bytes of their texts.
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
 /// Locks that keep threads from compiling one module at the same time; those of different modules may meet at one, and wait.
 const TURNS: usize = 64;
@@ -31,8 +31,8 @@ pub(super) struct Unit {
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
     pub(super) defined_memories: u32,
-    /// What an instance is charged, in octets of RAM, beside its memories and tables.
-    pub(super) instance_octets: u64,
+    /// What an instance is charged, in bytes of RAM, beside its memories and tables.
+    pub(super) instance_bytes: u64,
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
@@ -40,14 +40,14 @@ pub(super) struct Unit {
 
 impl Unit {
     fn new(module: Module, facts: Facts<'_>) -> Self {
-        let Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name } = facts;
+        let Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name } = facts;
         Self {
             captured: Code { module, alone: None },
             ignored: OnceLock::new(),
             functions: FunctionMap::new(guest_functions),
             memories,
             defined_memories,
-            instance_octets,
+            instance_bytes,
             has_start,
             own_name: name.map(str::to_owned),
         }
@@ -58,7 +58,7 @@ impl Unit {
             guest_functions: self.functions.guest_functions(),
             memories: self.memories,
             defined_memories: self.defined_memories,
-            instance_octets: self.instance_octets,
+            instance_bytes: self.instance_bytes,
             has_start: self.has_start,
             name: self.own_name.as_deref(),
         }
@@ -73,7 +73,7 @@ impl Unit {
     }
 
     /// What its code takes on both engines.
-    fn octets(&self) -> usize {
+    fn bytes(&self) -> usize {
         let image = self.captured.module.image_range();
         2 * (image.end.addr() - image.start.addr())
     }
@@ -131,7 +131,7 @@ impl Units {
         }
         let made = self.make(wasm, options, &key);
         match &made {
-            Ok(unit) => locked(&self.units).put(key, Arc::clone(unit), unit.octets()),
+            Ok(unit) => locked(&self.units).put(key, Arc::clone(unit), unit.bytes()),
             Err(Stopped::Refused(refused)) => locked(&self.refusals).put(key, refused.clone(), refused.why.len()),
             // This node failed, and may do better next time.
             Err(Stopped::Internal(_) | Stopped::Unwound(_)) => {}
@@ -173,10 +173,10 @@ impl Units {
         let failed = |error: wasmtime::Error| {
             InternalError::caused_by(InternalErrorKind::Engine, "copying a compiled module", error.into())
         };
-        let octets = module.serialize().map_err(failed)?;
+        let bytes = module.serialize().map_err(failed)?;
         let engine = &self.engines.of(Frames::Ignored).engine;
-        // SAFETY: the octets are what `Module::serialize` just gave.
-        let module = unsafe { Module::deserialize(engine, octets) }.map_err(failed)?;
+        // SAFETY: the bytes are what `Module::serialize` just gave.
+        let module = unsafe { Module::deserialize(engine, bytes) }.map_err(failed)?;
         let mut code = Code { module, alone: None };
         self.link(&mut code, options, Frames::Ignored)?;
         Ok(code)
@@ -184,23 +184,23 @@ impl Units {
 
     /// A unit from the cache on disk. What cannot be used is as good as absent.
     fn load(&self, wasm: &Wasm, key: &Key) -> Option<Unit> {
-        let octets = self.cache.as_ref()?.read(key)?;
-        let Compiled { facts, code } = file::parse(&octets, key)?;
-        // SAFETY: these octets are unchanged what `Module::serialize` gave: the digest tells damage, the key (an engine's version,
+        let bytes = self.cache.as_ref()?.read(key)?;
+        let Compiled { facts, code } = file::parse(&bytes, key)?;
+        // SAFETY: these bytes are unchanged what `Module::serialize` gave: the digest tells damage, the key (an engine's version,
         // settings and target among it) tells another engine's, and nobody but this user and the administrator can write where they
         // were read (`ModuleCache::open`). They were read once, into memory of this process, before the digest was taken.
         let module = unsafe { Module::deserialize(&self.engines.of(Frames::Captured).engine, code) }.ok()?;
-        self.tell(&ModuleEvent::Loaded { octets: wasm.len() });
+        self.tell(&ModuleEvent::Loaded { bytes: wasm.len() });
         Some(Unit::new(module, facts))
     }
 
     fn compile_told(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Unit, Stopped> {
-        let octets = wasm.len();
-        self.tell(&ModuleEvent::Compiling { octets });
+        let bytes = wasm.len();
+        self.tell(&ModuleEvent::Compiling { bytes });
         let start = Instant::now();
         let compiled = self.compile(wasm, options);
         let took = start.elapsed();
-        self.tell(&ModuleEvent::Compiled { octets, took, accepted: compiled.is_ok() });
+        self.tell(&ModuleEvent::Compiled { bytes, took, accepted: compiled.is_ok() });
         observe::compiled(
             match &compiled {
                 Ok(_) => observe::Compiled::Done,
@@ -217,15 +217,14 @@ impl Units {
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
         let lowered =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
-        let Lowered {
-            wasm, functions, memories, defined_memories, instance_octets, has_start, ref module_name, ..
-        } = lowered;
+        let Lowered { wasm, functions, memories, defined_memories, instance_bytes, has_start, ref module_name, .. } =
+            lowered;
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
         let (guest_functions, name) = (functions.guest_functions(), module_name.as_deref());
-        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, instance_octets, has_start, name }))
+        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name }))
     }
 
     /// Writes a unit to the cache on disk.
@@ -233,7 +232,7 @@ impl Units {
         let Some(cache) = &self.cache else { return };
         let Ok(code) = unit.captured.module.serialize() else { return };
         let compiled = Compiled { facts: unit.facts(), code: &code };
-        if let Err(error) = cache.write(key, &compiled.to_octets(key)) {
+        if let Err(error) = cache.write(key, &compiled.to_bytes(key)) {
             self.tell(&ModuleEvent::NotKept { error: &error });
         }
     }

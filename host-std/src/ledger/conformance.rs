@@ -56,19 +56,19 @@ pub fn check<L: Ledger>(mut make: impl FnMut() -> L) -> Result<(), Broken> {
 }
 
 fn starts_empty<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
-    const ZERO: &str = "octets never written are zero";
+    const ZERO: &str = "bytes never written are zero";
     expect(ZERO, read(ledger, State::Accepted, &A, &S, u32::MAX, 1)?, vec![0])?;
     expect(ZERO, read(ledger, State::Finalized, &A, &S, 0, 1000)?, vec![0; 1000])?;
     expect("a new ledger is at height 0", heights(ledger)?, Heights::default())
 }
 
 fn reads_any_range<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
-    const RANGE: &str = "any range of octets can be read, and holes in it are zero";
+    const RANGE: &str = "any range of bytes can be read, and holes in it are zero";
     apply(ledger, &A, &[page(S, 1, 1), page(S, 2, 2), page(S, 4, 4), page(S, LAST_PAGE, 9)], 1)?;
-    let octets: Vec<u8> = [0, 1, 2, 0, 4, 0].iter().flat_map(|fill| [*fill; 32]).collect();
+    let bytes: Vec<u8> = [0, 1, 2, 0, 4, 0].iter().flat_map(|fill| [*fill; 32]).collect();
     for (from, to) in [(0, 192), (31, 33), (33, 34), (40, 40), (63, 129), (95, 96), (96, 128), (127, 161), (160, 192)] {
         let found = read(ledger, State::Accepted, &A, &S, from as u32, to - from)?;
-        expect(RANGE, found, octets[from..to].to_vec())?;
+        expect(RANGE, found, bytes[from..to].to_vec())?;
     }
     expect(RANGE, read(ledger, State::Accepted, &A, &S, u32::MAX, 1)?, vec![9])?;
     expect(RANGE, read(ledger, State::Accepted, &A, &S, u32::MAX - 32, 33)?, [vec![0], vec![9; 32]].concat())
@@ -103,7 +103,7 @@ fn refuses_bad_input<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
     refuses(BOUNDS, ledger.apply(&A, &[page(S, 0, 1), page(S, LAST_PAGE + 1, 1)], 1), "page 2^27 was written")?;
     expect(BOUNDS, read(ledger, State::Accepted, &A, &S, 0, 32)?, vec![0; 32])?;
     expect(BOUNDS, heights(ledger)?, Heights::default())?;
-    refuses(BOUNDS, ledger.read(State::Accepted, &A, &S, u32::MAX, &mut [0; 2]), "octet 2^32 was read")
+    refuses(BOUNDS, ledger.read(State::Accepted, &A, &S, u32::MAX, &mut [0; 2]), "byte 2^32 was read")
 }
 
 fn rolls_back<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
@@ -173,8 +173,8 @@ fn behaves_as_its_model<L: Ledger>(ledger: &mut L, seed: u64) -> Result<(), Brok
         }
         let at = |height| states.range(..=height).next_back().map(|(_, state)| state.clone()).unwrap_or_default();
         for contract in 0..2 {
-            expect(MODEL, whole(ledger, State::Accepted, contract)?, octets(&at(u64::MAX), contract))?;
-            expect(MODEL, whole(ledger, State::Finalized, contract)?, octets(&at(finalized), contract))?;
+            expect(MODEL, whole(ledger, State::Accepted, contract)?, bytes(&at(u64::MAX), contract))?;
+            expect(MODEL, whole(ledger, State::Finalized, contract)?, bytes(&at(finalized), contract))?;
         }
     }
     Ok(())
@@ -184,7 +184,7 @@ fn whole<L: Ledger>(ledger: &mut L, state: State, contract: u8) -> Result<Vec<u8
     read(ledger, state, &Address([contract; 20]), &S, 0, 6 * 32)
 }
 
-fn octets(pages: &Pages, contract: u8) -> Vec<u8> {
+fn bytes(pages: &Pages, contract: u8) -> Vec<u8> {
     (0..6).flat_map(|number| [pages.get(&(contract, number)).copied().unwrap_or(0); 32]).collect()
 }
 
@@ -218,11 +218,11 @@ fn read<L: Ledger>(
     index: u32,
     len: usize,
 ) -> Result<Vec<u8>, Broken> {
-    // Not zeros, so that an octet that is left alone shows.
-    let mut octets = vec![0xee; len];
-    let result = ledger.read(state, contract, slot, index, &mut octets);
+    // Not zeros, so that a byte that is left alone shows.
+    let mut bytes = vec![0xee; len];
+    let result = ledger.read(state, contract, slot, index, &mut bytes);
     result.map_err(|error| Broken { promise: "what lies inside a slot can be read", found: error.to_string() })?;
-    Ok(octets)
+    Ok(bytes)
 }
 
 fn expect<T: PartialEq + fmt::Debug>(promise: &'static str, found: T, expected: T) -> Result<(), Broken> {

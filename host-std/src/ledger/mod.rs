@@ -53,14 +53,14 @@ pub struct Heights {
 /// let slot = SlotId([0; 32]);
 /// ledger.apply(&contract, &[PageWrite { slot, page: 0, content: [1; 32] }], 1)?;
 ///
-/// let mut octets = [9; 4];
-/// ledger.read(State::Accepted, &contract, &slot, 30, &mut octets)?;
-/// assert_eq!(octets, [1, 1, 0, 0]);
-/// ledger.read(State::Finalized, &contract, &slot, 30, &mut octets)?;
-/// assert_eq!(octets, [0; 4]);
+/// let mut bytes = [9; 4];
+/// ledger.read(State::Accepted, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [1, 1, 0, 0]);
+/// ledger.read(State::Finalized, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [0; 4]);
 /// ledger.finalize(1)?;
-/// ledger.read(State::Finalized, &contract, &slot, 30, &mut octets)?;
-/// assert_eq!(octets, [1, 1, 0, 0]);
+/// ledger.read(State::Finalized, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [1, 1, 0, 0]);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub trait Ledger: Storage {

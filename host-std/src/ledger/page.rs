@@ -5,10 +5,10 @@ use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Heights, LedgerError};
 
-/// Octets in a key.
+/// Bytes in a key.
 pub(crate) const KEY: usize = 20 + 32 + 4;
 
-/// A page's key: contract ++ slot ++ number, big-endian, so that the octets' order is the pages' order.
+/// A page's key: contract ++ slot ++ number, big-endian, so that the bytes' order is the pages' order.
 pub(crate) type Key = [u8; KEY];
 
 /// The key of page number `page`.

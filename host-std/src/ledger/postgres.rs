@@ -1,7 +1,7 @@
 //! A ledger in PostgreSQL, for nodes that keep their state in a database server. Feature `postgres`.
 //!
-//! The tables are those of the embedded ledger but for the journal, whose place an index takes. Keys and heights are octet strings,
-//! big-endian: the server compares octet strings octet by octet, so that their order is that of storage.
+//! The tables are those of the embedded ledger but for the journal, whose place an index takes. Keys and heights are byte strings,
+//! big-endian: the server compares byte strings byte by byte, so that their order is that of storage.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,14 +16,14 @@ use super::page::{check_apply, check_rollback, key, number};
 use super::{Heights, Ledger, LedgerError};
 
 const CREATE: &str = "
-    CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (octet_length(value) = 8));
+    CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (byte_length(value) = 8));
     CREATE TABLE IF NOT EXISTS subvm_base (
-        key bytea PRIMARY KEY CHECK (octet_length(key) = 56),
-        content bytea NOT NULL CHECK (octet_length(content) = 32));
+        key bytea PRIMARY KEY CHECK (byte_length(key) = 56),
+        content bytea NOT NULL CHECK (byte_length(content) = 32));
     CREATE TABLE IF NOT EXISTS subvm_pending (
-        key bytea CHECK (octet_length(key) = 56),
-        height bytea CHECK (octet_length(height) = 8),
-        content bytea NOT NULL CHECK (octet_length(content) = 32),
+        key bytea CHECK (byte_length(key) = 56),
+        height bytea CHECK (byte_length(height) = 8),
+        content bytea NOT NULL CHECK (byte_length(content) = 32),
         PRIMARY KEY (key, height));
     CREATE INDEX IF NOT EXISTS subvm_pending_by_height ON subvm_pending (height);";
 
@@ -115,8 +115,8 @@ impl PostgresLedger {
         let row = self.client.query_opt(GET, &[&name]);
         let row = row.map_err(|error| failure(&self.place, "reading the heights", error))?;
         let Some(row) = row else { return Ok(0) };
-        let octets: Option<[u8; 8]> = row.try_get::<_, &[u8]>(0).ok().and_then(|value| value.try_into().ok());
-        octets.map(u64::from_be_bytes).ok_or_else(|| self.damaged(&format!("{name} is no number")))
+        let bytes: Option<[u8; 8]> = row.try_get::<_, &[u8]>(0).ok().and_then(|value| value.try_into().ok());
+        bytes.map(u64::from_be_bytes).ok_or_else(|| self.damaged(&format!("{name} is no number")))
     }
 
     fn damaged(&self, what: &str) -> LedgerError {
@@ -144,8 +144,8 @@ impl Storage for PostgresLedger {
             // Pending pages come ascending by height: the newest is placed last.
             for row in rows.map_err(|error| failure(&self.place, "reading", error))? {
                 let (key, content): (&[u8], &[u8]) = (row.try_get(0)?, row.try_get(1)?);
-                let content: &[u8; page::OCTETS] =
-                    content.try_into().map_err(|_| self.damaged("a page has not 32 octets"))?;
+                let content: &[u8; page::BYTES] =
+                    content.try_into().map_err(|_| self.damaged("a page has not 32 bytes"))?;
                 page::place(into, index, number(key), content);
             }
         }

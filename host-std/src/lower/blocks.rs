@@ -6,7 +6,7 @@ use wasmparser::BrTable;
 use super::gas::Meter;
 use super::owed::{Label, Opener, Owed, SMALL_FUNCTION_TICKS, UNCOMPARED_TICKS};
 
-/// The octet of `end`.
+/// The byte of `end`.
 const END: &[u8] = &[0x0b];
 
 /// A function's blocks, those that are open with their labels, and the one in the making.
@@ -101,8 +101,8 @@ impl Blocks {
     }
 
     /// Appends an instruction to the block as it is.
-    pub(super) fn copy(&mut self, octets: &[u8]) {
-        self.block.code.extend_from_slice(octets);
+    pub(super) fn copy(&mut self, bytes: &[u8]) {
+        self.block.code.extend_from_slice(bytes);
     }
 
     /// Counts an instruction of the block; `shows` says whether the counter must be right when it runs.
@@ -125,25 +125,25 @@ impl Blocks {
         self.labels.len() as u32 - 1
     }
 
-    /// How many octets are written.
+    /// How many bytes are written.
     pub(super) fn size(&self) -> usize {
         self.out.len() + self.block.code.len()
     }
 
     /// Everything written.
-    pub(super) fn into_octets(self) -> Vec<u8> {
+    pub(super) fn into_bytes(self) -> Vec<u8> {
         self.out
     }
 
     /// `block`, which ends no straight-line block; `switched` says whether a `br_table` names its label.
-    pub(super) fn block(&mut self, octets: &[u8], switched: bool) {
-        self.copy(octets);
+    pub(super) fn block(&mut self, bytes: &[u8], switched: bool) {
+        self.copy(bytes);
         self.open(Opener::Block, switched);
     }
 
     /// `loop`.
-    pub(super) fn loop_(&mut self, octets: &[u8]) {
-        self.copy(octets);
+    pub(super) fn loop_(&mut self, bytes: &[u8]) {
+        self.copy(bytes);
         self.ends(Some(0), self.block.reachable);
         self.open(Opener::Loop, false);
         self.owed = Owed::default();
@@ -151,21 +151,21 @@ impl Blocks {
     }
 
     /// `if`.
-    pub(super) fn if_(&mut self, octets: &[u8], switched: bool) {
-        self.copy(octets);
+    pub(super) fn if_(&mut self, bytes: &[u8], switched: bool) {
+        self.copy(bytes);
         self.ends(None, self.block.reachable);
         self.open(Opener::If(self.owed), switched);
     }
 
     /// `else`.
-    pub(super) fn else_(&mut self, octets: &[u8]) {
+    pub(super) fn else_(&mut self, bytes: &[u8]) {
         let label = *self.label(0);
         self.branches(0, label.reachable);
         if let Opener::If(owed) = label.opener {
             self.label(0).opener = Opener::Block;
             self.owed = owed;
         }
-        self.out.extend_from_slice(octets);
+        self.out.extend_from_slice(bytes);
     }
 
     /// `end` of one of the guest's blocks.

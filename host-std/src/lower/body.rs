@@ -14,7 +14,7 @@
 //!     trap: out of gas
 //! ```
 //!
-//! Most instructions are copied octet for octet. Branches keep their depths, for the inner block stands where the
+//! Most instructions are copied byte for byte. Branches keep their depths, for the inner block stands where the
 //! function's own label was.
 
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
@@ -31,7 +31,7 @@ use super::limits::{Limit, Refusal};
 use super::options::{Floats, Options};
 use super::scratch::{Scratch, Use};
 use super::stack;
-use super::stores::{PROBE_OCTETS, WideStore};
+use super::stores::{PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Survey};
 use super::traps::TrapKind;
 
@@ -68,7 +68,7 @@ impl Context<'_> {
         locals.extend(body_writer.scratch.locals());
         Limit::LoweredFunctionSize.check(body_writer.size() + 16 * (declarations + OWN_LOCALS))?;
         let mut function = Function::new(locals);
-        function.raw(body_writer.blocks.into_octets());
+        function.raw(body_writer.blocks.into_bytes());
         Ok(function)
     }
 
@@ -101,7 +101,7 @@ struct Body<'a> {
     blocks: Blocks,
     /// How many wide stores there are.
     wide_stores: usize,
-    /// What their probes take, in octets.
+    /// What their probes take, in bytes.
     probes: usize,
 }
 
@@ -132,7 +132,7 @@ impl Body<'_> {
     }
 
     fn operators(&mut self, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<(), Refusal> {
-        let octets = body.as_bytes();
+        let bytes = body.as_bytes();
         let start = body.range().start;
         let mut reader = body.get_operators_reader()?;
         let mut canonicalise = notes.canonicalise.iter().peekable();
@@ -151,7 +151,7 @@ impl Body<'_> {
             if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
                 self.blocks.count(moving.ticks, false);
             }
-            self.operator(&operator, &octets[from..to], switched)?;
+            self.operator(&operator, &bytes[from..to], switched)?;
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
             }
@@ -161,27 +161,27 @@ impl Body<'_> {
     }
 
     /// Writes `operator`; where it opens a block, `switched` says whether a `br_table` names its label.
-    fn operator(&mut self, operator: &Operator<'_>, octets: &[u8], switched: bool) -> Result<(), Refusal> {
+    fn operator(&mut self, operator: &Operator<'_>, bytes: &[u8], switched: bool) -> Result<(), Refusal> {
         let redirected = self.context.helpers.imports.redirected(operator);
-        let octets = redirected.as_deref().unwrap_or(octets);
+        let bytes = redirected.as_deref().unwrap_or(bytes);
         let ticks = gas::ticks(&self.context.options.schedule, operator);
         self.blocks.count(ticks, gas::shows(operator));
         match *operator {
-            Operator::Block { .. } => self.blocks.block(octets, switched),
-            Operator::Loop { .. } => self.blocks.loop_(octets),
-            Operator::If { .. } => self.blocks.if_(octets, switched),
-            Operator::Else => self.blocks.else_(octets),
+            Operator::Block { .. } => self.blocks.block(bytes, switched),
+            Operator::Loop { .. } => self.blocks.loop_(bytes),
+            Operator::If { .. } => self.blocks.if_(bytes, switched),
+            Operator::Else => self.blocks.else_(bytes),
             Operator::End => self.blocks.end(),
             Operator::Br { relative_depth } => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_br(relative_depth);
             }
             Operator::BrIf { relative_depth } => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_br_if(relative_depth);
             }
             Operator::BrTable { ref targets } => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_br_table(targets)?;
             }
             Operator::Return => {
@@ -190,22 +190,22 @@ impl Body<'_> {
                 self.blocks.after_br(function);
             }
             Operator::Unreachable => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_unreachable();
             }
             Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
                 let (counter, units) = (self.context.globals.stack, self.facts.units);
                 stack::leave(&mut self.sink(), counter, units);
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_tail_call();
             }
             Operator::Call { function_index } => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 let callee = if redirected.is_some() { Callee::Host } else { self.context.callee(function_index) };
                 self.blocks.after_call(callee);
             }
             Operator::CallIndirect { .. } => {
-                self.blocks.copy(octets);
+                self.blocks.copy(bytes);
                 self.blocks.after_call(Callee::Any);
             }
             Operator::GlobalGet { global_index } => {
@@ -216,13 +216,13 @@ impl Body<'_> {
                 let index = self.context.globals.map(global_index);
                 self.sink().global_set(index);
             }
-            _ => self.plain(operator, octets),
+            _ => self.plain(operator, bytes),
         }
         Ok(())
     }
 
     /// An instruction that stays in its block, unless it has become a call.
-    fn plain(&mut self, operator: &Operator<'_>, octets: &[u8]) {
+    fn plain(&mut self, operator: &Operator<'_>, bytes: &[u8]) {
         if let Some(bulk) = Bulk::of(operator) {
             return self.bulk(bulk);
         }
@@ -239,7 +239,7 @@ impl Body<'_> {
                 let marker = self.context.globals.trap;
                 TrapKind::NondetInstruction.emit(&mut self.sink(), marker);
             }
-            _ => self.blocks.copy(octets),
+            _ => self.blocks.copy(bytes),
         }
     }
 
@@ -266,9 +266,9 @@ impl Body<'_> {
         }
     }
 
-    /// The octets of the body, with the largest of probes whether they are there or not: what is refused may not depend
+    /// The bytes of the body, with the largest of probes whether they are there or not: what is refused may not depend
     /// on the processor.
     fn size(&self) -> usize {
-        self.blocks.size() - self.probes + self.wide_stores * PROBE_OCTETS
+        self.blocks.size() - self.probes + self.wide_stores * PROBE_BYTES
     }
 }

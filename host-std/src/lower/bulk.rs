@@ -1,10 +1,10 @@
 //! Bulk and growth instructions become calls of helpers, one for each instruction and its immediates, which charge by
 //! the size asked for, and split what is large, so that a deadline finds a place to interrupt. Those on memories stay where
-//! they are when the size is none that is split: a helper's call takes longer than copying a few hundred octets.
+//! they are when the size is none that is split: a helper's call takes longer than copying a few hundred bytes.
 //!
 //! A split instruction still traps before it writes anything: out of bounds, it is left whole to the engine.
 
-use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, Schedule};
+use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, Schedule};
 use wasm_encoder::{BlockType, Function, InstructionSink, RefType, ValType};
 use wasmparser::Operator;
 
@@ -13,11 +13,11 @@ use super::counters::Globals;
 use super::gas::Meter;
 use super::traps::TrapKind;
 
-/// The octets that one bulk instruction of the engine writes at most.
-const CHUNK_OCTETS: i32 = 16 << 20;
+/// The bytes that one bulk instruction of the engine writes at most.
+const CHUNK_BYTES: i32 = 16 << 20;
 
-/// The table entries that one bulk instruction of the engine writes at most, at 64 octets an entry.
-const CHUNK_ENTRIES: i32 = CHUNK_OCTETS / 64;
+/// The table entries that one bulk instruction of the engine writes at most, at 64 bytes an entry.
+const CHUNK_ENTRIES: i32 = CHUNK_BYTES / 64;
 
 /// An instruction whose cost depends on its operands, with its immediates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +118,7 @@ impl Bulk {
         }
         let [.., size] = operands;
         let all = |sink: &mut InstructionSink<'_>| operands.into_iter().for_each(|operand| _ = sink.local_get(operand));
-        sink.local_get(size).i32_const(CHUNK_OCTETS).i32_gt_u().if_(BlockType::Empty);
+        sink.local_get(size).i32_const(CHUNK_BYTES).i32_gt_u().if_(BlockType::Empty);
         all(sink);
         sink.call(helper);
         meter.refresh(sink);
@@ -158,7 +158,7 @@ impl Bulk {
             Bulk::Grow(Space::Memory(_)) => (Class::GrowPage, 0),
             Bulk::Grow(Space::Table(_)) => (Class::GrowEntry, 0),
             Bulk::Fill(to) | Bulk::Copy { to, .. } | Bulk::Init { to, .. } => match to {
-                Space::Memory(_) => (Class::BulkOctets, BULK_OCTETS_SHIFT),
+                Space::Memory(_) => (Class::BulkBytes, BULK_BYTES_SHIFT),
                 Space::Table(_) => (Class::BulkEntry, 0),
             },
         };
@@ -216,7 +216,7 @@ impl Space {
     /// What one bulk instruction of the engine writes at most.
     fn chunk(self) -> i32 {
         match self {
-            Space::Memory(_) => CHUNK_OCTETS,
+            Space::Memory(_) => CHUNK_BYTES,
             Space::Table(_) => CHUNK_ENTRIES,
         }
     }
@@ -246,7 +246,7 @@ impl Space {
         sink.end().end();
     }
 
-    /// Its size in octets or entries, as `i64`.
+    /// Its size in bytes or entries, as `i64`.
     fn size(self, sink: &mut InstructionSink<'_>) {
         match self {
             Space::Memory(memory) => sink.memory_size(memory).i64_extend_i32_u().i64_const(16).i64_shl(),

@@ -45,8 +45,8 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Octets of a module.
-    ModuleSize, "octets of the module", 67_108_864;
+    /// Bytes of a module.
+    ModuleSize, "bytes of the module", 67_108_864;
     /// Types.
     Types, "types", 20_000;
     /// Imports of every kind.
@@ -63,12 +63,12 @@ limits! {
     Exports, "exports", 50_000;
     /// Element segments.
     ElementSegments, "element segments", 50_000;
-    /// Data segments: Go writes one for each stretch of octets between zeros.
+    /// Data segments: Go writes one for each stretch of bytes between zeros.
     DataSegments, "data segments", 100_000;
     /// Entries that a table has from the start.
     TableEntries, "initial table entries", 10_000_000;
-    /// Octets of an import's or export's name, or of its module's.
-    NameLength, "octets of a name", 4_096;
+    /// Bytes of an import's or export's name, or of its module's.
+    NameLength, "bytes of a name", 4_096;
     /// Parameters of a function type.
     Parameters, "parameters", 256;
     /// Results of a function type.
@@ -77,11 +77,11 @@ limits! {
     Locals, "locals", 20_000;
     /// Parameters and declared locals of all functions together.
     ModuleLocals, "locals of all functions", 10_000_000;
-    /// Octets of a function's body.
-    FunctionSize, "octets of a function", 1_048_576;
+    /// Bytes of a function's body.
+    FunctionSize, "bytes of a function", 1_048_576;
     /// Blocks, loops and ifs around an instruction.
     Nesting, "nested blocks", 10_000;
-    /// Operands on the stack at once, in slots of 8 octets.
+    /// Operands on the stack at once, in slots of 8 bytes.
     OperandHeight, "operands on the stack", 20_000;
     /// Blocks, loops, ifs and conditional branches of a function, two for each instruction on a table, four for a bulk
     /// instruction on a memory, one for `memory.grow`, for a tail call and for each fourth direct call: compilers take time by
@@ -103,8 +103,8 @@ limits! {
     /// parser stops at 1,000,000; lowering adds 20,022 at most (16 memories, three counters, the start function, and 2 for
     /// each import that is a function of the host).
     TypeSize, "parameters and results of imports and exports", 900_000;
-    /// Octets of a function's body after lowering; what engines accept.
-    LoweredFunctionSize, "octets of a lowered function", 7_654_321;
+    /// Bytes of a function's body after lowering; what engines accept.
+    LoweredFunctionSize, "bytes of a lowered function", 7_654_321;
 }
 
 impl Limit {
@@ -132,7 +132,7 @@ pub enum Refusal {
     Validating {
         /// What the validator says.
         message: String,
-        /// Where in the module, in octets.
+        /// Where in the module, in bytes.
         offset: usize,
     },
     /// It is larger than allowed.

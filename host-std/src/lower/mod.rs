@@ -56,10 +56,10 @@ pub use names::{
 };
 pub use options::{Counters, Floats, Options};
 pub use report::{Frame, Import, Report};
-pub use stack::{OCTETS_PER_UNIT, RESERVED_OCTETS, STACK_UNITS};
+pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
 pub use traps::TrapKind;
 
-/// The version of lowering: it changes whenever any module would be lowered to other octets. It belongs to the key of the
+/// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
 pub const VERSION: u32 = 9;
@@ -84,9 +84,9 @@ pub struct Lowered {
     pub memories: u32,
     /// How many of them it defines itself: a package may have [`MEMORIES`](subvm_core::costs::MEMORIES) in all.
     pub defined_memories: u32,
-    /// Octets of the node's memory that an instance takes beside memories and tables, to be charged as RAM before it is
+    /// Bytes of the node's memory that an instance takes beside memories and tables, to be charged as RAM before it is
     /// made.
-    pub instance_octets: u64,
+    pub instance_bytes: u64,
     /// Whether the guest had a start function, now exported as [`START_EXPORT`].
     pub has_start: bool,
     /// The module's name from its name section, where that is well-formed and has one.
@@ -155,7 +155,7 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
         functions: FunctionMap { guest_functions: survey.function_count() },
         memories: survey.memories,
         defined_memories: survey.memories - survey.imported_memories,
-        instance_octets: instance::octets(&survey),
+        instance_bytes: instance::bytes(&survey),
         has_start: survey.start.is_some(),
         module_name: survey.module_name.clone(),
         report: report::report(&survey, &lowered),

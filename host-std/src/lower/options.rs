@@ -63,7 +63,7 @@ pub struct Options {
     pub ordinal: u32,
     /// What instructions cost.
     pub schedule: Schedule,
-    /// Whether each store of more than an octet follows a load from the same place, so that a store that traps has
+    /// Whether each store of more than a byte follows a load from the same place, so that a store that traps has
     /// written nothing, whatever the processor. It changes neither results nor gas nor which modules are refused.
     pub probe_stores: bool,
 }
@@ -86,7 +86,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// These options and the [`VERSION`](super::VERSION) of lowering as octets, for the key of a module cache: two
+    /// These options and the [`VERSION`](super::VERSION) of lowering as bytes, for the key of a module cache: two
     /// lowerings of one module with equal keys have equal results.
     ///
     /// ```

@@ -43,7 +43,7 @@ pub struct Report {
     pub most_values: u64,
     /// How many functions were appended.
     pub helpers: u32,
-    /// Octets of the lowered module.
+    /// Bytes of the lowered module.
     pub lowered_size: usize,
     /// The custom sections that were dropped, by name.
     pub dropped_sections: Vec<String>,

@@ -1,7 +1,7 @@
 //! The stack bound: one counter per sub-VM, charged at function entry and refunded at each exit.
 //!
 //! What a frame costs depends on the function as the guest supplied it, so that the counter runs out at the same call on
-//! every machine. The native stack behind it is large enough that it never overflows first: [`OCTETS_PER_UNIT`].
+//! every machine. The native stack behind it is large enough that it never overflows first: [`BYTES_PER_UNIT`].
 
 use wasm_encoder::{BlockType, InstructionSink};
 
@@ -10,12 +10,12 @@ use super::traps::TrapKind;
 /// The units that all sub-VMs of a mode have in a run together; a child starts with its parent's remainder.
 pub const STACK_UNITS: i32 = subvm_core::costs::STACK_UNITS as i32;
 
-/// Native stack to reserve for each unit, in octets. No frame of compiled code takes more per unit.
-pub const OCTETS_PER_UNIT: usize = 128;
+/// Native stack to reserve for each unit, in bytes. No frame of compiled code takes more per unit.
+pub const BYTES_PER_UNIT: usize = 128;
 
-/// Native stack to reserve once for each sub-VM beyond its units, in octets: what runs uncharged at the end of the stack
+/// Native stack to reserve once for each sub-VM beyond its units, in bytes: what runs uncharged at the end of the stack
 /// (one leaf function, one helper of lowering, one host call).
-pub const RESERVED_OCTETS: usize = 1 << 20;
+pub const RESERVED_BYTES: usize = 1 << 20;
 
 /// What a frame costs whatever its function does.
 const FRAME_UNITS: u32 = 8;

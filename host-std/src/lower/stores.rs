@@ -1,8 +1,8 @@
 //! Stores that are whole or not at all.
 //!
-//! A store that straddles the end of a memory traps. On some processors (ARM, RISC-V) the octets inside may have been
+//! A store that straddles the end of a memory traps. On some processors (ARM, RISC-V) the bytes inside may have been
 //! written first (bytecodealliance/wasmtime#7237), and memory is hashed after a trap. Where
-//! [`Options::probe_stores`](super::Options::probe_stores) says so, a store wider than an octet therefore follows a load
+//! [`Options::probe_stores`](super::Options::probe_stores) says so, a store wider than a byte therefore follows a load
 //! of the same width from the same place, whose result is dropped: it traps where the store would, as the store would,
 //! and writes nothing. A compiler may not remove a load that can trap, unless an access to the same place came before
 //! it, which then has trapped or shown that the place is there; memories do not shrink.
@@ -12,11 +12,11 @@ use wasmparser::Operator;
 
 use super::scratch::{Scratch, Use};
 
-/// What a probe adds to a function at most, in octets: six instructions with indices of locals of at most three octets
+/// What a probe adds to a function at most, in bytes: six instructions with indices of locals of at most three bytes
 /// each, and the load's opcode and immediates.
-pub(super) const PROBE_OCTETS: usize = 40;
+pub(super) const PROBE_BYTES: usize = 40;
 
-/// A store of more than one octet.
+/// A store of more than one byte.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WideStore {
     /// The type of its operand.

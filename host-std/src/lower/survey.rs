@@ -223,9 +223,9 @@ impl<'a> Survey<'a> {
             }
             Payload::DataCountSection { count, .. } => sections.data_count = Some(count),
             Payload::CodeSectionStart { range, .. } => {
-                // The section may claim more octets than there are; the reader then says so.
-                let octets = wasm.get(range.clone()).unwrap_or_default();
-                let reader = BinaryReader::new(octets, range.start);
+                // The section may claim more bytes than there are; the reader then says so.
+                let bytes = wasm.get(range.clone()).unwrap_or_default();
+                let reader = BinaryReader::new(bytes, range.start);
                 sections.code = Some(CodeSectionReader::new(reader)?);
             }
             Payload::DataSection(data) => {

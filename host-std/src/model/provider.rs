@@ -73,7 +73,7 @@ impl Key {
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
-        (!text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())).then(|| Self(text.to_owned()))
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.to_owned()))
     }
 
     pub(super) fn bearer(&self) -> String {
@@ -105,7 +105,7 @@ pub struct Provider {
     pub retries: u32,
     /// How long to wait before the first of them; twice as long before each next one, unless the endpoint says how long.
     pub backoff: Duration,
-    /// Octets of an answer.
+    /// Bytes of an answer.
     pub max_answer: u64,
 }
 
@@ -192,8 +192,8 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    fn read(octets: &[u8]) -> Result<Self, Failure> {
-        let answer: Json = serde_json::from_slice(octets).map_err(|_| BAD_ANSWER)?;
+    fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let answer: Json = serde_json::from_slice(bytes).map_err(|_| BAD_ANSWER)?;
         let choice = &answer["choices"][0];
         match choice["finish_reason"].as_str() {
             Some("length") => return Err(Failure::Code("truncated")),

@@ -167,7 +167,7 @@ fn answer_to(service: &dyn Service, name: &str, fields: &Map) -> Answer {
         Err(Failure::Unavailable(error)) => return Err(error),
     };
     match Value::from(Map::from([(key, value)])).encode() {
-        Ok(octets) => Ok(octets),
+        Ok(bytes) => Ok(bytes),
         // An answer beyond the limits of calldata: too deep, or a number too large.
         Err(_) => Ok(Value::from(Map::from([("error", "bad_answer")])).encode()?),
     }

@@ -22,7 +22,7 @@ pub(super) enum Waited {
     Unknown,
 }
 
-/// Octets of answers that may lie unread before further jobs wait: what a guest does not read must not fill the node's memory.
+/// Bytes of answers that may lie unread before further jobs wait: what a guest does not read must not fill the node's memory.
 const UNREAD: usize = 64 << 20;
 
 /// After how long a thread is asked for again that was not to be had.
@@ -49,7 +49,7 @@ struct State {
     waiting: VecDeque<(u64, Job)>,
     running: BTreeSet<u64>,
     answers: BTreeMap<u64, Answer>,
-    /// Octets of `answers`.
+    /// Bytes of `answers`.
     unread: usize,
     threads: usize,
     /// Somebody waits for this one: unread answers do not hold it up.
@@ -123,7 +123,7 @@ impl State {
 
     fn take_answer(&mut self, id: u64) -> Option<Answer> {
         let answer = self.answers.remove(&id)?;
-        self.unread -= octets(&answer);
+        self.unread -= bytes(&answer);
         Some(answer)
     }
 
@@ -169,7 +169,7 @@ impl Shared {
             });
             let mut state = self.lock();
             if state.running.remove(&id) {
-                state.unread += octets(&answer);
+                state.unread += bytes(&answer);
                 state.answers.insert(id, answer);
                 self.answered.notify_all();
             }
@@ -187,7 +187,7 @@ impl Shared {
     }
 }
 
-fn octets(answer: &Answer) -> usize {
+fn bytes(answer: &Answer) -> usize {
     answer.as_ref().map_or(0, Vec::len)
 }
 
@@ -209,8 +209,8 @@ mod tests {
         pool.start(1, || Ok(b"one".to_vec()));
         pool.start(2, || Ok(b"two".to_vec()));
         assert!(matches!(pool.wait(1, Duration::ZERO), Waited::Pending));
-        for (id, octets) in [(1, b"one"), (2, b"two")] {
-            assert!(matches!(pool.wait(id, Duration::from_secs(20)), Waited::Ready(Ok(answer)) if answer == octets));
+        for (id, bytes) in [(1, b"one"), (2, b"two")] {
+            assert!(matches!(pool.wait(id, Duration::from_secs(20)), Waited::Ready(Ok(answer)) if answer == bytes));
         }
         assert!(ASKED.load(Ordering::Relaxed) > 3);
     }

@@ -24,7 +24,7 @@ fn request() -> Vec<u8> {
 
 fn ready(modules: &mut ModuleSet, id: RequestId) -> String {
     match modules.wait(id, LONG).unwrap() {
-        Progress::Ready(octets) => Value::decode(&octets).unwrap().to_string(),
+        Progress::Ready(bytes) => Value::decode(&bytes).unwrap().to_string(),
         Progress::Pending => panic!("it takes too long"),
     }
 }
@@ -133,8 +133,8 @@ fn unread_answers_hold_further_requests_up_until_somebody_waits_for_them() {
 }
 
 fn length(modules: &mut ModuleSet, id: RequestId) -> usize {
-    let Progress::Ready(octets) = modules.wait(id, LONG).unwrap() else { panic!("it takes too long") };
-    let Value::Map(answer) = Value::decode(&octets).unwrap() else { panic!("an answer is a map") };
-    let Some(Value::Bytes(octets)) = answer.get("ok") else { panic!("it is well") };
-    octets.len()
+    let Progress::Ready(bytes) = modules.wait(id, LONG).unwrap() else { panic!("it takes too long") };
+    let Value::Map(answer) = Value::decode(&bytes).unwrap() else { panic!("an answer is a map") };
+    let Some(Value::Bytes(bytes)) = answer.get("ok") else { panic!("it is well") };
+    bytes.len()
 }

@@ -58,8 +58,8 @@ macro_rules! metrics {
 metrics! {
     TRANSACTIONS = "subvm_transactions_total", Counter, Count, ["role", "outcome", "reason"], "Transactions that ended, by role (`leader`, `validator`, `sync`), outcome (`return`, `user_error`, `vm_error`, `internal_error`) and reason: the text of the VM error without its numbers, or the kind of the internal error.";
     TRANSACTION_SECONDS = "subvm_transaction_seconds", Histogram, Seconds, ["role", "outcome"], "Wall time of a transaction.";
-    GAS = "subvm_gas_total", Counter, Count, ["dimension"], "Gas that transactions used: `time` in ticks, `storage` in pages of 32 octets, `data` in octets, and `time_nondet` in ticks, which no receipt has.";
-    RAM_PEAK = "subvm_ram_peak_octets", Histogram, Bytes, ["mode"], "The most RAM that the sub-VMs of a transaction held at once, by mode (`det`, `nondet`).";
+    GAS = "subvm_gas_total", Counter, Count, ["dimension"], "Gas that transactions used: `time` in ticks, `storage` in pages of 32 bytes, `data` in bytes, and `time_nondet` in ticks, which no receipt has.";
+    RAM_PEAK = "subvm_ram_peak_bytes", Histogram, Bytes, ["mode"], "The most RAM that the sub-VMs of a transaction held at once, by mode (`det`, `nondet`).";
     SUB_VMS = "subvm_sub_vms_total", Counter, Count, ["mode", "outcome"], "Sub-VMs that ended, or could not be entered.";
     HOST_CALLS = "subvm_host_calls_total", Counter, Count, ["module", "function", "answer"], "Host calls of guests, by what they came to: `success`, `errno`, or `end` where the sub-VM ended in it. Counted when the transaction ends.";
     MODULE_REQUESTS = "subvm_module_requests_total", Counter, Count, ["request", "answer"], "Web and model requests that were answered: with `ok`, with the error code that the contract sees, or with `unavailable`, which makes the run an internal error.";

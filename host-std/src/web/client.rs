@@ -29,11 +29,11 @@ use crate::observe::event;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// From its start to the last octet of its answer, redirects included.
+    /// From its start to the last byte of its answer, redirects included.
     pub time: Duration,
-    /// Octets of an answer's body.
+    /// Bytes of an answer's body.
     pub body: u64,
-    /// Octets of an answer's status line and headers.
+    /// Bytes of an answer's status line and headers.
     pub head: usize,
     /// Redirects that are followed.
     pub redirects: u32,
@@ -262,7 +262,7 @@ fn io_failure(error: &std::io::Error) -> Failure {
         None => Failure::Code(match error.kind() {
             ErrorKind::TimedOut | ErrorKind::WouldBlock => "timeout",
             ErrorKind::InvalidData => "tls",
-            // Fewer octets than were announced.
+            // Fewer bytes than were announced.
             ErrorKind::UnexpectedEof => "protocol",
             _ => "unreachable",
         }),

@@ -74,7 +74,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// First octets and prefix lengths of what is not public. Source: IANA IPv4 Special-Purpose Address Registry, and multicast.
+/// First bytes and prefix lengths of what is not public. Source: IANA IPv4 Special-Purpose Address Registry, and multicast.
 const SPECIAL_V4: &[([u8; 4], u8)] = &[
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),

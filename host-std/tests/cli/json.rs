@@ -76,11 +76,11 @@ fn is(value: &Json, name: &Json) -> bool {
 
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern {
-        "^[0-9a-f]{64}$" => text.len() == 64 && text.bytes().all(|octet| b"0123456789abcdef".contains(&octet)),
+        "^[0-9a-f]{64}$" => text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte)),
         "^[A-Za-z0-9+/]*={0,2}$" => {
             let digits = text.trim_end_matches('=');
             text.len() - digits.len() <= 2
-                && digits.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+/".contains(&octet))
+                && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte))
         }
         other => panic!("the schema has the pattern {other}, which this check does not know"),
     }

@@ -100,7 +100,7 @@ fn inspect_says_what_is_there_and_what_lowering_makes_of_it() {
     let shown = subvm(&["inspect", &module]);
     let size = wat::parse_str(text).unwrap().len();
     let expected = [
-        &format!("module     named, {size} octets"),
+        &format!("module     named, {size} bytes"),
         "defines    2 functions, 1 memories, 0 tables, a start function",
         "imports    1",
         "           func wasi_snapshot_preview1.fd_close",
@@ -306,10 +306,10 @@ mod run {
         };
         assert_eq!(run(&world.message(r#"{"method": "get"}"#), &[]), Some(0));
         let written = fs::read(&receipt).unwrap();
-        assert!(subvm_core::Receipt::from_octets(&written).unwrap().returned());
+        assert!(subvm_core::Receipt::from_bytes(&written).unwrap().returned());
         // A failure of the contract has a receipt, too.
         assert_eq!(run(&world.message(r#"{"method": "trap"}"#), &[]), Some(125));
-        assert!(!subvm_core::Receipt::from_octets(&fs::read(&receipt).unwrap()).unwrap().returned());
+        assert!(!subvm_core::Receipt::from_bytes(&fs::read(&receipt).unwrap()).unwrap().returned());
         assert_eq!(run(&world.message(r#"{"method": "get"}"#), &["--deadline", "1ns"]), Some(127));
         assert!(!receipt.exists(), "an internal error has none");
         assert_eq!(run("no/such/message", &[]), Some(126));
@@ -354,10 +354,10 @@ mod run {
         };
         assert_eq!(validate(receipt), "agree");
         // The gas that the leader claims is another.
-        let mut octets = fs::read(receipt).unwrap();
-        let at = octets.windows(4).position(|four| four == b"time").unwrap() + 4;
-        octets[at] ^= 8;
-        let tampered = write(world.dir.path(), "tampered.receipt", &octets);
+        let mut bytes = fs::read(receipt).unwrap();
+        let at = bytes.windows(4).position(|four| four == b"time").unwrap() + 4;
+        bytes[at] ^= 8;
+        let tampered = write(world.dir.path(), "tampered.receipt", &bytes);
         assert_eq!(validate(&tampered), "disagree");
     }
 }

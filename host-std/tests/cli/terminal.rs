@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::*;
 
-/// Runs a command whose standard output is closed after its first octet, and gives its status and standard error.
+/// Runs a command whose standard output is closed after its first byte, and gives its status and standard error.
 fn cut_short(args: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
     command.current_dir(ROOT).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -249,7 +249,7 @@ fn figures_are_those_of_the_receipt_and_the_trace() {
         assert_eq!(figures.value(&format!("subvm_gas_total{{dimension={name}}}")), value as f64, "{name}");
     }
     assert_eq!(figures.value("subvm_sub_vms_total{mode=nondet,outcome=return}"), 1.0);
-    assert_eq!(figures.value("subvm_ram_peak_octets{mode=det}"), report.ram_peak as f64);
+    assert_eq!(figures.value("subvm_ram_peak_bytes{mode=det}"), report.ram_peak as f64);
     let calls = trace.lines().iter().filter(|line| line.starts_with("==>")).count();
     assert_eq!(figures.sum("subvm_host_calls_total"), calls as f64);
     let misses = figures.value("subvm_module_cache_total{answer=miss}");

@@ -80,7 +80,7 @@ fn ask(modules: &mut ModuleSet, name: &str, fields: Map) -> String {
     let request = Value::from(Map::from([(name, Value::from(fields))])).encode().unwrap();
     let id = modules.start(&request).unwrap();
     match modules.wait(id, std::time::Duration::from_secs(20)).unwrap() {
-        Progress::Ready(octets) => Value::decode(&octets).unwrap().to_string(),
+        Progress::Ready(bytes) => Value::decode(&bytes).unwrap().to_string(),
         Progress::Pending => panic!("it takes too long"),
     }
 }

@@ -62,7 +62,7 @@ impl Server {
         Self { port, requests }
     }
 
-    /// A server that always answers the same octets.
+    /// A server that always answers the same bytes.
     pub(crate) fn fixed(answer: impl Into<Vec<u8>>) -> Self {
         let answer = answer.into();
         Self::start(move |_, stream| drop(stream.write_all(&answer)))

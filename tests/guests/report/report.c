@@ -3,7 +3,7 @@
 //   report FILE DIRECTORY CODE
 //
 // prints its arguments and environment, statistics of the numbers in FILE, the names in DIRECTORY, floats in many
-// formats, the time and 8 random octets, and exits with CODE. The last two lines apart, the output depends on the
+// formats, the time and 8 random bytes, and exits with CODE. The last two lines apart, the output depends on the
 // arguments, the environment and the files alone.
 
 #include <dirent.h>
@@ -93,15 +93,15 @@ static void report_floats(void) {
 
 static int report_clock_and_random(void) {
     struct timespec now;
-    unsigned char octets[8];
-    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || getentropy(octets, sizeof octets) != 0) {
+    unsigned char bytes[8];
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0 || getentropy(bytes, sizeof bytes) != 0) {
         perror("clock or random");
         return 0;
     }
     char text[32];
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime(&now.tv_sec));
     printf("time: %s.%09ldZ\nrandom:", text, now.tv_nsec);
-    for (size_t i = 0; i < sizeof octets; i++) printf(" %02x", octets[i]);
+    for (size_t i = 0; i < sizeof bytes; i++) printf(" %02x", bytes[i]);
     printf("\n");
     return 1;
 }

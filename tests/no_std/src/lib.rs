@@ -28,8 +28,8 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 
 /// Keeps a decoder linked in.
 #[unsafe(no_mangle)]
-pub extern "C" fn subvm_decodes(octets: &[u8; 64]) -> bool {
-    Value::decode(octets).is_ok()
+pub extern "C" fn subvm_decodes(bytes: &[u8; 64]) -> bool {
+    Value::decode(bytes).is_ok()
 }
 
 /// Keeps the supervisor linked in.

@@ -27,9 +27,9 @@ print("decimal", decimal.Decimal(2).sqrt(), fractions.Fraction(0.1), "integer", 
 
 generator = random.Random(2024)
 print("seeded", [generator.random() for _ in range(3)], generator.sample(range(100), 5), generator.gauss(0, 1))
-octets = bytes(generator.randrange(256) for _ in range(10_000))
-print("digests", hashlib.sha256(octets).hexdigest(), hashlib.blake2b(octets, digest_size=8).hexdigest(), zlib.crc32(octets))
-print("zlib", zlib.decompress(zlib.compress(octets)) == octets, "struct", struct.pack("<dfq", 0.1, 0.1, -1).hex())
+data = bytes(generator.randrange(256) for _ in range(10_000))
+print("digests", hashlib.sha256(data).hexdigest(), hashlib.blake2b(data, digest_size=8).hexdigest(), zlib.crc32(data))
+print("zlib", zlib.decompress(zlib.compress(data)) == data, "struct", struct.pack("<dfq", 0.1, 0.1, -1).hex())
 print("re", re.findall(r"(\w+) (?=fruit|red)", open("/data/fruit.csv").read()))
 print("clock", datetime.datetime.now(datetime.timezone.utc).isoformat(), "random", os.urandom(8).hex())
 

@@ -12,7 +12,7 @@ const COMPILED: Compiled<'static> = Compiled {
         guest_functions: 7,
         memories: 2,
         defined_memories: 1,
-        instance_octets: 5_000,
+        instance_bytes: 5_000,
         has_start: true,
         name: Some("contract"),
     },
@@ -20,16 +20,16 @@ const COMPILED: Compiled<'static> = Compiled {
 };
 
 /// A whole file.
-pub static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| COMPILED.to_octets(&KEY));
+pub static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| COMPILED.to_bytes(&KEY));
 
-/// Reads `octets` as a whole file, as what replaces a part of a good one (after two octets that say where), and as what stands
+/// Reads `bytes` as a whole file, as what replaces a part of a good one (after two bytes that say where), and as what stands
 /// in a file whose digest is right.
 ///
 /// # Panics
 /// When something is accepted that was not written, or not read as it was written.
-pub fn damaged(octets: &[u8]) {
-    accepts_only_the_file(octets);
-    if let Some((place, replacement)) = octets.split_first_chunk() {
+pub fn damaged(bytes: &[u8]) {
+    accepts_only_the_file(bytes);
+    if let Some((place, replacement)) = bytes.split_first_chunk() {
         let place = usize::from(u16::from_le_bytes(*place)) % FILE.len();
         let end = FILE.len().min(place + replacement.len());
         let mut damaged = FILE.clone();
@@ -39,17 +39,17 @@ pub fn damaged(octets: &[u8]) {
         accepts_only_the_file(&[&FILE[..], replacement].concat());
         accepts_only_the_file(&FILE[..place]);
     }
-    written_for_another(octets);
-    with_any_content(octets);
+    written_for_another(bytes);
+    with_any_content(bytes);
 }
 
-fn accepts_only_the_file(octets: &[u8]) {
-    assert_eq!(parse(octets, &KEY), (octets == *FILE).then_some(COMPILED));
+fn accepts_only_the_file(bytes: &[u8]) {
+    assert_eq!(parse(bytes, &KEY), (bytes == *FILE).then_some(COMPILED));
 }
 
 /// A good file under another key's name.
-fn written_for_another(octets: &[u8]) {
-    let key = Key(*blake3::hash(octets).as_bytes());
+fn written_for_another(bytes: &[u8]) {
+    let key = Key(*blake3::hash(bytes).as_bytes());
     assert_eq!(parse(&FILE, &key), None);
     let mut renamed = FILE.clone();
     renamed[8..40].copy_from_slice(&key.0);
@@ -59,8 +59,8 @@ fn written_for_another(octets: &[u8]) {
 /// Whoever makes the digest can choose the content; still there is but one way to write what it says.
 fn with_any_content(content: &[u8]) {
     let digest = blake3::keyed_hash(&KEY.0, content);
-    let octets = [&FILE[..40], digest.as_bytes(), content].concat();
-    if let Some(compiled) = parse(&octets, &KEY) {
-        assert_eq!(compiled.to_octets(&KEY), octets);
+    let bytes = [&FILE[..40], digest.as_bytes(), content].concat();
+    if let Some(compiled) = parse(&bytes, &KEY) {
+        assert_eq!(compiled.to_bytes(&KEY), bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! What must hold of calldata whatever the octets: each function panics if it does not.
+//! What must hold of calldata whatever the bytes: each function panics if it does not.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use subvm_core::calldata::{
     Bytes, DecodeLimits, Int, SerdeError, Value, ValueRef, from_slice, from_value, to_bytes, validate,
 };
 
-/// Every way to decode says the same, and what decodes is encoded to the same octets.
+/// Every way to decode says the same, and what decodes is encoded to the same bytes.
 pub fn decode(data: &[u8]) {
     let owned = Value::decode(data);
     let borrowed = ValueRef::decode(data);
@@ -25,39 +25,39 @@ pub fn decode(data: &[u8]) {
     }
 }
 
-/// Values made from the octets come back from their encoding, with raised limits too.
+/// Values made from the bytes come back from their encoding, with raised limits too.
 pub fn round_trip(data: &[u8]) {
     let value = grow(&mut data.iter().copied());
     match value.encode() {
-        Ok(octets) => assert_eq!(Value::decode(&octets).unwrap(), value),
+        Ok(bytes) => assert_eq!(Value::decode(&bytes).unwrap(), value),
         Err(_) => {
-            let octets = value.encode_with(&DecodeLimits::UNLIMITED).unwrap();
-            assert!(Value::decode(&octets).is_err());
-            assert_eq!(Value::decode_with(&octets, &DecodeLimits::UNLIMITED).unwrap(), value);
+            let bytes = value.encode_with(&DecodeLimits::UNLIMITED).unwrap();
+            assert!(Value::decode(&bytes).is_err());
+            assert_eq!(Value::decode_with(&bytes, &DecodeLimits::UNLIMITED).unwrap(), value);
         }
     }
     assert!(value.clone() == value);
 }
 
-/// A value by the instructions in `octets`, built on a stack of values.
-fn grow(octets: &mut impl Iterator<Item = u8>) -> Value {
+/// A value by the instructions in `bytes`, built on a stack of values.
+fn grow(bytes: &mut impl Iterator<Item = u8>) -> Value {
     let mut stack = Vec::new();
-    while let Some(octet) = octets.next() {
-        let len = usize::from(octet >> 3);
-        let value = match octet & 7 {
+    while let Some(byte) = bytes.next() {
+        let len = usize::from(byte >> 3);
+        let value = match byte & 7 {
             0 => Value::Null,
             1 => (len % 2 == 0).into(),
-            2 => Int::from(num_bigint::BigInt::from_signed_bytes_le(&octets.take(len * 2).collect::<Vec<_>>())).into(),
-            3 => octets.take(len).collect::<Vec<_>>().into(),
-            4 => String::from_utf8_lossy(&octets.take(len).collect::<Vec<_>>()).into_owned().into(),
+            2 => Int::from(num_bigint::BigInt::from_signed_bytes_le(&bytes.take(len * 2).collect::<Vec<_>>())).into(),
+            3 => bytes.take(len).collect::<Vec<_>>().into(),
+            4 => String::from_utf8_lossy(&bytes.take(len).collect::<Vec<_>>()).into_owned().into(),
             5 => stack.split_off(stack.len().saturating_sub(len)).into(),
             6 => {
                 let values = stack.split_off(stack.len().saturating_sub(len));
-                let keys = values.iter().map(|_| octets.next().unwrap_or_default() % 32);
+                let keys = values.iter().map(|_| bytes.next().unwrap_or_default() % 32);
                 let keys: Vec<String> = keys.map(|len| "k".repeat(usize::from(len))).collect();
                 Value::Map(keys.into_iter().zip(values).collect())
             }
-            _ => Address([octet; 20]).into(),
+            _ => Address([byte; 20]).into(),
         };
         stack.push(value);
     }
@@ -110,8 +110,8 @@ pub fn serde(data: &[u8]) {
     }
     if let Ok(typed) = from_slice::<Typed>(data) {
         assert!(value.is_ok());
-        let octets = to_bytes(&typed).unwrap();
-        assert_eq!(Value::decode(&octets).unwrap().encode().unwrap(), octets);
-        assert_eq!(from_slice::<Typed>(&octets).unwrap(), typed);
+        let bytes = to_bytes(&typed).unwrap();
+        assert_eq!(Value::decode(&bytes).unwrap().encode().unwrap(), bytes);
+        assert_eq!(from_slice::<Typed>(&bytes).unwrap(), typed);
     }
 }

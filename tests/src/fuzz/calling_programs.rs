@@ -21,7 +21,7 @@ pub(super) struct Program {
 /// What is around the functions. `$n` says how many loop heads may still be passed, and calls back made.
 const FRAME: &str = "
     (type $t (func (param i32) (result i32))) (type $two (func (param i32) (result i32 i32)))
-    (memory (export \"memory\") 1 3) (data $d \"octets\") (global $n (mut i32) (i32.const 0))
+    (memory (export \"memory\") 1 3) (data $d \"bytes\") (global $n (mut i32) (i32.const 0))
     (table 8 12 funcref) (elem (i32.const 0) $f0 $f1 $s0 $s1 $f2 $f3 $p) (elem $e func $f3 $s1)";
 
 /// The functions from `i32` to `i32` but the first: those that may call those after them, and two that call nothing.

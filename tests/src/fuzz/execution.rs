@@ -21,11 +21,11 @@ use super::lowering::config;
 
 /// Ticks of a run that nothing interrupts.
 const GAS: u64 = 300_000;
-/// Octets of RAM: few enough for a growing guest to meet the limit.
+/// Bytes of RAM: few enough for a growing guest to meet the limit.
 const RAM: u64 = 16 << 20;
 /// Functions that are called.
 const FUNCTIONS: usize = 12;
-/// Octets that the results of one call take: there are at most as many as fit.
+/// Bytes that the results of one call take: there are at most as many as fit.
 const RESULTS: usize = 256;
 
 static ENGINES: LazyLock<[Arc<WasmtimeEngine>; 4]> = LazyLock::new(|| {
@@ -126,7 +126,7 @@ fn caller(library: &[u8], data: &mut Unstructured<'_>) -> Option<String> {
     let (mut imports, mut body) = (String::new(), String::new());
     for (number, (name, ty)) in functions.iter().enumerate() {
         let types = |types: &[ValType]| types.iter().map(|ty| format!(" {}", type_name(*ty))).collect::<String>();
-        let escaped: String = name.bytes().map(|octet| format!("\\{octet:02x}")).collect();
+        let escaped: String = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
         let (params, results) = (types(ty.params()), types(ty.results()));
         writeln!(imports, "(import \"lib\" \"{escaped}\" (func $f{number} (param{params}) (result{results})))").ok()?;
         let arguments: String = ty.params().iter().map(|ty| constant(*ty, data)).collect();

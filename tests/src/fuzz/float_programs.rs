@@ -11,8 +11,8 @@ pub fn program(data: &[u8]) -> (String, Vec<u64>) {
     let body: String = (0..12).map(|_| source.statement(2)).collect();
     let mut text = String::from("(module (memory (export \"m\") 1) (data (i32.const 0) \"");
     for _ in 0..512 {
-        let octet = source.pick(&["7f", "ff", "f8", "00", "80", "3f", "01", "c0"]);
-        write!(text, "\\{octet}").expect("a string grows");
+        let byte = source.pick(&["7f", "ff", "f8", "00", "80", "3f", "01", "c0"]);
+        write!(text, "\\{byte}").expect("a string grows");
     }
     let counters: String = (0..source.counters).map(|counter| format!("(local $c{counter} i32)")).collect();
     write!(
@@ -32,7 +32,7 @@ pub fn program(data: &[u8]) -> (String, Vec<u64>) {
     (text, arguments)
 }
 
-/// A scalar type: its name, the letter of its locals, the size of its values in octets.
+/// A scalar type: its name, the letter of its locals, the size of its values in bytes.
 #[derive(Clone, Copy)]
 struct Scalar(&'static str, char, u32);
 

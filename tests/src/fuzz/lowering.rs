@@ -18,10 +18,10 @@ const STACK: i32 = 4_000;
 
 static ENGINES: LazyLock<[Engine; 3]> = LazyLock::new(|| Generator::ALL.map(Generator::engine));
 
-/// What the fuzz target does: the first octet says which of the bodies below takes the rest.
+/// What the fuzz target does: the first byte says which of the bodies below takes the rest.
 pub fn any(data: &[u8]) {
     match data {
-        [0, data @ ..] => octets(data),
+        [0, data @ ..] => bytes(data),
         [1, data @ ..] => floats(data),
         [2, data @ ..] => _ = counting::branching(data),
         [3, data @ ..] => _ = modelled::calling(data),
@@ -30,7 +30,7 @@ pub fn any(data: &[u8]) {
 }
 
 /// Lowers anything: it may be refused but neither panic nor yield an invalid module.
-pub fn octets(data: &[u8]) {
+pub fn bytes(data: &[u8]) {
     for floats in [Floats::Soft, Floats::Trap, Floats::Canonical, Floats::Native] {
         let lowered = |probe_stores| lower(data, &Options { floats, probe_stores, ..Options::default() });
         let (plain, probed) = (lowered(false), lowered(true));

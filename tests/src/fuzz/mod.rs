@@ -1,4 +1,4 @@
-//! The bodies of the fuzz targets: what a fuzzer calls with octets, and what tests on stable replay the corpora with.
+//! The bodies of the fuzz targets: what a fuzzer calls with bytes, and what tests on stable replay the corpora with.
 //! They panic where something is wrong.
 
 #[cfg(feature = "engine")]

@@ -1,6 +1,6 @@
 //! What `docs/spec/gas.md` asks for an instruction, for those who count ticks beside lowering.
 
-use subvm_core::costs::instructions::{BULK_OCTETS_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule};
+use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule};
 use wasmparser::Operator;
 
 /// What a size costs.
@@ -26,7 +26,7 @@ pub(super) fn ticks(operator: &Operator<'_>) -> Option<i64> {
 pub(super) fn size(operator: &Operator<'_>) -> Option<Size> {
     use Operator::*;
     let (class, shift) = match operator {
-        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => (Class::BulkOctets, BULK_OCTETS_SHIFT),
+        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => (Class::BulkBytes, BULK_BYTES_SHIFT),
         TableFill { .. } | TableCopy { .. } | TableInit { .. } => (Class::BulkEntry, 0),
         MemoryGrow { .. } => (Class::GrowPage, 0),
         TableGrow { .. } => (Class::GrowEntry, 0),

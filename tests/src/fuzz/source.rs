@@ -1,8 +1,8 @@
-//! Octets to be made into something.
+//! Bytes to be made into something.
 
 use arbitrary::Unstructured;
 
-/// An input that is used up as it is read; zeros follow its last octet, so that every input means something.
+/// An input that is used up as it is read; zeros follow its last byte, so that every input means something.
 pub(super) struct Source<'a>(Unstructured<'a>);
 
 impl<'a> Source<'a> {
@@ -14,13 +14,13 @@ impl<'a> Source<'a> {
         self.0.is_empty()
     }
 
-    pub(super) fn octet(&mut self) -> u8 {
+    pub(super) fn byte(&mut self) -> u8 {
         self.0.arbitrary().unwrap_or_default()
     }
 
-    /// One octet, modulo `bound`.
+    /// One byte, modulo `bound`.
     pub(super) fn below(&mut self, bound: u8) -> u8 {
-        self.octet() % bound
+        self.byte() % bound
     }
 
     /// Yes, once in so many.
@@ -29,16 +29,16 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn choose<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[usize::from(self.octet()) % choices.len()].clone()
+        choices[usize::from(self.byte()) % choices.len()].clone()
     }
 
     pub(super) fn u32(&mut self) -> u32 {
         self.0.arbitrary().unwrap_or_default()
     }
 
-    /// As many octets as the next one says, or are there.
-    pub(super) fn octets(&mut self) -> Vec<u8> {
-        let len = usize::from(self.octet()).min(self.0.len());
+    /// As many bytes as the next one says, or are there.
+    pub(super) fn bytes(&mut self) -> Vec<u8> {
+        let len = usize::from(self.byte()).min(self.0.len());
         self.0.bytes(len).unwrap_or_default().to_vec()
     }
 

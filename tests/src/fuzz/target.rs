@@ -8,11 +8,11 @@ pub struct Target {
     memory: Option<Memory>,
 }
 
-/// A bound on the memory held at once, in octets.
+/// A bound on the memory held at once, in bytes.
 #[derive(Clone, Copy, Debug)]
 struct Memory {
-    /// For each octet of the input.
-    per_octet: u64,
+    /// For each byte of the input.
+    per_byte: u64,
     /// Beside.
     base: u64,
 }
@@ -24,10 +24,10 @@ impl Target {
         Self { name, body, memory: None }
     }
 
-    /// The target with a bound on the octets that its thread holds at once: `per_octet` for each of the input's, and `base`.
+    /// The target with a bound on the bytes that its thread holds at once: `per_byte` for each of the input's, and `base`.
     #[must_use]
-    pub const fn holding(self, per_octet: u64, base: u64) -> Self {
-        Self { memory: Some(Memory { per_octet, base }), ..self }
+    pub const fn holding(self, per_byte: u64, base: u64) -> Self {
+        Self { memory: Some(Memory { per_byte, base }), ..self }
     }
 
     /// Its name: of the fuzz target, of its corpus, and of its regressions.
@@ -36,17 +36,17 @@ impl Target {
         self.name
     }
 
-    /// Runs the body. Gives the most octets of memory that it held at once.
+    /// Runs the body. Gives the most bytes of memory that it held at once.
     ///
     /// # Panics
     /// Where something is wrong, or more memory was held than the input may bring about.
     pub fn check(&self, data: &[u8]) -> u64 {
         let held = allocation_counter::measure(|| (self.body)(data)).bytes_max;
-        if let Some(Memory { per_octet, base }) = self.memory {
-            let allowed = base + per_octet * data.len() as u64;
+        if let Some(Memory { per_byte, base }) = self.memory {
+            let allowed = base + per_byte * data.len() as u64;
             assert!(
                 held <= allowed,
-                "{}: {held} octets of memory for {} of input, {allowed} allowed",
+                "{}: {held} bytes of memory for {} of input, {allowed} allowed",
                 self.name,
                 data.len()
             );

@@ -4,17 +4,17 @@
 #[path = "../../../core/tests/wasi/support/mod.rs"]
 mod support;
 
-/// Any calls with any arguments, against the reference model: to the octet, and to the tick.
-pub fn preview1(octets: &[u8]) {
-    support::calls::any(octets);
+/// Any calls with any arguments, against the reference model: to the byte, and to the tick.
+pub fn preview1(bytes: &[u8]) {
+    support::calls::any(bytes);
 }
 
 /// Sequences of calls on descriptors and paths, against the reference model.
-pub fn descriptors(octets: &[u8]) {
-    support::ops::descriptors(octets);
+pub fn descriptors(bytes: &[u8]) {
+    support::ops::descriptors(bytes);
 }
 
 /// File trees, against the reference model.
-pub fn tree(octets: &[u8]) {
-    support::ops::tree(octets);
+pub fn tree(bytes: &[u8]) {
+    support::ops::tree(bytes);
 }

@@ -22,7 +22,7 @@ pub(super) const BALANCE: u64 = 600;
 /// Slots that a tree uses; the last is locked.
 pub(super) const SLOTS: u8 = 2;
 pub(super) const LOCKED: u8 = SLOTS - 1;
-/// Octets at the beginning of each slot that are not zero before the run.
+/// Bytes at the beginning of each slot that are not zero before the run.
 pub(super) const WRITTEN: u32 = 128;
 
 /// A tree, the role in which it runs, and what the model knows of the run.
@@ -119,19 +119,19 @@ pub(super) fn address(callee: Callee) -> Address {
     }
 }
 
-/// An octet of storage before the run.
-pub(super) fn octet_before(state: State, contract: Address, slot: u8, at: u32) -> u8 {
+/// A byte of storage before the run.
+pub(super) fn byte_before(state: State, contract: Address, slot: u8, at: u32) -> u8 {
     if at >= WRITTEN {
         return 0;
     }
     at as u8 ^ (slot << 4) ^ (contract.0[0] << 2) ^ if state == State::Finalized { 0x80 } else { 0 }
 }
 
-/// A receipt that writes all octets before the run.
+/// A receipt that writes all bytes before the run.
 fn before(state: State, contract: Address) -> Receipt {
     let pages = (0..SLOTS).flat_map(|number| (0..WRITTEN / 32).map(move |page| (number, page)));
     let storage = pages.map(|(number, page)| {
-        let content = std::array::from_fn(|at| octet_before(state, contract, number, page * 32 + at as u32));
+        let content = std::array::from_fn(|at| byte_before(state, contract, number, page * 32 + at as u32));
         PageWrite { slot: slot(number), page, content }
     });
     Receipt {

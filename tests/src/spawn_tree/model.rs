@@ -8,7 +8,7 @@ use subvm_core::costs::Limits;
 use subvm_core::host::State;
 use subvm_core::{Address, InternalError, Params, Report, Role};
 
-use super::chain::{BALANCE, CONTRACT, LOCKED, octet_before};
+use super::chain::{BALANCE, CONTRACT, LOCKED, byte_before};
 use super::{STATE, requests};
 
 mod frame;
@@ -21,7 +21,7 @@ pub(super) use spawn::Spawn;
 pub(super) const FORBIDDEN: u32 = 6;
 const INVAL: u32 = 2;
 const INBALANCE: u32 = 7;
-/// Octets of RAM that a sub-VM, an octet of its message, a descriptor's number, an octet of a request and a written page cost.
+/// Bytes of RAM that a sub-VM, a byte of its message, a descriptor's number, a byte of a request and a written page cost.
 const SUB_VM: u64 = 65_536;
 const MESSAGE: u64 = 3;
 const NUMBER: u64 = 96;
@@ -50,7 +50,7 @@ pub(super) enum Seen {
 pub(super) enum Expected {
     End(Vec<u8>),
     Errno(u32),
-    /// A descriptor over these octets; nothing where they are pending.
+    /// A descriptor over these bytes; nothing where they are pending.
     Content(Option<Vec<u8>>),
     Nothing,
 }
@@ -65,7 +65,7 @@ pub(super) struct Model {
     kept: u64,
     peak: [u64; 2],
     pages: BTreeSet<(u8, u32)>,
-    octets: BTreeMap<(u8, u32), u8>,
+    bytes: BTreeMap<(u8, u32), u8>,
     storage_used: u64,
     data_used: u64,
     sent: u64,
@@ -93,7 +93,7 @@ impl Model {
             kept: 0,
             peak: [0; 2],
             pages: BTreeSet::new(),
-            octets: BTreeMap::new(),
+            bytes: BTreeMap::new(),
             storage_used: 0,
             data_used: 0,
             sent: 0,
@@ -180,31 +180,31 @@ impl Model {
         self.held[mode] + if mode == frame::DETERMINISTIC { self.kept } else { 0 }
     }
 
-    fn hold(&mut self, mode: usize, octets: u64) {
-        self.held[mode] += octets;
+    fn hold(&mut self, mode: usize, bytes: u64) {
+        self.held[mode] += bytes;
         self.peak[mode] = self.peak[mode].max(self.used(mode));
     }
 
-    /// A request of so many octets is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
+    /// A request of so many bytes is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
     pub(super) fn parse(&mut self, len: usize, ticks: i64) -> bool {
-        let (mode, octets) = (self.top().mode, len as u64 * REQUEST);
-        let parsed = self.fits(mode, octets);
-        if parsed && ticks >= spawn::BASE + spawn::OCTET * len as i64 {
-            self.hold(mode, octets);
-            self.held[mode] -= octets;
+        let (mode, bytes) = (self.top().mode, len as u64 * REQUEST);
+        let parsed = self.fits(mode, bytes);
+        if parsed && ticks >= spawn::BASE + spawn::BYTE * len as i64 {
+            self.hold(mode, bytes);
+            self.held[mode] -= bytes;
         }
         parsed
     }
 
-    fn fits(&self, mode: usize, octets: u64) -> bool {
-        self.used(mode) + octets <= self.limits.ram
+    fn fits(&self, mode: usize, bytes: u64) -> bool {
+        self.used(mode) + bytes <= self.limits.ram
     }
 
     /// Whether a memory of the sub-VM that executes can grow.
-    pub(super) fn grow(&mut self, octets: u64) -> bool {
+    pub(super) fn grow(&mut self, bytes: u64) -> bool {
         let mode = self.top().mode;
-        let fits = self.fits(mode, octets);
-        self.hold(mode, if fits { octets } else { 0 });
+        let fits = self.fits(mode, bytes);
+        self.hold(mode, if fits { bytes } else { 0 });
         fits
     }
 
@@ -218,24 +218,24 @@ impl Model {
             return Err(FORBIDDEN);
         }
         let own = frame.overlay && frame.contract == CONTRACT;
-        let octet = |at: u32| {
-            let written = self.octets.get(&(slot, at)).filter(|_| own);
-            written.copied().unwrap_or_else(|| octet_before(frame.state, frame.contract, slot, at))
+        let byte = |at: u32| {
+            let written = self.bytes.get(&(slot, at)).filter(|_| own);
+            written.copied().unwrap_or_else(|| byte_before(frame.state, frame.contract, slot, at))
         };
-        Ok((0..len).map(|at| octet(index + at)).collect())
+        Ok((0..len).map(|at| byte(index + at)).collect())
     }
 
     /// What writing storage must come to; `None` where it succeeds. It is done then.
-    pub(super) fn write(&mut self, slot: u8, index: u32, octets: &[u8]) -> Option<Expected> {
+    pub(super) fn write(&mut self, slot: u8, index: u32, bytes: &[u8]) -> Option<Expected> {
         let may = self.top().may;
-        if u64::from(index) + octets.len() as u64 > 1 << 32 {
+        if u64::from(index) + bytes.len() as u64 > 1 << 32 {
             return Some(Expected::Errno(INVAL));
         }
         if !may.deterministic || !may.write || slot == LOCKED {
             return Some(Expected::Errno(FORBIDDEN));
         }
         let at = |offset: usize| index + offset as u32;
-        let pages: BTreeSet<(u8, u32)> = (0..octets.len()).map(|offset| (slot, at(offset) / 32)).collect();
+        let pages: BTreeSet<(u8, u32)> = (0..bytes.len()).map(|offset| (slot, at(offset) / 32)).collect();
         let new = pages.difference(&self.pages).count() as u64;
         if self.storage_used + new > self.limits.gas_storage {
             self.storage_used = self.limits.gas_storage;
@@ -248,7 +248,7 @@ impl Model {
         self.kept += new * PAGE;
         self.hold(frame::DETERMINISTIC, 0);
         self.pages.extend(pages);
-        self.octets.extend(octets.iter().enumerate().map(|(offset, octet)| ((slot, at(offset)), *octet)));
+        self.bytes.extend(bytes.iter().enumerate().map(|(offset, byte)| ((slot, at(offset)), *byte)));
         None
     }
 
@@ -282,7 +282,7 @@ impl Model {
         }
         let expected = if parsed { expected(self) } else { Expected::End(MEMORY.to_vec()) };
         let expected = match expected {
-            Expected::End(octets) => Seen::End(octets),
+            Expected::End(bytes) => Seen::End(bytes),
             Expected::Errno(errno) => Seen::Errno(errno),
             Expected::Nothing => Seen::Nothing,
             Expected::Content(content) => {
@@ -297,13 +297,13 @@ impl Model {
     }
 
     /// What giving a descriptor to a result comes to.
-    fn attach(&mut self, octets: u64) -> Seen {
+    fn attach(&mut self, bytes: u64) -> Seen {
         let (limit, mode) = (self.limits.open_fds, self.top().mode);
         let frame = self.top();
         if frame.next_fd - frame.free.len() as u32 >= limit {
             return Seen::End(b"\x02out_of fds".to_vec());
         }
-        let charged = octets + if frame.free.is_empty() { NUMBER } else { 0 };
+        let charged = bytes + if frame.free.is_empty() { NUMBER } else { 0 };
         if !self.fits(mode, charged) {
             return Seen::End(MEMORY.to_vec());
         }
@@ -311,7 +311,7 @@ impl Model {
         let frame = self.top();
         let fd = frame.free.pop().unwrap_or(frame.next_fd);
         frame.next_fd = frame.next_fd.max(fd + 1);
-        frame.open.insert(fd, octets);
+        frame.open.insert(fd, bytes);
         Seen::Fd(fd)
     }
 
@@ -321,7 +321,7 @@ impl Model {
         self.expect("a result", &found, &expected.as_slice());
     }
 
-    /// A pending result is there and is read. Whether its octets can be held.
+    /// A pending result is there and is read. Whether its bytes can be held.
     pub(super) fn arrived(&mut self, fd: u32) -> bool {
         let mode = self.top().mode;
         let held = self.top().open.get(&fd).copied().unwrap_or_default();
@@ -337,10 +337,10 @@ impl Model {
     /// Closes the open descriptor with the lowest number.
     pub(super) fn close(&mut self) -> Option<u32> {
         let frame = self.top();
-        let (fd, octets) = frame.open.pop_first()?;
+        let (fd, bytes) = frame.open.pop_first()?;
         frame.free.push(fd);
         let mode = frame.mode;
-        self.held[mode] -= octets;
+        self.held[mode] -= bytes;
         Some(fd)
     }
 
@@ -361,9 +361,9 @@ impl Model {
         Expected::Nothing
     }
 
-    fn charge_data(&mut self, octets: u64) -> bool {
-        let fits = self.data_used + octets <= self.limits.gas_data;
-        self.data_used = if fits { self.data_used + octets } else { self.limits.gas_data };
+    fn charge_data(&mut self, bytes: u64) -> bool {
+        let fits = self.data_used + bytes <= self.limits.gas_data;
+        self.data_used = if fits { self.data_used + bytes } else { self.limits.gas_data };
         fits
     }
 

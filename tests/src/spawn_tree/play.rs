@@ -20,9 +20,9 @@ pub(super) fn play(setting: &Setting, machine: &mut Machine<'_>) -> Result<(), E
         None => run(setting, machine, &setting.tree.nodes[node]),
     });
     let (outcome, played) = match played {
-        Ok(()) => (Some(Outcome::null().to_octets()), Ok(())),
+        Ok(()) => (Some(Outcome::null().to_bytes()), Ok(())),
         Err(end) => match end.into_result() {
-            Ok(outcome) => (Some(outcome.to_octets()), Err(outcome.into())),
+            Ok(outcome) => (Some(outcome.to_bytes()), Err(outcome.into())),
             Err(error) => (None, Err(error.into())),
         },
     };
@@ -33,15 +33,15 @@ pub(super) fn play(setting: &Setting, machine: &mut Machine<'_>) -> Result<(), E
 /// Reads the message. Gives the node to play, or what a validator's function says.
 fn begin(setting: &Setting, machine: &mut Machine<'_>, ticks: i64) -> Result<(usize, Option<bool>), End> {
     let used = machine.guest().cx()?.ram.used();
-    let octets = machine.read(0);
-    let message = octets.as_ref().ok().and_then(|octets| Value::decode(octets).ok());
-    let length = octets.as_ref().map_or(0, Vec::len);
+    let bytes = machine.read(0);
+    let message = bytes.as_ref().ok().and_then(|bytes| Value::decode(bytes).ok());
+    let length = bytes.as_ref().map_or(0, Vec::len);
     setting.model().enter(ticks, message.as_ref(), length);
     if message.is_none() {
         setting.model().unread(used);
     }
     setting.model().check_ram(used);
-    octets?;
+    bytes?;
     let message = message.unwrap_or_default();
     let data = message["entry_data"].as_bytes().unwrap_or_default();
     let called = Value::decode(data).ok().and_then(|value| value.as_int().and_then(|int| usize::try_from(int).ok()));
@@ -81,12 +81,12 @@ fn take(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(),
             Ok(())
         }
         Step::Send(value) => {
-            let octets = requests::send(value);
-            ask(setting, machine, &octets, |model| model.message(value.into(), &octets)).map(drop)
+            let bytes = requests::send(value);
+            ask(setting, machine, &bytes, |model| model.message(value.into(), &bytes)).map(drop)
         }
         Step::Emit => {
-            let octets = requests::emit();
-            ask(setting, machine, &octets, |model| model.message(0, &octets)).map(drop)
+            let bytes = requests::emit();
+            ask(setting, machine, &bytes, |model| model.message(0, &bytes)).map(drop)
         }
         Step::CallBelow => ask(setting, machine, &requests::call_below(), Model::call_below).map(drop),
         Step::Prompt(read) => prompt(setting, machine, read),
@@ -99,10 +99,10 @@ fn take(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(),
             Ok(())
         }
         Step::Grow(kilobytes) => {
-            let octets = u64::from(kilobytes) << 10;
-            let grown = machine.grow(octets);
+            let bytes = u64::from(kilobytes) << 10;
+            let grown = machine.grow(bytes);
             let mut model = setting.model();
-            let expected = model.grow(octets);
+            let expected = model.grow(bytes);
             model.expect("memory.grow", &grown, &expected);
             Ok(())
         }
@@ -123,13 +123,13 @@ pub(super) fn index(place: Place) -> u32 {
     }
 }
 
-fn write(setting: &Setting, machine: &mut Machine<'_>, slot: u8, index: u32, octets: &[u8]) -> Result<(), End> {
-    let answer = machine.storage_write(slot, index, octets).map(|errno| if errno == 0 { Ok(None) } else { Err(errno) });
+fn write(setting: &Setting, machine: &mut Machine<'_>, slot: u8, index: u32, bytes: &[u8]) -> Result<(), End> {
+    let answer = machine.storage_write(slot, index, bytes).map(|errno| if errno == 0 { Ok(None) } else { Err(errno) });
     let (seen, answer) = seen(answer);
     // Paid for first: without ticks nothing happened.
     if machine.ticks() >= 0 && seen != Seen::Internal {
         let mut model = setting.model();
-        let expected = match model.write(slot, index, octets) {
+        let expected = match model.write(slot, index, bytes) {
             None => Seen::Nothing,
             Some(Expected::Errno(errno)) => Seen::Errno(errno),
             Some(Expected::End(end)) => Seen::End(end),
@@ -144,12 +144,12 @@ fn write(setting: &Setting, machine: &mut Machine<'_>, slot: u8, index: u32, oct
 fn prompt(setting: &Setting, machine: &mut Machine<'_>, read: bool) -> Result<(), End> {
     let fd = ask(setting, machine, &requests::prompt(), Model::prompt)?;
     let Some(fd) = fd.filter(|_| read) else { return Ok(()) };
-    let octets = machine.read(fd);
+    let bytes = machine.read(fd);
     if machine.ticks() < 0 {
-        return octets.map(drop);
+        return bytes.map(drop);
     }
-    let length = match octets {
-        Ok(octets) => Ok(octets.len() as u64),
+    let length = match bytes {
+        Ok(bytes) => Ok(bytes.len() as u64),
         Err(end) => Err(end.into_result()),
     };
     if let Err(Err(error)) = length {
@@ -168,11 +168,11 @@ fn prompt(setting: &Setting, machine: &mut Machine<'_>, read: bool) -> Result<()
 fn ask(
     setting: &Setting,
     machine: &mut Machine<'_>,
-    octets: &[u8],
+    bytes: &[u8],
     expected: impl FnOnce(&mut Model) -> Expected,
 ) -> Result<Option<u32>, End> {
-    let parsed = setting.model().parse(octets.len(), machine.ticks());
-    let (seen, answer) = seen(machine.gl_call_octets(octets));
+    let parsed = setting.model().parse(bytes.len(), machine.ticks());
+    let (seen, answer) = seen(machine.gl_call_bytes(bytes));
     setting.model().settle(parsed, machine.ticks(), &seen, expected);
     answer
 }
@@ -183,7 +183,7 @@ fn seen(answer: Answer) -> (Seen, Result<Option<u32>, End>) {
         Ok(Ok(None)) => (Seen::Nothing, Ok(None)),
         Ok(Err(errno)) => (Seen::Errno(errno), Ok(None)),
         Err(end) => match end.into_result() {
-            Ok(outcome) => (Seen::End(outcome.to_octets()), Err(outcome.into())),
+            Ok(outcome) => (Seen::End(outcome.to_bytes()), Err(outcome.into())),
             Err(error) => (Seen::Internal, Err(error.into())),
         },
     }
@@ -210,9 +210,9 @@ pub(super) fn spawning(step: &Step) -> Option<(Vec<u8>, Spawn)> {
 }
 
 fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
-    let Some((octets, spawn)) = spawning(step) else { return Ok(()) };
-    let made = setting.model().spawning(spawn, machine.ticks(), octets.len());
-    let (seen, answer) = seen(machine.gl_call_octets(&octets));
+    let Some((bytes, spawn)) = spawning(step) else { return Ok(()) };
+    let made = setting.model().spawning(spawn, machine.ticks(), bytes.len());
+    let (seen, answer) = seen(machine.gl_call_bytes(&bytes));
     setting.model().spawned(spawn, made, machine.ticks(), &seen);
     let Some(fd) = answer? else { return Ok(()) };
     let found = machine.read(fd)?;
@@ -254,6 +254,6 @@ pub(super) fn end_request(name: &str, value: Value) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// Makes a request that ends the sub-VM.
-fn request(setting: &Setting, machine: &mut Machine<'_>, (octets, outcome): &(Vec<u8>, Vec<u8>)) -> Result<(), End> {
-    ask(setting, machine, octets, |_| Expected::End(outcome.clone())).map(drop)
+fn request(setting: &Setting, machine: &mut Machine<'_>, (bytes, outcome): &(Vec<u8>, Vec<u8>)) -> Result<(), End> {
+    ask(setting, machine, bytes, |_| Expected::End(outcome.clone())).map(drop)
 }

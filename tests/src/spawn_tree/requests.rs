@@ -13,8 +13,8 @@ fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Map(Map::from(entries))
 }
 
-fn bytes(octets: &[u8]) -> Value {
-    Value::Bytes(octets.to_vec())
+fn bytes(bytes: &[u8]) -> Value {
+    Value::Bytes(bytes.to_vec())
 }
 
 fn request(name: &str, argument: Value) -> Vec<u8> {

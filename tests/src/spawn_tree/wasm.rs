@@ -148,7 +148,7 @@ impl Contract {
     }
 
     fn step(&mut self, step: &Step) -> String {
-        // A slot's number is its first octet: that of the locked one lies at 64, of the other at 0.
+        // A slot's number is its first byte: that of the locked one lies at 64, of the other at 0.
         let slot = |slot: u8| if number(slot) == LOCKED { 64 } else { 0 };
         match *step {
             Step::Read(at, place, len) => format!(
@@ -180,17 +180,17 @@ impl Contract {
     }
 
     /// Makes a request, whatever it comes to.
-    fn request(&mut self, octets: &[u8]) -> String {
+    fn request(&mut self, bytes: &[u8]) -> String {
         let at = self.free;
-        self.free += octets.len();
-        let quoted: String = octets.iter().map(|octet| format!("\\{octet:02x}")).collect();
+        self.free += bytes.len();
+        let quoted: String = bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let _ = writeln!(self.data, r#"(data (i32.const {at}) "{quoted}")"#);
-        format!("(drop (call $gl_call (i32.const {at}) (i32.const {}) (i32.const 128)))\n", octets.len())
+        format!("(drop (call $gl_call (i32.const {at}) (i32.const {}) (i32.const 128)))\n", bytes.len())
     }
 
     fn text(&self) -> String {
         let Self { functions, data, .. } = self;
-        // Entry data of one octet: a node, as calldata of an integer or as it is; of two: what a validator's function says.
+        // Entry data of one byte: a node, as calldata of an integer or as it is; of two: what a validator's function says.
         let data_at = MESSAGE + entry_data();
         let nodes: String = (0..NODES)
             .map(|node| {
@@ -211,13 +211,13 @@ impl Contract {
             (data (i32.const 136) "\00\00\02\00\00\10\00\00")
             {data}
             {functions}
-            (func (export "_start") (local $octets i32) (local $node i32)
+            (func (export "_start") (local $bytes i32) (local $node i32)
                 (drop (call $fd_read (i32.const 0) (i32.const 136) (i32.const 1) (i32.const 144)))
-                (local.set $octets (i32.shr_u (i32.load8_u (i32.const {data_at})) (i32.const 3)))
+                (local.set $bytes (i32.shr_u (i32.load8_u (i32.const {data_at})) (i32.const 3)))
                 (local.set $node (i32.load8_u (i32.const {})))
-                (if (i32.eq (local.get $octets) (i32.const 2))
+                (if (i32.eq (local.get $bytes) (i32.const 2))
                     (then (if (i32.load8_u (i32.const {})) (then (call $yes)) (else (call $no)))))
-                (if (i32.eq (i32.load8_u (i32.add (i32.const {}) (local.get $octets))) (i32.const 1))
+                (if (i32.eq (i32.load8_u (i32.add (i32.const {}) (local.get $bytes))) (i32.const 1))
                     (then (local.set $node (i32.shr_u (local.get $node) (i32.const 3)))))
                 {nodes}))"#,
             data_at + 1,
@@ -236,5 +236,5 @@ fn entry_data() -> usize {
         ("datetime", Value::from(subvm_core::datetime(0))),
     ]);
     let key = 1 + "entry_data".len();
-    Value::Map(before).encode().map_or(0, |octets| octets.len()) + key
+    Value::Map(before).encode().map_or(0, |bytes| bytes.len()) + key
 }

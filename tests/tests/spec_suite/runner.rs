@@ -152,7 +152,7 @@ impl Runner {
             },
             WastDirective::AssertInvalid { mut module, .. } => self.check_refused(&module.encode()?)?,
             WastDirective::AssertMalformed { mut module, .. } => match module.to_test()? {
-                QuoteWatTest::Binary(octets) => self.check_refused(&octets)?,
+                QuoteWatTest::Binary(bytes) => self.check_refused(&bytes)?,
                 QuoteWatTest::Text(_) => return Ok(Verdict::NotRun),
             },
             WastDirective::AssertUnlinkable { mut module, .. } => {

@@ -54,14 +54,14 @@ fn ram_of_ended_sub_vms_is_released() {
 }
 
 /// Sandboxes in sandboxes, each of which is handed this much.
-fn peak_of_nest(levels: u8, octets: usize) -> u64 {
+fn peak_of_nest(levels: u8, bytes: usize) -> u64 {
     let world = World::new(move |machine| {
         let left = match part(machine)? {
             (0, ..) => levels,
             (_, data, _) => data[0],
         };
         if left > 0 {
-            let result = machine.request("Sandbox", sandbox(&vec![left - 1; octets], false, false))?.unwrap();
+            let result = machine.request("Sandbox", sandbox(&vec![left - 1; bytes], false, false))?.unwrap();
             assert_eq!(result, [0, 0]);
         }
         Ok(())

@@ -104,8 +104,8 @@ fn a_called_contract_reads_the_state_that_was_asked_for() {
     let own_state =
         |state: i64| map([("address", Value::Address(CONTRACT)), ("calldata", "read".into()), ("state", state.into())]);
     let read = |machine: &mut Machine<'_>| {
-        let octets = machine.storage_read(0, 0, 2)?.unwrap();
-        machine.end_with("Return", bytes(&octets))
+        let raw = machine.storage_read(0, 0, 2)?.unwrap();
+        machine.end_with("Return", bytes(&raw))
     };
     let world = World::with_other(
         move |machine| {
@@ -135,7 +135,7 @@ fn a_called_contract_reads_the_state_that_was_asked_for() {
         (State::Finalized, [b"wf", b"FF", b"ff", b"FF", b"aa", b"AA"]),
     ] {
         let world = world.clone().reading(state);
-        let results = expected.map(|octets| bytes(&returned(bytes(octets))));
+        let results = expected.map(|raw| bytes(&returned(bytes(raw))));
         let expected = Value::Array(results.into_iter().collect()).encode().unwrap();
         assert_eq!(world.lead().outcome, Outcome::Return(expected), "{state:?}");
     }
@@ -158,7 +158,7 @@ fn malformed_requests_are_inval_and_do_nothing() {
                 .unwrap(),
         ];
         for request in bad {
-            assert_eq!(machine.gl_call_octets(&request)?, Err(INVAL), "{request:x?}");
+            assert_eq!(machine.gl_call_bytes(&request)?, Err(INVAL), "{request:x?}");
         }
         Ok(())
     });

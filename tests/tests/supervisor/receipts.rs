@@ -6,15 +6,15 @@ use subvm_core::{Gas, PageWrite, Receipt, ReceiptError, vote};
 
 use super::support::*;
 
-fn octets() -> impl Strategy<Value = Vec<u8>> {
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..20)
 }
 
 fn receipts() -> impl Strategy<Value = Receipt> {
     let pages = btree_map((any::<[u8; 32]>(), 0..1_u32 << 27), any::<[u8; 32]>(), 0..4);
-    let lists = (vec(octets(), 0..3), vec(octets(), 0..3));
+    let lists = (vec(any_bytes(), 0..3), vec(any_bytes(), 0..3));
     let gas = any::<[u64; 3]>().prop_map(|[data, storage, time]| Gas { data, storage, time });
-    (any::<[[u8; 32]; 2]>(), octets(), gas, pages, lists).prop_map(
+    (any::<[[u8; 32]; 2]>(), any_bytes(), gas, pages, lists).prop_map(
         |([params, message], result, gas, pages, (messages, nondet))| Receipt {
             params,
             message,
@@ -34,17 +34,17 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_receipt_is_read_back_from_its_octets(receipt in receipts(), other in receipts()) {
-        prop_assert_eq!(&Receipt::from_octets(&receipt.to_octets()).unwrap(), &receipt);
+    fn a_receipt_is_read_back_from_its_bytes(receipt in receipts(), other in receipts()) {
+        prop_assert_eq!(&Receipt::from_bytes(&receipt.to_bytes()).unwrap(), &receipt);
         prop_assert_eq!(receipt.digest() == other.digest(), receipt == other);
     }
 
     #[test]
-    fn what_is_read_is_what_would_be_written(receipt in receipts(), at in any::<prop::sample::Index>(), octet: u8) {
-        let mut octets = receipt.to_octets();
-        *at.get_mut(&mut octets) = octet;
-        if let Ok(read) = Receipt::from_octets(&octets) {
-            prop_assert_eq!(read.to_octets(), octets);
+    fn what_is_read_is_what_would_be_written(receipt in receipts(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = receipt.to_bytes();
+        *at.get_mut(&mut bytes) = byte;
+        if let Ok(read) = Receipt::from_bytes(&bytes) {
+            prop_assert_eq!(read.to_bytes(), bytes);
         }
     }
 
@@ -78,14 +78,14 @@ proptest! {
 /// A receipt's fields, as another node may send them.
 fn fields() -> Map {
     let report = World::new(asking).lead();
-    let Value::Map(fields) = Value::decode(&report.receipt.to_octets()).unwrap() else { panic!("a receipt is a map") };
+    let Value::Map(fields) = Value::decode(&report.receipt.to_bytes()).unwrap() else { panic!("a receipt is a map") };
     fields
 }
 
 #[track_caller]
 fn refused(fields: Map, what: &'static str) {
-    let octets = Value::Map(fields).encode().unwrap();
-    assert_eq!(Receipt::from_octets(&octets), Err(ReceiptError::Field(what)));
+    let bytes = Value::Map(fields).encode().unwrap();
+    assert_eq!(Receipt::from_bytes(&bytes), Err(ReceiptError::Field(what)));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_field_that_is_missing_or_malformed_is_named() {
         renamed.insert("other", value);
         refused(renamed, name);
     }
-    assert!(matches!(Receipt::from_octets(&[0xff]), Err(ReceiptError::Calldata(_))));
+    assert!(matches!(Receipt::from_bytes(&[0xff]), Err(ReceiptError::Calldata(_))));
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn pages_come_once_and_in_order() {
         changed.insert("storage", Value::Array(pages.iter().cloned().collect()));
         changed
     };
-    let octets = Value::Map(with(&[page(0, 9), page(1, 0), page(1, (1 << 27) - 1)])).encode().unwrap();
-    assert_eq!(Receipt::from_octets(&octets).unwrap().storage.len(), 3);
+    let encoded = Value::Map(with(&[page(0, 9), page(1, 0), page(1, (1 << 27) - 1)])).encode().unwrap();
+    assert_eq!(Receipt::from_bytes(&encoded).unwrap().storage.len(), 3);
     for pages in [
         [page(1, 0), page(0, 9)],
         [page(1, 1), page(1, 0)],

@@ -14,11 +14,11 @@ const NO_WORD: &str = "115792089237316195423570985008687907853269984665640564039
 /// Values of every kind, and at the edges of every rule.
 fn candidates() -> Vec<Value> {
     let word = |text: &str| Value::Int(text.parse().unwrap());
-    let topics = |count: usize, octets: usize| Value::Array((0..count).map(|_| bytes(&vec![1; octets])).collect());
+    let topics = |count: usize, size: usize| Value::Array((0..count).map(|_| bytes(&vec![1; size])).collect());
     let mut all: Vec<Value> =
         ["x", "accepted", "finalized", "text", "html", "screenshot", "json", "StrictEq"].map(Value::from).into();
     all.extend(["EqComparative", "EqNonComparativeLeader", "EqNonComparativeValidator"].map(Value::from));
-    all.extend([Value::Null, true.into(), false.into(), bytes(b""), bytes(b"octets"), Value::Address(OTHER)]);
+    all.extend([Value::Null, true.into(), false.into(), bytes(b""), bytes(b"bytes"), Value::Address(OTHER)]);
     all.extend([-1, 0, 1, 2, 3, i64::MAX].map(Value::from));
     all.extend([word(LARGEST_WORD), word(NO_WORD)]);
     all.extend([topics(0, 0), topics(4, 32), topics(5, 32), topics(1, 31), topics(2, 5), topics(3, 5)]);
@@ -29,8 +29,8 @@ fn candidates() -> Vec<Value> {
 /// Whether a value is one that the field may have.
 fn fits(field: Field, value: &Value) -> bool {
     let one_of = |texts: &[&str]| value.as_str().is_some_and(|text| texts.contains(&text));
-    let octets = |items: &[Value], len: Option<usize>| {
-        items.iter().all(|item| item.as_bytes().is_some_and(|octets| len.is_none_or(|len| octets.len() == len)))
+    let all_bytes = |items: &[Value], len: Option<usize>| {
+        items.iter().all(|item| item.as_bytes().is_some_and(|bytes| len.is_none_or(|len| bytes.len() == len)))
     };
     let largest_word = || LARGEST_WORD.parse::<Int>().unwrap();
     match (field, value) {
@@ -45,8 +45,8 @@ fn fits(field: Field, value: &Value) -> bool {
         (Field::Ticks, Value::Int(int)) => *int >= 0.into(),
         (Field::State, Value::Int(int)) => *int >= 0.into() && *int <= 2.into(),
         (Field::Headers, Value::Map(map)) => map.values().all(|value| value.as_bytes().is_some()),
-        (Field::Topics, Value::Array(items)) => items.len() <= 4 && octets(items, Some(32)),
-        (Field::Images, Value::Array(items)) => items.len() <= 2 && octets(items, None),
+        (Field::Topics, Value::Array(items)) => items.len() <= 4 && all_bytes(items, Some(32)),
+        (Field::Images, Value::Array(items)) => items.len() <= 2 && all_bytes(items, None),
         (Field::On, _) => one_of(&["accepted", "finalized"]),
         (Field::RenderMode, _) => one_of(&["text", "html", "screenshot"]),
         (Field::Format, _) => one_of(&["text", "json"]),
@@ -159,7 +159,7 @@ fn messages_stand_in_the_receipt_as_they_were_made() {
     let made = requests.clone();
     let world = World::new(move |machine| {
         for request in &made {
-            assert_eq!(machine.gl_call_octets(request)?, Ok(None));
+            assert_eq!(machine.gl_call_bytes(request)?, Ok(None));
         }
         Ok(())
     });

@@ -113,9 +113,9 @@ fn parameters_that_leave_no_room_for_a_failure_are_refused() {
     }
 }
 
-/// What makes octets a result, told again.
-fn is_result(octets: &[u8]) -> bool {
-    match octets.split_first() {
+/// What makes bytes a result, told again.
+fn is_result(bytes: &[u8]) -> bool {
+    match bytes.split_first() {
         Some((0, value)) => Value::decode(value).is_ok(),
         Some((1, text)) => std::str::from_utf8(text).is_ok(),
         Some((2, text)) => std::str::from_utf8(text).is_ok_and(|text| text.parse::<VmError>().is_ok()),
@@ -123,7 +123,7 @@ fn is_result(octets: &[u8]) -> bool {
     }
 }
 
-/// Octets that are results, and such as nearly are.
+/// Bytes that are results, and such as nearly are.
 fn posted() -> impl Strategy<Value = Vec<u8>> {
     const TEXTS: &[&str] =
         &["out_of memory", "exit_code 1", "exit_code 01", "wasm_trap unreachable", "validator_disagrees call 0"];

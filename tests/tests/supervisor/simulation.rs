@@ -15,9 +15,9 @@ use super::support::*;
 const ANSWERS: [i64; 3] = [7, 1000, 42];
 /// What validators of the second block tolerate.
 const TOLERANCE: i64 = 5;
-/// Octets of RAM of each mode.
+/// Bytes of RAM of each mode.
 const RAM: u64 = 1 << 20;
-/// Octets of a result.
+/// Bytes of a result.
 const RESULT: u64 = 1000;
 const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -47,7 +47,7 @@ enum Lie {
     Drops(usize),
     Doubles(usize),
     Adds(i64),
-    /// Octets that are no result.
+    /// Bytes that are no result.
     Breaks(usize),
     Oversizes(usize),
     /// What followed from the run.
@@ -187,7 +187,7 @@ enum Posted {
 }
 
 impl Posted {
-    fn octets(self) -> Vec<u8> {
+    fn bytes(self) -> Vec<u8> {
         match self {
             Self::Number(number) => returned(number),
             Self::OutOfMemory => b"\x02out_of memory".to_vec(),
@@ -213,7 +213,7 @@ fn lied(lie: &Lie, honest: &[Posted], receipt: &Receipt) -> (Vec<Posted>, Receip
         Lie::Result => *receipt.result.last_mut().unwrap() ^= 1,
         Lie::Message => receipt.message[0] ^= 1,
     }
-    receipt.nondet = results.iter().map(|result| result.octets()).collect();
+    receipt.nondet = results.iter().map(|result| result.bytes()).collect();
     (results, receipt)
 }
 

@@ -80,8 +80,8 @@ impl World {
     }
 }
 
-pub(crate) fn bytes(octets: &[u8]) -> Value {
-    Value::Bytes(octets.to_vec())
+pub(crate) fn bytes(raw: &[u8]) -> Value {
+    Value::Bytes(raw.to_vec())
 }
 
 pub(crate) fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
@@ -102,7 +102,7 @@ pub(crate) fn call(calldata: impl Into<Value>, state: i64) -> Value {
     map([("address", Value::Address(OTHER)), ("calldata", calldata.into()), ("state", state.into())])
 }
 
-/// The octets of a result that is a return of this value.
+/// The bytes of a result that is a return of this value.
 pub(crate) fn returned(value: impl Into<Value>) -> Vec<u8> {
     [&[0], value.into().encode().unwrap().as_slice()].concat()
 }

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use subvm_tests::spawn_tree::check_engines;
 use subvm_tests::spawn_tree::{Tree, check};
 
-/// Octets enough for all of a tree.
-const OCTETS: usize = 700;
+/// Bytes enough for all of a tree.
+const BYTES: usize = 700;
 
 fn trees() -> impl Strategy<Value = Tree> {
-    proptest::collection::vec(any::<u8>(), OCTETS)
-        .prop_map(|octets| Tree::arbitrary(&mut Unstructured::new(&octets)).expect("missing octets are zeros"))
+    proptest::collection::vec(any::<u8>(), BYTES)
+        .prop_map(|bytes| Tree::arbitrary(&mut Unstructured::new(&bytes)).expect("missing bytes are zeros"))
 }
 
 proptest! {

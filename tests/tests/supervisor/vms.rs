@@ -145,11 +145,11 @@ fn a_program_reads_its_own_input_or_the_message() {
     let reads = |stdin: Option<&[u8]>| {
         let entry = Entry::Program { mode: Mode::Deterministic, stdin: stdin.map(Arc::from) };
         let report = run_alone(0, entry, Params::default(), |machine| {
-            let octets = machine.read(0)?;
-            machine.end_with("Return", bytes(&octets))
+            let raw = machine.read(0)?;
+            machine.end_with("Return", bytes(&raw))
         });
-        let Outcome::Return(octets) = report.unwrap().outcome else { panic!("it returns") };
-        Value::decode(&octets).unwrap().as_bytes().unwrap().to_vec()
+        let Outcome::Return(bytes) = report.unwrap().outcome else { panic!("it returns") };
+        Value::decode(&bytes).unwrap().as_bytes().unwrap().to_vec()
     };
     assert_eq!(reads(Some(b"given")), b"given");
     assert_eq!(reads(Some(b"")), b"");

@@ -5,7 +5,7 @@
 pub enum Bar {
     /// So many times the empty function.
     Times(f64),
-    /// Copying as many octets, and so many times the empty function.
+    /// Copying as many bytes, and so many times the empty function.
     CopyAnd(f64),
     /// So many nanoseconds for each of [`ENTRIES`] entries.
     PerEntry(f64),
@@ -41,9 +41,9 @@ pub enum Comparison {
 
 /// Entries of the directory that is listed, beside `.` and `..`.
 pub const ENTRIES: usize = 100;
-/// Octets that are read in one call.
+/// Bytes that are read in one call.
 pub(super) const READ: usize = 4096;
-/// Octets of the file that is read.
+/// Bytes of the file that is read.
 pub(super) const FILE: usize = 1 << 20;
 
 /// fd_read, fd_seek, fd_tell, fd_filestat_get; what a libc asks for and more is refused by nobody.
@@ -128,7 +128,7 @@ pub const CASES: &[Case] = &[
         Comparison::RealWork,
     ),
     case(
-        "fd_write, 64 octets",
+        "fd_write, 64 bytes",
         &[("fd_write", "i32 i32 i32 i32")],
         "",
         "(call $fd_write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 1024))",
@@ -180,7 +180,7 @@ pub const CASES: &[Case] = &[
         Comparison::RealWork,
     ),
     case(
-        "random_get, 32 octets",
+        "random_get, 32 bytes",
         &[("random_get", "i32 i32")],
         "",
         "(call $random_get (i32.const 1024) (i32.const 32))",
@@ -188,7 +188,7 @@ pub const CASES: &[Case] = &[
         Comparison::RealWork,
     ),
     case(
-        "storage_read, 32 octets",
+        "storage_read, 32 bytes",
         &[("storage_read", "i32 i32 i32 i32")],
         "",
         "(call $storage_read (i32.const 4096) (i32.const 0) (i32.const 8192) (i32.const 32))",
@@ -196,7 +196,7 @@ pub const CASES: &[Case] = &[
         Comparison::None,
     ),
     case(
-        "storage_write, 32 octets",
+        "storage_write, 32 bytes",
         &[("storage_write", "i32 i32 i32 i32")],
         "",
         "(call $storage_write (i32.const 4096) (i32.const 0) (i32.const 8192) (i32.const 32))",

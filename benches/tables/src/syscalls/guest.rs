@@ -5,7 +5,7 @@ use crate::syscalls::Case;
 /// How a guest says that it has come to a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkBy {
-    /// It writes an octet to standard error.
+    /// It writes a byte to standard error.
     Stderr,
     /// It calls the import `mark` of `bench`.
     Import,
@@ -29,7 +29,7 @@ pub fn text(case: &Case, times: u32, mark: MarkBy) -> String {
         }
     };
     let (empty, full) = (loop_of("$empty", times, "(i32.const 0)"), loop_of("$full", times, case.call));
-    // At 16 an iovec of one octet, at 32 one of 64, at 40 one of 4096.
+    // At 16 an iovec of one byte, at 32 one of 64, at 40 one of 4096.
     format!(
         r#"(module {imports}
             (memory (export "memory") 16) (global $fd (mut i32) (i32.const 0))

@@ -32,7 +32,7 @@ pub trait Peer {
     fn prepare(&self, case: &Case, times: u32) -> Option<Runner>;
 }
 
-/// The files of every guest's tree: path from the root, and octets.
+/// The files of every guest's tree: path from the root, and bytes.
 #[must_use]
 pub fn files() -> Vec<(String, Arc<[u8]>)> {
     let content: Arc<[u8]> = (0..FILE).map(|at| ((at * 31) >> 3) as u8).collect();

@@ -88,7 +88,7 @@ impl Int {
         }
     }
 
-    /// The unsigned integer in 32 octets, least significant first: a balance.
+    /// The unsigned integer in 32 bytes, least significant first: a balance.
     ///
     /// ```
     /// use subvm_core::calldata::Int;
@@ -101,13 +101,13 @@ impl Int {
     #[must_use]
     pub fn from_u256_le(word: &[u8; 32]) -> Self {
         let mut limbs = [0; 4];
-        for (limb, octets) in limbs.iter_mut().zip(word.as_chunks().0) {
-            *limb = u64::from_le_bytes(*octets);
+        for (limb, bytes) in limbs.iter_mut().zip(word.as_chunks().0) {
+            *limb = u64::from_le_bytes(*bytes);
         }
         Self::from_limbs(false, &limbs)
     }
 
-    /// The integer in 32 octets, least significant first, if it is not negative and fits.
+    /// The integer in 32 bytes, least significant first, if it is not negative and fits.
     #[must_use]
     pub fn to_u256_le(&self) -> Option<[u8; 32]> {
         let limbs = self.limbs();
@@ -124,9 +124,9 @@ impl Int {
 
 #[cfg(feature = "serde")]
 impl Int {
-    /// The integer of octets in two's complement, least significant first; none are zero.
-    pub(in super::super) fn from_signed_le(octets: &[u8]) -> Self {
-        BigInt::from_signed_bytes_le(octets).into()
+    /// The integer of bytes in two's complement, least significant first; none are zero.
+    pub(in super::super) fn from_signed_le(bytes: &[u8]) -> Self {
+        BigInt::from_signed_bytes_le(bytes).into()
     }
 
     pub(in super::super) fn to_signed_le(&self) -> Vec<u8> {

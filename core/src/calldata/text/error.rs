@@ -13,7 +13,7 @@ use core::fmt;
 pub struct TextError {
     /// What is wrong.
     pub kind: TextErrorKind,
-    /// The octet of the text at which it was found.
+    /// The byte of the text at which it was found.
     pub offset: usize,
 }
 
@@ -106,7 +106,7 @@ impl fmt::Display for TextErrorKind {
 
 impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "calldata text, octet {}: {} ({})", self.offset, self.kind, self.kind.code())
+        write!(f, "calldata text, byte {}: {} ({})", self.offset, self.kind, self.kind.code())
     }
 }
 

@@ -117,7 +117,7 @@ fn print_leaf(leaf: &Value, f: &mut Formatter<'_>) -> fmt::Result {
         Value::Address(address) => write!(f, "addr#{address}"),
         Value::Bytes(bytes) => {
             f.write_str("b#")?;
-            bytes.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+            bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
         }
         Value::Str(text) => print_string(text, f),
     }
@@ -127,8 +127,8 @@ fn print_leaf(leaf: &Value, f: &mut Formatter<'_>) -> fmt::Result {
 fn print_string(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
     f.write_char('"')?;
     let mut plain = 0;
-    for (at, octet) in text.bytes().enumerate() {
-        let escape = match octet {
+    for (at, byte) in text.bytes().enumerate() {
+        let escape = match byte {
             b'"' => "\\\"",
             b'\\' => "\\\\",
             b'\n' => "\\n",
@@ -141,7 +141,7 @@ fn print_string(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
         };
         f.write_str(text.get(plain..at).unwrap_or_default())?;
         plain = at + 1;
-        if escape.is_empty() { write!(f, "\\u{octet:04x}")? } else { f.write_str(escape)? }
+        if escape.is_empty() { write!(f, "\\u{byte:04x}")? } else { f.write_str(escape)? }
     }
     f.write_str(text.get(plain..).unwrap_or_default())?;
     f.write_char('"')

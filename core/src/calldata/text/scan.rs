@@ -22,7 +22,7 @@ impl<'t> Scanner<'t> {
         self.at
     }
 
-    fn octet(&self) -> Option<u8> {
+    fn byte(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
@@ -30,12 +30,12 @@ impl<'t> Scanner<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// The next octet after white space, without taking it.
+    /// The next byte after white space, without taking it.
     pub(super) fn peek(&mut self) -> Option<u8> {
-        while matches!(self.octet(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
-        self.octet()
+        self.byte()
     }
 
     /// Takes `word` if it is next after white space.
@@ -55,7 +55,7 @@ impl<'t> Scanner<'t> {
     }
 
     pub(super) fn unexpected(&self) -> TextError {
-        let kind = if self.octet().is_some() { Kind::Unexpected } else { Kind::UnexpectedEnd };
+        let kind = if self.byte().is_some() { Kind::Unexpected } else { Kind::UnexpectedEnd };
         kind.at(self.at)
     }
 
@@ -63,14 +63,14 @@ impl<'t> Scanner<'t> {
     pub(super) fn int(&mut self, limits: &DecodeLimits) -> Result<Int, TextError> {
         let start = self.at;
         self.take("-");
-        let digits = self.span(|octet| octet.is_ascii_digit());
+        let digits = self.span(|byte| byte.is_ascii_digit());
         if digits.is_empty() {
             return Err(self.unexpected());
         }
         if digits.len() > 1 && digits.starts_with('0') {
             return Err(Kind::LeadingZero.at(start));
         }
-        if matches!(self.octet(), Some(b'.' | b'e' | b'E')) {
+        if matches!(self.byte(), Some(b'.' | b'e' | b'E')) {
             return Err(Kind::NotAnInteger.at(start));
         }
         // A digit has more than 3.32 bits: longer text is too large, and not worth the time.
@@ -87,7 +87,7 @@ impl<'t> Scanner<'t> {
     /// Reads what follows `b#`.
     pub(super) fn bytes(&mut self) -> Result<Vec<u8>, TextError> {
         let start = self.at;
-        let (pairs, odd) = self.span(|octet| octet.is_ascii_hexdigit()).as_bytes().as_chunks();
+        let (pairs, odd) = self.span(|byte| byte.is_ascii_hexdigit()).as_bytes().as_chunks();
         if !odd.is_empty() {
             return Err(Kind::Hex.at(start));
         }
@@ -97,8 +97,8 @@ impl<'t> Scanner<'t> {
     /// Reads what follows `addr#`.
     pub(super) fn address(&mut self) -> Result<Address, TextError> {
         let start = self.at;
-        let octets = self.bytes()?;
-        octets.try_into().map(Address).map_err(|_| Kind::Hex.at(start))
+        let bytes = self.bytes()?;
+        bytes.try_into().map(Address).map_err(|_| Kind::Hex.at(start))
     }
 
     /// Reads a string from its opening quote.
@@ -106,8 +106,8 @@ impl<'t> Scanner<'t> {
         self.expect("\"")?;
         let mut string = String::new();
         loop {
-            string.push_str(self.span(|octet| octet != b'"' && octet != b'\\' && octet >= b' '));
-            match self.octet() {
+            string.push_str(self.span(|byte| byte != b'"' && byte != b'\\' && byte >= b' '));
+            match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(string);
@@ -119,10 +119,10 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes octets while `inside` holds. It must hold for all of a character or none.
+    /// Takes bytes while `inside` holds. It must hold for all of a character or none.
     fn span(&mut self, inside: impl Fn(u8) -> bool) -> &'t str {
         let rest = self.rest();
-        let len = rest.bytes().position(|octet| !inside(octet)).unwrap_or(rest.len());
+        let len = rest.bytes().position(|byte| !inside(byte)).unwrap_or(rest.len());
         self.at += len;
         rest.get(..len).unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl<'t> Scanner<'t> {
     fn escape(&mut self) -> Result<char, TextError> {
         let start = self.at;
         self.at += 1;
-        let plain = match self.octet() {
+        let plain = match self.byte() {
             Some(same @ (b'"' | b'\\' | b'/')) => char::from(same),
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',

@@ -1,4 +1,4 @@
-//! Octets to types.
+//! Bytes to types.
 
 use super::super::read::{Head, Reader};
 use super::super::{Int, validate};
@@ -45,7 +45,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
         }
     }
 
-    fn octets<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeError> {
+    fn byte_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeError> {
         match self.reader.head()? {
             Head::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
             other => Err(SerdeError::invalid_type(unexpected(other), &visitor)),
@@ -67,14 +67,14 @@ fn unexpected(head: Head<'_>) -> Unexpected<'_> {
 }
 
 /// Gives an integer to a type that may not know integers beyond 64 bits, as serde's own buffer does
-/// not: beyond, as layers around octets.
+/// not: beyond, as layers around bytes.
 fn visit_int<'de, V: Visitor<'de>>(int: &Int, visitor: V) -> Result<V::Value, SerdeError> {
     if let Ok(n) = u64::try_from(int) {
         visitor.visit_u64(n)
     } else if let Ok(n) = i64::try_from(int) {
         visitor.visit_i64(n)
     } else {
-        Layers { around: 3, octets: int.to_signed_le().into() }.deserialize_any(visitor)
+        Layers { around: 3, bytes: int.to_signed_le().into() }.deserialize_any(visitor)
     }
 }
 
@@ -91,7 +91,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
             Head::Null => visitor.visit_unit(),
             Head::Bool(b) => visitor.visit_bool(b),
             Head::Int(int) => visit_int(&int.to_int(), visitor),
-            Head::Address(octets) => Layers { around: 2, octets: octets[..].into() }.deserialize_any(visitor),
+            Head::Address(bytes) => Layers { around: 2, bytes: bytes[..].into() }.deserialize_any(visitor),
             Head::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
             Head::Str(text) => visitor.visit_borrowed_str(text),
             Head::Array(len) => {
@@ -122,7 +122,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     ) -> Result<V::Value, SerdeError> {
         match name {
             name::ADDRESS => {
-                let pick = |head| if let Head::Address(octets) = head { Some(octets) } else { None };
+                let pick = |head| if let Head::Address(bytes) = head { Some(bytes) } else { None };
                 visitor.visit_borrowed_bytes(self.only(pick, "an address")?)
             }
             name::INT => self.wide_int(visitor),
@@ -188,11 +188,11 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeError> {
-        self.octets(visitor)
+        self.byte_string(visitor)
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeError> {
-        self.octets(visitor)
+        self.byte_string(visitor)
     }
 
     forward_to_deserialize_any! {
@@ -299,22 +299,22 @@ impl<'de> de::VariantAccess<'de> for Deserializer<'_, 'de> {
     }
 }
 
-/// Octets within newtypes, to tell those of an address (two) and of a large integer (three) from
+/// Bytes within newtypes, to tell those of an address (two) and of a large integer (three) from
 /// bytes even where serde buffers what it reads, as it does for flattened and untagged types.
 /// One newtype is taken off by our own types when they ask for themselves by name.
 struct Layers<'de> {
     around: u8,
-    octets: Cow<'de, [u8]>,
+    bytes: Cow<'de, [u8]>,
 }
 
 impl<'de> de::Deserializer<'de> for Layers<'de> {
     type Error = SerdeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, SerdeError> {
-        match (self.around.checked_sub(1), self.octets) {
-            (Some(around), octets) => visitor.visit_newtype_struct(Layers { around, octets }),
-            (None, Cow::Borrowed(octets)) => visitor.visit_borrowed_bytes(octets),
-            (None, Cow::Owned(octets)) => visitor.visit_byte_buf(octets),
+        match (self.around.checked_sub(1), self.bytes) {
+            (Some(around), bytes) => visitor.visit_newtype_struct(Layers { around, bytes }),
+            (None, Cow::Borrowed(bytes)) => visitor.visit_borrowed_bytes(bytes),
+            (None, Cow::Owned(bytes)) => visitor.visit_byte_buf(bytes),
         }
     }
 

@@ -17,7 +17,7 @@ use core::fmt::{self, Display};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SerdeError {
-    /// The octets are no canonical calldata.
+    /// The bytes are no canonical calldata.
     Decode(DecodeError),
     /// The content has no encoding.
     Encode(EncodeError),

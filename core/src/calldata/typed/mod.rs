@@ -20,7 +20,7 @@
 //!
 //! To other formats, `Address` and `Bytes` are bytes, or lower-case hexadecimal where the format is for
 //! people; an `Int` is an integer if it fits 64 bits, else decimal text where the format is for
-//! people, or else two's complement octets, least significant first.
+//! people, or else two's complement bytes, least significant first.
 
 mod de;
 mod error;
@@ -60,17 +60,17 @@ mod name {
 /// struct Transfer { to: subvm_core::Address, amount: u64 }
 ///
 /// let transfer = Transfer { to: subvm_core::Address([7; 20]), amount: 5 };
-/// let octets = calldata::to_bytes(&transfer).unwrap();
-/// assert_eq!(calldata::from_slice::<Transfer>(&octets).unwrap(), transfer);
-/// assert_eq!(Value::decode(&octets).unwrap()["amount"], Value::from(5));
+/// let bytes = calldata::to_bytes(&transfer).unwrap();
+/// assert_eq!(calldata::from_slice::<Transfer>(&bytes).unwrap(), transfer);
+/// assert_eq!(Value::decode(&bytes).unwrap()["amount"], Value::from(5));
 /// ```
 pub fn to_bytes<T: Serialize + ?Sized>(content: &T) -> Result<Vec<u8>, SerdeError> {
     let mut output = output::Output::new();
     content.serialize(ser::Serializer::new(&mut output, DecodeLimits::DEFAULT.max_depth))?;
-    Ok(output.octets)
+    Ok(output.bytes)
 }
 
-/// The content whose encoding `octets` is, within the default limits. Strings and bytes can be
+/// The content whose encoding `bytes` is, within the default limits. Strings and bytes can be
 /// borrowed.
 ///
 /// # Errors
@@ -81,12 +81,12 @@ pub fn to_bytes<T: Serialize + ?Sized>(content: &T) -> Result<Vec<u8>, SerdeErro
 ///
 /// ```
 /// use subvm_core::calldata::from_slice;
-/// let octets = b"\x0d\x14ab";
-/// let [text]: [&str; 1] = from_slice(octets).unwrap();
+/// let bytes = b"\x0d\x14ab";
+/// let [text]: [&str; 1] = from_slice(bytes).unwrap();
 /// assert_eq!(text, "ab");
 /// ```
-pub fn from_slice<'de, T: Deserialize<'de>>(octets: &'de [u8]) -> Result<T, SerdeError> {
-    let mut reader = super::read::Reader::new(octets, &DecodeLimits::DEFAULT);
+pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, SerdeError> {
+    let mut reader = super::read::Reader::new(bytes, &DecodeLimits::DEFAULT);
     let content = T::deserialize(de::Deserializer::new(&mut reader))?;
     reader.end()?;
     Ok(content)

@@ -1,4 +1,4 @@
-//! Types to octets.
+//! Types to bytes.
 
 use super::super::{DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, encode, wire, write};
 use super::output::Output;
@@ -8,11 +8,11 @@ use serde::ser::{self, Serialize};
 
 const NO_FLOATS: SerdeError =
     SerdeError::Unsupported("calldata has no floating-point type: use an integer, or a string");
-const ADDRESS_LEN: SerdeError = SerdeError::Unsupported("an address has 20 octets");
+const ADDRESS_LEN: SerdeError = SerdeError::Unsupported("an address has 20 bytes");
 
-/// How octets are meant: see [`name`].
+/// How bytes are meant: see [`name`].
 #[derive(Clone, Copy)]
-enum Octets {
+enum Layer {
     Bytes,
     Address,
     /// Two's complement, least significant first.
@@ -23,20 +23,20 @@ enum Octets {
 pub(super) struct Serializer<'o> {
     output: &'o mut Output,
     depth_left: u32,
-    octets: Octets,
+    layer: Layer,
 }
 
 impl<'o> Serializer<'o> {
     pub(super) const fn new(output: &'o mut Output, depth_left: u32) -> Self {
-        Self { output, depth_left, octets: Octets::Bytes }
+        Self { output, depth_left, layer: Layer::Bytes }
     }
 
     /// Begins a container, which announces `len` items until it is known better.
     fn open(self, kind: u8, len: usize) -> Result<Compound<'o>, SerdeError> {
         let depth_left = self.depth_left.checked_sub(1).ok_or(EncodeError::from(Kind::TooDeep))?;
-        let head = self.output.octets.len();
-        write::put_head(&mut self.output.octets, kind, len);
-        let (body, entries) = (self.output.octets.len(), self.output.entries());
+        let head = self.output.bytes.len();
+        write::put_head(&mut self.output.bytes, kind, len);
+        let (body, entries) = (self.output.bytes.len(), self.output.entries());
         Ok(Compound {
             output: self.output,
             depth_left,
@@ -53,19 +53,19 @@ impl<'o> Serializer<'o> {
     /// Begins the map of one entry that says the variant of an enum.
     fn variant(self, variant: &str) -> Result<Self, SerdeError> {
         let map = self.open(wire::MAP, 1)?;
-        write::put_key(&mut map.output.octets, variant.as_bytes());
+        write::put_key(&mut map.output.bytes, variant.as_bytes());
         Ok(Self::new(map.output, map.depth_left))
     }
 
     fn int(self, int: Int) -> Result<(), SerdeError> {
-        Ok(encode::put_int(&mut self.output.octets, &int, &DecodeLimits::DEFAULT)?)
+        Ok(encode::put_int(&mut self.output.bytes, &int, &DecodeLimits::DEFAULT)?)
     }
 }
 
 macro_rules! integers {
     ($($method:ident: $type:ty => |$out:ident, $n:ident| $put:expr),*) => {$(
         fn $method(self, $n: $type) -> Result<(), SerdeError> {
-            let $out = &mut self.output.octets;
+            let $out = &mut self.output.bytes;
             $put;
             Ok(())
         }
@@ -107,7 +107,7 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_bool(self, b: bool) -> Result<(), SerdeError> {
-        write::put_atom(&mut self.output.octets, if b { wire::TRUE } else { wire::FALSE });
+        write::put_atom(&mut self.output.bytes, if b { wire::TRUE } else { wire::FALSE });
         Ok(())
     }
 
@@ -124,18 +124,18 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), SerdeError> {
-        write::put_counted(&mut self.output.octets, wire::STR, text.as_bytes());
+        write::put_counted(&mut self.output.bytes, wire::STR, text.as_bytes());
         Ok(())
     }
 
-    fn serialize_bytes(self, octets: &[u8]) -> Result<(), SerdeError> {
-        match self.octets {
-            Octets::Bytes => write::put_counted(&mut self.output.octets, wire::BYTES, octets),
-            Octets::Int => return self.int(Int::from_signed_le(octets)),
-            Octets::Address => {
-                let address: &[u8; 20] = octets.try_into().map_err(|_| ADDRESS_LEN)?;
-                write::put_atom(&mut self.output.octets, wire::ADDRESS);
-                self.output.octets.extend_from_slice(address);
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), SerdeError> {
+        match self.layer {
+            Layer::Bytes => write::put_counted(&mut self.output.bytes, wire::BYTES, bytes),
+            Layer::Int => return self.int(Int::from_signed_le(bytes)),
+            Layer::Address => {
+                let address: &[u8; 20] = bytes.try_into().map_err(|_| ADDRESS_LEN)?;
+                write::put_atom(&mut self.output.bytes, wire::ADDRESS);
+                self.output.bytes.extend_from_slice(address);
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ impl<'o> ser::Serializer for Serializer<'o> {
     }
 
     fn serialize_unit(self) -> Result<(), SerdeError> {
-        write::put_atom(&mut self.output.octets, wire::NULL);
+        write::put_atom(&mut self.output.bytes, wire::NULL);
         Ok(())
     }
 
@@ -167,12 +167,12 @@ impl<'o> ser::Serializer for Serializer<'o> {
         name: &'static str,
         content: &T,
     ) -> Result<(), SerdeError> {
-        let octets = match name {
-            name::ADDRESS => Octets::Address,
-            name::INT => Octets::Int,
-            _ => Octets::Bytes,
+        let layer = match name {
+            name::ADDRESS => Layer::Address,
+            name::INT => Layer::Int,
+            _ => Layer::Bytes,
         };
-        content.serialize(Self { octets, ..self })
+        content.serialize(Self { layer, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -249,7 +249,7 @@ impl Compound<'_> {
 
     /// Writes a key of any type as a value, and that again as a key.
     fn put_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), SerdeError> {
-        let start = self.output.octets.len();
+        let start = self.output.bytes.len();
         key.serialize(Serializer::new(self.output, self.depth_left))?;
         self.output.string_to_key(start)
     }
@@ -269,7 +269,7 @@ impl Compound<'_> {
         if self.count != self.announced {
             let mut head = Vec::new();
             write::put_head(&mut head, self.kind, self.count);
-            self.output.octets.splice(self.head..self.body, head);
+            self.output.bytes.splice(self.head..self.body, head);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use core::fmt::{self, Formatter};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// Octets that are bytes to serde, not a sequence of integers as `Vec<u8>` is.
+/// Raw that are bytes to serde, not a sequence of integers as `Vec<u8>` is.
 ///
 /// ```
 /// use subvm_core::calldata::{Bytes, Value, to_value};
@@ -21,13 +21,13 @@ pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Octets(&self.0).serialize(serializer)
+        Raw(&self.0).serialize(serializer)
     }
 }
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(name::ADDRESS, &Octets(&self.0))
+        serializer.serialize_newtype_struct(name::ADDRESS, &Raw(&self.0))
     }
 }
 
@@ -38,17 +38,17 @@ impl Serialize for Int {
 }
 
 /// Bytes, or hexadecimal for people.
-pub(super) struct Octets<'a>(pub(super) &'a [u8]);
+pub(super) struct Raw<'a>(pub(super) &'a [u8]);
 
-impl Serialize for Octets<'_> {
+impl Serialize for Raw<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_bytes(self.0) }
     }
 }
 
-impl fmt::Display for Octets<'_> {
+impl fmt::Display for Raw<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -71,18 +71,18 @@ impl Serialize for Digits<'_> {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(OctetsVisitor("hexadecimal digits")).map(Self)
+            deserializer.deserialize_str(BytesVisitor("hexadecimal digits")).map(Self)
         } else {
-            deserializer.deserialize_byte_buf(OctetsVisitor("bytes")).map(Self)
+            deserializer.deserialize_byte_buf(BytesVisitor("bytes")).map(Self)
         }
     }
 }
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let octets = deserializer.deserialize_newtype_struct(name::ADDRESS, OctetsVisitor("an address"))?;
-        let octets = <[u8; 20]>::try_from(octets);
-        octets.map(Self).map_err(|octets| D::Error::invalid_length(octets.len(), &"20 octets"))
+        let bytes = deserializer.deserialize_newtype_struct(name::ADDRESS, BytesVisitor("an address"))?;
+        let bytes = <[u8; 20]>::try_from(bytes);
+        bytes.map(Self).map_err(|bytes| D::Error::invalid_length(bytes.len(), &"20 bytes"))
     }
 }
 
@@ -92,22 +92,22 @@ impl<'de> Deserialize<'de> for Int {
     }
 }
 
-/// Takes octets in all the forms in which [`Octets`] gives them, and says what it expects.
-struct OctetsVisitor(&'static str);
+/// Takes bytes in all the forms in which [`Raw`] gives them, and says what it expects.
+struct BytesVisitor(&'static str);
 
-impl<'de> Visitor<'de> for OctetsVisitor {
+impl<'de> Visitor<'de> for BytesVisitor {
     type Value = Vec<u8>;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 
-    fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<Vec<u8>, E> {
-        Ok(octets.into())
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.into())
     }
 
-    fn visit_byte_buf<E: Error>(self, octets: Vec<u8>) -> Result<Vec<u8>, E> {
-        Ok(octets)
+    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
@@ -115,16 +115,16 @@ impl<'de> Visitor<'de> for OctetsVisitor {
             [high, low] => Some((char::from(*high).to_digit(16)? << 4 | char::from(*low).to_digit(16)?) as u8),
             _ => None,
         };
-        let octets: Option<_> = text.as_bytes().chunks(2).map(pair).collect();
-        octets.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &"pairs of hexadecimal digits"))
+        let bytes: Option<_> = text.as_bytes().chunks(2).map(pair).collect();
+        bytes.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &"pairs of hexadecimal digits"))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<u8>, A::Error> {
-        let mut octets = Vec::new();
-        while let Some(octet) = items.next_element()? {
-            octets.push(octet);
+        let mut bytes = Vec::new();
+        while let Some(byte) = items.next_element()? {
+            bytes.push(byte);
         }
-        Ok(octets)
+        Ok(bytes)
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, content: D) -> Result<Vec<u8>, D::Error> {
@@ -151,8 +151,8 @@ impl<'de> Visitor<'de> for IntVisitor {
         f.write_str("an integer")
     }
 
-    fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<Int, E> {
-        Ok(Int::from_signed_le(octets))
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Int, E> {
+        Ok(Int::from_signed_le(bytes))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Int, E> {

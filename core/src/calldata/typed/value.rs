@@ -2,7 +2,7 @@
 
 use super::super::{Array, DecodeLimits, Int, Map, Value};
 use super::name;
-use super::types::Octets;
+use super::types::Raw;
 use crate::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ impl Serialize for Nested<'_> {
             Value::Bool(b) => serializer.serialize_bool(*b),
             Value::Int(int) => int.serialize(serializer),
             Value::Address(address) => address.serialize(serializer),
-            Value::Bytes(bytes) => Octets(bytes).serialize(serializer),
+            Value::Bytes(bytes) => Raw(bytes).serialize(serializer),
             Value::Str(text) => serializer.serialize_str(text),
             Value::Array(array) => serialize_array(array, self.1, serializer),
             Value::Map(map) => serialize_map(map, self.1, serializer),
@@ -176,12 +176,12 @@ impl<'de> Visitor<'de> for Buffered {
     type Value = Value;
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("the 20 octets of an address")
+        f.write_str("the 20 bytes of an address")
     }
 
-    fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<Value, E> {
-        let octets = octets.try_into().map_err(|_| E::invalid_length(octets.len(), &self))?;
-        Ok(Address(octets).into())
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Value, E> {
+        let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
+        Ok(Address(bytes).into())
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, content: D) -> Result<Value, D::Error> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::costs::{ARG, ARGS, ARGS_OCTETS};
+use crate::costs::{ARG, ARGS, ARGS_BYTES};
 use crate::wasi::strings::Strings;
 
 /// Checked arguments, laid out once as guests get them. The default is none.
@@ -26,7 +26,7 @@ pub struct Args(Strings);
 pub enum ArgsError {
     /// There are more than 1024.
     TooMany,
-    /// It has more than 65,536 octets.
+    /// It has more than 65,536 bytes.
     TooLong(usize),
     /// With it, they have more than 1 MiB.
     TooLongTogether(usize),
@@ -51,7 +51,7 @@ impl Args {
             }
             check(index, arg)?;
             total = total.saturating_add(arg.len());
-            if total > ARGS_OCTETS {
+            if total > ARGS_BYTES {
                 return Err(ArgsError::TooLongTogether(index));
             }
             strings.push(&[arg]);
@@ -86,9 +86,9 @@ impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooMany => write!(f, "more than {ARGS} arguments"),
-            Self::TooLong(index) => write!(f, "argument {index} has more than {ARG} octets"),
+            Self::TooLong(index) => write!(f, "argument {index} has more than {ARG} bytes"),
             Self::TooLongTogether(index) => {
-                write!(f, "with argument {index}, the arguments have more than {ARGS_OCTETS} octets")
+                write!(f, "with argument {index}, the arguments have more than {ARGS_BYTES} bytes")
             }
             Self::NotUtf8(index) => write!(f, "argument {index} is not UTF-8"),
             Self::Control(index) => write!(f, "argument {index} holds a control character other than tab and newline"),

@@ -5,14 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::costs::{ENV_NAME, ENV_OCTETS, ENV_VALUE, ENV_VARIABLES};
+use crate::costs::{ENV_BYTES, ENV_NAME, ENV_VALUE, ENV_VARIABLES};
 use crate::wasi::Refused;
 use crate::wasi::strings::Strings;
 
 /// What every environment starts from.
 const DEFAULTS: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
 
-/// A checked environment, laid out once as guests get it: sorted by name as octets.
+/// A checked environment, laid out once as guests get it: sorted by name as bytes.
 ///
 /// ```
 /// use subvm_core::wasi::{Env, Refused};
@@ -34,7 +34,7 @@ pub struct Env(Strings);
 pub enum EnvError {
     /// The name is not 1 to 128 ASCII letters, digits and `_`, not starting with a digit.
     Name(String),
-    /// The value has more than 32,768 octets.
+    /// The value has more than 32,768 bytes.
     TooLong(String),
     /// The value holds a NUL.
     Nul(String),
@@ -82,7 +82,7 @@ impl Env {
     /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|variable| {
-            let name = variable.split(|octet| *octet == b'=').next().unwrap_or_default();
+            let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
             // Names were checked to be ASCII.
             core::str::from_utf8(name).unwrap_or_default()
         })
@@ -142,12 +142,12 @@ fn check(name: &str, value: &[u8], refused: &Refused) -> Result<(), EnvError> {
 fn is_name(name: &str) -> bool {
     (1..=ENV_NAME).contains(&name.len())
         && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn lay_out(variables: &BTreeMap<String, Vec<u8>>) -> Result<Strings, EnvError> {
     let total: usize = variables.iter().map(|(name, value)| name.len() + 1 + value.len()).sum();
-    if total > ENV_OCTETS {
+    if total > ENV_BYTES {
         return Err(EnvError::TooLongTogether);
     }
     let mut strings = Strings::default();
@@ -163,7 +163,7 @@ impl fmt::Display for EnvError {
                 "{name:?} is no name of an environment variable: 1 to {ENV_NAME} ASCII letters, digits and _, not starting with a digit"
             ),
             Self::TooLong(name) => {
-                write!(f, "the value of the environment variable {name} has more than {ENV_VALUE} octets")
+                write!(f, "the value of the environment variable {name} has more than {ENV_VALUE} bytes")
             }
             Self::Nul(name) => write!(f, "the value of the environment variable {name} holds a NUL"),
             Self::Refused(name) => write!(
@@ -171,7 +171,7 @@ impl fmt::Display for EnvError {
                 "the environment variable {name} is refused: such names commonly carry secrets or steer a loader"
             ),
             Self::TooMany => write!(f, "more than {ENV_VARIABLES} environment variables"),
-            Self::TooLongTogether => write!(f, "the environment has more than {ENV_OCTETS} octets"),
+            Self::TooLongTogether => write!(f, "the environment has more than {ENV_BYTES} bytes"),
         }
     }
 }

@@ -113,7 +113,7 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self, PatternError> {
         let name = text.strip_prefix('*').unwrap_or(text);
         let name = name.strip_suffix('*').unwrap_or(name);
-        if name.is_empty() || !name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_') {
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(PatternError(text.into()));
         }
         Ok(Self(text.to_ascii_uppercase()))

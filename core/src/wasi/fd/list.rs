@@ -1,36 +1,36 @@
 //! Listing directories.
 
 use crate::Cx;
-use crate::costs::calls::LISTING_OCTET;
+use crate::costs::calls::LISTING_BYTE;
 use crate::fd::{Descriptor, Object, Rights};
 use crate::vfs::{NodeId, Tree};
 use crate::wasi::fd::stat::filetype;
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno};
 
-/// Octets before an entry's name.
+/// Bytes before an entry's name.
 const HEADER: usize = 24;
 
-/// Writes entries to `buf`, from the `cookie`-th on, counting from 0: `.`, `..`, then the children by name as octets ascending. Each is
+/// Writes entries to `buf`, from the `cookie`-th on, counting from 0: `.`, `..`, then the children by name as bytes ascending. Each is
 ///
 /// ```text
 /// 0 next cookie   8 ino   16 length of the name   20 filetype   24 name
 /// ```
 ///
-/// little-endian. The last is cut short where the buffer ends. Writes the octets used to `bufused`, an aligned u32: less than `buf_len` at
+/// little-endian. The last is cut short where the buffer ends. Writes the bytes used to `bufused`, an aligned u32: less than `buf_len` at
 /// the end of the directory.
 ///
 /// # Errors
 /// `Badf` where it is not open, `Notdir` where it is no directory, `Notcapable` without the right.
 ///
 /// # Cost
-/// The octets of the buffer. A page takes time in proportion to itself, wherever in the directory it is.
+/// The bytes of the buffer. A page takes time in proportion to itself, wherever in the directory it is.
 pub(in crate::wasi) fn fd_readdir(cx: &mut Cx<'_>, fd: u32, buf: u32, buf_len: u32, cookie: u64, bufused: u32) -> Done {
     let directory = readable(cx.wasi.descriptor(fd)?)?;
-    cx.charge(u64::from(buf_len) * LISTING_OCTET)?;
+    cx.charge(u64::from(buf_len) * LISTING_BYTE)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let place = Place::u32(cx.mem, bufused)?;
-    let left = list(&cx.wasi.config.files, directory, cookie, mem::octets_mut(cx.mem, range));
+    let left = list(&cx.wasi.config.files, directory, cookie, mem::bytes_mut(cx.mem, range));
     let used = buf_len.saturating_sub(u32::try_from(left).unwrap_or(u32::MAX));
     place.put(cx.mem, used.to_le_bytes());
     Ok(())
@@ -70,15 +70,15 @@ fn header(tree: &Tree, next: u64, name: &str, node: NodeId) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&next.to_le_bytes());
     header[8..16].copy_from_slice(&tree.node(node).ino.to_le_bytes());
-    // At most 255 octets.
+    // At most 255 bytes.
     header[16] = name.len() as u8;
     header[20] = filetype(tree, node) as u8;
     header
 }
 
-/// Writes as many octets as there is place for, and returns the place behind them.
-fn put<'a>(into: &'a mut [u8], octets: &[u8]) -> &'a mut [u8] {
-    let (place, rest) = into.split_at_mut(octets.len().min(into.len()));
-    place.copy_from_slice(&octets[..place.len()]);
+/// Writes as many bytes as there is place for, and returns the place behind them.
+fn put<'a>(into: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
+    let (place, rest) = into.split_at_mut(bytes.len().min(into.len()));
+    place.copy_from_slice(&bytes[..place.len()]);
     rest
 }

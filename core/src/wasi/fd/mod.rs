@@ -44,7 +44,7 @@ pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
     Ok(())
 }
 
-/// Waits for the octets of a descriptor where they are pending, and charges them.
+/// Waits for the bytes of a descriptor where they are pending, and charges them.
 ///
 /// # Errors
 /// `out_of memory`, or what waiting ends in.
@@ -56,13 +56,13 @@ fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
     }
 }
 
-/// Waits for the octets of a request that holds `held` octets of RAM.
+/// Waits for the bytes of a request that holds `held` bytes of RAM.
 #[cold]
 fn receive(mut cx: Cx<'_>, fd: u32, id: RequestId, held: u64) -> Result<(), End> {
-    let octets = cx.module_result(id)?;
-    let length = octets.len() as u64;
+    let bytes = cx.module_result(id)?;
+    let length = bytes.len() as u64;
     // The request is spent: whatever comes now must not cancel it.
-    hold(&mut cx, fd, octets, held);
+    hold(&mut cx, fd, bytes, held);
     cx.ram.charge(length.saturating_sub(held)).map_err(|_| Resource::Memory)?;
     cx.ram.release(held.saturating_sub(length));
     if let Some(File { source: Source::Held { charged, .. }, .. }) = file(&mut cx, fd) {
@@ -71,9 +71,9 @@ fn receive(mut cx: Cx<'_>, fd: u32, id: RequestId, held: u64) -> Result<(), End>
     Ok(())
 }
 
-fn hold(cx: &mut Cx<'_>, fd: u32, octets: Arc<[u8]>, charged: u64) {
+fn hold(cx: &mut Cx<'_>, fd: u32, bytes: Arc<[u8]>, charged: u64) {
     if let Some(file) = file(cx, fd) {
-        file.source = Source::Held { octets, charged };
+        file.source = Source::Held { bytes, charged };
     }
 }
 

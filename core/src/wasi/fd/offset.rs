@@ -32,7 +32,7 @@ pub(in crate::wasi) fn fd_seek(cx: &mut Cx<'_>, fd: u32, offset: u64, whence: u3
     let from = match whence {
         Whence::Set => 0,
         Whence::Cur => file.offset,
-        Whence::End => file.source.octets(&cx.wasi.config.files).len() as u64,
+        Whence::End => file.source.bytes(&cx.wasi.config.files).len() as u64,
     };
     let to = from.checked_add_signed(offset.cast_signed()).filter(|to| *to <= LARGEST).ok_or(Errno::Inval)?;
     file.offset = to;

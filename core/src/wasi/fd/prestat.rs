@@ -9,7 +9,7 @@ use crate::wasi::{Done, Errno};
 /// The name of the one directory that can be announced.
 const NAME: &[u8] = b"/";
 
-/// With announced root, for descriptor 3 while it is the initial one, writes to `prestat`, 8 octets aligned to 4, the tag `dir` and the
+/// With announced root, for descriptor 3 while it is the initial one, writes to `prestat`, 8 bytes aligned to 4, the tag `dir` and the
 /// length of its name:
 ///
 /// ```text
@@ -31,12 +31,12 @@ pub(in crate::wasi) fn fd_prestat_get(cx: &mut Cx<'_>, fd: u32, prestat: u32) ->
 /// As [`fd_prestat_get`]; `Nametoolong` where `path_len` is too short for the name.
 ///
 /// # Cost
-/// The octets of the buffer.
+/// The bytes of the buffer.
 pub(in crate::wasi) fn fd_prestat_dir_name(cx: &mut Cx<'_>, fd: u32, path: u32, path_len: u32) -> Done {
     announced(cx, fd)?;
     cx.charge(copying(u64::from(path_len)))?;
     let range = mem::range(cx.mem, path, path_len)?;
-    let into = mem::octets_mut(cx.mem, range).get_mut(..NAME.len()).ok_or(Errno::Nametoolong)?;
+    let into = mem::bytes_mut(cx.mem, range).get_mut(..NAME.len()).ok_or(Errno::Nametoolong)?;
     into.copy_from_slice(NAME);
     Ok(())
 }

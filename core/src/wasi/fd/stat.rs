@@ -7,7 +7,7 @@ use crate::wasi::flags::Filetype;
 use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};
 
-/// Writes a descriptor's attributes to `stat`, 24 octets aligned to 8:
+/// Writes a descriptor's attributes to `stat`, 24 bytes aligned to 8:
 ///
 /// ```text
 /// 0 filetype   2 flags, 0   8 rights   16 inheriting rights
@@ -46,7 +46,7 @@ pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> D
         Object::Directory { node, .. } => Filestat::of(tree, *node),
         Object::File(file) => match &file.source {
             Source::Tree(node) => Filestat::of(tree, *node),
-            source => Filestat::outside(Filetype::RegularFile, source.octets(tree).len() as u64),
+            source => Filestat::outside(Filetype::RegularFile, source.bytes(tree).len() as u64),
         },
     };
     place.put(cx.mem, filestat.record());
@@ -76,7 +76,7 @@ impl Filestat {
         Self { dev: 0, ino: 0, filetype, size }
     }
 
-    /// 64 octets, little-endian:
+    /// 64 bytes, little-endian:
     ///
     /// ```text
     /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim, 0   48 mtim, 0   56 ctim, 0
@@ -94,11 +94,11 @@ pub(in crate::wasi) fn filetype(tree: &Tree, id: NodeId) -> Filetype {
 
 /// Words, little-endian, one after the other. A narrower field at the start of a word, and the padding behind it, are that word.
 #[inline]
-fn record<const WORDS: usize, const OCTETS: usize>(words: [u64; WORDS]) -> [u8; OCTETS] {
-    const { assert!(OCTETS == WORDS * 8) };
-    let mut octets = [0; OCTETS];
-    for (place, word) in octets.chunks_exact_mut(8).zip(words) {
+fn record<const WORDS: usize, const BYTES: usize>(words: [u64; WORDS]) -> [u8; BYTES] {
+    const { assert!(BYTES == WORDS * 8) };
+    let mut bytes = [0; BYTES];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());
     }
-    octets
+    bytes
 }

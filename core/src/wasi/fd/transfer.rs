@@ -1,4 +1,4 @@
-//! Moving octets between memory and what a descriptor refers to.
+//! Moving bytes between memory and what a descriptor refers to.
 
 use core::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::{Cx, Stop};
 /// lengths sum to more than 2^32 - 1.
 ///
 /// # Cost
-/// Each iovec, and the octets asked for.
+/// Each iovec, and the bytes asked for.
 pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Done {
     check_count(iovs_len)?;
     check_readable(cx.wasi.descriptor(fd)?)?;
@@ -31,7 +31,7 @@ pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u3
 /// As [`fd_read`]; `Notcapable` where it may be read but not sought.
 ///
 /// # Cost
-/// Each iovec, and the octets asked for.
+/// Each iovec, and the bytes asked for.
 pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nread: u32) -> Done {
     check_count(iovs_len)?;
     let descriptor = cx.wasi.descriptor(fd)?;
@@ -42,21 +42,21 @@ pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
     read(cx, fd, Some(offset), iovs, iovs_len, nread)
 }
 
-/// Hands the octets of the iovecs to the host's output, in order, and writes how many there were to `nwritten`, an aligned u32.
+/// Hands the bytes of the iovecs to the host's output, in order, and writes how many there were to `nwritten`, an aligned u32.
 ///
 /// # Errors
 /// `Inval` above 1024 iovecs, `Badf` where it is not open or is no stream, `Inval` where the lengths sum to more than 2^32 - 1.
 ///
 /// # Cost
-/// Each iovec, and the octets.
+/// Each iovec, and the bytes.
 pub(in crate::wasi) fn fd_write(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Done {
     check_count(iovs_len)?;
     let stream = check_writable(cx.wasi.descriptor(fd)?)?;
     let iovecs = Iovecs::check(cx, iovs, iovs_len, nwritten)?;
     for (ptr, len) in iovecs.entries(cx.mem).filter(|(_, len)| *len != 0) {
-        cx.node.host.output(stream, mem::octets(cx.mem, mem::range(cx.mem, ptr, len)?));
+        cx.node.host.output(stream, mem::bytes(cx.mem, mem::range(cx.mem, ptr, len)?));
     }
-    iovecs.result.put(cx.mem, iovecs.octets.to_le_bytes());
+    iovecs.result.put(cx.mem, iovecs.bytes.to_le_bytes());
     Ok(())
 }
 
@@ -83,13 +83,13 @@ fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
 struct Iovecs {
     list: Range<usize>,
     /// What their lengths sum to.
-    octets: u32,
+    bytes: u32,
     /// Where the call's result goes.
     result: Place<4>,
 }
 
 impl Iovecs {
-    /// Charges for the iovecs and their octets, and checks all that will be read or written.
+    /// Charges for the iovecs and their bytes, and checks all that will be read or written.
     ///
     /// # Errors
     /// `Inval` where the lengths sum to more than 2^32 - 1.
@@ -99,18 +99,18 @@ impl Iovecs {
         // At most 8 KiB.
         let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
         // At most 2^10 * 2^32.
-        let mut octets = 0_u64;
+        let mut bytes = 0_u64;
         let mut inside = true;
         for (ptr, len) in entries(cx.mem, list.clone()) {
-            octets += u64::from(len);
+            bytes += u64::from(len);
             inside &= mem::range(cx.mem, ptr, len).is_ok();
         }
-        let octets = u32::try_from(octets).map_err(|_| Errno::Inval)?;
-        cx.charge(copying(octets.into()))?;
+        let bytes = u32::try_from(bytes).map_err(|_| Errno::Inval)?;
+        cx.charge(copying(bytes.into()))?;
         if !inside {
             return Err(Trap::MemoryOutOfBounds.into());
         }
-        Ok(Self { list, octets, result: Place::u32(cx.mem, result)? })
+        Ok(Self { list, bytes, result: Place::u32(cx.mem, result)? })
     }
 
     fn entries<'a>(&self, mem: &'a [u8]) -> impl Iterator<Item = (u32, u32)> + use<'a> {
@@ -120,7 +120,7 @@ impl Iovecs {
 
 /// A pointer and a length each.
 fn entries(mem: &[u8], list: Range<usize>) -> impl Iterator<Item = (u32, u32)> {
-    let (entries, _) = mem::octets(mem, list).as_chunks::<8>();
+    let (entries, _) = mem::bytes(mem, list).as_chunks::<8>();
     entries.iter().map(|&[a, b, c, d, e, f, g, h]| (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
 }
 
@@ -133,8 +133,8 @@ fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>, iovs: u32, iovs_len: u32, nre
         return Err(Errno::Badf.into());
     };
     let from = at.unwrap_or(file.offset);
-    let octets = file.source.octets(&config.files);
-    let rest = usize::try_from(from).ok().and_then(|from| octets.get(from..)).unwrap_or_default();
+    let bytes = file.source.bytes(&config.files);
+    let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
     // A buffer may overlap the list itself.
     iovecs.clear();
     iovecs.extend(checked.entries(cx.mem));
@@ -151,7 +151,7 @@ fn scatter(mem: &mut [u8], mut rest: &[u8], iovecs: &[(u32, u32)]) -> Result<u32
     let all = rest.len();
     for &(ptr, len) in iovecs {
         let range = mem::range(mem, ptr, len)?;
-        let into = mem::octets_mut(mem, range);
+        let into = mem::bytes_mut(mem, range);
         let now = into.len().min(rest.len());
         let (copied, left) = rest.split_at(now);
         into.split_at_mut(now).0.copy_from_slice(copied);

@@ -1,4 +1,4 @@
-//! Any calls with any arguments, made from octets, against the reference model.
+//! Any calls with any arguments, made from bytes, against the reference model.
 
 use subvm_core::Mode;
 use subvm_core::wasi::{Args, Config, Env, FUNCTIONS, Refused};
@@ -18,9 +18,9 @@ const DESCRIPTORS: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, u32::MAX];
 ///
 /// All 46 functions are modelled whole. What no sequence of calls comes to is not: content attached to descriptors (the body `descriptors` attaches it),
 /// results that are pending, the observer, and paths longer than a guest's memory.
-pub(crate) fn any(octets: &[u8]) {
-    let mut source = Source(octets);
-    let mut pair = Pair::new(source.octet());
+pub(crate) fn any(bytes: &[u8]) {
+    let mut source = Source(bytes);
+    let mut pair = Pair::new(source.byte());
     while !source.0.is_empty() {
         let function = &FUNCTIONS[usize::from(source.below(46))];
         let mem = pair.guest.mem.len() as u64;
@@ -32,13 +32,13 @@ pub(crate) fn any(octets: &[u8]) {
 
 impl Source<'_> {
     fn word(&mut self) -> u64 {
-        u64::from_le_bytes(std::array::from_fn(|_| self.octet()))
+        u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
     }
 
-    /// Mostly small, mostly at an edge of something. What most octets make is what most calls can use.
+    /// Mostly small, mostly at an edge of something. What most bytes make is what most calls can use.
     fn argument(&mut self, mem: u64) -> u64 {
-        let small = u64::from(self.octet());
-        match self.octet() {
+        let small = u64::from(self.byte());
+        match self.byte() {
             0..=2 => small,
             3 => small * 8,
             4 => mem.wrapping_sub(small),
@@ -66,7 +66,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// The octet's bits: mode, announced root, two for the size of memory, two for ticks, little RAM, few descriptors.
+    /// The byte's bits: mode, announced root, two for the size of memory, two for ticks, little RAM, few descriptors.
     fn new(setting: u8) -> Self {
         let (deterministic, announce_root) = (setting & 1 == 0, setting & 2 != 0);
         let mem = memory([0, 64, 1024, 4096][usize::from(setting >> 2 & 3)]);
@@ -110,13 +110,13 @@ impl Pair {
         assert_eq!(guest.ram.used(), reference.descriptors.ram, "RAM after {}", call());
         if guest.mem != reference.mem {
             let at = (0..guest.mem.len()).find(|&at| guest.mem[at] != reference.mem[at]).unwrap();
-            panic!("{}: octet {at} is {:#x}, not {:#x}", call(), guest.mem[at], reference.mem[at]);
+            panic!("{}: byte {at} is {:#x}, not {:#x}", call(), guest.mem[at], reference.mem[at]);
         }
         assert_eq!(guest.state.prestat_refused(), reference.prestat_refused, "{}", call());
         let printed = std::mem::take(&mut *guest.script.output.lock().unwrap());
-        let (stream, octets) = reference.printed.as_ref().map_or((None, &[][..]), |(on, octets)| (Some(*on), octets));
+        let (stream, bytes) = reference.printed.as_ref().map_or((None, &[][..]), |(on, bytes)| (Some(*on), bytes));
         assert!(printed.iter().all(|(on, _)| Some(*on) == stream), "{} prints on another stream", call());
-        assert!(printed.iter().flat_map(|(_, octets)| octets).eq(octets), "{} prints something else", call());
+        assert!(printed.iter().flat_map(|(_, bytes)| bytes).eq(bytes), "{} prints something else", call());
         self.descriptors(&args.iter().take(2).map(|arg| *arg as u32).collect::<Vec<_>>());
     }
 
@@ -125,22 +125,22 @@ impl Pair {
         self.guest.ticks = i64::MAX;
         for &fd in fds {
             let stat = self.reference.descriptors.call(&Op::Fdstat(fd)).ok();
-            let offset = || self.reference.descriptors.tell(fd).map(|octets| number(&octets));
+            let offset = || self.reference.descriptors.tell(fd).map(|bytes| number(&bytes));
             let expected = stat.map(|stat| (stat, offset()));
             assert_eq!(self.guest.descriptor(fd), expected, "descriptor {fd}");
         }
     }
 }
 
-fn number(octets: &[u8]) -> u64 {
-    u64::from_le_bytes(octets.try_into().unwrap())
+fn number(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().unwrap())
 }
 
 /// Memory with something to point to: paths, and iovecs.
 fn memory(len: usize) -> Vec<u8> {
     let mut mem = vec![0; len];
     for (place, text) in mem.chunks_mut(16).zip([&b"a.txt"[..], b"dir", b"dir/sub/deep", b"../a.txt"].iter().cycle()) {
-        place.iter_mut().zip(*text).for_each(|(octet, text)| *octet = *text);
+        place.iter_mut().zip(*text).for_each(|(byte, text)| *byte = *text);
     }
     for (index, iovec) in mem.chunks_exact_mut(8).enumerate().skip(16).take(16) {
         iovec[..4].copy_from_slice(&(index as u32 * 7).to_le_bytes());

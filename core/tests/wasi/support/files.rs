@@ -1,4 +1,4 @@
-//! The reference model's files: a map from path to octets. Slow, and small enough to be read against `docs/spec/wasi.md` line by line.
+//! The reference model's files: a map from path to bytes. Slow, and small enough to be read against `docs/spec/wasi.md` line by line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,17 +27,17 @@ fn parent(path: &str) -> &str {
 impl Files {
     /// [`FILES`].
     pub(crate) fn usual() -> Self {
-        Self(FILES.iter().map(|(path, octets)| ((*path).to_owned(), octets.as_bytes().to_vec())).collect())
+        Self(FILES.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.as_bytes().to_vec())).collect())
     }
 
-    pub(crate) fn map(&mut self, path: &str, octets: &[u8]) -> Result<(), MapErrorKind> {
+    pub(crate) fn map(&mut self, path: &str, bytes: &[u8]) -> Result<(), MapErrorKind> {
         if self.is_directory(path) {
             return Err(MapErrorKind::Directory);
         }
         if self.0.keys().any(|file| path.starts_with(&format!("{file}/"))) {
             return Err(MapErrorKind::ThroughFile);
         }
-        self.0.insert(path.into(), octets.into());
+        self.0.insert(path.into(), bytes.into());
         Ok(())
     }
 
@@ -63,11 +63,11 @@ impl Files {
         let mut entries = vec![(".".to_owned(), path.to_owned()), ("..".to_owned(), parent(path).to_owned())];
         entries.extend(self.children(path).into_iter().map(|name| (name.clone(), format!("{path}/{name}"))));
         let entry = |(k, (name, path)): (usize, &(String, String))| {
-            let mut octets = words(&[k as u64 + 1, ino(path)]);
-            octets.extend((name.len() as u32).to_le_bytes());
-            octets.extend((self.filetype(path) as u32).to_le_bytes());
-            octets.extend(name.as_bytes());
-            octets
+            let mut bytes = words(&[k as u64 + 1, ino(path)]);
+            bytes.extend((name.len() as u32).to_le_bytes());
+            bytes.extend((self.filetype(path) as u32).to_le_bytes());
+            bytes.extend(name.as_bytes());
+            bytes
         };
         entries.iter().enumerate().map(entry).collect()
     }

@@ -59,8 +59,8 @@ pub(crate) const FILES: [(&str, &str); 6] = [
 
 pub(crate) fn files() -> Tree {
     let mut tree = Tree::builder();
-    for (path, octets) in FILES {
-        tree.map(path, octets.as_bytes().into()).unwrap();
+    for (path, bytes) in FILES {
+        tree.map(path, bytes.as_bytes().into()).unwrap();
     }
     tree.build()
 }
@@ -115,16 +115,16 @@ impl Guest {
         assert_eq!(self.call(name, args), Ok(Errno::Success), "{name}({args:?})");
     }
 
-    /// Makes a call that succeeds, writes these octets, and nothing else.
+    /// Makes a call that succeeds, writes these bytes, and nothing else.
     #[track_caller]
     pub(crate) fn writes(&mut self, name: &str, args: &[u64], written: &[(u32, &[u8])]) {
         let mut expected = self.mem.clone();
-        for (at, octets) in written {
-            expected[*at as usize..][..octets.len()].copy_from_slice(octets);
+        for (at, bytes) in written {
+            expected[*at as usize..][..bytes.len()].copy_from_slice(bytes);
         }
         self.ok(name, args);
         if let Some(at) = (0..expected.len()).find(|&at| expected[at] != self.mem[at]) {
-            panic!("{name}({args:?}): octet {at} is {:#x}, not {:#x}", self.mem[at], expected[at]);
+            panic!("{name}({args:?}): byte {at} is {:#x}, not {:#x}", self.mem[at], expected[at]);
         }
     }
 
@@ -150,9 +150,9 @@ impl Guest {
         self.ends(VmError::Trap(trap), name, args);
     }
 
-    /// Puts octets into memory.
-    pub(crate) fn put(&mut self, at: u32, octets: &[u8]) {
-        self.mem[at as usize..][..octets.len()].copy_from_slice(octets);
+    /// Puts bytes into memory.
+    pub(crate) fn put(&mut self, at: u32, bytes: &[u8]) {
+        self.mem[at as usize..][..bytes.len()].copy_from_slice(bytes);
     }
 
     /// Puts iovecs into memory at `at`.
@@ -170,7 +170,7 @@ impl Guest {
         u64::from_le_bytes(self.mem[at as usize..][..8].try_into().unwrap())
     }
 
-    pub(crate) fn octets(&self, at: u32, len: u32) -> &[u8] {
+    pub(crate) fn bytes(&self, at: u32, len: u32) -> &[u8] {
         &self.mem[at as usize..][..len as usize]
     }
 
@@ -213,7 +213,7 @@ impl Guest {
             if guest.call("fd_fdstat_get", &[fd.into(), 0]).unwrap() != Errno::Success {
                 return None;
             }
-            let stat = guest.octets(0, 24).to_vec();
+            let stat = guest.bytes(0, 24).to_vec();
             let offset = match guest.call("fd_tell", &[fd.into(), 0]).unwrap() {
                 Errno::Success => Ok(guest.u64(0)),
                 errno => Err(errno),

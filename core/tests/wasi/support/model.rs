@@ -31,10 +31,10 @@ pub(crate) struct Description {
 #[derive(Clone)]
 pub(crate) enum What {
     Stream(Stream),
-    /// `charged` octets of RAM are given back when it is closed.
+    /// `charged` bytes of RAM are given back when it is closed.
     File {
         path: Option<String>,
-        octets: Vec<u8>,
+        bytes: Vec<u8>,
         offset: u64,
         charged: u64,
     },
@@ -55,7 +55,7 @@ impl Model {
     pub(crate) fn new(files: Files, ram_limit: u64, fds_limit: usize) -> Self {
         let stream =
             |stream| Description { base: FD_WRITE | FD_FILESTAT_GET, inheriting: 0, what: What::Stream(stream) };
-        let message = What::File { path: None, octets: MESSAGE.into(), offset: 0, charged: 0 };
+        let message = What::File { path: None, bytes: MESSAGE.into(), offset: 0, charged: 0 };
         let message = Description { base: CONTENT, inheriting: 0, what: message };
         let root = What::Directory { path: String::new(), initial: true };
         let root = Description { base: DIRECTORY, inheriting: BELOW, what: root };
@@ -95,9 +95,9 @@ impl Model {
         }
     }
 
-    pub(crate) fn attach(&mut self, octets: &[u8]) -> Answer {
-        let charged = octets.len() as u64;
-        let what = What::File { path: None, octets: octets.into(), offset: 0, charged };
+    pub(crate) fn attach(&mut self, bytes: &[u8]) -> Answer {
+        let charged = bytes.len() as u64;
+        let what = What::File { path: None, bytes: bytes.into(), offset: 0, charged };
         let fd = self.allocate(Description { base: CONTENT, inheriting: 0, what }, charged)?;
         Ok((Errno::Success, fd.to_le_bytes().into()))
     }
@@ -119,10 +119,10 @@ impl Model {
         };
         let granted = self.open[&dir].inheriting;
         let description = match self.files.0.get(&path).cloned() {
-            Some(octets) => Description {
+            Some(bytes) => Description {
                 base: base & granted & FILE,
                 inheriting: inheriting & granted & FILE,
-                what: What::File { path: Some(path), octets, offset: 0, charged: 0 },
+                what: What::File { path: Some(path), bytes, offset: 0, charged: 0 },
             },
             None => Description {
                 base: base & granted & DIRECTORY,
@@ -213,14 +213,14 @@ impl Model {
         }
     }
 
-    /// The number of octets, then the octets.
+    /// The number of bytes, then the bytes.
     pub(crate) fn read(&mut self, fd: u32, len: u32, at: Option<u64>) -> Result<Vec<u8>, Errno> {
         self.readable(fd, at.is_some())?;
-        let Some(Description { what: What::File { octets, offset, .. }, .. }) = self.open.get_mut(&fd) else {
+        let Some(Description { what: What::File { bytes, offset, .. }, .. }) = self.open.get_mut(&fd) else {
             unreachable!("files alone are readable")
         };
-        let from = at.unwrap_or(*offset).min(octets.len() as u64) as usize;
-        let read = &octets[from..octets.len().min(from + len as usize)];
+        let from = at.unwrap_or(*offset).min(bytes.len() as u64) as usize;
+        let read = &bytes[from..bytes.len().min(from + len as usize)];
         if at.is_none() {
             *offset += read.len() as u64;
         }
@@ -243,10 +243,10 @@ impl Model {
             return Err(Errno::Inval);
         }
         self.seekable(fd, delta, whence)?;
-        let Some(Description { what: What::File { octets, offset, .. }, .. }) = self.open.get_mut(&fd) else {
+        let Some(Description { what: What::File { bytes, offset, .. }, .. }) = self.open.get_mut(&fd) else {
             unreachable!("files alone are seekable")
         };
-        let to = [0, i128::from(*offset), octets.len() as i128][whence as usize] + i128::from(delta);
+        let to = [0, i128::from(*offset), bytes.len() as i128][whence as usize] + i128::from(delta);
         if to < 0 || to > i128::from(i64::MAX) {
             return Err(Errno::Inval);
         }
@@ -284,7 +284,7 @@ impl Model {
         Ok(match &description.what {
             What::Stream(_) => words(&[0, 0, 0, 1, 0, 0, 0, 0]),
             What::Directory { path, .. } | What::File { path: Some(path), .. } => self.files.stat(path),
-            What::File { path: None, octets, .. } => words(&[0, 0, 4, 1, octets.len() as u64, 0, 0, 0]),
+            What::File { path: None, bytes, .. } => words(&[0, 0, 4, 1, bytes.len() as u64, 0, 0, 0]),
         })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Script {
     pub(crate) results: Arc<Mutex<BTreeMap<RequestId, Vec<u8>>>>,
     /// The requests that were given up.
     pub(crate) cancelled: Arc<Mutex<Vec<RequestId>>>,
-    /// Octets after which the generator fails, if it does.
+    /// Bytes after which the generator fails, if it does.
     pub(crate) random_until: Arc<Mutex<Option<usize>>>,
 }
 
@@ -58,8 +58,8 @@ impl Rng for Script {
     /// 1, 2, 3 ..; a generator that fails has written something before.
     fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
         let until = self.random_until.lock().unwrap().unwrap_or(usize::MAX);
-        for (octet, value) in into.iter_mut().take(until).zip((1..=255_u8).cycle()) {
-            *octet = value;
+        for (byte, value) in into.iter_mut().take(until).zip((1..=255_u8).cycle()) {
+            *byte = value;
         }
         if into.len() > until { Err("no entropy".into()) } else { Ok(()) }
     }
@@ -82,8 +82,8 @@ impl Host for Script {
         Err("no WASI call asks another chain".into())
     }
 
-    fn output(&mut self, stream: Stream, octets: &[u8]) {
-        self.output.lock().unwrap().push((stream, octets.to_vec()));
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        self.output.lock().unwrap().push((stream, bytes.to_vec()));
     }
 }
 
@@ -93,8 +93,8 @@ impl Modules for Script {
     }
 
     fn wait(&mut self, id: RequestId, _: Duration) -> Result<Progress, HostError> {
-        let octets = self.results.lock().unwrap().remove(&id).ok_or("spent, or never started")?;
-        Ok(Progress::Ready(octets))
+        let bytes = self.results.lock().unwrap().remove(&id).ok_or("spent, or never started")?;
+        Ok(Progress::Ready(bytes))
     }
 
     fn cancel(&mut self, id: RequestId) {

@@ -1,4 +1,4 @@
-//! Calls made from octets, and the comparison of what they come to with the model: one body for property tests and for fuzzing.
+//! Calls made from bytes, and the comparison of what they come to with the model: one body for property tests and for fuzzing.
 
 use std::sync::Arc;
 
@@ -29,18 +29,18 @@ pub(crate) enum Op {
     Prestat(u32),
 }
 
-/// Octets to be made into something; zeros follow the last.
+/// Bytes to be made into something; zeros follow the last.
 pub(crate) struct Source<'a>(pub(crate) &'a [u8]);
 
 impl Source<'_> {
-    pub(crate) fn octet(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
     }
 
     pub(crate) fn below(&mut self, bound: u8) -> u8 {
-        self.octet() % bound
+        self.byte() % bound
     }
 
     fn fd(&mut self) -> u32 {
@@ -55,14 +55,14 @@ impl Source<'_> {
             _ => {
                 let bits =
                     [PATH_OPEN, FD_READ, FD_SEEK, FD_TELL, FD_READDIR, PATH_FILESTAT_GET, FD_FILESTAT_GET, FD_SYNC];
-                let chosen = self.octet();
+                let chosen = self.byte();
                 bits.iter().enumerate().filter(|(bit, _)| chosen >> bit & 1 != 0).map(|(_, right)| right).sum()
             }
         }
     }
 
     fn number(&mut self) -> u64 {
-        let small = u64::from(self.octet());
+        let small = u64::from(self.byte());
         [small, small, small.wrapping_neg(), i64::MAX as u64 - small, 1 << (small % 64)][usize::from(self.below(5))]
     }
 
@@ -92,7 +92,7 @@ impl Source<'_> {
         ];
         match self.below(17) {
             15 => vec![b'x'; 255 + usize::from(self.below(2))],
-            16 => vec![self.octet()],
+            16 => vec![self.byte()],
             name => names[usize::from(name)].to_vec(),
         }
     }
@@ -106,15 +106,15 @@ impl Source<'_> {
                 base: self.rights(),
                 inheriting: self.rights(),
             },
-            3 => Op::Attach(self.octet()),
+            3 => Op::Attach(self.byte()),
             4 | 5 => Op::Close(self.fd()),
             6 => Op::Renumber(self.fd(), self.fd()),
             7 => Op::Stat { dir: self.fd(), path: self.path() },
-            8 => Op::Read { fd: self.fd(), len: self.octet().into() },
-            9 => Op::Pread { fd: self.fd(), len: self.octet().into(), offset: self.number() },
+            8 => Op::Read { fd: self.fd(), len: self.byte().into() },
+            9 => Op::Pread { fd: self.fd(), len: self.byte().into(), offset: self.number() },
             10 => Op::Seek { fd: self.fd(), offset: self.number().cast_signed(), whence: self.below(4).into() },
             11 => Op::Tell(self.fd()),
-            12 => Op::List { fd: self.fd(), len: self.octet().into(), cookie: self.number() },
+            12 => Op::List { fd: self.fd(), len: self.byte().into(), cookie: self.number() },
             13 => Op::Fdstat(self.fd()),
             14 => Op::Filestat(self.fd()),
             _ => Op::Prestat(self.fd()),
@@ -122,16 +122,16 @@ impl Source<'_> {
     }
 }
 
-/// Drives the model and the implementation with the calls that `octets` make.
-pub(crate) fn descriptors(octets: &[u8]) {
-    let mut source = Source(octets);
+/// Drives the model and the implementation with the calls that `bytes` make.
+pub(crate) fn descriptors(bytes: &[u8]) {
+    let mut source = Source(bytes);
     let mut tree = Tree::builder();
     let mut files = Files::default();
-    for (path, octets) in
+    for (path, bytes) in
         [("/a.txt", "hello"), ("/empty", ""), ("/dir/one", "1"), ("/dir/sub/deep", "deep"), ("/ünï", "ü")]
     {
-        tree.map(path, octets.as_bytes().into()).unwrap();
-        files.map(path, octets.as_bytes()).unwrap();
+        tree.map(path, bytes.as_bytes().into()).unwrap();
+        files.map(path, bytes.as_bytes()).unwrap();
     }
     let mut pair = Pair::new(tree.build(), files, 1000);
     while !source.0.is_empty() {
@@ -139,16 +139,16 @@ pub(crate) fn descriptors(octets: &[u8]) {
     }
 }
 
-/// Builds a tree and the model of it from `octets`, then compares what walks, attributes and listings tell of them.
-pub(crate) fn tree(octets: &[u8]) {
-    let mut source = Source(octets);
+/// Builds a tree and the model of it from `bytes`, then compares what walks, attributes and listings tell of them.
+pub(crate) fn tree(bytes: &[u8]) {
+    let mut source = Source(bytes);
     let (mut tree, mut files) = (Tree::builder(), Files::default());
     for _ in 0..source.below(24) {
         let names = ["a", "b", "c", "a-", "ab"];
         let path: String = (0..=source.below(5)).map(|_| format!("/{}", names[usize::from(source.below(5))])).collect();
-        let octets = vec![7; source.below(4).into()];
-        let mapped = tree.map(&path, octets.as_slice().into());
-        assert_eq!(mapped.map_err(|error| error.kind), files.map(&path, &octets), "{path}");
+        let bytes = vec![7; source.below(4).into()];
+        let mapped = tree.map(&path, bytes.as_slice().into());
+        assert_eq!(mapped.map_err(|error| error.kind), files.map(&path, &bytes), "{path}");
     }
     let tree = tree.build();
     assert_eq!(tree.ram(), files.0.keys().map(|path| 256 + path.len() as u64).sum::<u64>());
@@ -160,7 +160,7 @@ pub(crate) fn tree(octets: &[u8]) {
         let open = Op::Open { dir: 3, path: directory.into(), oflags: 2, base: READABLE, inheriting: READABLE };
         pair.step(&open);
         for cookie in 0..4 {
-            pair.step(&Op::List { fd: 4, len: source.octet().into(), cookie });
+            pair.step(&Op::List { fd: 4, len: source.byte().into(), cookie });
         }
         pair.step(&Op::Close(4));
     }
@@ -195,7 +195,7 @@ impl Pair {
                 self.model.path_open(*dir, path, *oflags, *base, *inheriting)
             }
             Op::Attach(len) => self.model.attach(&vec![7; (*len).into()]),
-            op => Ok(self.model.call(op).map_or_else(|errno| (errno, vec![]), |octets| (Errno::Success, octets))),
+            op => Ok(self.model.call(op).map_or_else(|errno| (errno, vec![]), |bytes| (Errno::Success, bytes))),
         };
         assert_eq!(perform(&mut self.guest, op), expected, "{op:?}");
         self.check();
@@ -213,7 +213,7 @@ impl Pair {
             let expected = model
                 .open
                 .contains_key(&fd)
-                .then(|| model.tell(fd).map(|octets| u64::from_le_bytes(octets.try_into().unwrap())));
+                .then(|| model.tell(fd).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())));
             assert_eq!(seen, expected, "descriptor {fd}");
         }
     }
@@ -225,9 +225,9 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
     let out = u64::from(OUT);
     guest.mem.fill(FILL);
     let call = |guest: &mut Guest, name: &str, args: &[u64], written: u32| match guest.call(name, args) {
-        Ok(Errno::Success) => Ok((Errno::Success, guest.octets(OUT, written).to_vec())),
+        Ok(Errno::Success) => Ok((Errno::Success, guest.bytes(OUT, written).to_vec())),
         Ok(errno) => {
-            assert!(guest.octets(OUT, 64).iter().all(|octet| *octet == FILL), "{name} fails and writes");
+            assert!(guest.bytes(OUT, 64).iter().all(|byte| *byte == FILL), "{name} fails and writes");
             Ok((errno, vec![]))
         }
         Err(Outcome::VmError(VmError::OutOf(resource))) => Err(resource),
@@ -240,7 +240,7 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
             call(guest, "path_open", &args, 4)
         }
         Op::Attach(len) => {
-            let content = Content::Octets(vec![7; (*len).into()].into());
+            let content = Content::Bytes(vec![7; (*len).into()].into());
             let fd = guest.state.attach(content, &mut guest.ram, &guest.limits);
             fd.map(|fd| (Errno::Success, fd.0.to_le_bytes().into()))
         }
@@ -252,12 +252,12 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
         Op::Renumber(fd, to) => call(guest, "fd_renumber", &[u64::from(*fd), u64::from(*to)], 0),
         Op::Read { fd, len } => {
             guest.put_iovecs(0x10, &[(OUT + 4, *len / 2), (OUT + 4 + *len / 2, len - len / 2)]);
-            call(guest, "fd_read", &[u64::from(*fd), 0x10, 2, out], 4).map(|answer| with_octets(guest, answer))
+            call(guest, "fd_read", &[u64::from(*fd), 0x10, 2, out], 4).map(|answer| with_bytes(guest, answer))
         }
         Op::Pread { fd, len, offset } => {
             guest.put_iovecs(0x10, &[(OUT + 4, *len)]);
             let args = [u64::from(*fd), 0x10, 1, *offset, out];
-            call(guest, "fd_pread", &args, 4).map(|answer| with_octets(guest, answer))
+            call(guest, "fd_pread", &args, 4).map(|answer| with_bytes(guest, answer))
         }
         Op::Seek { fd, offset, whence } => {
             call(guest, "fd_seek", &[u64::from(*fd), offset.cast_unsigned(), u64::from(*whence), out], 8)
@@ -265,7 +265,7 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
         Op::Tell(fd) => call(guest, "fd_tell", &[u64::from(*fd), out], 8),
         Op::List { fd, len, cookie } => {
             let args = [u64::from(*fd), out + 4, u64::from(*len), *cookie, out];
-            call(guest, "fd_readdir", &args, 4).map(|answer| with_octets(guest, answer))
+            call(guest, "fd_readdir", &args, 4).map(|answer| with_bytes(guest, answer))
         }
         Op::Fdstat(fd) => call(guest, "fd_fdstat_get", &[u64::from(*fd), out], 24),
         Op::Filestat(fd) => call(guest, "fd_filestat_get", &[u64::from(*fd), out], 64),
@@ -273,11 +273,11 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
     }
 }
 
-/// Appends as many octets as the number before them says.
-fn with_octets(guest: &Guest, (errno, mut octets): (Errno, Vec<u8>)) -> (Errno, Vec<u8>) {
+/// Appends as many bytes as the number before them says.
+fn with_bytes(guest: &Guest, (errno, mut bytes): (Errno, Vec<u8>)) -> (Errno, Vec<u8>) {
     const OUT: u32 = 0x1800;
     if errno == Errno::Success {
-        octets.extend(guest.octets(OUT + 4, guest.u32(OUT)));
+        bytes.extend(guest.bytes(OUT + 4, guest.u32(OUT)));
     }
-    (errno, octets)
+    (errno, bytes)
 }

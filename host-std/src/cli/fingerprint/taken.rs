@@ -42,10 +42,10 @@ pub(super) struct Instance {
 impl Taken {
     /// Reads a JSON result, a receipt, or the fingerprint itself in calldata's text form or as JSON.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let octets = input::file_or_stdin(Some(path))?;
-        let found = match Receipt::from_octets(&octets) {
+        let bytes = input::file_or_stdin(Some(path))?;
+        let found = match Receipt::from_bytes(&bytes) {
             Ok(receipt) => Self::of_receipt(&receipt),
-            Err(_) => text(&octets).and_then(Self::of_json),
+            Err(_) => text(&bytes).and_then(Self::of_json),
         };
         found.map_err(|why| Failure::usage(format_args!("no fingerprint is to be had from {}", path.display()), why))
     }
@@ -80,8 +80,8 @@ const RETURNED: &str = "the run returned, and only failures have one";
 const WANTED: &str = "give what --json printed, a receipt, or a fingerprint as calldata text";
 
 /// JSON, or calldata's text form.
-fn text(octets: &[u8]) -> Result<Json, String> {
-    let text = std::str::from_utf8(octets).map_err(|_| format!("it is neither text nor a receipt; {WANTED}"))?;
+fn text(bytes: &[u8]) -> Result<Json, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| format!("it is neither text nor a receipt; {WANTED}"))?;
     if let Ok(json) = serde_json::from_str(text) {
         return Ok(json);
     }
@@ -89,11 +89,11 @@ fn text(octets: &[u8]) -> Result<Json, String> {
     Ok(as_json(&value))
 }
 
-/// Calldata as JSON, octets as hexadecimal. What no fingerprint has is null.
+/// Calldata as JSON, bytes as hexadecimal. What no fingerprint has is null.
 fn as_json(value: &Value) -> Json {
     match value {
         Value::Str(text) => json!(text),
-        Value::Bytes(octets) => json!(hex(octets)),
+        Value::Bytes(bytes) => json!(hex(bytes)),
         Value::Int(int) => u64::try_from(int).map_or(Json::Null, |int| json!(int)),
         Value::Array(items) => items.iter().map(as_json).collect(),
         Value::Map(map) => map.iter().map(|(key, value)| (key.to_owned(), as_json(value))).collect(),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// # let dir = tempfile::tempdir()?;
 /// let file = dir.path().join("a file");
 /// std::fs::write(&file, "")?;
-/// assert!(matches!(ModuleCache::open(&file, ModuleCache::OCTETS), Err(CacheError::Unusable { .. })));
+/// assert!(matches!(ModuleCache::open(&file, ModuleCache::BYTES), Err(CacheError::Unusable { .. })));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

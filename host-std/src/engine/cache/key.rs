@@ -33,7 +33,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -55,8 +55,8 @@ impl EngineId {
 struct Digest(blake3::Hasher);
 
 impl Hasher for Digest {
-    fn write(&mut self, octets: &[u8]) {
-        self.0.update(octets);
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
 
     fn finish(&self) -> u64 {

@@ -20,7 +20,7 @@ pub use error::CacheError;
 pub(in crate::engine) use key::EngineId;
 pub use key::Key;
 
-/// A directory of compiled modules, bounded in octets. Any number of processes may use one at once.
+/// A directory of compiled modules, bounded in bytes. Any number of processes may use one at once.
 ///
 /// Whoever can write to the directory can have this process run code, since what is read from it is machine code: a digest
 /// tells damage, not malice. So the directory is made for its owner alone, and [`open`](Self::open) refuses one that others
@@ -30,7 +30,7 @@ pub use key::Key;
 /// use subvm_host_std::{WasmtimeEngine, cache::ModuleCache};
 ///
 /// let home = tempfile::tempdir()?;
-/// let cache = ModuleCache::open(&home.path().join("modules"), ModuleCache::OCTETS)?;
+/// let cache = ModuleCache::open(&home.path().join("modules"), ModuleCache::BYTES)?;
 /// let engine = WasmtimeEngine::builder().cache(cache).build()?;
 /// # drop(engine);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -38,7 +38,7 @@ pub use key::Key;
 #[derive(Debug)]
 pub struct ModuleCache {
     dir: PathBuf,
-    octets: u64,
+    bytes: u64,
 }
 
 /// The ending of a module's file.
@@ -47,21 +47,21 @@ const ENDING: &str = "module";
 const PART: &str = "part";
 
 impl ModuleCache {
-    /// Octets that all files together may have, where nobody says otherwise: 1 GiB.
-    pub const OCTETS: u64 = 1 << 30;
+    /// Bytes that all files together may have, where nobody says otherwise: 1 GiB.
+    pub const BYTES: u64 = 1 << 30;
 
-    /// The cache in the directory `dir`, made when missing, which is kept below `octets` octets: what was not used for longest
+    /// The cache in the directory `dir`, made when missing, which is kept below `bytes` bytes: what was not used for longest
     /// goes first.
     ///
     /// # Errors
     /// [`CacheError`] when the directory cannot be made or written to, or when others may write to it, or put another in its
     /// place.
-    pub fn open(dir: &Path, octets: u64) -> Result<Self, CacheError> {
+    pub fn open(dir: &Path, bytes: u64) -> Result<Self, CacheError> {
         let failed = |source| CacheError::Unusable { dir: dir.to_owned(), source };
         make(dir).map_err(failed)?;
         let dir = dir.canonicalize().map_err(failed)?;
         trust::check(&dir)?;
-        Ok(Self { dir, octets })
+        Ok(Self { dir, bytes })
     }
 
     /// Where the user keeps what can be made again: `$XDG_CACHE_HOME/subvm`, or `~/.cache/subvm`. Nothing where neither is
@@ -81,40 +81,40 @@ impl ModuleCache {
         base.map(|base| base.join("subvm"))
     }
 
-    /// The octets of a module's file, as they are: [`file::parse`] says whether they can be used.
+    /// The bytes of a module's file, as they are: [`file::parse`] says whether they can be used.
     pub(in crate::engine) fn read(&self, key: &Key) -> Option<Vec<u8>> {
         let path = self.path(key);
         // Only a plain file is opened: not a link, nor a pipe that nobody writes to.
         let metadata = fs::symlink_metadata(&path).ok().filter(|metadata| metadata.is_file())?;
-        if metadata.len() > self.octets {
+        if metadata.len() > self.bytes {
             return None;
         }
         let mut file = File::open(&path).ok()?;
-        let mut octets = Vec::new();
-        octets.try_reserve_exact(usize::try_from(metadata.len()).ok()?.checked_add(1)?).ok()?;
-        (&mut file).take(metadata.len() + 1).read_to_end(&mut octets).ok()?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(usize::try_from(metadata.len()).ok()?.checked_add(1)?).ok()?;
+        (&mut file).take(metadata.len() + 1).read_to_end(&mut bytes).ok()?;
         // Eviction goes by this time. A system that does not keep it only evicts less well.
         let _ = file.set_modified(SystemTime::now());
-        Some(octets)
+        Some(bytes)
     }
 
     /// Puts a module's file in place, whole or not at all, and makes room. One that is too large for the cache is not kept.
     ///
     /// # Errors
     /// What the operating system says. Nothing depends on it: the module will be compiled again.
-    pub(in crate::engine) fn write(&self, key: &Key, octets: &[u8]) -> io::Result<()> {
-        if octets.len() as u64 > self.octets {
+    pub(in crate::engine) fn write(&self, key: &Key, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() as u64 > self.bytes {
             return Ok(());
         }
-        let written = self.replace(key, octets);
-        evict::evict(&self.dir, self.octets);
+        let written = self.replace(key, bytes);
+        evict::evict(&self.dir, self.bytes);
         written
     }
 
     /// No need to sync: after a crash the digest tells a file that was not written out.
-    fn replace(&self, key: &Key, octets: &[u8]) -> io::Result<()> {
+    fn replace(&self, key: &Key, bytes: &[u8]) -> io::Result<()> {
         let part = part(&self.dir);
-        let written = create(&part).and_then(|mut file| file.write_all(octets));
+        let written = create(&part).and_then(|mut file| file.write_all(bytes));
         let replaced = written.and_then(|()| fs::rename(&part, self.path(key)));
         if replaced.is_err() {
             let _ = fs::remove_file(&part);

@@ -9,7 +9,7 @@ use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anony
 
 /// Private anonymous memory, page-aligned; inaccessible where it was not opened.
 ///
-/// Offsets and lengths are octets, multiples of a page's. Nothing here reads or writes what is mapped: who holds a mapping
+/// Offsets and lengths are bytes, multiples of a page's. Nothing here reads or writes what is mapped: who holds a mapping
 /// says who does.
 #[derive(Debug)]
 pub(super) struct Mapping {
@@ -23,7 +23,7 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Reserves `len` octets, all of them inaccessible.
+    /// Reserves `len` bytes, all of them inaccessible.
     ///
     /// # Errors
     /// What the operating system says.
@@ -71,7 +71,7 @@ impl Mapping {
         self.advise(range, Advice::LinuxDontNeed)
     }
 
-    /// Keeps the system from committing 2 MiB for a touched octet.
+    /// Keeps the system from committing 2 MiB for a touched byte.
     ///
     /// # Errors
     /// What the operating system says, which may know no such pages.

@@ -9,7 +9,7 @@ use super::{Free, Mapping};
 
 /// Memories that wait for use. They hold address space only: their pages were given back.
 const KEPT: usize = 256;
-/// Octets of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is
+/// Bytes of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is
 /// little beside what touched it.
 const LARGEST: usize = 64 << 20;
 
@@ -49,7 +49,7 @@ struct Reserved {
     mapping: Mapping,
     guard: usize,
     capacity: usize,
-    /// Octets that are open, from the first guard's end. Those beyond are zero.
+    /// Bytes that are open, from the first guard's end. Those beyond are zero.
     len: usize,
     /// A change of what is open failed, and may have been made in part: it is not to be used again.
     broken: bool,
@@ -66,7 +66,7 @@ impl Reserved {
         (self.guard, self.capacity) == (guard, capacity)
     }
 
-    /// Opens or closes, so that exactly `len` octets are open.
+    /// Opens or closes, so that exactly `len` bytes are open.
     fn resize(&mut self, len: usize) -> std::io::Result<()> {
         if len > self.capacity {
             return Err(std::io::ErrorKind::OutOfMemory.into());
@@ -102,7 +102,7 @@ impl Recycled {
     }
 }
 
-// SAFETY: `byte_size` octets at `as_ptr` are mapped, open and this memory's own until it is dropped; those from there to the end of
+// SAFETY: `byte_size` bytes at `as_ptr` are mapped, open and this memory's own until it is dropped; those from there to the end of
 // the second guard are mapped and closed; the mapping never moves.
 unsafe impl LinearMemory for Recycled {
     fn byte_size(&self) -> usize {
@@ -145,7 +145,7 @@ mod tests {
         memories.new_memory(MemoryType::new(0, None), len, None, Some(16 * PAGE), PAGE).unwrap()
     }
 
-    fn octets(memory: &mut dyn LinearMemory) -> &mut [u8] {
+    fn bytes(memory: &mut dyn LinearMemory) -> &mut [u8] {
         // SAFETY: this is what a linear memory promises.
         unsafe { std::slice::from_raw_parts_mut(memory.as_ptr(), memory.byte_size()) }
     }
@@ -154,18 +154,18 @@ mod tests {
     fn a_used_memory_comes_back_zero_and_of_the_size_asked_for() {
         let memories = Memories::new();
         let mut first = memory(&memories, 2 * PAGE);
-        octets(&mut *first).fill(0xff);
+        bytes(&mut *first).fill(0xff);
         first.grow_to(5 * PAGE).unwrap();
-        octets(&mut *first).fill(0xff);
+        bytes(&mut *first).fill(0xff);
         let place = first.as_ptr();
         drop(first);
         for len in [3 * PAGE, 0, 5 * PAGE, 7 * PAGE] {
             let mut again = memory(&memories, len);
             assert_eq!((again.as_ptr(), again.byte_size()), (place, len));
-            assert!(octets(&mut *again).iter().all(|octet| *octet == 0));
+            assert!(bytes(&mut *again).iter().all(|byte| *byte == 0));
             again.grow_to(8 * PAGE).unwrap();
-            assert!(octets(&mut *again).iter().all(|octet| *octet == 0));
-            octets(&mut *again).fill(0xff);
+            assert!(bytes(&mut *again).iter().all(|byte| *byte == 0));
+            bytes(&mut *again).fill(0xff);
         }
     }
 
@@ -183,8 +183,8 @@ mod tests {
     fn two_memories_in_use_share_nothing() {
         let memories = Memories::new();
         let (mut one, mut other) = (memory(&memories, PAGE), memory(&memories, PAGE));
-        octets(&mut *one).fill(1);
-        assert!(octets(&mut *other).iter().all(|octet| *octet == 0));
+        bytes(&mut *one).fill(1);
+        assert!(bytes(&mut *other).iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Free, Mapping};
 
 /// Stacks that wait for use: a nest of sub-VMs of any usual depth. The page tables of one that went deep may stay: 2 MiB at most.
 const KEPT: usize = 64;
-/// Octets at the top of a waiting stack that stay committed: what instantiating and a few calls touch. The rest is given back,
+/// Bytes at the top of a waiting stack that stay committed: what instantiating and a few calls touch. The rest is given back,
 /// so that a program that once went deep does not hold a gibibyte.
 const RESIDENT: usize = 64 << 10;
 

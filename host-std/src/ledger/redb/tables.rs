@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use redb::{Table, TableDefinition, WriteTransaction};
-use subvm_core::host::page::OCTETS as PAGE;
+use subvm_core::host::page::BYTES as PAGE;
 use subvm_core::{Address, PageWrite};
 
 use crate::ledger::LedgerError;
@@ -108,7 +108,7 @@ impl<'t> Tables<'t> {
 }
 
 fn torn(key: &Key) -> redb::Error {
-    let hex: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
+    let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     redb::Error::Corrupted(format!("page {hex} is in the journal, but not among the accepted pages"))
 }
 

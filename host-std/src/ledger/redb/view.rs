@@ -21,16 +21,16 @@ use crate::ledger::{Heights, LedgerError};
 /// let mut snapshot = ledger.snapshot()?;
 /// let (contract, slot) = (Address([7; 20]), SlotId([0; 32]));
 /// ledger.apply(&contract, &[PageWrite { slot, page: 0, content: [1; 32] }], 1)?;
-/// let mut octets = [9; 4];
-/// snapshot.read(State::Accepted, &contract, &slot, 0, &mut octets)?;
-/// assert_eq!((octets, snapshot.heights()?.accepted), ([0; 4], 0));
+/// let mut bytes = [9; 4];
+/// snapshot.read(State::Accepted, &contract, &slot, 0, &mut bytes)?;
+/// assert_eq!((bytes, snapshot.heights()?.accepted), ([0; 4], 0));
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub struct Snapshot {
     place: String,
     meta: ReadOnlyTable<&'static str, u64>,
-    base: ReadOnlyTable<&'static Key, &'static [u8; page::OCTETS]>,
-    pending: ReadOnlyTable<&'static Dated, &'static [u8; page::OCTETS]>,
+    base: ReadOnlyTable<&'static Key, &'static [u8; page::BYTES]>,
+    pending: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
 }
 
 impl fmt::Debug for Snapshot {

@@ -228,9 +228,9 @@ fn is_canonical_constant(operator: &Operator<'_>) -> bool {
         Operator::F32Const { value } => canonical32(value.bits()),
         Operator::F64Const { value } => canonical64(value.bits()),
         Operator::V128Const { value } => {
-            let octets = value.bytes().as_chunks::<8>().0;
-            octets.iter().all(|octets| {
-                let bits = u64::from_le_bytes(*octets);
+            let bytes = value.bytes().as_chunks::<8>().0;
+            bytes.iter().all(|bytes| {
+                let bits = u64::from_le_bytes(*bytes);
                 canonical64(bits) && canonical32(bits as u32) && canonical32((bits >> 32) as u32)
             })
         }

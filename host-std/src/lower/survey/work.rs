@@ -2,7 +2,7 @@
 //! labels, loops.
 //!
 //! Compilers turn locals into values that are written once. Where several ways meet (a label, a loop head) each local that
-//! one of them has written becomes a value of its own there, with one operand for each way. A few octets of code can ask
+//! one of them has written becomes a value of its own there, with one operand for each way. A few bytes of code can ask
 //! for hundreds of millions of these: each of ten thousand nested loops around a use of each of ten thousand locals.
 
 use wasmparser::Operator;

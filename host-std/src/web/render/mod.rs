@@ -43,9 +43,9 @@ pub struct RenderOptions {
     pub browser: Option<PathBuf>,
     /// Whether the browser runs without its sandbox, which it must where it runs as root. A page that breaks out is then this process' equal.
     pub no_sandbox: bool,
-    /// From the start of the browser to the last octet of its answer.
+    /// From the start of the browser to the last byte of its answer.
     pub time: Duration,
-    /// Octets of an answer.
+    /// Bytes of an answer.
     pub answer: usize,
     /// Width and height of the window, in pixels.
     pub window: (u32, u32),
@@ -64,7 +64,7 @@ impl Default for RenderOptions {
     }
 }
 
-/// Answers `WebRender`: `text` and `html` with a string, `screenshot` with the octets of a PNG. Each page gets a browser of its own with an
+/// Answers `WebRender`: `text` and `html` with a string, `screenshot` with the bytes of a PNG. Each page gets a browser of its own with an
 /// empty profile. The driver is started at the first request and stopped when this is dropped.
 ///
 /// `wait_after_loaded` is a length of time such as `500ms` or `2s`; empty for none.

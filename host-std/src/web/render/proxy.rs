@@ -14,7 +14,7 @@ use url::{Host, Url};
 use super::super::Rules;
 use crate::modules::Failure;
 
-/// Octets of a request's head.
+/// Bytes of a request's head.
 const HEAD: u64 = 64 << 10;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);

@@ -11,7 +11,7 @@ use crate::observe::event;
 
 /// The code of a page that the browser could not show.
 pub(super) const RENDER: Failure = Failure::Code("render");
-/// Octets of an answer of the driver: a screenshot of a large window in base64.
+/// Bytes of an answer of the driver: a screenshot of a large window in base64.
 const ANSWER: u64 = 64 << 20;
 
 /// A browser, which is closed when this is dropped.

@@ -13,7 +13,7 @@ use crate::fuzz::source::Source;
 const CALLS: u32 = 64;
 /// What memory holds where nothing was put.
 const FILL: u8 = 0xee;
-/// Where a slot or an address, a result, and octets are put, unless the input says otherwise.
+/// Where a slot or an address, a result, and bytes are put, unless the input says otherwise.
 const KEY: u32 = 64;
 const RESULT: u32 = 16;
 const BUFFER: u32 = 128;
@@ -23,7 +23,7 @@ pub(super) struct Guest<'a, 'm> {
     model: Model,
     machine: &'a mut Machine<'m>,
     mem: Vec<u8>,
-    /// Descriptors that requests gave: number, and octets of RAM that closing it gives back.
+    /// Descriptors that requests gave: number, and bytes of RAM that closing it gives back.
     results: Vec<(u32, u64)>,
 }
 
@@ -75,8 +75,8 @@ impl<'a, 'm> Guest<'a, 'm> {
         let verdict = self.model.storage_read(slot, at);
         let [slot_ptr, index, buf, len] = at;
         let read = self.expect(verdict, |guest| entry::storage_read(guest, slot_ptr, index, buf, len))?;
-        if let Some(octets) = read {
-            assert_eq!(self.mem[buf as usize..][..len as usize], octets);
+        if let Some(bytes) = read {
+            assert_eq!(self.mem[buf as usize..][..len as usize], bytes);
         }
         Ok(())
     }
@@ -116,12 +116,12 @@ impl<'a, 'm> Guest<'a, 'm> {
     fn gl_call(&mut self, source: &mut Source<'_>) -> Option<Result<(), End>> {
         let asked = request(source);
         let place = self.pointer(source, BUFFER);
-        self.put(place, &asked.octets);
-        let len = if source.once_in(32) { source.u32() } else { asked.octets.len() as u32 };
+        self.put(place, &asked.bytes);
+        let len = if source.once_in(32) { source.u32() } else { asked.bytes.len() as u32 };
         let result_fd = self.pointer(source, RESULT);
         let there = self.mem.get(place as usize..).and_then(|rest| rest.get(..len as usize)).map(<[u8]>::to_vec);
         let means = match &there {
-            Some(there) if *there != asked.octets => guess(there),
+            Some(there) if *there != asked.bytes => guess(there),
             _ => asked.means,
         };
         let call = |guest: &mut subvm_core::Guest<'_>| entry::gl_call(guest, place, len, result_fd);
@@ -147,25 +147,25 @@ impl<'a, 'm> Guest<'a, 'm> {
     /// Reads a result to its end and holds it to what it must be. Time may run out, or RAM for what a module answered.
     fn read(&mut self, fd: u32, given: Given) -> Result<(), End> {
         let there = self.machine.read(fd)?;
-        let octets = match given {
+        let bytes = match given {
             Given::Nothing => Vec::new(),
-            Given::Octets(octets) => octets,
+            Given::Bytes(bytes) => bytes,
             Given::Pending(held) => {
-                // Its octets take the place of what the request held.
+                // Its bytes take the place of what the request held.
                 self.model.ram = self.model.ram - held + MODULES_ANSWER.len() as u64;
                 MODULES_ANSWER.to_vec()
             }
         };
-        assert_eq!(there, octets, "what descriptor {fd} reads");
+        assert_eq!(there, bytes, "what descriptor {fd} reads");
         self.model.ticks = self.machine.ticks();
-        self.results.push((fd, octets.len() as u64));
+        self.results.push((fd, bytes.len() as u64));
         Ok(())
     }
 
     /// Closes a result, so that its number is given again.
     fn close(&mut self, source: &mut Source<'_>) -> Result<(), End> {
         if !self.results.is_empty() {
-            let (fd, held) = self.results.swap_remove(usize::from(source.octet()) % self.results.len());
+            let (fd, held) = self.results.swap_remove(usize::from(source.byte()) % self.results.len());
             assert_eq!(self.machine.wasi("fd_close", &[fd.into()])?, 0);
             self.model.close(fd, held);
             self.model.ticks = self.machine.ticks();
@@ -177,14 +177,14 @@ impl<'a, 'm> Guest<'a, 'm> {
     fn storage_arguments(&mut self, source: &mut Source<'_>) -> (SlotId, [u32; 4]) {
         let slot = source.choose(&[SlotId([1; 32]), SlotId([2; 32]), LOCKED]);
         let index = match source.below(8) {
-            0 => u32::MAX - u32::from(source.octet()),
+            0 => u32::MAX - u32::from(source.byte()),
             1 => source.u32(),
             _ => u32::from(source.below(100)),
         };
         let len = if source.once_in(32) { source.u32() } else { source.below(100).into() };
         let buf = self.pointer(source, BUFFER);
         let slot_ptr = self.pointer(source, KEY);
-        let value = source.octet();
+        let value = source.byte();
         self.put(buf, &vec![value; (len as usize).min(self.mem.len())]);
         self.put(slot_ptr, &slot.0);
         (self.at(slot_ptr).map_or(slot, SlotId), [slot_ptr, index, buf, len])
@@ -192,7 +192,7 @@ impl<'a, 'm> Guest<'a, 'm> {
 
     /// Mostly where it should be.
     fn pointer(&self, source: &mut Source<'_>, usual: u32) -> u32 {
-        let small = u32::from(source.octet());
+        let small = u32::from(source.byte());
         match small % 16 {
             13 => (self.mem.len() as u32).wrapping_sub(small / 16),
             14 => u32::MAX - small / 16,
@@ -202,9 +202,9 @@ impl<'a, 'm> Guest<'a, 'm> {
     }
 
     /// Puts as much as there is room for.
-    fn put(&mut self, place: u32, octets: &[u8]) {
+    fn put(&mut self, place: u32, bytes: &[u8]) {
         let room = self.mem.get_mut(place as usize..).unwrap_or_default();
-        room.iter_mut().zip(octets).for_each(|(place, octet)| *place = *octet);
+        room.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     }
 
     fn at<const N: usize>(&self, place: u32) -> Option<[u8; N]> {

@@ -11,7 +11,7 @@ use crate::requests::Field;
 pub(super) fn good(field: Field, source: &mut Source<'_>) -> Value {
     match field {
         Field::Any => any(source),
-        Field::Bytes => Value::Bytes(source.octets()),
+        Field::Bytes => Value::Bytes(source.bytes()),
         Field::Str => Value::Str(text(source)),
         Field::Bool => Value::Bool(source.below(2) == 1),
         Field::Address => Value::Address(source.choose(&[CONTRACT, OTHER, NOBODY])),
@@ -23,13 +23,13 @@ pub(super) fn good(field: Field, source: &mut Source<'_>) -> Value {
         Field::Topics => (0..source.below(5)).map(|topic| Value::Bytes(vec![topic; 32])).collect::<Vec<_>>().into(),
         Field::Map => Value::Map((0..source.below(3)).map(|key| (format!("k{key}"), any(source))).collect()),
         Field::Headers => {
-            Value::Map((0..source.below(3)).map(|key| (format!("h{key}"), Value::Bytes(source.octets()))).collect())
+            Value::Map((0..source.below(3)).map(|key| (format!("h{key}"), Value::Bytes(source.bytes()))).collect())
         }
         Field::Body if source.below(2) == 0 => Value::Null,
-        Field::Body => Value::Bytes(source.octets()),
+        Field::Body => Value::Bytes(source.bytes()),
         Field::RenderMode => Value::from(source.choose(&["text", "html", "screenshot"])),
         Field::Format => Value::from(source.choose(&["text", "json"])),
-        Field::Images => (0..source.below(3)).map(|_| Value::Bytes(source.octets())).collect::<Vec<_>>().into(),
+        Field::Images => (0..source.below(3)).map(|_| Value::Bytes(source.bytes())).collect::<Vec<_>>().into(),
         Field::Is(name) => Value::from(name),
     }
 }
@@ -87,20 +87,20 @@ pub(super) fn bad(field: Field, source: &mut Source<'_>) -> Option<Value> {
     Some(source.choose(&choices))
 }
 
-/// Any value, of a few octets.
+/// Any value, of a few bytes.
 pub(super) fn any(source: &mut Source<'_>) -> Value {
     match source.below(6) {
         0 => Value::Null,
-        1 => Value::from(source.octet()),
+        1 => Value::from(source.byte()),
         2 => Value::Str(text(source)),
-        3 => Value::Bytes(source.octets()),
+        3 => Value::Bytes(source.bytes()),
         4 => Value::array([Value::Null, Value::Address(OTHER)]),
         _ => Value::Map(Map::from([("k", Value::Bool(true))])),
     }
 }
 
 pub(super) fn text(source: &mut Source<'_>) -> String {
-    String::from_utf8_lossy(&source.octets()).into_owned()
+    String::from_utf8_lossy(&source.bytes()).into_owned()
 }
 
 fn power(exponent: u32) -> Int {

@@ -30,8 +30,8 @@ const LOCKED: SlotId = SlotId([9; 32]);
 const MODULES_ANSWER: [u8; 1] = [0];
 
 /// The storage before the run: the first page of slot 1 of either contract.
-fn base_octet(state: State, contract: Address, slot: SlotId, octet: u64) -> u8 {
-    let page = if slot == SlotId([1; 32]) && octet < 32 { base_page(state, contract) } else { None };
+fn base_byte(state: State, contract: Address, slot: SlotId, byte: u64) -> u8 {
+    let page = if slot == SlotId([1; 32]) && byte < 32 { base_page(state, contract) } else { None };
     page.map_or(0, |page| page[0])
 }
 
@@ -131,14 +131,14 @@ fn compare(scene: &Scene, report: &Report, mut model: Model, outcome: Outcome) {
     for step in scene.path[..taken].iter().rev() {
         let ended = outcome.take().unwrap_or_else(Outcome::null);
         if let Step::Block = step {
-            model.nondet.push(ended.to_octets());
-            let posted = take(&mut model.data, ended.to_octets().len() as u64, Resource::GasData);
+            model.nondet.push(ended.to_bytes());
+            let posted = take(&mut model.data, ended.to_bytes().len() as u64, Resource::GasData);
             outcome = posted.err().map(|_| Outcome::VmError(VmError::OutOf(Resource::GasData)));
         }
     }
     let outcome = outcome.unwrap_or_else(Outcome::null);
-    let octets = if let Outcome::VmError(_) = outcome { 0 } else { outcome.to_octets().len() as u64 };
-    let outcome = match take(&mut model.data, octets, Resource::GasData) {
+    let bytes = if let Outcome::VmError(_) = outcome { 0 } else { outcome.to_bytes().len() as u64 };
+    let outcome = match take(&mut model.data, bytes, Resource::GasData) {
         Err(Stop::Ends(exceeded)) => exceeded,
         _ => outcome,
     };

@@ -10,7 +10,7 @@ use subvm_core::sdk::Errno;
 use subvm_core::{Address, Mode, Outcome, Permissions, Resource, SlotId, Trap, VmError};
 
 use super::request::Means;
-use super::{CONTRACT, LOCKED, NOBODY, base_octet};
+use super::{CONTRACT, LOCKED, NOBODY, base_byte};
 
 /// Where a guest stands.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ pub(super) type Verdict<T> = Result<T, Stop>;
 #[derive(Debug, PartialEq)]
 pub(super) enum Given {
     Nothing,
-    /// A descriptor over these octets.
-    Octets(Vec<u8>),
-    /// A descriptor over what a module will answer, and the octets of RAM that it holds until then.
+    /// A descriptor over these bytes.
+    Bytes(Vec<u8>),
+    /// A descriptor over what a module will answer, and the bytes of RAM that it holds until then.
     Pending(u64),
 }
 
@@ -49,10 +49,10 @@ pub(super) type Left = u64;
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) place: Place,
-    /// Octets of the guest's memory.
+    /// Bytes of the guest's memory.
     pub(super) memory: u64,
     pub(super) ticks: i64,
-    /// Octets of RAM used, and allowed.
+    /// Bytes of RAM used, and allowed.
     pub(super) ram: u64,
     pub(super) ram_limit: u64,
     pub(super) storage: Left,
@@ -100,7 +100,7 @@ impl Model {
         self.inside(slot_ptr, 32)?;
         self.inside(buf, len)?;
         let end = u64::from(index) + u64::from(len);
-        Ok((index.into()..end).map(|octet| self.stored(slot, octet)).collect())
+        Ok((index.into()..end).map(|byte| self.stored(slot, byte)).collect())
     }
 
     pub(super) fn storage_write(&mut self, slot: SlotId, at: [u32; 4], mem: &[u8]) -> Verdict<()> {
@@ -111,17 +111,17 @@ impl Model {
         if slot == LOCKED && self.place.contract == CONTRACT {
             return Err(Errno::Forbidden.into());
         }
-        let octets = &mem[buf as usize..][..len as usize];
+        let bytes = &mem[buf as usize..][..len as usize];
         let pages: Vec<u32> = if len == 0 { vec![] } else { (index / 32..=(index + (len - 1)) / 32).collect() };
         let new = pages.iter().filter(|page| !self.pages.contains_key(&(slot, **page))).count() as u64;
         take(&mut self.storage, new, Resource::GasStorage)?;
         self.hold(new * costs::STORAGE_PAGE)?;
         for page in pages {
-            let old = std::array::from_fn(|octet| self.stored(slot, u64::from(page) * 32 + octet as u64));
+            let old = std::array::from_fn(|byte| self.stored(slot, u64::from(page) * 32 + byte as u64));
             self.pages.insert((slot, page), old);
         }
-        for (at, octet) in (u64::from(index)..).zip(octets) {
-            self.pages.get_mut(&(slot, (at / 32) as u32)).expect("it was just made")[(at % 32) as usize] = *octet;
+        for (at, byte) in (u64::from(index)..).zip(bytes) {
+            self.pages.get_mut(&(slot, (at / 32) as u32)).expect("it was just made")[(at % 32) as usize] = *byte;
         }
         Ok(())
     }
@@ -142,13 +142,13 @@ impl Model {
     }
 
     /// Everything of `gl_call` up to the effect, and that; the descriptor where there is one.
-    pub(super) fn gl_call(&mut self, means: &Means, at: [u32; 3], octets: &[u8]) -> Verdict<(Option<u32>, Given)> {
+    pub(super) fn gl_call(&mut self, means: &Means, at: [u32; 3], bytes: &[u8]) -> Verdict<(Option<u32>, Given)> {
         let [request, len, result_fd] = at;
         self.pay(calls::TRANSFER)?;
         if u64::from(len) > costs::REQUEST {
             return Err(Errno::Inval.into());
         }
-        self.pay(u64::from(len) * calls::REQUEST_OCTET)?;
+        self.pay(u64::from(len) * calls::REQUEST_BYTE)?;
         self.inside(request, len)?;
         self.inside(result_fd, 4)?;
         if !result_fd.is_multiple_of(4) {
@@ -157,29 +157,29 @@ impl Model {
         if u64::from(len) * costs::REQUEST_RAM > self.ram_limit - self.ram {
             return Err(Resource::Memory.into());
         }
-        let given = self.grant(means, octets)?;
+        let given = self.grant(means, bytes)?;
         let content = match &given {
             Given::Nothing => return Ok((None, given)),
-            Given::Octets(octets) => octets.len() as u64,
+            Given::Bytes(bytes) => bytes.len() as u64,
             Given::Pending(held) => *held,
         };
         Ok((Some(self.descriptor(content)?), given))
     }
 
-    fn grant(&mut self, means: &Means, octets: &[u8]) -> Verdict<Given> {
+    fn grant(&mut self, means: &Means, bytes: &[u8]) -> Verdict<Given> {
         match means {
             Means::Nothing | Means::Anything => Err(Errno::Inval.into()),
             Means::Return(value) => Err(Stop::Ends(Outcome::Return(value.clone()))),
             Means::UserError(text) => Err(Stop::Ends(Outcome::UserError(text.clone()))),
             Means::TraceMessage(_) => Ok(Given::Nothing),
-            Means::TraceRuntime => Ok(Given::Octets(Value::from(0).encode().expect("it is small"))),
+            Means::TraceRuntime => Ok(Given::Bytes(Value::from(0).encode().expect("it is small"))),
             Means::Module if self.place.mode == Mode::Deterministic => Err(Errno::Forbidden.into()),
-            Means::Module => Ok(Given::Pending(octets.len() as u64 * costs::REQUEST_RAM)),
+            Means::Module => Ok(Given::Pending(bytes.len() as u64 * costs::REQUEST_RAM)),
             Means::Sandbox => self.spawn(),
             Means::Call(address) => {
                 self.need(CALLS)?;
                 match *address {
-                    NOBODY => Ok(Given::Octets(b"\x02invalid_contract package".to_vec())),
+                    NOBODY => Ok(Given::Bytes(b"\x02invalid_contract package".to_vec())),
                     _ => self.spawn(),
                 }
             }
@@ -193,7 +193,7 @@ impl Model {
             Means::EthCall(answer) => {
                 self.need(CALLS)?;
                 self.pay(calls::ETH_CALL)?;
-                Ok(Given::Octets(Value::Bytes(answer.clone()).encode().expect("it is small")))
+                Ok(Given::Bytes(Value::Bytes(answer.clone()).encode().expect("it is small")))
             }
             Means::Message(value) => {
                 self.need(SENDS)?;
@@ -203,18 +203,18 @@ impl Model {
                         return Err(Errno::Inbalance.into());
                     }
                 }
-                take(&mut self.data, octets.len() as u64, Resource::GasData)?;
+                take(&mut self.data, bytes.len() as u64, Resource::GasData)?;
                 self.sent += value;
-                self.messages.push(octets.to_vec());
+                self.messages.push(bytes.to_vec());
                 Ok(Given::Nothing)
             }
         }
     }
 
-    /// A child that returns null at once. Its module has eight octets.
+    /// A child that returns null at once. Its module has eight bytes.
     fn spawn(&mut self) -> Verdict<Given> {
-        self.pay(calls::SUB_VM + 8 / calls::MODULE_OCTETS_PER_TICK)?;
-        Ok(Given::Octets(vec![0, 0]))
+        self.pay(calls::SUB_VM + 8 / calls::MODULE_BYTES_PER_TICK)?;
+        Ok(Given::Bytes(vec![0, 0]))
     }
 
     fn descriptor(&mut self, content: u64) -> Verdict<u32> {
@@ -235,7 +235,7 @@ impl Model {
         self.ram -= content;
     }
 
-    /// Base, range, permissions, octets: what both storage calls begin with.
+    /// Base, range, permissions, bytes: what both storage calls begin with.
     fn storage_call(&mut self, needs: Permissions, index: u32, len: u32) -> Verdict<()> {
         self.pay(calls::NODE)?;
         if u64::from(index) + u64::from(len) > 1 << 32 {
@@ -245,11 +245,11 @@ impl Model {
         self.pay((u64::from(len) / 32 + 2) * calls::STORAGE_PAGE + calls::copying(len.into()))
     }
 
-    /// An octet of storage as the guest sees it.
-    fn stored(&self, slot: SlotId, octet: u64) -> u8 {
+    /// A byte of storage as the guest sees it.
+    fn stored(&self, slot: SlotId, byte: u64) -> u8 {
         let Place { contract, state, overlay, .. } = self.place;
-        let written = self.pages.get(&(slot, (octet / 32) as u32)).filter(|_| overlay && contract == CONTRACT);
-        written.map_or_else(|| base_octet(state, contract, slot, octet), |page| page[(octet % 32) as usize])
+        let written = self.pages.get(&(slot, (byte / 32) as u32)).filter(|_| overlay && contract == CONTRACT);
+        written.map_or_else(|| base_byte(state, contract, slot, byte), |page| page[(byte % 32) as usize])
     }
 
     fn own_balance(&self) -> BigUint {
@@ -273,11 +273,11 @@ impl Model {
         if self.ticks < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
     }
 
-    fn hold(&mut self, octets: u64) -> Verdict<()> {
-        if octets > self.ram_limit - self.ram {
+    fn hold(&mut self, bytes: u64) -> Verdict<()> {
+        if bytes > self.ram_limit - self.ram {
             return Err(Resource::Memory.into());
         }
-        self.ram += octets;
+        self.ram += bytes;
         Ok(())
     }
 }
@@ -295,7 +295,7 @@ pub(super) fn take(budget: &mut Left, amount: u64, of: Resource) -> Verdict<()> 
 }
 
 fn word(balance: &BigUint) -> [u8; 32] {
-    let mut octets = [0; 32];
-    octets.iter_mut().zip(balance.to_bytes_le()).for_each(|(octet, digit)| *octet = digit);
-    octets
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(balance.to_bytes_le()).for_each(|(byte, digit)| *byte = digit);
+    bytes
 }

@@ -11,7 +11,7 @@ use crate::requests::{REQUESTS, Row};
 /// A request, and what the model knows of it.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    pub(super) octets: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     pub(super) means: Means,
 }
 
@@ -37,37 +37,37 @@ pub(super) enum Means {
 /// The requests whose argument is no map of fields.
 const OTHERS: [&str; 4] = ["Return", "UserError", "Rollback", "Trace"];
 
-/// A request: mostly well-formed, sometimes with one thing wrong, sometimes any octets.
+/// A request: mostly well-formed, sometimes with one thing wrong, sometimes any bytes.
 pub(super) fn request(source: &mut Source<'_>) -> Asked {
     match source.below(24) {
         row @ 0..16 => with_fields(source, REQUESTS[usize::from(row)]),
         16 => {
             let value = any(source);
-            let octets = value.encode().expect("it is small");
-            Asked { octets: envelope("Return", value), means: Means::Return(octets) }
+            let bytes = value.encode().expect("it is small");
+            Asked { bytes: envelope("Return", value), means: Means::Return(bytes) }
         }
         17 => {
             let (name, text) = (source.choose(&["UserError", "Rollback"]), text(source));
-            Asked { octets: envelope(name, Value::Str(text.clone())), means: Means::UserError(text) }
+            Asked { bytes: envelope(name, Value::Str(text.clone())), means: Means::UserError(text) }
         }
-        18 => Asked { octets: envelope("Trace", "RuntimeMicroSec".into()), means: Means::TraceRuntime },
+        18 => Asked { bytes: envelope("Trace", "RuntimeMicroSec".into()), means: Means::TraceRuntime },
         19 => {
             let text = text(source);
             let message = Map::from([("Message", Value::Str(text.clone()))]);
-            Asked { octets: envelope("Trace", Value::Map(message)), means: Means::TraceMessage(text) }
+            Asked { bytes: envelope("Trace", Value::Map(message)), means: Means::TraceMessage(text) }
         }
         20 => wrong_argument(source),
         21 => wrong_envelope(source),
         _ => {
-            let octets = source.octets();
-            Asked { means: guess(&octets), octets }
+            let bytes = source.bytes();
+            Asked { means: guess(&bytes), bytes }
         }
     }
 }
 
-/// What octets can mean of which nobody knows more.
-pub(super) fn guess(octets: &[u8]) -> Means {
-    let value = Value::decode(octets).ok();
+/// What bytes can mean of which nobody knows more.
+pub(super) fn guess(bytes: &[u8]) -> Means {
+    let value = Value::decode(bytes).ok();
     let name = value.as_ref().and_then(Value::as_map).filter(|map| map.len() == 1).and_then(|map| map.keys().next());
     let known = REQUESTS.iter().map(|row| row.0).chain(OTHERS);
     if name.is_some_and(|name| known.into_iter().any(|known| known == name)) { Means::Anything } else { Means::Nothing }
@@ -93,7 +93,7 @@ fn with_fields(source: &mut Source<'_>, (name, fields): Row) -> Asked {
             },
         }
     }
-    Asked { octets: envelope(name, Value::Map(map)), means }
+    Asked { bytes: envelope(name, Value::Map(map)), means }
 }
 
 fn meaning(name: &str, fields: &Map) -> Means {
@@ -130,20 +130,20 @@ fn wrong_argument(source: &mut Source<'_>) -> Asked {
         Value::Map(Map::from([("Message", Value::from("a")), ("other", Value::Null)])),
         Value::Map(Map::new()),
     ]);
-    Asked { octets: envelope(name, value), means: Means::Nothing }
+    Asked { bytes: envelope(name, value), means: Means::Nothing }
 }
 
 /// A well-formed request in what is no envelope.
 fn wrong_envelope(source: &mut Source<'_>) -> Asked {
     let inner = ("Return", Value::Null);
-    let mut octets = envelope(inner.0, inner.1.clone());
+    let mut bytes = envelope(inner.0, inner.1.clone());
     match source.below(6) {
-        0 => octets.push(source.octet()),
-        1 => drop(octets.pop()),
-        2 => octets.clear(),
-        3 => octets = Value::Map(Map::from([inner, ("UserError", Value::from("x"))])).encode().expect("it is small"),
-        4 => octets = Value::array([Value::from(inner.0), inner.1]).encode().expect("it is small"),
-        _ => octets = envelope("return", inner.1),
+        0 => bytes.push(source.byte()),
+        1 => drop(bytes.pop()),
+        2 => bytes.clear(),
+        3 => bytes = Value::Map(Map::from([inner, ("UserError", Value::from("x"))])).encode().expect("it is small"),
+        4 => bytes = Value::array([Value::from(inner.0), inner.1]).encode().expect("it is small"),
+        _ => bytes = envelope("return", inner.1),
     }
-    Asked { octets, means: Means::Nothing }
+    Asked { bytes, means: Means::Nothing }
 }

@@ -13,7 +13,7 @@ use subvm_host_mock::{Machine, MemoryHost, ScriptedEngine};
 use crate::fuzz::source::Source;
 
 const CONTRACT: Address = Address([1; 20]);
-/// Octets that a result may have in these runs.
+/// Bytes that a result may have in these runs.
 const LONGEST: u64 = 64;
 
 /// A block: how it is validated, what an honest node comes to, and what the leader posted, if anything.
@@ -26,7 +26,7 @@ struct Block {
 
 #[derive(Clone, Debug)]
 enum Strategy {
-    /// The guest's own function compares octets.
+    /// The guest's own function compares bytes.
     Own,
     StrictEq,
     Numeric {
@@ -44,7 +44,7 @@ pub(super) fn blocks(source: &mut Source<'_>) {
     let mut results: Vec<Vec<u8>> = blocks.iter().map_while(|block| block.leaders.clone()).collect();
     let surplus = results.len() == blocks.len() && source.once_in(8);
     if surplus {
-        results.push(source.octets());
+        results.push(source.bytes());
     }
     for (role, checks) in
         [(Role::Validator { results: results.clone() }, true), (Role::Sync { results: results.clone() }, false)]
@@ -85,7 +85,7 @@ fn verdict(blocks: &[Block], checks: bool, model_agrees: bool) -> Option<(usize,
     })
 }
 
-/// Whether octets are a result of a sub-VM. Source: `docs/spec/sub-vm.md`, *Leader and validator*.
+/// Whether bytes are a result of a sub-VM. Source: `docs/spec/sub-vm.md`, *Leader and validator*.
 fn well_formed(result: &[u8]) -> bool {
     let Some((code, data)) = result.split_first().filter(|_| result.len() as u64 <= LONGEST) else { return false };
     let text = || str::from_utf8(data).ok();
@@ -102,14 +102,14 @@ impl Block {
         let strategy = match source.below(5) {
             0 => Strategy::Own,
             1 => Strategy::StrictEq,
-            2 => Strategy::Numeric { abs: source.octet(), rel_ppm: u32::from(source.octet()) * 10_000 },
+            2 => Strategy::Numeric { abs: source.byte(), rel_ppm: u32::from(source.byte()) * 10_000 },
             3 => Strategy::Comparative,
             _ => Strategy::NonComparative,
         };
         let own = result(source);
         let leaders = match source.below(8) {
             0 => None,
-            1 => Some(source.octets()),
+            1 => Some(source.bytes()),
             2 | 3 => Some(own.clone()),
             4 => Some(damaged(own.clone(), source)),
             _ => Some(result(source)),
@@ -191,22 +191,22 @@ fn script(blocks: &[Block], machine: &mut Machine<'_>) -> Result<(), End> {
     .into())
 }
 
-/// What a sub-VM may come to, in few octets.
+/// What a sub-VM may come to, in few bytes.
 fn result(source: &mut Source<'_>) -> Vec<u8> {
     let outcome = match source.below(4) {
         0 | 1 => Outcome::Return(value(source, 2).encode().expect("it is small")),
         2 => Outcome::UserError("no".repeat(usize::from(source.below(8)))),
         _ => Outcome::VmError(VmError::Trap(Trap::Unreachable)),
     };
-    let octets = outcome.to_octets();
+    let bytes = outcome.to_bytes();
     // What is larger is posted as this.
-    if octets.len() as u64 <= LONGEST { octets } else { b"\x02out_of memory".to_vec() }
+    if bytes.len() as u64 <= LONGEST { bytes } else { b"\x02out_of memory".to_vec() }
 }
 
 fn value(source: &mut Source<'_>, depth: u8) -> Value {
     match source.below(if depth == 0 { 4 } else { 6 }) {
-        0 => Value::Int(Int::from(i64::from(source.octet()) - 128)),
-        1 => Value::Int(Int::from(BigInt::from(source.octet()) << source.octet())),
+        0 => Value::Int(Int::from(i64::from(source.byte()) - 128)),
+        1 => Value::Int(Int::from(BigInt::from(source.byte()) << source.byte())),
         2 => Value::Bool(source.below(2) == 0),
         3 => Value::from("word"),
         4 => (0..source.below(3)).map(|_| value(source, depth - 1)).collect::<Vec<_>>().into(),
@@ -214,14 +214,14 @@ fn value(source: &mut Source<'_>, depth: u8) -> Value {
     }
 }
 
-fn damaged(mut octets: Vec<u8>, source: &mut Source<'_>) -> Vec<u8> {
-    let at = usize::from(source.octet()) % octets.len();
+fn damaged(mut bytes: Vec<u8>, source: &mut Source<'_>) -> Vec<u8> {
+    let at = usize::from(source.byte()) % bytes.len();
     match source.below(3) {
-        0 => octets[at] ^= 1 << source.below(8),
-        1 => octets.truncate(at),
-        _ => octets.extend(vec![source.octet(); at]),
+        0 => bytes[at] ^= 1 << source.below(8),
+        1 => bytes.truncate(at),
+        _ => bytes.extend(vec![source.byte(); at]),
     }
-    octets
+    bytes
 }
 
 fn returned(result: &[u8]) -> Option<Value> {

@@ -6,13 +6,13 @@ use subvm_core::{Gas, PageWrite, Report};
 
 use super::{GAS_DATA, MEMORY, Model, SUB_VM};
 use crate::spawn_tree::STATE;
-use crate::spawn_tree::chain::{CONTRACT, octet_before, slot};
+use crate::spawn_tree::chain::{CONTRACT, byte_before, slot};
 
 pub(super) fn judge(model: &mut Model, report: &Report) -> Result<(), String> {
     let (outcome, left) = end(model)?;
     let returned = outcome.first() == Some(&0);
     let receipt = &report.receipt;
-    same("the outcome", &report.outcome.to_octets(), &outcome)?;
+    same("the outcome", &report.outcome.to_bytes(), &outcome)?;
     same("the receipt's code", &receipt.result.first(), &outcome.first())?;
     same("whether there is a fingerprint", &report.fingerprint.is_some(), &!returned)?;
     let gas =
@@ -44,8 +44,8 @@ fn pages(model: &Model) -> Vec<PageWrite> {
     for (number, page) in &model.pages {
         let content = std::array::from_fn(|offset| {
             let at = page * 32 + offset as u32;
-            let written = model.octets.get(&(*number, at)).copied();
-            written.unwrap_or_else(|| octet_before(STATE, CONTRACT, *number, at))
+            let written = model.bytes.get(&(*number, at)).copied();
+            written.unwrap_or_else(|| byte_before(STATE, CONTRACT, *number, at))
         });
         pages.insert((*number, *page), content);
     }

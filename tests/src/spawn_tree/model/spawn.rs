@@ -8,9 +8,9 @@ use super::{Expected, FORBIDDEN, Frame, GAS_DATA, Kind, MEMORY, May, Model, Seen
 use crate::spawn_tree::Strategy;
 use crate::spawn_tree::chain::NOBODY;
 
-/// Ticks: the base of `gl_call`, an octet of its request, and starting a sub-VM of a module of 8 octets.
+/// Ticks: the base of `gl_call`, a byte of its request, and starting a sub-VM of a module of 8 bytes.
 pub(super) const BASE: i64 = 30;
-pub(super) const OCTET: i64 = 4;
+pub(super) const BYTE: i64 = 4;
 const START: i64 = 20_000 + 8 / 4;
 
 /// A request that spawns.
@@ -22,7 +22,7 @@ pub(in super::super) enum Spawn {
     BlockWith(Strategy),
 }
 
-/// A request to spawn that was made: how many sub-VMs there were then, the ticks left, its octets, and whether it could be taken apart.
+/// A request to spawn that was made: how many sub-VMs there were then, the ticks left, its bytes, and whether it could be taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Made {
     depth: usize,
@@ -32,10 +32,10 @@ pub(in super::super) struct Made {
 }
 
 impl Model {
-    /// A request to spawn is made with `ticks` left; its octets are `len`.
+    /// A request to spawn is made with `ticks` left; its bytes are `len`.
     pub(in super::super) fn spawning(&mut self, spawn: Spawn, ticks: i64, len: usize) -> Made {
         let (depth, parsed) = (self.stack.len(), self.parse(len, ticks));
-        let left = ticks - BASE - OCTET * len as i64 - START;
+        let left = ticks - BASE - BYTE * len as i64 - START;
         if let Some(child) = self.child(spawn, left) {
             self.stack.push(child);
         }
@@ -100,7 +100,7 @@ impl Model {
             Spawn::Block | Spawn::BlockWith(_) => model.block(spawn, ran.as_ref(), depth),
             _ => model.result_of(spawn, child.as_ref(), depth),
         });
-        let price = BASE + OCTET * len as i64;
+        let price = BASE + BYTE * len as i64;
         if let (true, Seen::Fd(_)) = (before, seen) {
             let nobody = matches!(spawn, Spawn::Call { address: NOBODY, .. });
             let price = price + if nobody { 0 } else { START } + if block { 0 } else { used };

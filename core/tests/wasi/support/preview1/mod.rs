@@ -1,4 +1,4 @@
-//! The reference model of all 46 functions: from a guest's memory, a call and what the calls before came to, what it must come to, to the octet and to
+//! The reference model of all 46 functions: from a guest's memory, a call and what the calls before came to, what it must come to, to the byte and to
 //! the tick. Written from `docs/spec/wasi.md` and `docs/spec/gas.md`, to be read beside them; descriptors and files are those of [`Model`].
 //!
 //! A call goes through the checks in the order of the specification and does what it does at the end: one that fails on the way cannot have an effect.
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     /// As `NAME=value`, in order.
     pub(crate) env: Vec<String>,
     pub(crate) now: u64,
-    /// The most octets that the host's generator gives; it fails where more are asked for. They are 1, 2, 3 .. 255, 1 ..
+    /// The most bytes that the host's generator gives; it fails where more are asked for. They are 1, 2, 3 .. 255, 1 ..
     pub(crate) host_random: u32,
 }
 
@@ -122,7 +122,7 @@ impl Reference {
         if self.ticks < 0 { Err(VmError::OutOf(Resource::GasTime).into()) } else { Ok(()) }
     }
 
-    /// Where `len` octets from `at` are, for a witx type of this alignment.
+    /// Where `len` bytes from `at` are, for a witx type of this alignment.
     fn range(&self, at: u32, len: u64, align: u32) -> Done<Range<usize>> {
         let end = u64::from(at) + len;
         if end > self.mem.len() as u64 {
@@ -135,8 +135,8 @@ impl Reference {
     }
 
     /// Writes as much as there is.
-    fn put(&mut self, at: u32, octets: &[u8]) {
-        self.mem[at as usize..][..octets.len()].copy_from_slice(octets);
+    fn put(&mut self, at: u32, bytes: &[u8]) {
+        self.mem[at as usize..][..bytes.len()].copy_from_slice(bytes);
     }
 
     fn what(&self, fd: u32) -> Done<&What> {

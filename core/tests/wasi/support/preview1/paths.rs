@@ -17,13 +17,13 @@ pub(super) struct Flags {
     pub(super) descriptor: u32,
 }
 
-/// Where octets are, and how many.
-type Octets = (u32, u32);
+/// Where bytes are, and how many.
+type Bytes = (u32, u32);
 
 impl Reference {
-    pub(super) fn readdir(&mut self, fd: u32, (at, len): Octets, cookie: u64, used: u32) -> Done {
+    pub(super) fn readdir(&mut self, fd: u32, (at, len): Bytes, cookie: u64, used: u32) -> Done {
         self.descriptors.directory(fd, FD_READDIR)?;
-        self.charge(u64::from(len) * prices::LISTING_OCTET)?;
+        self.charge(u64::from(len) * prices::LISTING_BYTE)?;
         self.range(at, len.into(), 1)?;
         self.range(used, 4, 4)?;
         let answer = self.descriptors.call(&Op::List { fd, len, cookie })?;
@@ -33,7 +33,7 @@ impl Reference {
         Ok(())
     }
 
-    pub(super) fn path_filestat(&mut self, fd: u32, lookup: u32, path: Octets, at: u32) -> Done {
+    pub(super) fn path_filestat(&mut self, fd: u32, lookup: u32, path: Bytes, at: u32) -> Done {
         if lookup > 1 {
             return Err(Errno::Inval.into());
         }
@@ -44,7 +44,7 @@ impl Reference {
         Ok(())
     }
 
-    pub(super) fn path_open(&mut self, fd: u32, flags: &Flags, path: Octets, rights: (u64, u64), at: u32) -> Done {
+    pub(super) fn path_open(&mut self, fd: u32, flags: &Flags, path: Bytes, rights: (u64, u64), at: u32) -> Done {
         let (base, inheriting) = rights;
         let unknown = flags.lookup > 1 || flags.open > 15 || flags.descriptor > 31;
         if unknown || (base | inheriting) & !ALL_RIGHTS != 0 {
@@ -60,10 +60,10 @@ impl Reference {
         Ok(())
     }
 
-    /// The octets of a path below a directory: paid, inside memory, and of the right form.
-    fn path(&mut self, fd: u32, right: u64, (at, len): Octets) -> Done<Vec<u8>> {
+    /// The bytes of a path below a directory: paid, inside memory, and of the right form.
+    fn path(&mut self, fd: u32, right: u64, (at, len): Bytes) -> Done<Vec<u8>> {
         self.descriptors.directory(fd, right)?;
-        self.charge(u64::from(len) * prices::PATH_OCTET)?;
+        self.charge(u64::from(len) * prices::PATH_BYTE)?;
         let path = self.range(at, len.into(), 1)?;
         let path = self.mem[path].to_vec();
         form(&path)?;

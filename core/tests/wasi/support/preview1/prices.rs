@@ -2,18 +2,18 @@
 
 /// An iovec, whatever its length.
 pub(super) const IOVEC: u64 = 8;
-/// An octet of a path.
-pub(super) const PATH_OCTET: u64 = 16;
-/// An octet of a directory listing's buffer.
-pub(super) const LISTING_OCTET: u64 = 1;
-/// An octet of randomness.
-pub(super) const RANDOM_OCTET: u64 = 1;
+/// A byte of a path.
+pub(super) const PATH_BYTE: u64 = 16;
+/// A byte of a directory listing's buffer.
+pub(super) const LISTING_BYTE: u64 = 1;
+/// A byte of randomness.
+pub(super) const RANDOM_BYTE: u64 = 1;
 /// Seeding the deterministic generator of a sub-VM.
 pub(super) const RANDOM_SEED: u64 = 6000;
 
-/// Copying octets: one tick for 16, rounded up.
-pub(super) fn copying(octets: u64) -> u64 {
-    octets.div_ceil(16)
+/// Copying bytes: one tick for 16, rounded up.
+pub(super) fn copying(bytes: u64) -> u64 {
+    bytes.div_ceil(16)
 }
 
 /// The base of a function.

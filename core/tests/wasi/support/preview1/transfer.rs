@@ -22,7 +22,7 @@ impl Reference {
     fn iovecs(&mut self, (at, count): List) -> Done<(Vec<Range<usize>>, u32)> {
         self.charge(u64::from(count) * prices::IOVEC)?;
         let list = self.range(at, u64::from(count) * 8, 4)?;
-        let number = |octets: &[u8]| u32::from_le_bytes(octets.try_into().unwrap());
+        let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
         let list: Vec<(u32, u32)> =
             self.mem[list].chunks(8).map(|iovec| (number(&iovec[..4]), number(&iovec[4..]))).collect();
         let sum: u64 = list.iter().map(|(_, len)| u64::from(*len)).sum();
@@ -38,11 +38,11 @@ impl Reference {
         let (iovecs, sum) = self.iovecs(list)?;
         self.range(nread, 4, 4)?;
         let answer = self.descriptors.read(fd, sum, offset)?;
-        let (count, mut octets) = answer.split_at(4);
+        let (count, mut bytes) = answer.split_at(4);
         for iovec in iovecs {
-            let (now, later) = octets.split_at(iovec.len().min(octets.len()));
+            let (now, later) = bytes.split_at(iovec.len().min(bytes.len()));
             self.put(iovec.start as u32, now);
-            octets = later;
+            bytes = later;
         }
         self.put(nread, count);
         Ok(())
@@ -127,9 +127,9 @@ impl Reference {
     }
 
     /// Writes what a call found, where nothing but its place can be wrong any more.
-    pub(super) fn answer(&mut self, at: u32, align: u32, octets: &[u8]) -> Done {
-        self.range(at, octets.len() as u64, align)?;
-        self.put(at, octets);
+    pub(super) fn answer(&mut self, at: u32, align: u32, bytes: &[u8]) -> Done {
+        self.range(at, bytes.len() as u64, align)?;
+        self.put(at, bytes);
         Ok(())
     }
 }

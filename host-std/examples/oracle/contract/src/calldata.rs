@@ -1,5 +1,5 @@
 //! Calldata as far as this contract needs it (`docs/spec/calldata.md`): values, their encoding, and a reader that
-//! trusts the host to send canonical octets and gives `None` where they end too early.
+//! trusts the host to send canonical bytes and gives `None` where they end too early.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ pub enum Value {
     Bytes(Vec<u8>),
     Str(String),
     Array(Vec<Value>),
-    /// Ascending by the octets of the keys.
+    /// Ascending by the bytes of the keys.
     Map(Vec<(String, Value)>),
 }
 
@@ -40,19 +40,19 @@ impl Value {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let (kind, payload, octets): (u128, u128, &[u8]) = match self {
+        let (kind, payload, bytes): (u128, u128, &[u8]) = match self {
             Value::Null => (0, 0, &[]),
             Value::Bool(bool) => (0, 1 + u128::from(*bool), &[]),
-            Value::Address(octets) => (0, 3, octets),
+            Value::Address(bytes) => (0, 3, bytes),
             Value::Int(int) if *int >= 0 => (1, *int as u128, &[]),
             Value::Int(int) => (2, !*int as u128, &[]),
-            Value::Bytes(octets) => (3, octets.len() as u128, octets),
+            Value::Bytes(bytes) => (3, bytes.len() as u128, bytes),
             Value::Str(text) => (4, text.len() as u128, text.as_bytes()),
             Value::Array(items) => (5, items.len() as u128, &[]),
             Value::Map(entries) => (6, entries.len() as u128, &[]),
         };
         write_uleb(payload << 3 | kind, out);
-        out.extend_from_slice(octets);
+        out.extend_from_slice(bytes);
         match self {
             Value::Array(items) => items.iter().for_each(|item| item.write(out)),
             Value::Map(entries) => entries.iter().for_each(|(key, value)| {
@@ -64,10 +64,10 @@ impl Value {
         }
     }
 
-    /// The value that these octets, all of them, encode.
-    pub fn decode(mut octets: &[u8]) -> Option<Value> {
-        let value = read(&mut octets)?;
-        octets.is_empty().then_some(value)
+    /// The value that these bytes, all of them, encode.
+    pub fn decode(mut bytes: &[u8]) -> Option<Value> {
+        let value = read(&mut bytes)?;
+        bytes.is_empty().then_some(value)
     }
 }
 

@@ -36,24 +36,24 @@ struct Iovec {
 /// A storage slot's name.
 pub type Slot = [u8; 32];
 
-/// The slot with this number: it stands in the last octet.
+/// The slot with this number: it stands in the last byte.
 pub const fn slot(number: u8) -> Slot {
     let mut slot = [0; 32];
     slot[31] = number;
     slot
 }
 
-/// Fills `buf` from the slot's octets at `index`; what was never written is zero.
+/// Fills `buf` from the slot's bytes at `index`; what was never written is zero.
 pub fn storage_read(slot: &Slot, index: u32, buf: &mut [u8]) -> Result<(), String> {
     // SAFETY: the host reads the slot's name and writes `buf`, no more.
     let errno = unsafe { sdk_storage_read(slot, index, buf.as_mut_ptr(), buf.len() as u32) };
     check("storage_read", errno)
 }
 
-/// Writes `octets` to the slot at `index`.
-pub fn storage_write(slot: &Slot, index: u32, octets: &[u8]) -> Result<(), String> {
+/// Writes `bytes` to the slot at `index`.
+pub fn storage_write(slot: &Slot, index: u32, bytes: &[u8]) -> Result<(), String> {
     // SAFETY: the host reads these ranges, no more.
-    let errno = unsafe { sdk_storage_write(slot, index, octets.as_ptr(), octets.len() as u32) };
+    let errno = unsafe { sdk_storage_write(slot, index, bytes.as_ptr(), bytes.len() as u32) };
     check("storage_write", errno)
 }
 

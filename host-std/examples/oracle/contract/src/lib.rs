@@ -21,7 +21,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use calldata::Value::{self, Array, Bool, Bytes, Int, Null, Str};
 
-/// Slot 0: the answer, as its length (u32, little-endian) and then its octets.
+/// Slot 0: the answer, as its length (u32, little-endian) and then its bytes.
 const ANSWER: host::Slot = host::slot(0);
 /// Slot 1: how often a page was asked (u64, little-endian).
 const COUNT: host::Slot = host::slot(1);

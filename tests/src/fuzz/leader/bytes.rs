@@ -17,11 +17,11 @@ use subvm_host_mock::{MemoryHost, ScriptedEngine};
 use super::decoded;
 use crate::fuzz::source::Source;
 
-/// A receipt that decodes encodes to the same octets, and one that does not says why.
+/// A receipt that decodes encodes to the same bytes, and one that does not says why.
 pub(super) fn receipt(data: &[u8]) {
-    match Receipt::from_octets(data) {
+    match Receipt::from_bytes(data) {
         Ok(receipt) => {
-            assert_eq!(receipt.to_octets(), data);
+            assert_eq!(receipt.to_bytes(), data);
             assert_eq!(receipt.digest(), *blake3::hash(data).as_bytes());
             assert_eq!(vote(Ok(&receipt), &receipt), Vote::Agree);
             assert!(receipt.storage.is_sorted_by_key(|write| (write.slot, write.page)));
@@ -57,7 +57,7 @@ pub(super) fn vm_error(data: &[u8]) {
     match text.parse::<VmError>() {
         Ok(error) => {
             assert_eq!(error.to_string(), text);
-            assert_eq!(Outcome::VmError(error).to_octets(), [&[2], data].concat());
+            assert_eq!(Outcome::VmError(error).to_bytes(), [&[2], data].concat());
         }
         Err(error) => assert!(error.to_string().contains("specification")),
     }
@@ -66,9 +66,9 @@ pub(super) fn vm_error(data: &[u8]) {
 /// Encodings of what a node has in memory are canonical, and differ where that does.
 pub(super) fn encodings(source: &mut Source<'_>) {
     let [one, two] = [0; 2].map(|_| params(source));
-    assert_eq!(one.to_octets() == two.to_octets(), one == two);
+    assert_eq!(one.to_bytes() == two.to_bytes(), one == two);
     assert_eq!(one.digest() == two.digest(), one == two);
-    canonical(&one.to_octets());
+    canonical(&one.to_bytes());
     message(source);
     package(source, &one.refused_env);
     under(&one, source);
@@ -79,7 +79,7 @@ fn under(params: &Params, source: &mut Source<'_>) {
     let mut params = params.clone();
     params.schedule += u32::from(source.once_in(16));
     params.lowering += u32::from(source.once_in(16));
-    let stdin = Some(source.octets().into());
+    let stdin = Some(source.bytes().into());
     let mode = source.choose(&[Mode::Deterministic, Mode::NonDeterministic]);
     let entry = if source.below(2) == 0 { Entry::Contract } else { Entry::Program { mode, stdin } };
     let nothing = source.once_in(8).then_some(Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
@@ -108,9 +108,9 @@ fn under(params: &Params, source: &mut Source<'_>) {
     }
 }
 
-fn canonical(octets: &[u8]) -> Value {
-    let value = Value::decode(octets).expect("it is canonical calldata");
-    assert_eq!(value.encode().expect("it was just decoded"), octets);
+fn canonical(bytes: &[u8]) -> Value {
+    let value = Value::decode(bytes).expect("it is canonical calldata");
+    assert_eq!(value.encode().expect("it was just decoded"), bytes);
     value
 }
 
@@ -130,7 +130,7 @@ fn params(source: &mut Source<'_>) -> Params {
         9 => limits.gas_data = amount,
         _ => {}
     }
-    let patterns = String::from_utf8_lossy(&source.octets()).into_owned();
+    let patterns = String::from_utf8_lossy(&source.bytes()).into_owned();
     Params {
         floats: source.choose(&[FloatPolicy::Soft, FloatPolicy::Trap, FloatPolicy::Canonical]),
         fingerprints: source.below(2) == 0,
@@ -147,8 +147,8 @@ fn refused(patterns: &str) -> Refused {
 }
 
 fn message(source: &mut Source<'_>) {
-    let address = |source: &mut Source<'_>| Address([source.octet(); 20]);
-    let int = |source: &mut Source<'_>| Int::from(BigInt::from_signed_bytes_le(&source.octets()));
+    let address = |source: &mut Source<'_>| Address([source.byte(); 20]);
+    let int = |source: &mut Source<'_>| Int::from(BigInt::from_signed_bytes_le(&source.bytes()));
     let message = Message {
         contract_address: address(source),
         sender_address: address(source),
@@ -157,14 +157,14 @@ fn message(source: &mut Source<'_>) {
         chain_id: int(source),
         value: int(source),
         is_init: source.below(2) == 0,
-        entry_data: source.octets(),
+        entry_data: source.bytes(),
     };
     let now = u64::from(source.u32()) << source.below(33);
     let time = datetime(now);
     assert_eq!(instant(&time), Some(now), "{time}");
     let kind = source.choose(&[EntryKind::Main, EntryKind::Sandbox, EntryKind::ConsensusStage]);
-    let leaders = (source.below(2) == 0).then(|| source.octets());
-    let value = canonical(&message.to_octets(kind, &time, leaders.as_deref()));
+    let leaders = (source.below(2) == 0).then(|| source.bytes());
+    let value = canonical(&message.to_bytes(kind, &time, leaders.as_deref()));
     assert_eq!(value["datetime"].as_str(), Some(&*time));
     assert_eq!(value["entry_data"].as_bytes(), Some(&*message.entry_data));
     assert_eq!(value["chain_id"].as_int(), Some(&message.chain_id));
@@ -203,7 +203,7 @@ fn runs(package: Package, refused_env: &Refused) {
     };
     assert_eq!(under(refused_env.clone()), Outcome::null());
     let added = package.env.iter().find(|variable| !Env::default().iter().any(|default| default == *variable));
-    let name = added.and_then(|variable| variable.split(|octet| *octet == b'=').next());
+    let name = added.and_then(|variable| variable.split(|byte| *byte == b'=').next());
     if let Some(name) = name {
         let pattern = str::from_utf8(name).expect("names are ASCII").parse().expect("names are patterns");
         assert_eq!(under(Refused::new([pattern])), Outcome::VmError(VmError::InvalidContract(Invalid::Env)));
@@ -225,9 +225,9 @@ fn start(package: Option<Package>, entry: Entry, params: Params) -> Result<Repor
 
 /// A package's parts are checked or named.
 fn package(source: &mut Source<'_>, refused: &Refused) {
-    let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.octets()).into_owned();
+    let text = |source: &mut Source<'_>| String::from_utf8_lossy(&source.bytes()).into_owned();
     let parts = Parts {
-        files: (0..source.below(4)).map(|_| (text(source), source.octets().into())).collect(),
+        files: (0..source.below(4)).map(|_| (text(source), source.bytes().into())).collect(),
         args: (0..source.below(4)).map(|_| text(source)).collect(),
         env: (0..source.below(4)).map(|_| (text(source), text(source))).collect(),
         ..Parts::default()
@@ -255,9 +255,9 @@ fn package(source: &mut Source<'_>, refused: &Refused) {
 
 /// Whether it may name a variable.
 fn is_name(name: &str) -> bool {
-    let may_begin = |octet: u8| octet.is_ascii_alphabetic() || octet == b'_';
-    let mut octets = name.bytes();
+    let may_begin = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let mut bytes = name.bytes();
     name.len() <= 128
-        && octets.next().is_some_and(may_begin)
-        && octets.all(|octet| may_begin(octet) || octet.is_ascii_digit())
+        && bytes.next().is_some_and(may_begin)
+        && bytes.all(|byte| may_begin(byte) || byte.is_ascii_digit())
 }
