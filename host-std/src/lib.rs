@@ -1,22 +1,26 @@
-//! subvm on stock wasmtime: what a node and a developer touch.
+//! subvm for a node with an operating system: the rooms of this street under one roof, a feature for each.
 //!
-//! - [`WasmtimeEngine`] runs sub-VMs for [`subvm_core::run`]; [`lower`](mod@lower) makes their modules deterministic first.
-//! - [`ledger`] keeps storage; [`random`] and [`clock`] are the operating system's; [`modules`] reach the world outside: [`web`] and
-//!   [`model`].
-//! - [`observe`] shows operators what runs do, by `tracing` and `metrics`.
-//! - [`config`] is the file that says how; [`cli`] is the `subvm` command.
+//! | feature | gives | crate |
+//! |---|---|---|
+//! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-observe` |
+//! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
+//! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
+//! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
+//! | `config` | `config`: the file that says how | `subvm-config` |
+//!
+//! All but `postgres` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
-pub mod cli;
-pub mod clock;
-pub mod config;
-mod engine;
-pub mod ledger;
-pub mod lower;
-pub mod model;
-pub mod modules;
-pub mod observe;
-pub mod pages;
-pub mod random;
-pub mod web;
-
-pub use engine::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache};
+#[cfg(feature = "config")]
+pub use subvm_config as config;
+#[cfg(feature = "ledger")]
+pub use subvm_ledger as ledger;
+#[cfg(feature = "wasmtime")]
+pub use subvm_lower as lower;
+#[cfg(feature = "modules")]
+pub use subvm_modules::{self as modules, model, web};
+#[cfg(any(feature = "wasmtime", feature = "modules"))]
+pub use subvm_observe as observe;
+#[cfg(feature = "system")]
+pub use subvm_system::{clock, random};
+#[cfg(feature = "wasmtime")]
+pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache, pages};

@@ -71,9 +71,9 @@ fn leaves_are_written_by_the_letter() {
 #[test]
 fn leaves_are_written_wherever_they_stand() {
     let leaves = leaves();
-    for (before, (value, bytes)) in (440..520).flat_map(|len| leaves.iter().map(move |leaf| (len, leaf))) {
+    for (before, (value, leaf)) in (440..520).flat_map(|len| leaves.iter().map(move |leaf| (len, leaf))) {
         let bytes = vec![0; before];
-        let expected = [&[0x1d][..], &counted(3, &bytes), bytes, &[0x29]].concat();
+        let expected = [&[0x1d][..], &counted(3, &bytes), leaf, &[0x29]].concat();
         let array = Value::from([bytes.into(), value.clone(), 5.into()]);
         assert_eq!(array.encode().unwrap(), expected, "{value} after {before}");
     }

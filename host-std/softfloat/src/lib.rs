@@ -4,7 +4,7 @@
 //! Floats are bit patterns, `u32` and `u64`. The two formats share one implementation, on significands of 64 bits, which
 //! nothing but its constants tells apart (`format::Format`).
 //!
-//! The crate is also compiled to WebAssembly: lowering merges those functions into guests (`host-std/src/lower/floats`).
+//! The crate is also compiled to WebAssembly: lowering merges those functions into guests (`host-std/lower/src/floats`).
 //! So nothing here may touch memory, panic, or use a float.
 //!
 //! ```

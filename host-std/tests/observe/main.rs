@@ -264,7 +264,7 @@ fn the_page_of_metrics_says_what_is_so() {
     let mut page = String::from(
         "# Metrics\n\nWhat subvm tells the recorder of the [`metrics`](https://docs.rs/metrics) facade that a node installs: [integrators.md](integrators.md#looking-inside). \
          No guest can make a new value of a label.\n\n\
-         This page is made from the list in `host-std/src/observe/names.rs`, by `SUBVM_RECORD=1 cargo test --workspace --test observe`.\n\n\
+         This page is made from the list in `host-std/observe/src/names.rs`, by `SUBVM_RECORD=1 cargo test --workspace --test observe`.\n\n\
          | name | kind | unit | labels | meaning |\n|---|---|---|---|---|\n",
     );
     for metric in observe::names::METRICS {

@@ -14,7 +14,7 @@ use super::figures::Broken;
 use super::subscriber::Watch;
 use super::{World, alone, transact};
 
-#[path = "../support/mod.rs"]
+#[path = "../../modules/tests/support/mod.rs"]
 mod support;
 
 use support::{Server, response};

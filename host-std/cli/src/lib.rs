@@ -1,0 +1,143 @@
+//! The command line. Source: `docs/spec/cli.md`.
+//!
+//! Results go to standard output, diagnostics to standard error. Exit status 126: wrong usage or input that cannot be read; 127: this node
+//! failed; 125: a guest's error that has no status of its own.
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when the reader has gone: see `terminal`")]
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+mod calldata;
+mod completions;
+mod config;
+mod engine;
+mod exec;
+mod fingerprint;
+mod host;
+mod input;
+mod inspect;
+mod message;
+mod program;
+mod progress;
+mod report;
+mod run;
+mod terminal;
+
+/// Wrong usage, or input that cannot be read.
+const USAGE: u8 = 126;
+/// This node failed.
+const INTERNAL: u8 = 127;
+/// A guest's error without a status of its own.
+const GUEST: u8 = 125;
+
+/// Runs untrusted WebAssembly for blockchain nodes: deterministic, metered, checked by votes.
+#[derive(Debug, Parser)]
+#[command(name = "subvm", version, max_term_width = 120, propagate_version = true)]
+#[command(after_help = "Examples:
+  subvm exec hello.wasm
+  subvm run --message call.json --store chain contract.wasm
+  subvm help run
+
+Exit status: the guest's where it is 0 to 124, 125 for other failures of the guest, 126 for wrong usage or unreadable input, 127 for an internal error.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run a plain WASI program in one sub-VM.
+    Exec(Box<exec::Exec>),
+    /// Run one transaction on a contract.
+    Run(Box<run::Run>),
+    /// Convert between calldata and its text form.
+    #[command(subcommand)]
+    Calldata(calldata::Calldata),
+    /// Work with the configuration file.
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Show what a module imports, and what lowering makes of it.
+    Inspect(inspect::Inspect),
+    /// Work with the fingerprints of failed runs.
+    #[command(subcommand)]
+    Fingerprint(fingerprint::Fingerprint),
+    /// Print completions for a shell.
+    Completions(completions::Completions),
+}
+
+/// Why a command has no result.
+#[derive(Debug)]
+enum Failure {
+    /// What the user can mend: status 126.
+    Usage(String),
+    /// What this node could not do: status 127.
+    Internal(String),
+}
+
+impl Failure {
+    /// Something the user gave that cannot be used: what was being done, and the cause.
+    fn usage(what: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::Usage(format!("{what}: {cause}"))
+    }
+}
+
+/// Runs the command that the process was given.
+///
+/// ```no_run
+/// // The whole of the `subvm` program.
+/// fn main() -> std::process::ExitCode {
+///     subvm_cli::main()
+/// }
+/// ```
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // In colours on a terminal; nobody is left to be told when even this cannot be printed.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return failed(USAGE, &misuse(&error)),
+    };
+    let status = match cli.command {
+        Command::Exec(exec) => exec.execute(),
+        Command::Run(run) => run.execute(),
+        Command::Calldata(calldata) => calldata.execute(),
+        Command::Config(config) => config.execute(),
+        Command::Inspect(inspect) => inspect.execute(),
+        Command::Fingerprint(fingerprint) => fingerprint.execute(),
+        Command::Completions(completions) => completions.execute(),
+    };
+    match status {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure::Usage(text)) => failed(USAGE, &text),
+        Err(Failure::Internal(text)) => failed(INTERNAL, &text),
+    }
+}
+
+/// One line, whatever a guest or a file put into it: control characters are shown, not obeyed.
+fn line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+fn failed(status: u8, text: &str) -> ExitCode {
+    terminal::err(&format!("error: {text}"));
+    ExitCode::from(status)
+}
+
+/// What is wrong with the arguments, in one line: what clap says, without its usage and its layout.
+fn misuse(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; try --help".to_owned();
+    }
+    let text = error.render().to_string();
+    let paragraphs = text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    let telling =
+        paragraphs.filter(|text| !text.is_empty() && !text.starts_with("Usage:") && !text.starts_with("For more"));
+    let text = telling.collect::<Vec<_>>().join("; ");
+    format!("{}; try --help", text.trim_start_matches("error: "))
+}

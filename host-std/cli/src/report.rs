@@ -1,0 +1,164 @@
+//! What a run came to, as JSON, for people, and as an exit status.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value as Json, json};
+use subvm_core::calldata::Value;
+use subvm_core::fingerprint::Fingerprint;
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Report, VmError, Vote};
+
+use super::host::Output;
+use super::{Failure, GUEST, INTERNAL, line, terminal};
+use subvm_host_std::observe;
+
+/// What came of a command that runs something.
+pub(super) struct Done {
+    pub(super) result: Result<Report, InternalError>,
+    pub(super) vote: Option<Vote>,
+    pub(super) wall: Duration,
+}
+
+impl Done {
+    /// This node could not even run it, or keep what it came to.
+    pub(super) fn failed(why: String) -> Self {
+        let result = Err(InternalError::new(InternalErrorKind::Engine, why));
+        Self { result, vote: None, wall: Duration::ZERO }
+    }
+
+    /// The exit status: the guest's code where it is 0 to 124.
+    pub(super) fn status(&self) -> u8 {
+        match &self.result {
+            Err(_) => INTERNAL,
+            Ok(report) => match report.outcome {
+                Outcome::Return(_) => 0,
+                Outcome::VmError(VmError::ExitCode(code)) => {
+                    u8::try_from(code).ok().filter(|code| *code < GUEST).unwrap_or(GUEST)
+                }
+                Outcome::UserError(_) | Outcome::VmError(_) => GUEST,
+            },
+        }
+    }
+
+    /// One line on standard error for what went wrong, with what people should know of it.
+    pub(super) fn explain(&self) {
+        match &self.result {
+            Err(error) => terminal::err(&format!("error: internal: {}", observe::chain(error))),
+            Ok(report) => {
+                let why = report.diagnostics.join("; ");
+                let separator = if why.is_empty() { "" } else { ": " };
+                match &report.outcome {
+                    Outcome::Return(_) => {}
+                    // The guest speaks for itself.
+                    Outcome::VmError(VmError::ExitCode(code))
+                        if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
+                    Outcome::VmError(error) => terminal::err(&format!("error: {error}{separator}{why}")),
+                    Outcome::UserError(text) => terminal::err(&format!("error: the contract failed: {text}")),
+                }
+            }
+        }
+    }
+
+    /// The object that `--json` prints.
+    pub(super) fn json(&self, output: &Output) -> Json {
+        let report = self.result.as_ref().ok();
+        let outcome = report.map(|report| &report.outcome);
+        let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
+        let (stdout, stderr) = match output {
+            Output::Through => (String::new(), String::new()),
+            Output::Kept(printed) => {
+                let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+                (BASE64.encode(&printed.stdout), BASE64.encode(&printed.stderr))
+            }
+        };
+        json!({
+            "outcome": match outcome {
+                None => "internal_error",
+                Some(Outcome::Return(_)) => "return",
+                Some(Outcome::UserError(_)) => "user_error",
+                Some(Outcome::VmError(_)) => "vm_error",
+            },
+            "value": match outcome {
+                Some(Outcome::Return(value)) => Some(text(value)),
+                _ => None,
+            },
+            "message": match (&self.result, outcome) {
+                (Err(error), _) => Some(chain(error)),
+                (_, Some(Outcome::UserError(text))) => Some(text.clone()),
+                (_, Some(Outcome::VmError(error))) => Some(error.to_string()),
+                _ => None,
+            },
+            "exit_code": match outcome {
+                Some(Outcome::VmError(VmError::ExitCode(code))) => Some(*code),
+                Some(Outcome::Return(_)) => Some(0),
+                _ => None,
+            },
+            "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
+            "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
+            "vote": self.vote.as_ref().map(|vote| match vote {
+                Vote::Agree => "agree",
+                Vote::Disagree(_) => "disagree",
+                Vote::Timeout(_) => "timeout",
+            }),
+            "gas": { "time": gas.time, "storage": gas.storage, "data": gas.data },
+            "ram_peak": report.map_or(0, |report| report.ram_peak.max(report.ram_peak_nondet)),
+            "wall_ms": self.wall.as_secs_f64() * 1e3,
+            "stdout": stdout,
+            "stderr": stderr,
+        })
+    }
+}
+
+/// Tells what came of a command: with `json` as one object, also where this node failed; else as `for_people` does.
+///
+/// # Errors
+/// Wrong usage, which has no object; and what `json` is not there to tell.
+pub(super) fn tell(
+    done: Result<Done, Failure>,
+    json: bool,
+    output: &Output,
+    for_people: impl FnOnce(&Done) -> Result<(), Failure>,
+) -> Result<u8, Failure> {
+    let done = match done {
+        Err(Failure::Internal(why)) if json => Done::failed(why),
+        done => done?,
+    };
+    if json {
+        terminal::out(format!("{}\n", done.json(output)))?;
+    } else {
+        done.explain();
+        for_people(&done)?;
+    }
+    Ok(done.status())
+}
+
+/// The text form of a returned value.
+pub(super) fn text(value: &[u8]) -> String {
+    // It was validated when it was returned.
+    Value::decode(value).map_or_else(|error| error.to_string(), |value| value.to_string())
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &InternalError) -> String {
+    line(&observe::chain(error))
+}
+
+/// A fingerprint with its digests as hexadecimal.
+pub(super) fn fingerprint(fingerprint: &Fingerprint) -> Json {
+    let frames = fingerprint.frames.iter().map(|frame| json!({ "module_name": frame.module_name, "func": frame.func }));
+    let instances = fingerprint.module_instances.iter().map(|(name, memories)| {
+        let memories: Vec<String> = memories.iter().map(|digest| hex(digest)).collect();
+        (name.clone(), json!({ "memories": memories }))
+    });
+    json!({
+        "frames": frames.collect::<Vec<_>>(),
+        "module_instances": instances.collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,199 @@
+//! `subvm run`: one transaction on a contract.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use subvm_core::host::{State, Storage};
+use subvm_core::{Address, Entry, InternalError, Outcome, Receipt, Report, Role, Vote, vote};
+
+use super::engine::engine;
+use super::host::{Output, node};
+use super::message::{Transaction, transaction};
+use super::program::{ProgramOptions, Settings, transact};
+use super::report::{Done, fingerprint, hex, tell, text};
+use super::{Failure, input, terminal};
+use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
+use subvm_host_std::observe;
+
+/// Runs one transaction. A run that returns commits its storage atomically; any other leaves the store as it was.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  subvm run --message call.json --store chain --receipt leader.receipt oracle.wasm
+  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm")]
+pub(super) struct Run {
+    /// The contract: .wasm, or its text form .wat
+    contract: PathBuf,
+    /// The message, JSON or calldata text: contract_address, sender_address, calldata; optional: origin_address, chain_id, value, is_init, datetime
+    #[arg(long, value_name = "FILE")]
+    message: PathBuf,
+    /// The embedded database, made when missing; `memory` for none
+    #[arg(long, value_name = "DIR", default_value = "memory")]
+    store: PathBuf,
+    /// The part that this node plays
+    #[arg(long, value_enum, default_value_t)]
+    role: RoleName,
+    /// The leader's receipt
+    #[arg(long, value_name = "FILE", required_if_eq_any([("role", "validator"), ("role", "sync")]))]
+    leader: Option<PathBuf>,
+    /// Write the receipt here
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Print the vote on --leader
+    #[arg(long, requires = "leader")]
+    vote: bool,
+    #[command(flatten)]
+    program: ProgramOptions,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum RoleName {
+    /// Runs non-deterministic blocks and proposes their results
+    #[default]
+    Leader,
+    /// Checks the leader's results
+    Validator,
+    /// Takes the leader's results on trust
+    Sync,
+}
+
+impl Run {
+    pub(super) fn execute(self) -> Result<u8, Failure> {
+        self.remove_old_receipt()?;
+        let output = self.program.output();
+        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&for_people(done)))
+    }
+
+    fn run(&self, output: &Output) -> Result<Done, Failure> {
+        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
+        let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
+        let Transaction { message, time } = transaction(&self.message)?;
+        let leader = self.leader.as_deref().map(leader).transpose()?;
+        let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();
+        let role = match self.role {
+            RoleName::Leader => Role::Leader,
+            RoleName::Validator => Role::Validator { results: results() },
+            RoleName::Sync => Role::Sync { results: results() },
+        };
+        let mut ledger = open(&self.store)?;
+        let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
+        let contract = message.contract_address;
+        let node = node(contract, code, time, storage, output.clone(), rng, &services);
+        let engine = engine(cache, self.program.json)?;
+        let run = subvm_core::Run {
+            message,
+            entry: Entry::Contract,
+            role,
+            params: Arc::new(params),
+            state: State::Accepted,
+            deadline,
+        };
+        let (node, done) = transact(engine, node, run, malformed);
+        // The snapshot goes before the ledger is written.
+        drop(node);
+        if let Ok(report) = &done.result {
+            self.keep(report, &mut ledger, &contract)?;
+        }
+        let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
+        Ok(Done { vote, ..done })
+    }
+
+    /// A receipt of an earlier run must not be taken for this one's, however this one ends.
+    fn remove_old_receipt(&self) -> Result<(), Failure> {
+        let Some(receipt) = &self.receipt else { return Ok(()) };
+        let Ok(old) = receipt.canonicalize() else { return Ok(()) };
+        let mut inputs = [Some(&self.contract), Some(&self.message), self.leader.as_ref()].into_iter().flatten();
+        if inputs.any(|input| input.canonicalize().is_ok_and(|input| input == old)) {
+            let why = "it is read by this run; name another file";
+            return Err(Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why));
+        }
+        std::fs::remove_file(receipt).map_err(|error| unwritable(receipt, error))
+    }
+
+    /// Writes the receipt and commits the storage of a run that returned: the receipt first, under another name, so that what cannot be
+    /// written leaves the store as it was.
+    fn keep(&self, report: &Report, ledger: &mut RedbLedger, contract: &Address) -> Result<(), Failure> {
+        let written = self.receipt.as_deref().map(|path| Part::write(path, &report.receipt)).transpose()?;
+        if report.receipt.returned() {
+            let height = ledger.heights().map_err(internal)?.accepted + 1;
+            ledger.apply(contract, &report.receipt.storage, height).map_err(internal)?;
+        }
+        written.map_or(Ok(()), Part::finish)
+    }
+}
+
+/// A receipt that is written, under another name than it will have.
+struct Part<'a> {
+    path: &'a Path,
+    part: PathBuf,
+}
+
+impl<'a> Part<'a> {
+    fn write(path: &'a Path, receipt: &Receipt) -> Result<Self, Failure> {
+        let part = Self { path, part: path.with_added_extension("part") };
+        let write = || {
+            let mut file = std::fs::File::create(&part.part)?;
+            file.write_all(&receipt.to_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|error| unwritable(path, error))?;
+        Ok(part)
+    }
+
+    /// Gives it its name.
+    fn finish(self) -> Result<(), Failure> {
+        std::fs::rename(&self.part, self.path).map_err(|error| unwritable(self.path, error))
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        // What has its name is not here any more.
+        let _ = std::fs::remove_file(&self.part);
+    }
+}
+
+fn unwritable(receipt: &Path, error: std::io::Error) -> Failure {
+    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), error)
+}
+
+fn internal(error: LedgerError) -> Failure {
+    Failure::Internal(observe::chain(&error))
+}
+
+fn own_vote(result: &Result<Report, InternalError>, leader: &Receipt) -> Vote {
+    match result {
+        Ok(report) => report.vote(leader),
+        Err(error) => vote(Err(Box::from(super::report::chain(error))), leader),
+    }
+}
+
+fn open(store: &Path) -> Result<RedbLedger, Failure> {
+    let opened = if store == Path::new("memory") { RedbLedger::in_memory() } else { RedbLedger::open(store) };
+    opened.map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn leader(path: &Path) -> Result<Receipt, Failure> {
+    let bytes = input::file(path)?;
+    Receipt::from_bytes(&bytes)
+        .map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
+}
+
+/// What people read.
+fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Ok(report) = result {
+        lines.push(match &report.outcome {
+            Outcome::Return(value) => format!("return:   {}", text(value)),
+            Outcome::UserError(error) => format!("error:    {error}"),
+            Outcome::VmError(error) => format!("error:    {error}"),
+        });
+        let gas = report.receipt.gas;
+        lines.push(format!("gas:      {} time, {} storage, {} data", gas.time, gas.storage, gas.data));
+        lines.extend(report.fingerprint.iter().map(|taken| format!("machine:  {}", fingerprint(taken))));
+        lines.push(format!("receipt:  {}", hex(&report.receipt.digest())));
+    }
+    lines.extend(vote.iter().map(|vote| format!("vote:     {vote}")));
+    lines
+}

@@ -1,0 +1,96 @@
+//! What can go wrong in a ledger, said so that an operator knows what to do.
+
+use std::fmt;
+
+use subvm_core::host::HostError;
+
+/// Why a ledger could not do what it was asked.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_ledger::{Ledger, LedgerError, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// ledger.apply(&Address([7; 20]), &[], 5)?;
+/// let error = ledger.apply(&Address([7; 20]), &[], 4).unwrap_err();
+/// assert!(matches!(error, LedgerError::Height { given: 4, lowest: 5 }));
+/// # Ok::<(), LedgerError>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// Another process, or another part of this one, has the database open.
+    Locked {
+        /// Where the database is.
+        place: String,
+    },
+    /// The database does not hold what was written to it.
+    Damaged {
+        /// Where the database is.
+        place: String,
+        /// What was found.
+        what: String,
+    },
+    /// The database was written by another version of this program.
+    Layout {
+        /// Where the database is.
+        place: String,
+        /// The version of its layout.
+        found: u64,
+    },
+    /// The height does not fit what the ledger holds.
+    Height {
+        /// The height that was asked for.
+        given: u64,
+        /// The lowest that is possible.
+        lowest: u64,
+    },
+    /// The page lies outside its slot.
+    Page {
+        /// The page's number.
+        page: u32,
+    },
+    /// The database, or what it stands on, failed.
+    Backend {
+        /// Where the database is.
+        place: String,
+        /// What was being done.
+        doing: &'static str,
+        /// The failure.
+        source: HostError,
+    },
+}
+
+/// The version of the layout that this program writes.
+pub(crate) const LAYOUT: u64 = 1;
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked { place } => {
+                write!(f, "the ledger {place} is in use: stop the process that has it open, or choose another place")
+            }
+            Self::Damaged { place, what } => write!(
+                f,
+                "the ledger {place} is damaged ({what}): restore it from a backup, or move it away and sync from the network"
+            ),
+            Self::Layout { place, found } => write!(
+                f,
+                "the ledger {place} has layout {found}, this program reads layout {LAYOUT}: use the program that wrote it, or sync anew"
+            ),
+            Self::Height { given, lowest } => {
+                write!(f, "block height {given} is below {lowest}, the lowest that can still change")
+            }
+            Self::Page { page } => write!(f, "storage page {page} lies outside its slot of 2^27 pages"),
+            Self::Backend { place, doing, .. } => write!(f, "{doing} failed on the ledger {place}"),
+        }
+    }
+}
+
+impl std::error::Error for LedgerError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Backend { source, .. } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where contracts' storage lives: [`Ledger`] applies receipts to a database, block by block; [`RedbLedger`] is the embedded one, and
+//! `PostgresLedger`, with the feature `postgres`, one in a database server.
+//!
+//! A ledger has two states. What was *finalized* never changes again; what was *accepted* since lies above it, by block height, and can be
+//! rolled back. Each change is one transaction of the database: it is there as a whole or not at all, whenever the process is killed.
+
+use subvm_core::host::Storage;
+use subvm_core::{Address, PageWrite};
+
+mod error;
+mod page;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod redb;
+
+pub mod conformance;
+
+pub use self::error::LedgerError;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresLedger;
+pub use self::redb::{RedbLedger, Snapshot};
+
+/// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
+///
+/// ```
+/// use subvm_core::Address;
+/// use subvm_ledger::{Heights, Ledger, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// (1..=3).try_for_each(|height| ledger.apply(&Address([7; 20]), &[], height))?;
+/// ledger.finalize(1)?;
+/// assert_eq!(ledger.heights()?, Heights { accepted: 3, finalized: 1 });
+/// ledger.rollback(2)?;
+/// assert_eq!(ledger.heights()?.accepted, 2);
+/// # Ok::<(), subvm_ledger::LedgerError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heights {
+    /// The highest block that a receipt was applied for, or that was finalized.
+    pub accepted: u64,
+    /// The highest finalized block.
+    pub finalized: u64,
+}
+
+/// Storage that receipts can be applied to. Once a method returned success, what it did survives a crash.
+///
+/// ```
+/// use subvm_core::host::{State, Storage};
+/// use subvm_core::{Address, PageWrite, SlotId};
+/// use subvm_ledger::{Ledger, RedbLedger};
+///
+/// let mut ledger = RedbLedger::in_memory()?;
+/// let contract = Address([7; 20]);
+/// let slot = SlotId([0; 32]);
+/// ledger.apply(&contract, &[PageWrite { slot, page: 0, content: [1; 32] }], 1)?;
+///
+/// let mut bytes = [9; 4];
+/// ledger.read(State::Accepted, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [1, 1, 0, 0]);
+/// ledger.read(State::Finalized, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [0; 4]);
+/// ledger.finalize(1)?;
+/// ledger.read(State::Finalized, &contract, &slot, 30, &mut bytes)?;
+/// assert_eq!(bytes, [1, 1, 0, 0]);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub trait Ledger: Storage {
+    /// How far this ledger is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    fn heights(&mut self) -> Result<Heights, LedgerError>;
+
+    /// Applies one receipt's pages to the accepted state, in one transaction. Several receipts may share a height; where pages repeat, the
+    /// last one stands. A node that crashed in the middle of a block rolls back to the block before and applies it again.
+    ///
+    /// # Errors
+    /// [`LedgerError::Height`] when `height` is finalized already, or lower than what was applied; [`LedgerError::Page`] when a page lies
+    /// outside its slot; [`LedgerError::Backend`] or [`LedgerError::Damaged`]. Nothing is changed then.
+    ///
+    /// # Cost
+    /// One transaction, which waits for the disk, and a row or two for each page; whatever else the ledger holds.
+    fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError>;
+
+    /// Makes all blocks up to `height` final. What is final already stays so: a lower `height` changes nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::Backend`] or [`LedgerError::Damaged`]; nothing is changed then.
+    ///
+    /// # Cost
+    /// In proportion to the pages that become final.
+    fn finalize(&mut self, height: u64) -> Result<(), LedgerError>;
+
+    /// Takes back all accepted blocks above `height`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Height`] when `height` is below what is finalized; [`LedgerError::Backend`] or [`LedgerError::Damaged`]. Nothing is
+    /// changed then.
+    ///
+    /// # Cost
+    /// In proportion to the pages that are taken back.
+    fn rollback(&mut self, height: u64) -> Result<(), LedgerError>;
+}

@@ -1,0 +1,99 @@
+//! Reading one state of the file.
+
+use std::fmt;
+
+use redb::{ReadOnlyTable, ReadTransaction};
+use subvm_core::host::{HostError, State, Storage, page};
+use subvm_core::{Address, SlotId};
+
+use super::tables::{ACCEPTED, BASE, Dated, FINALIZED, META, PENDING, by_page, failure};
+use crate::page::{Key, key, number};
+use crate::{Heights, LedgerError};
+
+/// A ledger's state at one moment: what is applied later does not show. It keeps the space of what it sees from being used anew, so it
+/// should live no longer than a run.
+///
+/// ```
+/// use subvm_core::{Address, PageWrite, SlotId, host::{State, Storage}};
+/// use subvm_ledger::{Ledger, RedbLedger};
+///
+/// let mut ledger = RedbLedger::in_memory()?;
+/// let mut snapshot = ledger.snapshot()?;
+/// let (contract, slot) = (Address([7; 20]), SlotId([0; 32]));
+/// ledger.apply(&contract, &[PageWrite { slot, page: 0, content: [1; 32] }], 1)?;
+/// let mut bytes = [9; 4];
+/// snapshot.read(State::Accepted, &contract, &slot, 0, &mut bytes)?;
+/// assert_eq!((bytes, snapshot.heights()?.accepted), ([0; 4], 0));
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+pub struct Snapshot {
+    place: String,
+    meta: ReadOnlyTable<&'static str, u64>,
+    base: ReadOnlyTable<&'static Key, &'static [u8; page::BYTES]>,
+    pending: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(place: &str, transaction: &ReadTransaction) -> Result<Self, LedgerError> {
+        let failed = |error| failure(place, "reading", error);
+        Ok(Self {
+            place: place.to_owned(),
+            meta: transaction.open_table(META).map_err(failed)?,
+            base: transaction.open_table(BASE).map_err(failed)?,
+            pending: transaction.open_table(PENDING).map_err(failed)?,
+        })
+    }
+
+    /// How far the ledger was.
+    ///
+    /// # Errors
+    /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    pub fn heights(&self) -> Result<Heights, LedgerError> {
+        let height = |name| match self.meta.get(name) {
+            Ok(height) => Ok(height.map_or(0, |height| height.value())),
+            Err(error) => Err(failure(&self.place, "reading the heights", error)),
+        };
+        Ok(Heights { accepted: height(ACCEPTED)?, finalized: height(FINALIZED)? })
+    }
+
+    fn fill(&self, state: State, first: &Key, last: &Key, index: u32, into: &mut [u8]) -> Result<(), redb::Error> {
+        for entry in self.base.range::<&Key>(first..=last)? {
+            let (key, content) = entry?;
+            page::place(into, index, number(key.value()), content.value());
+        }
+        if state == State::Finalized {
+            return Ok(());
+        }
+        // Ascending by height within a page: the newest is placed last.
+        let (first, last) = (by_page(first, 0), by_page(last, u64::MAX));
+        for entry in self.pending.range::<&Dated>(&first..=&last)? {
+            let (key, content) = entry?;
+            page::place(into, index, number(key.value()), content.value());
+        }
+        Ok(())
+    }
+}
+
+impl Storage for Snapshot {
+    fn read(
+        &mut self,
+        state: State,
+        contract: &Address,
+        slot: &SlotId,
+        index: u32,
+        into: &mut [u8],
+    ) -> Result<(), HostError> {
+        into.fill(0);
+        let Some(pages) = page::range(index, into.len())? else {
+            return Ok(());
+        };
+        let (first, last) = (key(contract, slot, *pages.start()), key(contract, slot, *pages.end()));
+        Ok(self.fill(state, &first, &last, index, into).map_err(|error| failure(&self.place, "reading", error))?)
+    }
+}

@@ -1,0 +1,170 @@
+//! Lowering: determinism as a property of the module.
+//!
+//! [`lower`] validates a module against a pinned set of features and limits and rewrites it, WebAssembly to WebAssembly,
+//! so that a stock engine executes it identically on every machine: floats by a policy, a bounded stack, metered time,
+//! memories and the start function under the engine's control (`docs/spec/lowering.md`).
+//!
+//! What the engine does with a lowered module:
+//!
+//! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their last
+//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the three counters come
+//!    from the exports of the sub-VM's first module;
+//! 2. instantiate; no guest code runs, for there is no start section any more;
+//! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks) and [`STACK_GLOBAL`] (`i32`, remaining frame units);
+//! 4. call the export [`START_EXPORT`] where [`Lowered::has_start`] says so, then what it came for;
+//! 5. write [`GAS_GLOBAL`] in a host function that does not return, for its result is lost;
+//! 6. after a trap of any kind, read the counters, and [`TRAP_GLOBAL`] through [`TrapKind::from_marker`] to tell an
+//!    `unreachable` of the guest from one of lowering. A negative gas counter is `out_of gas time` whatever else happened.
+//!
+//! ```
+//! use subvm_lower::{lower, Options};
+//!
+//! let guest = wat::parse_str("(module (memory 1) (func (export \"f\") (result f32) (f32.sqrt (f32.const 2))))")?;
+//! let lowered = lower(&guest, &Options::default()).expect("a valid module");
+//! assert_eq!(lowered.memories, 1);
+//! assert_eq!(lowered.functions.original(0), Some(0)); // the guest's function keeps its index
+//! assert_eq!(lowered.functions.original(1), None); // the square root in integer arithmetic is no guest frame
+//! # Ok::<(), wat::Error>(())
+//! ```
+
+mod appended;
+mod blocks;
+mod body;
+mod bulk;
+mod counters;
+mod floats;
+mod gas;
+mod helpers;
+mod imports;
+mod instance;
+mod limits;
+mod module;
+mod names;
+mod options;
+mod owed;
+mod report;
+mod scratch;
+mod stack;
+mod stores;
+mod survey;
+mod traps;
+
+pub use limits::{FEATURES, Limit, Refusal};
+pub use names::{
+    COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, host_import_name,
+    memory_export,
+};
+pub use options::{Counters, Floats, Options};
+pub use report::{Frame, Import, Report};
+pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
+pub use traps::TrapKind;
+
+/// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
+/// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
+/// module's results do.
+pub const VERSION: u32 = 9;
+
+/// A module that behaves the same on every machine, and what the engine must know of it.
+///
+/// ```
+/// use subvm_lower::{Options, lower};
+/// let module = wat::parse_str("(module $named (memory 1) (func $f) (start $f))")?;
+/// let lowered = lower(&module, &Options::default()).unwrap();
+/// assert!(lowered.has_start && lowered.memories == 1);
+/// assert_eq!(lowered.module_name.as_deref(), Some("named"));
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lowered {
+    /// The rewritten module.
+    pub wasm: Vec<u8>,
+    /// Which of its functions are the guest's.
+    pub functions: FunctionMap,
+    /// How many memories it has, imported ones first; memory `i` is exported as [`memory_export`]`(i)`.
+    pub memories: u32,
+    /// How many of them it defines itself: a package may have [`MEMORIES`](subvm_core::costs::MEMORIES) in all.
+    pub defined_memories: u32,
+    /// Bytes of the node's memory that an instance takes beside memories and tables, to be charged as RAM before it is
+    /// made.
+    pub instance_bytes: u64,
+    /// Whether the guest had a start function, now exported as [`START_EXPORT`].
+    pub has_start: bool,
+    /// The module's name from its name section, where that is well-formed and has one.
+    pub module_name: Option<String>,
+    /// What was found and changed, for `subvm inspect`.
+    pub report: Report,
+}
+
+/// Maps the function indices of a lowered module back to the guest's own.
+///
+/// ```
+/// use subvm_lower::{Options, lower};
+/// let module = wat::parse_str("(module (func) (func))")?;
+/// let functions = lower(&module, &Options::default()).unwrap().functions;
+/// assert_eq!((functions.guest_functions(), functions.original(1), functions.original(2)), (2, Some(1), None));
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionMap {
+    guest_functions: u32,
+}
+
+impl FunctionMap {
+    /// The map of a module that was lowered before, and kept: it has so many functions of the guest's, imported ones included.
+    ///
+    /// ```
+    /// use subvm_lower::FunctionMap;
+    /// assert_eq!(FunctionMap::new(3).original(3), None);
+    /// ```
+    #[must_use]
+    pub fn new(guest_functions: u32) -> Self {
+        Self { guest_functions }
+    }
+
+    /// The guest's index of function `lowered`, or `None` for a function that lowering added: its frames are not shown.
+    ///
+    /// Everything lowering adds is appended, so an index that is the guest's is unchanged.
+    pub fn original(&self, lowered: u32) -> Option<u32> {
+        (lowered < self.guest_functions).then_some(lowered)
+    }
+
+    /// How many functions the guest has, imported ones included.
+    pub fn guest_functions(&self) -> u32 {
+        self.guest_functions
+    }
+}
+
+/// Validates `wasm`, holds it to every [`Limit`] and rewrites it.
+///
+/// The result depends on nothing but the arguments and [`VERSION`].
+///
+/// # Errors
+///
+/// [`Refusal`] when the module is not valid under the pinned features, exceeds a limit or uses a reserved name. All of
+/// them are `invalid_contract wasm validating` to consensus; what they say is diagnostics.
+///
+/// # Cost
+///
+/// Time and memory in proportion to the module, which [`Limit::ModuleSize`] bounds.
+///
+/// ```
+/// use subvm_lower::{Options, Refusal, lower};
+/// let module = wat::parse_str("(module (func))")?;
+/// assert_eq!(lower(&module, &Options::default()), lower(&module, &Options::default()));
+/// assert!(matches!(lower(b"\0asm", &Options::default()), Err(Refusal::Validating { .. })));
+/// # Ok::<(), wat::Error>(())
+/// ```
+pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
+    let survey = survey::survey(wasm, options)?;
+    let lowered = module::rewrite(&survey, options)?;
+    Ok(Lowered {
+        functions: FunctionMap { guest_functions: survey.function_count() },
+        memories: survey.memories,
+        defined_memories: survey.memories - survey.imported_memories,
+        instance_bytes: instance::bytes(&survey),
+        has_start: survey.start.is_some(),
+        module_name: survey.module_name.clone(),
+        report: report::report(&survey, &lowered),
+        wasm: lowered.wasm,
+    })
+}

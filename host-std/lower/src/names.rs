@@ -1,0 +1,45 @@
+//! The names that lowering gives to what it adds. A guest's imports and exports may not contain [`RESERVED`].
+
+/// What marks a name as lowering's own. A guest import or export whose name contains it is refused.
+pub const RESERVED: &str = "$subvm:";
+
+/// The module from which [`Counters::Imported`](super::Counters::Imported) modules import the three counters, each under
+/// the name of its export.
+pub const COUNTERS_MODULE: &str = "$subvm:counters";
+
+/// Remaining ticks: a mutable `i64`. Negative is `out_of gas time`.
+pub const GAS_GLOBAL: &str = "$subvm:gas";
+
+/// Remaining stack units: a mutable `i32`.
+pub const STACK_GLOBAL: &str = "$subvm:stack";
+
+/// Why lowered code executed `unreachable`: a mutable `i32` for [`TrapKind::from_marker`](super::TrapKind::from_marker),
+/// 0 as long as it did not.
+pub const TRAP_GLOBAL: &str = "$subvm:trap";
+
+/// The guest's start function: no parameters, no results.
+pub const START_EXPORT: &str = "$subvm:start";
+
+/// The modules whose functions the host supplies.
+pub const HOST_MODULES: [&str; 2] = [subvm_core::wasi::MODULE, subvm_core::sdk::MODULE];
+
+/// The export of memory `index`, in the order of the module's memory index space.
+///
+/// ```
+/// assert_eq!(subvm_lower::memory_export(1), "$subvm:memory:1");
+/// ```
+pub fn memory_export(index: u32) -> String {
+    format!("{RESERVED}memory:{index}")
+}
+
+/// The name under which module `ordinal` of a sub-VM imports the host function `name`.
+///
+/// ```
+/// use subvm_lower::host_import_name;
+///
+/// assert_eq!(host_import_name("fd_read", 0), "fd_read");
+/// assert_eq!(host_import_name("fd_read", 2), "fd_read$subvm:2");
+/// ```
+pub fn host_import_name(name: &str, ordinal: u32) -> String {
+    if ordinal == 0 { name.to_owned() } else { format!("{name}{RESERVED}{ordinal}") }
+}

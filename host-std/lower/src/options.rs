@@ -1,0 +1,108 @@
+//! What a caller of lowering chooses.
+
+use subvm_core::costs::instructions::Schedule;
+
+/// What becomes of floating-point instructions (`docs/spec/lowering.md`, floats).
+///
+/// ```
+/// use subvm_lower::{Floats, Options, lower};
+/// let module = wat::parse_str("(module (func (result f32) (f32.sqrt (f32.const 2))))")?;
+/// let helpers = |floats| lower(&module, &Options { floats, ..Options::default() }).unwrap().report.helpers;
+/// assert!(helpers(Floats::Soft) > helpers(Floats::Native));
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Floats {
+    /// IEEE 754 in integer arithmetic; no hardware float ever executes.
+    #[default]
+    Soft,
+    /// Reaching one is `wasm_trap nondet_instruction`.
+    Trap,
+    /// Hardware arithmetic; a NaN is made canonical where its bits can be seen.
+    Canonical,
+    /// Left alone: for non-deterministic mode.
+    Native,
+}
+
+/// Where a module's counters live. The instances of one sub-VM share one set.
+///
+/// ```
+/// use subvm_lower::{Counters, GAS_GLOBAL, Options, lower};
+/// let library = wat::parse_str("(module (func (export \"f\")))")?;
+/// let options = Options { counters: Counters::Imported, ordinal: 1, ..Options::default() };
+/// let text = String::from_utf8_lossy(&lower(&library, &options).unwrap().wasm).into_owned();
+/// assert!(text.contains(GAS_GLOBAL));
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Counters {
+    /// The module defines them and exports them: the first module of a sub-VM.
+    #[default]
+    Defined,
+    /// The module imports them from [`COUNTERS_MODULE`](super::COUNTERS_MODULE): the modules after the first.
+    Imported,
+}
+
+/// The choices of one lowering.
+///
+/// ```
+/// use subvm_lower::{Floats, Options};
+/// let options = Options { floats: Floats::Trap, ..Options::default() };
+/// assert_eq!(options.ordinal, 0, "the first module of its sub-VM");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// The policy for floats.
+    pub floats: Floats,
+    /// Whether the counters are defined or imported.
+    pub counters: Counters,
+    /// Which module of its sub-VM this is. Unless 0, it is appended to the names of host imports
+    /// ([`host_import_name`](super::host_import_name)), so that the host knows which instance calls.
+    pub ordinal: u32,
+    /// What instructions cost.
+    pub schedule: Schedule,
+    /// Whether each store of more than a byte follows a load from the same place, so that a store that traps has
+    /// written nothing, whatever the processor. It changes neither results nor gas nor which modules are refused.
+    pub probe_stores: bool,
+}
+
+/// Whether this processor may write a part of a store that traps (bytecodealliance/wasmtime#7237). The interpreter Pulley,
+/// which runs on any, does not.
+const STORES_TEAR: bool = cfg!(not(target_arch = "x86_64"));
+
+impl Default for Options {
+    /// *Soft*, own counters, ordinal 0, the first price table, and stores made whole where the processor may tear them.
+    fn default() -> Self {
+        Options {
+            floats: Floats::Soft,
+            counters: Counters::Defined,
+            ordinal: 0,
+            schedule: Schedule::V1,
+            probe_stores: STORES_TEAR,
+        }
+    }
+}
+
+impl Options {
+    /// These options and the [`VERSION`](super::VERSION) of lowering as bytes, for the key of a module cache: two
+    /// lowerings of one module with equal keys have equal results.
+    ///
+    /// ```
+    /// use subvm_lower::{Floats, Options};
+    ///
+    /// let soft = Options::default();
+    /// assert_ne!(soft.key(), Options { floats: Floats::Trap, ..soft }.key());
+    /// ```
+    pub fn key(&self) -> [u8; 15] {
+        let mut key = [0; 15];
+        key[0..4].copy_from_slice(&super::VERSION.to_le_bytes());
+        key[4] = self.floats as u8;
+        key[5] = self.counters as u8;
+        key[6..10].copy_from_slice(&self.ordinal.to_le_bytes());
+        key[10..14].copy_from_slice(&self.schedule.version().to_le_bytes());
+        key[14] = self.probe_stores.into();
+        key
+    }
+}

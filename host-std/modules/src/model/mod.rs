@@ -1,0 +1,145 @@
+//! Language models, for non-deterministic mode: `ExecPrompt` and `ExecPromptTemplate` at any endpoint that speaks the protocol of OpenAI's
+//! chat completions.
+//!
+//! # Error codes
+//! What a guest sees as `{"error": code}`:
+//!
+//! | code | when |
+//! |---|---|
+//! | `bad_request` | an image is no PNG, JPEG, GIF or WebP, or a template is unknown |
+//! | `refused` | the model, or its provider's filter, does not answer this prompt |
+//! | `truncated` | the answer was cut off by the provider's limit |
+//! | `bad_answer` | the answer is not of the form that was asked for |
+//!
+//! Where no provider can be reached, lets us in, or is well, the module is not there: an internal error, which no guest sees.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use subvm_core::calldata::{Map, Value};
+
+mod json;
+mod provider;
+mod template;
+mod transport;
+
+pub use provider::{Key, KeyError, Provider};
+
+use crate::{Failure, Service};
+use provider::{Answered, Ask};
+use subvm_observe::{self as observe, event};
+
+/// The code of an answer that is not of the form that was asked for.
+const BAD_ANSWER: Failure = Failure::Code("bad_answer");
+/// The code of a request that makes no sense.
+const BAD_REQUEST: Failure = Failure::Code("bad_request");
+
+/// Asks models: the first provider, and the next where one fails.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use subvm_modules::model::{Key, ModelClient, Provider};
+/// use subvm_modules::ModuleSet;
+///
+/// let mut provider = Provider::new("https://api.example.com/v1", "some-model");
+/// provider.key = Some(Key::from_env("EXAMPLE_KEY")?);
+/// let client = ModelClient::new(vec![provider]);
+/// let modules = ModuleSet::new(8).with(ModelClient::REQUESTS, Arc::new(client));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ModelClient {
+    providers: Vec<Provider>,
+    used: Used,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    prompt: AtomicU64,
+    completion: AtomicU64,
+}
+
+/// Tokens that providers say they counted.
+///
+/// ```
+/// use subvm_modules::model::{ModelClient, Usage};
+/// let client = ModelClient::new(Vec::new());
+/// assert_eq!(client.usage(), Usage::default());
+/// assert_eq!(Usage { prompt: 7, completion: 2 }.to_string(), "7 prompt and 2 completion tokens");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of prompts.
+    pub prompt: u64,
+    /// Tokens of answers.
+    pub completion: u64,
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} prompt and {} completion tokens", self.prompt, self.completion)
+    }
+}
+
+impl ModelClient {
+    /// The requests that it answers.
+    pub const REQUESTS: &'static [&'static str] = &["ExecPrompt", "ExecPromptTemplate"];
+
+    /// A client of these providers, in order of preference.
+    #[must_use]
+    pub fn new(providers: Vec<Provider>) -> Self {
+        Self { providers, used: Used::default() }
+    }
+
+    /// The tokens used since this client was made.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Usage { prompt: load(&self.used.prompt), completion: load(&self.used.completion) }
+    }
+
+    /// `ExecPrompt`: a string, or the calldata of the JSON object that the model wrote.
+    fn prompt(&self, fields: &Map) -> Result<Value, Failure> {
+        let ask = Ask::prompt(fields)?;
+        let text = self.ask(&ask)?;
+        if ask.json { json::object(&text) } else { Ok(Value::from(text)) }
+    }
+
+    /// `ExecPromptTemplate`: a string for what a leader is asked, a boolean for what a validator is.
+    fn template(&self, fields: &Map) -> Result<Value, Failure> {
+        let template = template::Template::parse(fields)?;
+        template.answer(&self.ask(&template.ask())?)
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<String, Failure> {
+        let mut last = Failure::Unavailable("no model provider is configured: see [[model.providers]]".into());
+        for provider in &self.providers {
+            match provider.ask(ask) {
+                Ok(answer) => return Ok(self.account(provider, answer)),
+                Err(failure) => {
+                    event!(warn, provider = provider.base_url, ?failure, "a model provider failed");
+                    last = failure;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn account(&self, provider: &Provider, answer: Answered) -> String {
+        let Usage { prompt, completion } = answer.usage;
+        observe::tokens(prompt, completion);
+        event!(info, provider = provider.base_url, model = provider.model, prompt, completion, "model tokens used");
+        self.used.prompt.fetch_add(prompt, Ordering::Relaxed);
+        self.used.completion.fetch_add(completion, Ordering::Relaxed);
+        answer.text
+    }
+}
+
+impl Service for ModelClient {
+    fn answer(&self, name: &str, fields: &Map) -> Result<Value, Failure> {
+        match name {
+            "ExecPrompt" => self.prompt(fields),
+            _ => self.template(fields),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What guests may ask of the web.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use url::{Host, Url};
+
+use super::{Network, is_public};
+use crate::Failure;
+
+/// The code of what is malformed.
+pub(super) const BAD_REQUEST: Failure = Failure::Code("bad_request");
+/// The code of what the rules refuse.
+pub(super) const FORBIDDEN: Failure = Failure::Code("forbidden");
+
+/// A host, or `*.` and a domain for all hosts below it.
+///
+/// ```
+/// use subvm_modules::web::{HostPattern, Rules};
+/// let below: HostPattern = "*.Example.com.".parse().unwrap();
+/// assert_eq!(below.to_string(), "*.example.com");
+/// let rules = Rules { allow_hosts: vec![below], ..Rules::default() };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPattern(String);
+
+impl FromStr for HostPattern {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.trim_end_matches('.').to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HostPattern {
+    fn matches(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.');
+        match self.0.strip_prefix('*') {
+            Some(domain) => host.ends_with(domain) && host.len() > domain.len(),
+            None => host == self.0,
+        }
+    }
+}
+
+/// What is allowed, for each request and again for each redirect.
+///
+/// ```
+/// use subvm_modules::web::Rules;
+/// let mut rules = Rules { ports: vec![443], ..Rules::default() };
+/// let loopback = "127.0.0.1".parse()?;
+/// assert!(!rules.reaches(loopback));
+/// rules.allow_networks.push("127.0.0.0/8".parse()?);
+/// assert!(rules.reaches(loopback));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Allowed schemes, of `http` and `https`.
+    pub schemes: Vec<String>,
+    /// Allowed ports.
+    pub ports: Vec<u16>,
+    /// Allowed hosts; empty for all.
+    pub allow_hosts: Vec<HostPattern>,
+    /// Refused hosts, also where they are allowed.
+    pub deny_hosts: Vec<HostPattern>,
+    /// Addresses that are allowed although they are not public.
+    pub allow_networks: Vec<Network>,
+    /// Allowed methods, in capitals.
+    pub methods: Vec<String>,
+    /// Refused request headers, in small letters, beside those of the connection itself, which are always refused.
+    pub deny_headers: Vec<String>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let strings = |texts: &[&str]| texts.iter().map(ToString::to_string).collect();
+        Self {
+            schemes: strings(&["http", "https"]),
+            ports: vec![80, 443],
+            allow_hosts: Vec::new(),
+            deny_hosts: Vec::new(),
+            allow_networks: Vec::new(),
+            methods: strings(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
+            deny_headers: Vec::new(),
+        }
+    }
+}
+
+/// Headers that say where a message begins and ends, or who is asked: never a guest's.
+const CONNECTION_HEADERS: &[&str] = &[
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl Rules {
+    /// Takes an address apart, where it is allowed.
+    ///
+    /// # Errors
+    /// `bad_request` when it is none, or carries a user or password; `forbidden` by scheme, host or port.
+    pub(super) fn url(&self, text: &str) -> Result<Url, Failure> {
+        let url = Url::parse(text).map_err(|_| BAD_REQUEST)?;
+        self.check(&url).map(|()| url)
+    }
+
+    /// As [`url`](Self::url), of an address taken apart.
+    pub(super) fn check(&self, url: &Url) -> Result<(), Failure> {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BAD_REQUEST);
+        }
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(FORBIDDEN);
+        };
+        if !self.schemes.iter().any(|scheme| scheme == url.scheme()) {
+            return Err(FORBIDDEN);
+        }
+        self.host_and_port(&host, port)
+    }
+
+    /// Refuses hosts and ports that are not allowed, and hosts that are addresses which are not.
+    pub(super) fn host_and_port<S: AsRef<str>>(&self, host: &Host<S>, port: u16) -> Result<(), Failure> {
+        let (name, address) = match host {
+            Host::Domain(name) => (name.as_ref().to_ascii_lowercase(), None),
+            Host::Ipv4(v4) => (v4.to_string(), Some(IpAddr::V4(*v4))),
+            Host::Ipv6(v6) => (v6.to_string(), Some(IpAddr::V6(*v6))),
+        };
+        let among = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(&name));
+        let allowed = self.ports.contains(&port)
+            && (self.allow_hosts.is_empty() || among(&self.allow_hosts))
+            && !among(&self.deny_hosts)
+            && address.is_none_or(|address| self.reaches(address));
+        if allowed { Ok(()) } else { Err(FORBIDDEN) }
+    }
+
+    /// Whether guests may reach `address`.
+    #[must_use]
+    pub fn reaches(&self, address: IpAddr) -> bool {
+        is_public(address) || self.allow_networks.iter().any(|network| network.contains(address))
+    }
+
+    /// Refuses methods that are not allowed. `CONNECT` and `TRACE` never are.
+    pub(super) fn method(&self, method: &str) -> Result<(), Failure> {
+        let never = matches!(method, "CONNECT" | "TRACE");
+        if !never && self.methods.iter().any(|allowed| allowed == method) { Ok(()) } else { Err(FORBIDDEN) }
+    }
+
+    /// Refuses headers that are not allowed; `name` is in small letters.
+    pub(super) fn header(&self, name: &str) -> Result<(), Failure> {
+        let refused = CONNECTION_HEADERS.contains(&name)
+            || name.starts_with("proxy-")
+            || self.deny_headers.iter().any(|denied| denied == name);
+        if refused { Err(FORBIDDEN) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(result: Result<Url, Failure>) -> &'static str {
+        match result {
+            Ok(_) => "ok",
+            Err(Failure::Code(code)) => code,
+            Err(Failure::Unavailable(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn addresses_have_many_spellings() {
+        let rules = Rules::default();
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.1/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http://[::1]/",
+            "http://[::ffff:7f00:1]/",
+            "https://017700000001/",
+            "http://１２７.0.0.1/",
+        ] {
+            assert_eq!(code(rules.url(url)), "forbidden", "{url}");
+        }
+        for url in ["", "example.com", "http://", "http://a b/", "http://user@example.com/", "http://:p@example.com/"] {
+            assert_eq!(code(rules.url(url)), "bad_request", "{url}");
+        }
+        for url in [
+            "file:///etc/passwd",
+            "ftp://example.com/",
+            "data:,x",
+            "http://example.com:22/",
+            "gopher://example.com:80/",
+        ] {
+            assert_eq!(code(rules.url(url)), "forbidden", "{url}");
+        }
+        assert_eq!(code(rules.url("https://EXAMPLE.com:443/a?b#c")), "ok");
+    }
+
+    #[test]
+    fn hosts_are_allowed_and_denied() {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let rules = Rules {
+            allow_hosts: patterns(&["example.com", "*.example.org"]),
+            deny_hosts: patterns(&["bad.example.org"]),
+            ..Rules::default()
+        };
+        for (url, expected) in [
+            ("https://example.com/", "ok"),
+            ("https://Example.Com./", "ok"),
+            ("https://a.b.example.org/", "ok"),
+            ("https://example.org/", "forbidden"),
+            ("https://bad.example.org/", "forbidden"),
+            ("https://bad.example.org./", "forbidden"),
+            ("https://notexample.org/", "forbidden"),
+            ("https://www.example.com/", "forbidden"),
+        ] {
+            assert_eq!(code(rules.url(url)), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn some_headers_and_methods_are_never_allowed() {
+        let mut rules = Rules { deny_headers: vec!["cookie".into()], ..Rules::default() };
+        rules.methods.push("CONNECT".into());
+        assert!(rules.method("CONNECT").is_err());
+        assert!(rules.method("get").is_err());
+        assert!(rules.method("GET").is_ok());
+        for name in ["host", "content-length", "proxy-authorization", "cookie"] {
+            assert!(rules.header(name).is_err(), "{name}");
+        }
+        assert!(rules.header("authorization").is_ok());
+    }
+}

@@ -1,0 +1,151 @@
+//! `WebRender` on a real browser.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use subvm_core::calldata::{Map, Value};
+use subvm_modules::web::{RenderOptions, Rules, WebRenderer};
+use subvm_modules::{Failure, Service};
+
+mod support;
+use support::{Server, response};
+
+/// Whether programs can be started; says so when not.
+fn installed() -> bool {
+    let starts = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    let installed = starts("chromedriver") && starts("chromium");
+    if !installed {
+        support::skipped("chromium");
+    }
+    installed
+}
+
+/// A browser's sandbox does not work for root.
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn renderer(ports: &[u16], time: Duration) -> WebRenderer {
+    let networks = vec!["127.0.0.1".parse().unwrap()];
+    let rules = Rules { ports: ports.to_vec(), allow_networks: networks, ..Rules::default() };
+    let options = RenderOptions { no_sandbox: is_root(), time, answer: 1 << 20, ..RenderOptions::default() };
+    WebRenderer::new(rules, options)
+}
+
+fn render(renderer: &WebRenderer, mode: &str, url: &str, wait: &str) -> Result<Value, String> {
+    let fields = Map::from([("mode", mode), ("url", url), ("wait_after_loaded", wait)]);
+    renderer.answer("WebRender", &fields).map_err(|failure| match failure {
+        Failure::Code(code) => code.to_owned(),
+        Failure::Unavailable(error) => format!("unavailable: {error}"),
+    })
+}
+
+/// A page with a script, a page that loads from elsewhere, and pages that do not end well.
+fn site(other: u16) -> Server {
+    Server::start(move |request, stream| {
+        let page = match request.path() {
+            "/" => "<title>t</title><p id=p>before</p><script>setTimeout(() => p.textContent = 'after', 300)</script>"
+                .into(),
+            "/elsewhere" => format!(
+                "<p id=p>nothing</p><script>for (const host of ['127.0.0.1:{other}', 'localhost:{other}', '169.254.169.254'])\
+                 fetch('http://' + host + '/').then(() => p.textContent = host)</script>"
+            ),
+            "/large" => format!("<p>{}</p>", "x".repeat(2 << 20)),
+            "/slow" => {
+                std::thread::sleep(Duration::from_secs(30));
+                String::new()
+            }
+            "/away" => {
+                let to = format!("Location: http://127.0.0.2:{other}/\r\n");
+                drop(stream.write_all(response("302 Found", &to, "").as_bytes()));
+                return;
+            }
+            _ => "<p>?</p>".into(),
+        };
+        let headers = "Content-Type: text/html\r\nAccess-Control-Allow-Origin: *\r\n";
+        let _ = stream.write_all(response("200 OK", headers, &page).as_bytes());
+    })
+}
+
+#[test]
+fn pages_are_rendered_under_the_rules() {
+    if !installed() {
+        return;
+    }
+    let other = Server::fixed(response("200 OK", "Access-Control-Allow-Origin: *\r\n", "secret"));
+    let site = site(other.port);
+    let renderer = renderer(&[site.port], Duration::from_secs(60));
+    let page = |mode, path, wait| render(&renderer, mode, &site.url(path), wait);
+
+    assert_eq!(page("text", "/", "1500ms"), Ok(Value::from("after")));
+    let html = page("html", "/", "").unwrap();
+    assert!(html.as_str().unwrap().contains("<title>t</title>"), "{html}");
+    let screenshot = page("screenshot", "/", "").unwrap();
+    assert_eq!(screenshot.as_bytes().map(|png| &png[..8]), Some(&b"\x89PNG\r\n\x1a\n"[..]));
+
+    // The page may not load from where a guest could not.
+    assert_eq!(page("text", "/elsewhere", "1500ms"), Ok(Value::from("nothing")));
+    assert!(other.requests().is_empty());
+    assert_eq!(page("text", "/away", ""), Err("forbidden".into()));
+    assert_eq!(page("html", "/large", ""), Err("too_large".into()));
+
+    assert_eq!(page("text", "/", "soon"), Err("bad_request".into()));
+    assert_eq!(page("text", "/", "2h"), Err("timeout".into()));
+    for url in ["file:///etc/passwd", "chrome://version/", "http://127.0.0.1:1/", "http://169.254.169.254/"] {
+        assert_eq!(render(&renderer, "text", url, ""), Err("forbidden".into()), "{url}");
+    }
+}
+
+#[test]
+fn time_is_limited_and_nobody_is_unreachable() {
+    if !installed() {
+        return;
+    }
+    let site = site(1);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let limited = renderer(&[site.port], Duration::from_secs(8));
+    let start = Instant::now();
+    assert_eq!(render(&limited, "text", &site.url("/slow"), ""), Err("timeout".into()));
+    assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+    let patient = renderer(&[nobody], Duration::from_secs(60));
+    assert_eq!(render(&patient, "text", &format!("http://127.0.0.1:{nobody}/"), ""), Err("unreachable".into()));
+}
+
+#[test]
+fn several_pages_render_at_once_and_nothing_is_left() {
+    if !installed() {
+        return;
+    }
+    let site = site(1);
+    let renderer = Arc::new(renderer(&[site.port], Duration::from_secs(60)));
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let (renderer, url) = (Arc::clone(&renderer), site.url("/"));
+            std::thread::spawn(move || render(&renderer, "text", &url, "1500ms"))
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), Ok(Value::from("after")));
+    }
+    let children = || {
+        let own = std::process::id().to_string();
+        let output = Command::new("pgrep").args(["-P", &own, "chromedriver"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    };
+    if Path::new("/usr/bin/pgrep").exists() {
+        let before = children();
+        drop(renderer);
+        assert_eq!(children(), before - 1, "the driver outlived its renderer");
+    }
+}
+
+#[test]
+fn a_driver_that_is_not_there_is_the_nodes_trouble() {
+    let options = RenderOptions { driver: "/nowhere/chromedriver".into(), ..RenderOptions::default() };
+    let renderer = WebRenderer::new(Rules::default(), options);
+    let error = render(&renderer, "text", "http://example.com/", "").unwrap_err();
+    assert!(error.starts_with("unavailable: /nowhere/chromedriver cannot be started"), "{error}");
+}

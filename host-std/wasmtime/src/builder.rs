@@ -1,0 +1,138 @@
+//! How an engine is made.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::ModuleCache;
+use super::{Codegen, WasmtimeEngine};
+
+/// What an engine tells of a module that it did not know.
+///
+/// ```
+/// use subvm_wasmtime::ModuleEvent;
+/// fn progress(event: &ModuleEvent<'_>) -> Option<String> {
+///     match event {
+///         ModuleEvent::Compiling { bytes } => Some(format!("compiling {bytes} bytes")),
+///         ModuleEvent::NotKept { error } => Some(format!("not cached: {error}")),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(progress(&ModuleEvent::Compiling { bytes: 8 }).unwrap(), "compiling 8 bytes");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum ModuleEvent<'a> {
+    /// It was found in the cache on disk.
+    Loaded {
+        /// Bytes of the module.
+        bytes: usize,
+    },
+    /// It is about to be lowered and compiled.
+    Compiling {
+        /// Bytes of the module.
+        bytes: usize,
+    },
+    /// Lowering and compiling it is over.
+    Compiled {
+        /// Bytes of the module.
+        bytes: usize,
+        /// How long it took.
+        took: Duration,
+        /// Whether it can run.
+        accepted: bool,
+    },
+    /// It was compiled, and could not be written to the cache on disk.
+    NotKept {
+        /// Why.
+        error: &'a io::Error,
+    },
+}
+
+/// Who is told of modules.
+pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
+
+/// The choices of an engine. None of them changes a result.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+/// use subvm_wasmtime::{ModuleEvent, WasmtimeEngine};
+///
+/// let compiled = Arc::new(AtomicUsize::new(0));
+/// let counter = Arc::clone(&compiled);
+/// let engine = WasmtimeEngine::builder()
+///     .on_module(move |event| {
+///         if let ModuleEvent::Compiled { .. } = event {
+///             counter.fetch_add(1, Ordering::Relaxed);
+///         }
+///     })
+///     .build()?;
+/// # drop(engine);
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
+#[derive(Default)]
+pub struct EngineBuilder {
+    pub(super) codegen: Codegen,
+    pub(super) parallel: bool,
+    pub(super) cache: Option<ModuleCache>,
+    pub(super) on_module: Option<OnModule>,
+}
+
+impl EngineBuilder {
+    /// Makes code as `codegen` says; without this, for speed.
+    ///
+    /// ```
+    /// use subvm_wasmtime::{Codegen, WasmtimeEngine};
+    /// let engine = WasmtimeEngine::builder().codegen(Codegen::Unoptimised).compile_in_parallel().build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn codegen(self, codegen: Codegen) -> Self {
+        Self { codegen, ..self }
+    }
+
+    /// Compiles a module on several threads: those of `rayon`'s global pool. Without this, on the thread that needs the module.
+    ///
+    /// Not for a node that runs transactions on that pool: a thread of it that waits for a module is given another transaction meanwhile,
+    /// which may wait for the same module, and so for ever.
+    #[must_use]
+    pub fn compile_in_parallel(self) -> Self {
+        Self { parallel: true, ..self }
+    }
+
+    /// Keeps compiled modules on disk as well; without this, in memory only.
+    #[must_use]
+    pub fn cache(self, cache: impl Into<Option<ModuleCache>>) -> Self {
+        Self { cache: cache.into(), ..self }
+    }
+
+    /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that waits for the module,
+    /// so it should be quick, and must not run anything on this engine; a panic of it is ignored.
+    #[must_use]
+    pub fn on_module(self, on_module: impl Fn(&ModuleEvent<'_>) + Send + Sync + 'static) -> Self {
+        Self { on_module: Some(Arc::new(on_module)), ..self }
+    }
+
+    /// Makes the engine.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn build(self) -> wasmtime::Result<WasmtimeEngine> {
+        WasmtimeEngine::from_builder(self)
+    }
+}
+
+impl fmt::Debug for EngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { codegen, parallel, cache, on_module } = self;
+        let told = on_module.is_some();
+        f.debug_struct("EngineBuilder")
+            .field("codegen", codegen)
+            .field("parallel", parallel)
+            .field("cache", cache)
+            .field("told", &told)
+            .finish()
+    }
+}

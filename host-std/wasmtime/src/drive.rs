@@ -1,0 +1,170 @@
+//! The way of one sub-VM: instantiate its modules in order, call its entry.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
+use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
+
+use super::deadline::{Need, Ticker};
+use super::float_state;
+use super::mappings::Share;
+use super::program::{Program, Programs};
+use super::running::{Counters, Running};
+use super::stopped::{Ended, Refused, Stopped};
+use super::units::Unit;
+use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+
+/// Runs the sub-VM of a store to its end.
+pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
+    let vm = &store.data().vm;
+    let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
+    let program = programs.load(&package, mode, policy, store.data().frames)?;
+    let share = Share::take(program.memories as usize, store.data().vm.time_left()?);
+    store.data_mut().mappings = Some(share);
+    store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
+    let _ticks = interrupt(ticker, store)?;
+    store.limiter(|running| running);
+    store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
+    block_on(run(store, program))
+}
+
+/// Has the guest interrupted when its deadline passes.
+fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>, InternalError> {
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| match store.data().vm.time_left() {
+        Ok(_) => {
+            // The node's clock was asked.
+            float_state::restore_for_guests();
+            Ok(UpdateDeadline::Continue(1))
+        }
+        Err(error) => {
+            store.data_mut().end = Some(error.into());
+            Err(wasmtime::Error::msg("interrupted"))
+        }
+    });
+    if store.data().vm.time_left()?.is_none() {
+        return Ok(None);
+    }
+    let need = ticker.need().map_err(|error| {
+        InternalError::caused_by(InternalErrorKind::Engine, "starting the thread that watches deadlines", error.into())
+    })?;
+    Ok(Some(need))
+}
+
+async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Program) -> Ended {
+    let last = parts.len() - 1;
+    let bytes = parts.iter().map(|(_, unit)| unit.instance_bytes).sum();
+    if store.data_mut().vm.charge_set_up(bytes).is_err() {
+        return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+    }
+    for (position, (name, unit)) in parts.iter().enumerate() {
+        // The start module has ordinal 0, which is also that of a module alone.
+        let ordinal = if position == last { 0 } else { position + 1 };
+        if store.data_mut().vm.charge_ram(unit.instance_bytes).is_err() {
+            return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
+        }
+        let instance = instantiate(store, unit, linker.as_ref()).await?;
+        adopt(store, instance, ordinal, linker.as_mut())?;
+        if unit.has_start {
+            call(store, instance, START_EXPORT).await?;
+        }
+        if position < last {
+            if instance.get_func(&mut *store, INITIALIZE).is_some() {
+                call(store, instance, INITIALIZE).await?;
+            }
+            if let Some(linker) = &mut linker {
+                linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
+            }
+        } else {
+            let entry = if instance.get_func(&mut *store, "").is_some() { "" } else { "_start" };
+            call(store, instance, entry).await?;
+        }
+    }
+    Ok(Outcome::null())
+}
+
+/// The export of a library that prepares it.
+const INITIALIZE: &str = "_initialize";
+
+async fn instantiate(
+    store: &mut Store<Running>,
+    unit: &Unit,
+    linker: Option<&Linker<Running>>,
+) -> Result<Instance, Stopped> {
+    // Loading the program called who listens.
+    float_state::restore_for_guests();
+    store.data_mut().instantiating = true;
+    let code = unit.code(store.data().frames);
+    let instance = match (&code.alone, linker) {
+        (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
+        (None, Some(linker)) => {
+            let linked = linker.instantiate_pre(&code.module).map_err(|error| Refused::unlinkable(&error))?;
+            linked.instantiate_async(&mut *store).await?
+        }
+        (None, None) => {
+            return Err(InternalError::new(InternalErrorKind::Bug, "a module without a linker").into());
+        }
+    };
+    store.data_mut().instantiating = false;
+    Ok(instance)
+}
+
+/// Makes an instance known to host calls, and sets the counters with the first one.
+fn adopt(
+    store: &mut Store<Running>,
+    instance: Instance,
+    ordinal: usize,
+    linker: Option<&mut Linker<Running>>,
+) -> Result<(), Stopped> {
+    let memory = instance.get_memory(&mut *store, &subvm_lower::memory_export(0));
+    let running = store.data_mut();
+    if running.memories.len() <= ordinal {
+        running.memories.resize(ordinal + 1, None);
+    }
+    running.memories[ordinal] = memory;
+    running.instances.push(instance);
+    if running.counters.is_some() {
+        return Ok(());
+    }
+    let (ticks, stack_units) = (running.vm.ticks, running.vm.stack_units);
+    let mut global = |name| {
+        instance.get_global(&mut *store, name).ok_or_else(|| {
+            InternalError::new(InternalErrorKind::Bug, format!("the lowered module lacks the counter {name}"))
+        })
+    };
+    let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
+    counters.gas.set(&mut *store, Val::I64(ticks))?;
+    counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
+    if let Some(linker) = linker {
+        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)]
+        {
+            linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
+        }
+    }
+    store.data_mut().counters = Some(counters);
+    Ok(())
+}
+
+async fn call(store: &mut Store<Running>, instance: Instance, name: &str) -> Result<(), Stopped> {
+    let function = instance.get_typed_func::<(), ()>(&mut *store, name).map_err(|error| {
+        Refused::new(
+            Invalid::WasmEntrypoint,
+            format!("entry {name:?} is not there, or takes or returns something: {error:#}"),
+        )
+    })?;
+    Ok(function.call_async(&mut *store, ()).await?)
+}
+
+/// Runs a future that never waits: a guest suspends only into its own fiber.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}

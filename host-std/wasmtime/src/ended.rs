@@ -1,0 +1,159 @@
+//! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
+use wasmtime::{Module, Store, WasmBacktrace};
+
+use super::MAX_FRAMES;
+use super::engines::Frames;
+use super::running::Running;
+use super::stopped::{Ended, Stopped};
+use super::units::Unit;
+use crate::pages;
+use subvm_lower::{TrapKind, memory_export};
+
+/// How a sub-VM ended, and the machine at that moment where it is wanted.
+pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
+
+/// What subtrees of zeros hash to, as far as fingerprints have learned it: a tree for each that is being taken.
+#[derive(Debug, Default)]
+pub(super) struct ZeroTrees(Mutex<Vec<ZeroTree>>);
+
+impl ZeroTrees {
+    /// Trees that are kept, of 4.4 MB at most.
+    const KEPT: usize = 16;
+
+    fn take(&self) -> ZeroTree {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    fn put(&self, tree: ZeroTree) {
+        let mut trees = self.lock();
+        if trees.len() < Self::KEPT {
+            trees.push(tree);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<ZeroTree>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
+pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTrees) -> Concluded {
+    if let Some(counters) = store.data().counters {
+        let ticks = counters.gas.get(&mut *store).unwrap_i64();
+        store.data_mut().vm.ticks = ticks;
+    }
+    let (result, unwound) = settle(store, ended);
+    let result = store.data_mut().vm.conclude(result);
+    if !store.data().vm.wants_fingerprint(&result) {
+        return (result, None);
+    }
+    let frames = match unwound {
+        None => Vec::new(),
+        Some(error) => match frames(store.data(), &error) {
+            Some(frames) => frames,
+            None => return (Err(cut()), None),
+        },
+    };
+    (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
+}
+
+/// What the end comes to, and the error that holds the frames that were active.
+fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, InternalError>, Option<wasmtime::Error>) {
+    let error = match ended {
+        Ok(outcome) => return (Ok(outcome), None),
+        Err(Stopped::Internal(error)) => return (Err(error), None),
+        Err(Stopped::Refused(refused)) => {
+            store.data_mut().vm.diagnose(refused.why);
+            return (Ok(Outcome::VmError(refused.error)), None);
+        }
+        Err(Stopped::Unwound(error)) => error,
+    };
+    let result = match store.data_mut().end.take() {
+        Some(end) => end.into_result(),
+        None => trapped(store, &error),
+    };
+    // An error while a module was instantiated arose where no wasm was running.
+    (result, Some(error).filter(|_| !store.data().instantiating))
+}
+
+/// What a trap is called.
+fn trapped(store: &mut Store<Running>, error: &wasmtime::Error) -> Result<Outcome, InternalError> {
+    let trap = match error.downcast_ref::<wasmtime::Trap>() {
+        Some(wasmtime::Trap::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
+        Some(wasmtime::Trap::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
+        Some(wasmtime::Trap::TableOutOfBounds) => Trap::TableOutOfBounds,
+        Some(wasmtime::Trap::IndirectCallToNull) => Trap::IndirectCallToNull,
+        Some(wasmtime::Trap::BadSignature) => Trap::BadSignature,
+        Some(wasmtime::Trap::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(wasmtime::Trap::IntegerDivisionByZero) => Trap::IntegerDivideByZero,
+        Some(wasmtime::Trap::BadConversionToInteger) => Trap::BadConversionToInteger,
+        Some(wasmtime::Trap::HeapMisaligned) => Trap::HeapMisaligned,
+        // A native stack overflow among them: the counters must trip first.
+        _ => {
+            let what = format!("wasmtime failed: {}", error.root_cause());
+            return Err(InternalError::new(InternalErrorKind::Engine, what));
+        }
+    };
+    Ok(Outcome::VmError(VmError::Trap(trap)))
+}
+
+/// Whose `unreachable` it was: lowering's have left a mark.
+fn unreachable(store: &mut Store<Running>) -> VmError {
+    let marker = store.data().counters.map_or(0, |counters| counters.trap.get(&mut *store).unwrap_i32());
+    VmError::Trap(match TrapKind::from_marker(marker) {
+        None => Trap::Unreachable,
+        Some(TrapKind::OutOfGas) => return VmError::OutOf(subvm_core::Resource::GasTime),
+        Some(TrapKind::StackOverflow) => Trap::StackOverflow,
+        Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
+        Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(TrapKind::BadConversionToInteger) => Trap::BadConversionToInteger,
+    })
+}
+
+/// This machine had no room for the frames: another might, so that nothing may be said.
+fn cut() -> InternalError {
+    InternalError::new(
+        InternalErrorKind::Engine,
+        "the frames of a failed sub-VM could not be captured whole; give the node more memory",
+    )
+}
+
+/// Active functions as the guest supplied them, innermost first; nothing where they could not be captured whole.
+fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
+    if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
+        return None;
+    }
+    let known = |module: &Module| {
+        running.program.iter().find(|(_, unit)| Module::same(&unit.code(Frames::Captured).module, module))
+    };
+    let frame = |frame: &wasmtime::FrameInfo| {
+        let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
+        Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })
+    };
+    Some(backtrace.frames().iter().filter_map(frame).collect())
+}
+
+/// BLAKE3 of every memory of every instance that was completely created.
+fn memories(store: &mut Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, Vec<[u8; 32]>> {
+    let mut tree = zeros.take();
+    let running = store.data();
+    let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
+    let mut instances = BTreeMap::new();
+    for (instance, (name, unit)) in created {
+        let digests = (0..unit.memories).filter_map(|index| {
+            let memory = instance.get_memory(&mut *store, &memory_export(index))?;
+            let bytes = memory.data(&*store);
+            Some(hash_memory(bytes, pages::touched(bytes).as_ref(), &mut tree))
+        });
+        instances.insert(name, digests.collect());
+    }
+    zeros.put(tree);
+    instances
+}

@@ -1,0 +1,106 @@
+//! The host functions that guests import, made from the core's two lists.
+
+use subvm_core::{End, Guest, sdk, wasi};
+use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut, Val};
+
+use super::float_state;
+use super::running::{Counters, Running};
+use subvm_lower::host_import_name;
+
+/// Defines every host function for the module with this ordinal.
+pub(super) fn define(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+    define_wasi(linker, ordinal)?;
+    define_sdk(linker, ordinal)
+}
+
+/// What a closure gives back to wasmtime for a function that returns an errno, and for one that never returns. The ticks
+/// come last (`lower/imports.rs`).
+macro_rules! answer {
+    (never, $result:expr) => {
+        $result.map(|(_, ticks): (u32, i64)| ticks)
+    };
+    ($errno:ident, $result:expr) => {
+        $result.map(|(errno, ticks): (u32, i64)| (errno as i32, ticks))
+    };
+}
+
+macro_rules! link_wasi {
+    ($($(#[$doc:meta])* $name:ident($($param:ident: $ty:ident),* $(,)?) -> $answer:ident, $price:ident;)*) => {
+        fn define_wasi(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+            $(
+                linker.func_wrap(
+                    wasi::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
+                        answer!($answer, host_call::<false>(caller, ordinal, ticks, move |guest| {
+                            wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
+                        }))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+    };
+}
+subvm_core::wasi_functions!(link_wasi);
+
+macro_rules! link_sdk {
+    ($($name:ident($($param:ident),*) = $price:ident;)*) => {
+        fn define_sdk(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
+            $(
+                linker.func_wrap(
+                    sdk::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
+                        answer!(errno, host_call::<true>(caller, ordinal, ticks, move |guest| {
+                            sdk::entry::$name(guest, $($param as u32),*)
+                        }))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+    };
+}
+subvm_core::sdk_functions!(link_sdk);
+
+/// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. Reading a counter
+/// takes as long as many a call, so that the stack's is read only where `STARTS` says that the function may start a sub-VM.
+#[inline]
+fn host_call<const STARTS: bool>(
+    mut caller: Caller<'_, Running>,
+    ordinal: u32,
+    mut ticks: i64,
+    function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
+) -> wasmtime::Result<(u32, i64)> {
+    let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
+    let stack_units = if STARTS { counters(caller.data())?.stack.get(&mut caller).unwrap_i32() } else { 0 };
+    let mut store = caller.as_context_mut();
+    let (mem, running) = match memory {
+        Some(memory) => memory.data_and_store_mut(&mut store),
+        None => (&mut [][..], store.data_mut()),
+    };
+    let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
+    let result = function(&mut guest);
+    if running.hardware_floats {
+        float_state::restore_for_guests();
+    }
+    match result {
+        Ok(errno) => Ok((errno, ticks)),
+        Err(end) => ended(store, ticks, end),
+    }
+}
+
+/// Notes in the store why the sub-VM ended, and in the counter what was left: no result takes it back. What wasmtime gets
+/// only unwinds the guest.
+#[cold]
+fn ended<T>(mut store: StoreContextMut<'_, Running>, ticks: i64, end: End) -> wasmtime::Result<T> {
+    counters(store.data())?.gas.set(&mut store, Val::I64(ticks))?;
+    store.data_mut().end = Some(end);
+    Err(wasmtime::Error::msg("the sub-VM ended in a host call"))
+}
+
+fn counters(running: &Running) -> wasmtime::Result<Counters> {
+    let unset = || wasmtime::Error::msg("a host function was called before the counters were set");
+    running.counters.ok_or_else(unset)
+}

@@ -1,0 +1,193 @@
+//! The engine: sub-VMs on stock wasmtime.
+//!
+//! A module is lowered ([`subvm_lower`]) and compiled once ([`units`], [`cache`]); each sub-VM runs in a store of its own, on a fiber with a bounded
+//! stack of its own ([`drive`]), since a host call may start another; host functions come from one list ([`host_calls`]).
+//! Stacks and memories are used again ([`reuse`]); hardware floats compute in one state ([`float_state`]).
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use subvm_core::costs::STACK_UNITS;
+use subvm_core::host::Catch;
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
+use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
+
+mod builder;
+pub mod cache;
+mod deadline;
+mod drive;
+mod ended;
+mod engines;
+mod float_state;
+mod host_calls;
+mod kept;
+mod mappings;
+pub mod pages;
+mod program;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod reuse;
+mod running;
+mod stopped;
+mod units;
+
+pub use builder::{EngineBuilder, ModuleEvent};
+use deadline::Ticker;
+use ended::{Concluded, ZeroTrees};
+use engines::{Engines, Frames};
+use float_state::FloatState;
+use program::Programs;
+use running::Running;
+use subvm_lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES};
+
+/// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
+const GUEST_STACK: usize = STACK_UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES;
+/// Bytes of a fiber's stack beyond what guests may use: for host functions, and for what they call.
+const HOST_STACK: usize = 2 << 20;
+/// The interpreter for this machine's pointers and byte order.
+const PULLEY: &str = if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" };
+/// Frames that a backtrace may hold: more than a stack budget allows, and no more than that, since room for all of them is made for each.
+/// (`usize::MAX` silently yields none.)
+const MAX_FRAMES: usize = STACK_UNITS as usize / FRAME_UNITS + (1 << 16);
+/// Stack units that the smallest frame costs.
+const FRAME_UNITS: usize = 8;
+
+/// How modules become machine code. It changes no result: every one gives the same receipts.
+///
+/// ```
+/// use subvm_wasmtime::{Codegen, WasmtimeEngine};
+/// // A second opinion on a receipt that nodes disagree about.
+/// let interpreter = WasmtimeEngine::with(Codegen::Pulley)?;
+/// assert!(Codegen::ALL.contains(&Codegen::default()));
+/// # drop(interpreter);
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codegen {
+    /// Compiled for speed.
+    #[default]
+    Speed,
+    /// Compiled for speed and size.
+    SpeedAndSize,
+    /// Compiled without optimisation.
+    Unoptimised,
+    /// Interpreted: portable, and slow.
+    Pulley,
+}
+
+impl Codegen {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Speed, Self::SpeedAndSize, Self::Unoptimised, Self::Pulley];
+}
+
+/// Runs sub-VMs on wasmtime. One serves any number of transactions at once; clone the `Arc`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_wasmtime::WasmtimeEngine;
+///
+/// let engine: Arc<dyn subvm_core::Engine> = Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime"));
+/// # drop(engine);
+/// ```
+#[derive(Debug)]
+pub struct WasmtimeEngine {
+    engines: Arc<Engines>,
+    programs: Programs,
+    ticker: Ticker,
+    zeros: ZeroTrees,
+}
+
+impl WasmtimeEngine {
+    /// An engine that compiles for speed.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn new() -> wasmtime::Result<Self> {
+        Self::with(Codegen::Speed)
+    }
+
+    /// An engine that makes code as `codegen` says.
+    ///
+    /// # Errors
+    /// When wasmtime cannot run here.
+    pub fn with(codegen: Codegen) -> wasmtime::Result<Self> {
+        Self::builder().codegen(codegen).build()
+    }
+
+    /// An engine of other choices.
+    #[must_use]
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    fn from_builder(EngineBuilder { codegen, parallel, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
+        let engines = Arc::new(Engines::new(codegen, parallel)?);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module);
+        let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
+        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines })
+    }
+
+    /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
+    fn run_in(&self, store: &mut Store<Running>) -> Concluded {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let ended = drive::drive(&self.programs, &self.ticker, store);
+            ended::conclude(store, ended, &self.zeros)
+        }));
+        caught.unwrap_or_else(|panic| {
+            let error = panicked(&*panic);
+            // To drop what was thrown could panic again.
+            std::mem::forget(panic);
+            (Err(error), None)
+        })
+    }
+}
+
+impl Engine for WasmtimeEngine {
+    fn run(&self, vm: Box<SubVm>) -> Finished {
+        let _floats = FloatState::for_guests();
+        let failure = Ok(Outcome::UserError(String::new()));
+        let frames = if vm.wants_fingerprint(&failure) { Frames::Captured } else { Frames::Ignored };
+        let mut store = Store::new(&self.engines.of(frames).engine, Running::new(vm, frames));
+        let (result, fingerprint) = self.run_in(&mut store);
+        Finished { vm: store.into_data().vm, result, fingerprint }
+    }
+
+    fn catch(&self) -> Catch {
+        subvm_observe::catch
+    }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let what = format!("a part of the node or of this library panicked: {}", text.unwrap_or("without a message"));
+    InternalError::new(InternalErrorKind::Bug, what)
+}
+
+fn config(codegen: Codegen, parallel: bool, frames: Frames) -> wasmtime::Result<Config> {
+    let mut config = Config::new();
+    config
+        .wasm_features(WasmFeatures::all(), false)
+        .wasm_features(FEATURES, true)
+        .cranelift_opt_level(match codegen {
+            Codegen::Speed | Codegen::Pulley => OptLevel::Speed,
+            Codegen::SpeedAndSize => OptLevel::SpeedAndSize,
+            Codegen::Unoptimised => OptLevel::None,
+        })
+        .compiler_inlining(Inlining::No)
+        .memory_init_cow(false)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(match frames {
+            Frames::Captured => NonZeroUsize::new(MAX_FRAMES),
+            Frames::Ignored => None,
+        })
+        .parallel_compilation(parallel)
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(GUEST_STACK + HOST_STACK);
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    config.with_host_stack(Arc::new(reuse::Stacks::new())).with_host_memory(Arc::new(reuse::Memories::new()));
+    if codegen == Codegen::Pulley {
+        config.target(PULLEY)?;
+    }
+    Ok(config)
+}

@@ -1,0 +1,117 @@
+//! Fibers' stacks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use wasmtime::{StackCreator, StackMemory};
+
+use super::{Free, Mapping};
+
+/// Stacks that wait for use: a nest of sub-VMs of any usual depth. The page tables of one that went deep may stay: 2 MiB at most.
+const KEPT: usize = 64;
+/// Bytes at the top of a waiting stack that stay committed: what instantiating and a few calls touch. The rest is given back,
+/// so that a program that once went deep does not hold a gibibyte.
+const RESIDENT: usize = 64 << 10;
+
+/// Makes stacks, and keeps those that were used.
+#[derive(Debug)]
+pub(crate) struct Stacks(Arc<Free<Mapping>>);
+
+impl Stacks {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Free::new(KEPT)))
+    }
+}
+
+// SAFETY: each stack lies in a mapping of its own, which nobody else has while it lives.
+unsafe impl StackCreator for Stacks {
+    fn new_stack(&self, size: usize, zeroed: bool) -> wasmtime::Result<Box<dyn StackMemory>> {
+        let page = rustix::param::page_size();
+        let end = page + size.next_multiple_of(page);
+        // All stacks of an engine have one size.
+        let recycled = self.0.take(|_| true).filter(|_| !zeroed);
+        let mapping = match recycled {
+            Some(mapping) => mapping,
+            None => {
+                let mut mapping = Mapping::reserve(end)?;
+                mapping.open(page..end)?;
+                // A kernel without large pages needs no telling.
+                let _ = mapping.small_pages();
+                mapping
+            }
+        };
+        Ok(Box::new(Stack { mapping: Some(mapping), guard: page, end, free: Arc::clone(&self.0) }))
+    }
+}
+
+/// A stack, and a page below it that catches who leaves it.
+struct Stack {
+    /// There until the stack is dropped.
+    mapping: Option<Mapping>,
+    guard: usize,
+    end: usize,
+    free: Arc<Free<Mapping>>,
+}
+
+impl Stack {
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.mapping.as_ref().expect("a stack has its mapping until it is dropped").at(offset)
+    }
+}
+
+// SAFETY: the range is mapped, open, page-aligned and this stack's own until it is dropped; the guard below it is never open.
+unsafe impl StackMemory for Stack {
+    fn top(&self) -> *mut u8 {
+        self.at(self.end)
+    }
+
+    fn range(&self) -> Range<usize> {
+        self.at(self.guard) as usize..self.top() as usize
+    }
+
+    fn guard_range(&self) -> Range<*mut u8> {
+        self.at(0)..self.at(self.guard)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        let Some(mut mapping) = self.mapping.take() else { return };
+        let deep = self.guard..self.end.saturating_sub(RESIDENT).max(self.guard);
+        if mapping.zero(deep).is_ok() {
+            self.free.put(mapping);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: usize = 1 << 30;
+
+    #[test]
+    fn a_stack_that_was_used_deep_comes_back_without_what_it_held() {
+        let stacks = Stacks::new();
+        let stack = stacks.new_stack(SIZE, false).unwrap();
+        let (range, guard, top) = (stack.range(), stack.guard_range(), stack.top());
+        assert_eq!((range.len(), range.end), (SIZE, top as usize));
+        assert_eq!((guard.end as usize, guard.start < guard.end), (range.start, true));
+        let deepest = guard.end;
+        // SAFETY: the stack is this test's own, and not in use.
+        unsafe {
+            deepest.write(7);
+            top.sub(1).write(7);
+        }
+        drop(stack);
+        let again = stacks.new_stack(SIZE, false).unwrap();
+        assert_eq!(again.range(), range);
+        // SAFETY: as above.
+        assert_eq!(unsafe { deepest.read() }, 0);
+        // One that must be zero throughout is a new one.
+        drop(again);
+        let zeroed = stacks.new_stack(SIZE, true).unwrap();
+        // SAFETY: as above, of the stack that there is now.
+        assert_eq!(unsafe { zeroed.top().sub(1).read() }, 0);
+    }
+}
