@@ -32,22 +32,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod budget;
-mod call;
-mod engine;
+mod consensus;
+mod errno;
 mod ids;
-mod message;
 mod outcome;
-mod overlay;
-mod own;
-mod package;
-mod params;
-mod permissions;
-mod receipt;
-mod spawn;
-mod sub_vm;
+mod run;
 mod supervisor;
-mod transaction;
 
 pub mod calldata;
 pub mod costs;
@@ -58,31 +48,17 @@ pub mod sdk;
 pub mod vfs;
 pub mod wasi;
 
-pub use budget::{Exhausted, Meter, Ram, RamMark};
-pub use call::{Cx, Stop};
-pub use engine::{Engine, Finished};
-pub use ids::{Address, SlotId};
-pub use message::{EntryKind, Message, datetime};
+pub use consensus::input::{Entry, Role, Run};
+pub use consensus::message::{EntryKind, Message, datetime};
+pub use consensus::package::{Library, Package, PackageError, Parts, Wasm};
+pub use consensus::params::{FloatPolicy, LOWERING_VERSION, Params, SCHEDULE_VERSION};
+pub use consensus::permissions::Permissions;
+pub use consensus::receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};
+pub use consensus::report::Report;
+pub use costs::budget::{Exhausted, Meter, Ram, RamMark};
+pub use ids::{Address, Mode, SlotId};
 pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};
-pub use package::{Library, Package, PackageError, Parts, Wasm};
-pub use params::{FloatPolicy, LOWERING_VERSION, Params, SCHEDULE_VERSION};
-pub use permissions::Permissions;
-pub use receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};
-pub use sub_vm::{Guest, SubVm};
-pub use supervisor::{Entry, Report, Run, run};
-pub use transaction::Role;
-
-/// Whether every node must reproduce a sub-VM to the byte.
-///
-/// ```
-/// use subvm_core::{Entry, Mode};
-/// let script = Entry::Program { mode: Mode::NonDeterministic, stdin: None };
-/// assert!(matches!(script, Entry::Program { mode: Mode::NonDeterministic, .. }));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// It must.
-    Deterministic,
-    /// It need not: a leader proposes the result, and validators check it.
-    NonDeterministic,
-}
+pub use run::engine::{Engine, Finished};
+pub use run::sub_vm::{Guest, SubVm};
+pub use supervisor::run;
+pub use wasi::call::{Cx, Stop};

@@ -3,7 +3,7 @@
 use super::decode::{self, Container};
 use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits, Int, IntRef, Value, validate, wire, write};
-use crate::Address;
+use crate::ids::Address;
 use alloc::vec::Vec;
 
 /// A calldata value that borrows from the bytes it was decoded from: nothing is copied and

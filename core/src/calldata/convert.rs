@@ -1,7 +1,7 @@
 //! Between [`Value`] and native types.
 
 use super::{Array, Int, Map, Value};
-use crate::Address;
+use crate::ids::Address;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;

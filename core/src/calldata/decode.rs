@@ -125,7 +125,7 @@ fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Option<Container> {
         Head::Bytes(bytes) => place.put(bytes, |bytes| Value::Bytes(bytes.into())),
         Head::Null => place.put((), |()| Value::Null),
         Head::Bool(b) => place.put(b, Value::Bool),
-        Head::Address(bytes) => place.put(bytes, |bytes| Value::Address(crate::Address(*bytes))),
+        Head::Address(bytes) => place.put(bytes, |bytes| Value::Address(crate::ids::Address(*bytes))),
         Head::Array(len) => return Some(Container::Array(len)),
         Head::Map(len) => return Some(Container::Map(len)),
     }

@@ -4,7 +4,7 @@ use super::{
     DecodeErrorKind, DecodeLimits, EncodeError, EncodeErrorKind as Kind, Int, Value, ValueRef, encode, validate, wire,
     write,
 };
-use crate::Address;
+use crate::ids::Address;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;

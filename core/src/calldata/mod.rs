@@ -45,6 +45,7 @@ mod key;
 mod limits;
 mod map;
 mod out;
+pub(crate) mod own;
 mod raw_key;
 mod read;
 mod text;

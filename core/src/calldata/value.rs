@@ -1,7 +1,7 @@
 //! The owned value.
 
 use super::{Array, Int, Map};
-use crate::Address;
+use crate::ids::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 

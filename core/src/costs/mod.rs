@@ -9,6 +9,7 @@
 //! assert!(u64::from(costs::DEPTH) * costs::SUB_VM_STACK_UNITS <= costs::STACK_UNITS);
 //! ```
 
+pub(crate) mod budget;
 pub mod calls;
 pub mod instructions;
 

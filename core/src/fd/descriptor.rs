@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use crate::Ram;
+use crate::costs::budget::Ram;
 use crate::fd::Rights;
 use crate::host::{Modules, RequestId, Stream};
 use crate::vfs::{NodeId, Tree};

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::costs::FD_ALLOCATION;
+use crate::costs::budget::Ram;
 use crate::fd::{Descriptor, Fd, File, Object, Rights, Source};
 use crate::host::{Modules, Stream};
+use crate::outcome::Resource;
 use crate::vfs::NodeId;
-use crate::{Ram, Resource};
 
 /// The open descriptors of a sub-VM, and the numbers that may be given again.
 ///

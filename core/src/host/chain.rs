@@ -4,7 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{HostError, State};
-use crate::{Address, Invalid, Package, SlotId, VmError};
+use crate::consensus::package::Package;
+use crate::ids::{Address, SlotId};
+use crate::outcome::{Invalid, VmError};
 
 /// A stream that a guest writes to.
 ///

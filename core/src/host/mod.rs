@@ -84,7 +84,6 @@ mod chain;
 mod clock;
 mod modules;
 mod observer;
-pub mod page;
 mod rng;
 mod storage;
 
@@ -93,17 +92,11 @@ pub use clock::Clock;
 pub use modules::{Modules, Progress, RequestId};
 pub use observer::{Call, Catch, Event, Guarded, Observer};
 pub use rng::Rng;
-pub use storage::{State, Storage};
+pub use storage::Storage;
 
-/// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`](crate::InternalError).
-///
-/// ```
-/// use subvm_core::host::HostError;
-/// let error: HostError = "the disk is gone".into();
-/// let other = HostError::from(std::io::Error::other("the disk is gone"));
-/// assert_eq!(error.to_string(), other.to_string());
-/// ```
-pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
+pub use crate::consensus::page;
+pub use crate::ids::State;
+pub use crate::outcome::HostError;
 
 /// All that a node supplies to one run. A run takes it whole and hands it back however it ends.
 ///

@@ -5,7 +5,11 @@ use core::any::Any;
 use core::fmt;
 
 use super::Node;
-use crate::{Address, InternalError, Mode, Outcome, Permissions, Report, Run};
+use crate::consensus::input::Run;
+use crate::consensus::permissions::Permissions;
+use crate::consensus::report::Report;
+use crate::ids::{Address, Mode};
+use crate::outcome::{InternalError, Outcome};
 
 /// One host call, as an [`Observer`] sees it.
 ///

@@ -1,27 +1,7 @@
 //! What contracts stored.
 
 use super::HostError;
-use crate::{Address, SlotId};
-
-/// Which of a chain's states is meant.
-///
-/// ```
-/// use subvm_core::host::{Host, State};
-/// use subvm_host_mock::MemoryHost;
-/// # let account = subvm_core::Address([1; 20]);
-/// let mut host = MemoryHost::new();
-/// host.set_balance_in(State::Accepted, account, 5);
-/// assert_eq!(host.balance(State::Accepted, &account)?[0], 5);
-/// assert_eq!(host.balance(State::Finalized, &account)?[0], 0);
-/// # Ok::<(), subvm_core::host::HostError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// With all that was accepted, and may still be rolled back.
-    Accepted,
-    /// With what was finalized only.
-    Finalized,
-}
+use crate::ids::{Address, SlotId, State};
 
 /// Reads contracts' storage as it was before the run.
 ///

@@ -1,9 +1,18 @@
 //! What is this node's own, and no contract's.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use crate::host::HostError;
+/// Why a node's part could not do what it was asked; ends up in the cause chain of an [`InternalError`].
+///
+/// ```
+/// use subvm_core::host::HostError;
+/// let error: HostError = "the disk is gone".into();
+/// let other = HostError::from(std::io::Error::other("the disk is gone"));
+/// assert_eq!(error.to_string(), other.to_string());
+/// ```
+pub type HostError = Box<dyn core::error::Error + Send + Sync + 'static>;
 
 /// Why a node cannot say how a run ends. It never reaches a contract, unwinds every sub-VM and makes the node vote *timeout*.
 ///

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 mod internal;
 mod vm_error;
 
-pub use internal::{InternalError, InternalErrorKind};
+pub use internal::{HostError, InternalError, InternalErrorKind};
 pub use vm_error::{Invalid, Resource, Trap, UnknownVmError, VmError};
 
 /// What a sub-VM that ran comes to. Its bytes are voted on.

@@ -2,11 +2,12 @@
 
 use num_bigint::BigUint;
 
-use crate::permissions::Permissions;
+use crate::consensus::permissions::Permissions;
+use crate::ids::Address;
+use crate::outcome::{InternalError, InternalErrorKind};
+use crate::run::sub_vm::Guest;
 use crate::sdk::{Answer, array};
-use crate::sub_vm::Guest;
 use crate::wasi::mem::Place;
-use crate::{Address, InternalError, InternalErrorKind};
 
 const NEEDS: Permissions = Permissions::DETERMINISTIC.union(Permissions::READ_STORAGE);
 
@@ -54,6 +55,6 @@ impl Guest<'_> {
     }
 }
 
-fn asking(source: crate::host::HostError) -> InternalError {
+fn asking(source: crate::outcome::HostError) -> InternalError {
     InternalError::caused_by(InternalErrorKind::Host, "asking the host for a balance", source)
 }

@@ -4,15 +4,16 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::call::Stop;
 use crate::calldata::Value;
+use crate::calldata::own;
+use crate::consensus::permissions::Permissions;
 use crate::costs;
-use crate::own;
-use crate::permissions::Permissions;
+use crate::ids::Address;
+use crate::outcome::{InternalError, InternalErrorKind};
+use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
-use crate::sub_vm::Guest;
-use crate::{Address, InternalError, InternalErrorKind};
+use crate::wasi::call::Stop;
 
 impl Guest<'_> {
     /// Accepts a message: it goes into the receipt as it came, and the node acts on it when it applies the receipt.

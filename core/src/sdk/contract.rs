@@ -2,14 +2,14 @@
 
 use alloc::sync::Arc;
 
-use crate::host::State;
-use crate::message::{EntryKind, Message};
-use crate::permissions::Permissions;
+use crate::consensus::message::{EntryKind, Message};
+use crate::consensus::permissions::Permissions;
+use crate::ids::State;
+use crate::outcome::{InternalError, InternalErrorKind, Outcome, VmError};
+use crate::run::spawn::Child;
+use crate::run::sub_vm::{Guest, View};
 use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::request::{CallContract, CalledState, Sandbox};
-use crate::spawn::Child;
-use crate::sub_vm::{Guest, View};
-use crate::{InternalError, InternalErrorKind, Outcome, VmError};
 
 impl Guest<'_> {
     /// Runs the same contract again. What it wrote, sent or spent stays, however it ends.

@@ -3,16 +3,16 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::call::Stop;
 use crate::costs;
 use crate::fd::Content;
 use crate::host::RequestId;
 use crate::outcome::Outcome;
+use crate::outcome::{End, Resource};
+use crate::run::sub_vm::Guest;
 use crate::sdk::request::Request;
 use crate::sdk::{Answer, Errno};
-use crate::sub_vm::Guest;
+use crate::wasi::call::Stop;
 use crate::wasi::mem::{self, Place};
-use crate::{End, Resource};
 
 /// Says that a request has no result.
 const NO_RESULT: u32 = u32::MAX;

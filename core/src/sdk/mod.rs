@@ -14,13 +14,13 @@
 //! assert_eq!(host.printed().trace, ["here"]);
 //! ```
 
-use crate::call::Stop;
+use crate::consensus::page::BYTES as PAGE;
+use crate::consensus::permissions::Permissions;
 use crate::costs;
 use crate::host::Call;
-use crate::host::page::BYTES as PAGE;
-use crate::permissions::Permissions;
-use crate::sub_vm::Guest;
-use crate::{End, Resource, Trap};
+use crate::outcome::{End, Resource, Trap};
+use crate::run::sub_vm::Guest;
+use crate::wasi::call::Stop;
 
 mod balance;
 mod chain;
@@ -119,7 +119,8 @@ macro_rules! make_functions {
         /// Each ends the sub-VM with what the function says, or for want of gas.
         pub mod entry {
             use crate::host::Call;
-            use crate::{End, Guest};
+            use crate::outcome::End;
+            use crate::run::sub_vm::Guest;
 
             $(
                 #[doc = concat!("`", stringify!($name), "`: see `docs/spec/sdk.md`. Returns the [`Errno`](super::Errno) as a number.")]

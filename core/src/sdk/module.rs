@@ -2,15 +2,16 @@
 
 use alloc::vec::Vec;
 
-use crate::call::Stop;
 use crate::calldata::Value;
+use crate::calldata::own;
 use crate::costs;
 use crate::host::Stream;
-use crate::own;
+use crate::ids::Mode;
+use crate::outcome::{InternalError, InternalErrorKind};
+use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
-use crate::sub_vm::Guest;
-use crate::{InternalError, InternalErrorKind, Mode};
+use crate::wasi::call::Stop;
 
 impl Guest<'_> {
     /// Starts a request without waiting for it.

@@ -3,13 +3,15 @@
 use alloc::vec::Vec;
 
 use crate::calldata::{DecodeLimits, validate};
-use crate::message::EntryKind;
-use crate::permissions::Permissions;
+use crate::consensus::input::Role;
+use crate::consensus::message::EntryKind;
+use crate::consensus::permissions::Permissions;
+use crate::ids::Mode;
+use crate::outcome::{End, InternalError, Outcome, Resource, VmError};
+use crate::run::spawn::starting;
+use crate::run::sub_vm::Guest;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::strategy::Strategy;
-use crate::spawn::starting;
-use crate::sub_vm::Guest;
-use crate::{End, InternalError, Mode, Outcome, Resource, Role, VmError};
 
 /// The calldata of `true`, which is how a validator's function agrees.
 const TRUE: [u8; 1] = [0x10];

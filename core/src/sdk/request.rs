@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::Address;
 use crate::calldata::{Int, Map, Value};
+use crate::ids::Address;
 use crate::sdk::strategy::Strategy;
 
 /// Images that one prompt may carry.

@@ -1,13 +1,15 @@
 //! `storage_read`, `storage_write`.
 
-use crate::call::Stop;
-use crate::host::page::{self, BYTES as PAGE};
-use crate::permissions::Permissions;
+use crate::consensus::page::{self, BYTES as PAGE};
+use crate::consensus::permissions::Permissions;
+use crate::costs;
+use crate::ids::SlotId;
+use crate::outcome::{InternalError, InternalErrorKind, Resource};
+use crate::run::sub_vm::{Guest, View};
+use crate::run::transaction::Transaction;
 use crate::sdk::{Answer, Errno, array};
-use crate::sub_vm::{Guest, View};
-use crate::transaction::Transaction;
+use crate::wasi::call::Stop;
 use crate::wasi::mem;
-use crate::{InternalError, InternalErrorKind, Resource, SlotId, costs};
 
 /// Reads `len` bytes of a slot from byte `index` into `buf`.
 ///
@@ -62,6 +64,6 @@ fn check_range(index: u32, len: u32) -> Answer {
     if page::range(index, len as usize).is_err() { Err(Stop::Errno(Errno::Inval)) } else { Ok(()) }
 }
 
-fn reading(source: crate::host::HostError) -> InternalError {
+fn reading(source: crate::outcome::HostError) -> InternalError {
     InternalError::caused_by(InternalErrorKind::Host, "reading the contract's storage", source)
 }

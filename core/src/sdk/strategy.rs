@@ -3,10 +3,10 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::calldata::own;
 use crate::calldata::{Int, Map, Value};
-use crate::own;
-use crate::sub_vm::Guest;
-use crate::{End, InternalError, InternalErrorKind};
+use crate::outcome::{End, InternalError, InternalErrorKind};
+use crate::run::sub_vm::Guest;
 
 /// How a validator compares its own answer with the leader's.
 pub(super) enum Strategy {

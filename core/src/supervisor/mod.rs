@@ -7,25 +7,26 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
+use crate::calldata::own;
 use crate::calldata::{Map, Value};
+use crate::consensus::input::{Entry, Run};
+use crate::consensus::permissions::Permissions;
+use crate::consensus::receipt::{Gas, Receipt};
+use crate::consensus::report::Report;
+use crate::costs::budget::Meter;
 use crate::fingerprint::Fingerprint;
 use crate::host::{Event, Node};
-use crate::overlay::Overlay;
-use crate::own;
-use crate::permissions::Permissions;
-use crate::receipt::{Gas, Receipt};
-use crate::spawn::{Child, Ran, run_child};
-use crate::sub_vm::View;
-use crate::transaction::{RamOfModes, Transaction};
-use crate::{Engine, InternalError, InternalErrorKind, Meter, Mode, Outcome, VmError};
+use crate::ids::Mode;
+use crate::outcome::{InternalError, InternalErrorKind, Outcome, VmError};
+use crate::run::engine::Engine;
+use crate::run::overlay::Overlay;
+use crate::run::spawn::{Child, Ran, run_child};
+use crate::run::sub_vm::View;
+use crate::run::transaction::{RamOfModes, Transaction};
 
-mod input;
 mod prepare;
-mod report;
 
-pub use input::{Entry, Run};
 use prepare::{Prepared, prepare};
-pub use report::Report;
 
 /// Runs one transaction and hands the node back, however it ends.
 ///

@@ -5,13 +5,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::consensus::message::{EntryKind, datetime};
+use crate::consensus::package::Package;
+use crate::consensus::params::Params;
+use crate::consensus::params::{LOWERING_VERSION, SCHEDULE_VERSION};
 use crate::costs;
 use crate::host::Node;
-use crate::message::{EntryKind, datetime};
-use crate::params::{LOWERING_VERSION, SCHEDULE_VERSION};
-use crate::{InternalError, InternalErrorKind, Package, Params, SlotId, VmError};
+use crate::ids::SlotId;
+use crate::outcome::{InternalError, InternalErrorKind, VmError};
 
-use super::{Entry, Run};
+use crate::consensus::input::{Entry, Run};
 
 /// What is asked of the node before anything runs.
 pub(super) struct Prepared {

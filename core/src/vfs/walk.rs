@@ -1,9 +1,9 @@
 //! Paths that a guest gives: checking their form, and walking them.
 
 use crate::costs::{COMPONENT, PATH};
+use crate::errno::Errno;
 use crate::vfs::tree::Child;
 use crate::vfs::{NodeId, Tree};
-use crate::wasi::Errno;
 
 /// Why a walk finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! `args_*`.
 
-use crate::Cx;
+use crate::wasi::call::Cx;
 use crate::wasi::{Done, strings};
 
 /// Writes to `argv` a pointer for each argument, and to `argv_buf` the arguments, each ended by a NUL.

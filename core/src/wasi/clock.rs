@@ -1,6 +1,6 @@
 //! `clock_*`.
 
-use crate::Cx;
+use crate::wasi::call::Cx;
 use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};
 

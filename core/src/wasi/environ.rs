@@ -1,6 +1,6 @@
 //! `environ_*`.
 
-use crate::Cx;
+use crate::wasi::call::Cx;
 use crate::wasi::{Done, strings};
 
 /// Writes to `environ` a pointer for each variable, and to `environ_buf` the variables, `NAME=value` and a NUL each.

@@ -1,7 +1,7 @@
 //! Flags and enums of `typenames.witx`, taken from what a guest passes: what is not of them is `Inval`.
 
+use crate::errno::Errno;
 use crate::fd::Rights;
-use crate::wasi::Errno;
 
 bitflags::bitflags! {
     /// How `path_open` opens.

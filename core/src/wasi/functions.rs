@@ -3,8 +3,9 @@
 use crate::costs::calls as price;
 use crate::host::Call;
 use crate::outcome::{End, InternalError, InternalErrorKind};
+use crate::wasi::call::{Cx, Stop};
 use crate::wasi::{Done, Errno, implementation};
-use crate::{Cx, Stop, wasi_functions};
+use crate::wasi_functions;
 
 /// The namespace of these functions.
 pub const MODULE: &str = "wasi_snapshot_preview1";

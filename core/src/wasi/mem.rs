@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::Trap;
+use crate::outcome::Trap;
 
 /// The range `ptr..ptr + len` of `mem`.
 ///

@@ -20,10 +20,9 @@
 //! ```
 
 mod args;
+pub(crate) mod call;
 mod clock;
-mod config;
 mod environ;
-mod errno;
 mod fd;
 mod flags;
 mod functions;
@@ -36,8 +35,8 @@ mod strings;
 mod table;
 pub mod trace;
 
-pub use config::{Args, ArgsError, Env, EnvError, Pattern, PatternError, Refused};
-pub use errno::Errno;
+pub use crate::consensus::config::{Args, ArgsError, Env, EnvError, Pattern, PatternError, Refused};
+pub use crate::errno::Errno;
 pub use functions::{FUNCTIONS, Function, MODULE, ParamType, dispatch, entry, function};
 pub use state::{Config, State};
 
@@ -53,4 +52,4 @@ mod implementation {
 }
 
 /// What a function comes to: success, an errno, or the end of the sub-VM.
-type Done = Result<(), crate::Stop<Errno>>;
+type Done = Result<(), crate::wasi::call::Stop<Errno>>;

@@ -5,11 +5,11 @@ use core::ops::Range;
 use crate::costs::calls::PATH_BYTE;
 use crate::fd::{Descriptor, File, Object, Rights, Source};
 use crate::vfs::{Missing, NodeId, Tree, check_path};
+use crate::wasi::call::{Cx, Stop};
 use crate::wasi::fd::stat::Filestat;
 use crate::wasi::flags::{Fdflags, Lookupflags, Oflags};
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno};
-use crate::{Cx, Stop};
 
 /// Writes the attributes of what a path leads to, to `stat`, 64 bytes aligned to 8: see [`Filestat::record`].
 ///

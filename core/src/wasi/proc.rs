@@ -1,8 +1,9 @@
 //! `proc_*`.
 
 use crate::outcome::End;
+use crate::outcome::{Outcome, VmError};
 use crate::wasi::Done;
-use crate::{Cx, Outcome, VmError};
+use crate::wasi::call::Cx;
 
 /// Ends the sub-VM: with `Return(null)` for 0, else with `exit_code`, the code as i32.
 pub(super) fn proc_exit(_: &mut Cx<'_>, rval: u32) -> Done {

@@ -7,8 +7,9 @@ use rand_mt::Mt;
 
 use crate::costs::calls::{RANDOM_BYTE, RANDOM_SEED};
 use crate::host::Rng;
+use crate::ids::Mode;
+use crate::wasi::call::Cx;
 use crate::wasi::{Done, Errno, mem};
-use crate::{Cx, Mode};
 
 /// The deterministic generator: MT19937.
 #[derive(Debug)]

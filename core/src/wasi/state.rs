@@ -5,12 +5,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::costs::Limits;
+use crate::costs::budget::Ram;
 use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
 use crate::host::Modules;
+use crate::ids::Mode;
+use crate::outcome::{Resource, VmError};
 use crate::vfs::Tree;
 use crate::wasi::random::Generator;
 use crate::wasi::{Args, Env, Errno};
-use crate::{Mode, Ram, Resource, VmError};
 
 /// What a sub-VM starts with.
 ///

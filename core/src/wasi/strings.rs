@@ -1,40 +1,10 @@
-//! Lists of strings as guests get them: one block of bytes, prepared once, and where each string begins in it.
+//! Arguments and environment, written to a guest.
 
-use alloc::vec::Vec;
-
-use crate::Cx;
+use crate::consensus::config::Strings;
 use crate::costs::calls::copying;
+use crate::wasi::call::Cx;
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Config, Done, Errno};
-
-/// Strings, each ended by a NUL, one after the other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Strings {
-    block: Vec<u8>,
-    starts: Vec<u32>,
-}
-
-impl Strings {
-    /// Adds a string, given in parts. The limits on arguments and environment keep the block far below 4 GiB.
-    pub(super) fn push(&mut self, parts: &[&[u8]]) {
-        self.starts.push(u32::try_from(self.block.len()).unwrap_or(u32::MAX));
-        parts.iter().for_each(|part| self.block.extend_from_slice(part));
-        self.block.push(0);
-    }
-
-    /// The strings, without their NULs.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let block = self.block.strip_suffix(&[0]).unwrap_or(&self.block);
-        block.split(|&byte| byte == 0).take(self.starts.len())
-    }
-
-    /// How many, and the bytes that they take.
-    #[inline]
-    pub(super) fn sizes(&self) -> (u32, u32) {
-        let number = |len| u32::try_from(len).unwrap_or(u32::MAX);
-        (number(self.starts.len()), number(self.block.len()))
-    }
-}
 
 /// Writes the pointers, then the block, of the strings that `which` picks.
 ///

@@ -3,7 +3,7 @@
 use super::super::{DecodeLimits, Int};
 use super::TextError;
 use super::TextErrorKind as Kind;
-use crate::Address;
+use crate::ids::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 

@@ -2,7 +2,7 @@
 
 use super::super::Int;
 use super::name;
-use crate::Address;
+use crate::ids::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Formatter};

@@ -3,7 +3,7 @@
 use super::super::{Array, DecodeLimits, Int, Map, Value};
 use super::name;
 use super::types::Raw;
-use crate::Address;
+use crate::ids::Address;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Formatter};

@@ -1,9 +1,9 @@
 //! Listing directories.
 
-use crate::Cx;
 use crate::costs::calls::LISTING_BYTE;
 use crate::fd::{Descriptor, Object, Rights};
 use crate::vfs::{NodeId, Tree};
+use crate::wasi::call::Cx;
 use crate::wasi::fd::stat::filetype;
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno};

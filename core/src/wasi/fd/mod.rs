@@ -17,8 +17,9 @@ pub(super) use transfer::{fd_pread, fd_read, fd_write};
 use crate::fd::{Fd, File, Object, Source};
 use crate::host::RequestId;
 use crate::outcome::End;
+use crate::outcome::Resource;
+use crate::wasi::call::Cx;
 use crate::wasi::{Done, Errno};
-use crate::{Cx, Resource};
 
 /// Frees a descriptor, any of 0 to 3 included: gives back the RAM of its content, and gives up a result that is pending.
 ///

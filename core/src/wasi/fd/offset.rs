@@ -1,7 +1,7 @@
 //! Where a descriptor reads next.
 
-use crate::Cx;
 use crate::fd::{Descriptor, Fd, File, Object, Rights};
+use crate::wasi::call::Cx;
 use crate::wasi::flags::Whence;
 use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};

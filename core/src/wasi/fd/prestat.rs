@@ -1,8 +1,8 @@
 //! Preopened directories: none, unless the root is announced.
 
-use crate::Cx;
 use crate::costs::calls::copying;
 use crate::fd::{Fd, Object};
+use crate::wasi::call::Cx;
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno};
 

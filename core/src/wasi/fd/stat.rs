@@ -1,8 +1,8 @@
 //! Attributes of descriptors and files.
 
-use crate::Cx;
 use crate::fd::{Object, Rights, Source};
 use crate::vfs::{NodeId, Tree};
+use crate::wasi::call::Cx;
 use crate::wasi::flags::Filetype;
 use crate::wasi::mem::Place;
 use crate::wasi::{Done, Errno};

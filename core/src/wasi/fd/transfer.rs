@@ -7,9 +7,9 @@ use crate::costs::calls::{IOVEC, copying};
 use crate::fd::{Descriptor, Fd, Object, Rights};
 use crate::host::Stream;
 use crate::outcome::Trap;
+use crate::wasi::call::{Cx, Stop};
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Done, Errno, State};
-use crate::{Cx, Stop};
 
 /// Reads at the descriptor's offset into the iovecs, in order, moves the offset by what was read, and writes that to `nread`, an aligned u32.
 ///

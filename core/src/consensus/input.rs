@@ -1,10 +1,13 @@
 //! What a run is given.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::host::State;
-use crate::{Message, Mode, Params, Role};
+use crate::consensus::message::Message;
+use crate::consensus::params::Params;
+use crate::ids::Mode;
+use crate::ids::State;
 
 /// What runs.
 ///
@@ -24,6 +27,32 @@ pub enum Entry {
         mode: Mode,
         /// Descriptor 0.
         stdin: Option<Arc<[u8]>>,
+    },
+}
+
+/// Which part a node plays.
+///
+/// ```
+/// # use subvm_core::{Gas, Receipt, Role};
+/// # let (params, message, result) = ([0; 32], [0; 32], vec![0, 0]);
+/// # let (gas, storage, messages, nondet) = (Gas::default(), Vec::new(), Vec::new(), vec![vec![0, 0]]);
+/// # let leaders = Receipt { params, message, result, gas, storage, messages, nondet };
+/// let validator = Role::Validator { results: leaders.nondet.clone() };
+/// assert_ne!(validator, Role::Leader);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Runs non-deterministic blocks and proposes their results.
+    Leader,
+    /// Checks the results that a leader proposed.
+    Validator {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
+    },
+    /// Takes the leader's results on trust: a node that catches up.
+    Sync {
+        /// The `nondet` of the leader's receipt, as it came.
+        results: Vec<Vec<u8>>,
     },
 }
 

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 
 use crate::fingerprint::Fingerprint;
 use crate::host::Catch;
-use crate::sub_vm::SubVm;
-use crate::{InternalError, Outcome};
+use crate::outcome::{InternalError, Outcome};
+use crate::run::sub_vm::SubVm;
 
 /// Executes WebAssembly. `host-std` implements it on wasmtime, `host-mock` with closures in place of modules.
 ///

@@ -4,9 +4,12 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::costs::Limits;
+use crate::costs::budget::Ram;
+use crate::errno::Errno;
 use crate::host::{Node, Progress, RequestId};
 use crate::outcome::{End, InternalError, InternalErrorKind};
-use crate::{Ram, Resource, Trap, wasi};
+use crate::outcome::{Resource, Trap};
+use crate::wasi;
 
 /// The surroundings of one host call: built by the engine's glue for each call, from what the sub-VM and the transaction own.
 ///
@@ -53,6 +56,12 @@ pub enum Stop<E> {
     Errno(E),
     /// The guest does not go on.
     End(End),
+}
+
+impl From<Errno> for Stop<Errno> {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
 }
 
 impl<E> From<End> for Stop<E> {

@@ -7,35 +7,15 @@ use core::time::Duration;
 
 use num_bigint::BigUint;
 
-use crate::host::{Node, State};
-use crate::overlay::Overlay;
-use crate::{Address, Engine, InternalError, InternalErrorKind, Meter, Mode, Params, Ram, SlotId};
-
-/// Which part a node plays.
-///
-/// ```
-/// # use subvm_core::{Gas, Receipt, Role};
-/// # let (params, message, result) = ([0; 32], [0; 32], vec![0, 0]);
-/// # let (gas, storage, messages, nondet) = (Gas::default(), Vec::new(), Vec::new(), vec![vec![0, 0]]);
-/// # let leaders = Receipt { params, message, result, gas, storage, messages, nondet };
-/// let validator = Role::Validator { results: leaders.nondet.clone() };
-/// assert_ne!(validator, Role::Leader);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Runs non-deterministic blocks and proposes their results.
-    Leader,
-    /// Checks the results that a leader proposed.
-    Validator {
-        /// The `nondet` of the leader's receipt, as it came.
-        results: Vec<Vec<u8>>,
-    },
-    /// Takes the leader's results on trust: a node that catches up.
-    Sync {
-        /// The `nondet` of the leader's receipt, as it came.
-        results: Vec<Vec<u8>>,
-    },
-}
+use crate::consensus::input::Role;
+use crate::consensus::params::Params;
+use crate::costs::budget::{Meter, Ram};
+use crate::host::Node;
+use crate::ids::State;
+use crate::ids::{Address, Mode, SlotId};
+use crate::outcome::{InternalError, InternalErrorKind};
+use crate::run::engine::Engine;
+use crate::run::overlay::Overlay;
 
 pub(crate) struct Transaction {
     pub(crate) params: Arc<Params>,

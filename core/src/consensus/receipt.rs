@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::SlotId;
+use crate::calldata::own;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
-use crate::host::page::{BYTES as PAGE, PAGES};
-use crate::own;
+use crate::consensus::page::{BYTES as PAGE, PAGES};
+use crate::ids::SlotId;
 
 /// A page of storage as a run leaves it.
 ///

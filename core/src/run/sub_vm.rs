@@ -5,13 +5,18 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-use crate::call::Cx;
+use crate::consensus::message::Message;
+use crate::consensus::package::Package;
+use crate::consensus::params::Params;
+use crate::consensus::permissions::Permissions;
+use crate::costs::budget::Exhausted;
 use crate::costs::calls::{INSTANCE_BYTE, INSTANCE_BYTES_INCLUDED};
-use crate::host::State;
-use crate::message::Message;
-use crate::permissions::Permissions;
-use crate::transaction::Transaction;
-use crate::{Exhausted, InternalError, InternalErrorKind, Mode, Outcome, Package, Params, Resource, VmError, wasi};
+use crate::ids::Mode;
+use crate::ids::State;
+use crate::outcome::{InternalError, InternalErrorKind, Outcome, Resource, VmError};
+use crate::run::transaction::Transaction;
+use crate::wasi;
+use crate::wasi::call::Cx;
 
 /// Notes for people that a run keeps, and characters that each may have: a guest brings them about.
 const DIAGNOSTICS: usize = 64;

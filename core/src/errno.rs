@@ -1,7 +1,5 @@
 //! Error numbers.
 
-use crate::Stop;
-
 macro_rules! errnos {
     ($($variant:ident $name:literal,)*) => {
         /// What a WASI call answers: the numbers, and the order, of `typenames.witx`.
@@ -134,12 +132,6 @@ impl Errno {
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get(usize::try_from(number).ok()?).copied()
-    }
-}
-
-impl From<Errno> for Stop<Errno> {
-    fn from(errno: Errno) -> Self {
-        Self::Errno(errno)
     }
 }
 

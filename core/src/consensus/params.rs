@@ -4,8 +4,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::calldata::{Map, Value};
+use crate::consensus::config::Refused;
 use crate::costs::Limits;
-use crate::wasi::Refused;
 
 /// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
 ///
@@ -99,7 +99,7 @@ impl Params {
             ("refused_env", Value::Array(refused)),
             ("schedule", Value::Int(self.schedule.into())),
         ]));
-        crate::own::encode(&value)
+        crate::calldata::own::encode(&value)
     }
 
     /// BLAKE3 of the encoding, which stands in every receipt.

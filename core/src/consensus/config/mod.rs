@@ -5,7 +5,9 @@
 mod args;
 mod env;
 mod refused;
+mod strings;
 
 pub use args::{Args, ArgsError};
 pub use env::{Env, EnvError};
 pub use refused::{Pattern, PatternError, Refused};
+pub(crate) use strings::Strings;

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use super::Strings;
 use crate::costs::{ARG, ARGS, ARGS_BYTES};
-use crate::wasi::strings::Strings;
 
 /// Checked arguments, laid out once as guests get them. The default is none.
 ///
@@ -66,7 +66,7 @@ impl Args {
     }
 
     #[inline]
-    pub(in crate::wasi) fn strings(&self) -> &Strings {
+    pub(crate) fn strings(&self) -> &Strings {
         &self.0
     }
 }

@@ -4,9 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::SlotId;
-use crate::host::page::{self, BYTES as PAGE};
-use crate::receipt::PageWrite;
+use crate::consensus::page::{self, BYTES as PAGE};
+use crate::consensus::receipt::PageWrite;
+use crate::ids::SlotId;
 
 /// The pages that a run has written, ascending by slot, then page.
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::Refused;
+use super::Strings;
 use crate::costs::{ENV_BYTES, ENV_NAME, ENV_VALUE, ENV_VARIABLES};
-use crate::wasi::Refused;
-use crate::wasi::strings::Strings;
 
 /// What every environment starts from.
 const DEFAULTS: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
@@ -109,7 +109,7 @@ impl Env {
     }
 
     #[inline]
-    pub(in crate::wasi) fn strings(&self) -> &Strings {
+    pub(crate) fn strings(&self) -> &Strings {
         &self.0
     }
 }

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
 
-use crate::Invalid;
+use crate::consensus::config::{Args, ArgsError, Env, EnvError, Refused};
 use crate::costs::LIBRARIES;
+use crate::outcome::Invalid;
 use crate::vfs::{MapError, Tree};
-use crate::wasi::{Args, ArgsError, Env, EnvError, Refused};
 
 /// A module's bytes, with their BLAKE3: hashed when made, so that no engine hashes megabytes at each spawn to find what it compiled.
 /// A clone is cheap.

@@ -3,14 +3,17 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use crate::consensus::message::{EntryKind, Message};
+use crate::consensus::package::Package;
+use crate::consensus::permissions::Permissions;
 use crate::costs;
-use crate::engine::Finished;
 use crate::host::Event;
-use crate::message::{EntryKind, Message};
-use crate::permissions::Permissions;
-use crate::sub_vm::{Guest, SubVm, View};
-use crate::transaction::Transaction;
-use crate::{End, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Package, Resource, VmError, wasi};
+use crate::ids::Mode;
+use crate::outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
+use crate::run::engine::Finished;
+use crate::run::sub_vm::{Guest, SubVm, View};
+use crate::run::transaction::Transaction;
+use crate::wasi;
 
 /// What a sub-VM starts with.
 pub(crate) struct Child {

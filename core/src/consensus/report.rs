@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::Outcome;
+use crate::consensus::receipt::{self, Difference, Receipt, Vote};
 use crate::fingerprint::Fingerprint;
-use crate::receipt::{self, Difference, Receipt, Vote};
+use crate::outcome::Outcome;
 
 /// What a run came to: the receipt, and beside it what is no part of it.
 ///
@@ -32,7 +32,7 @@ pub struct Report {
     pub ticks_nondet: u64,
     /// What people should know: why a module was refused, which option helps.
     pub diagnostics: Vec<String>,
-    pub(super) disagreed_at: Option<u32>,
+    pub(crate) disagreed_at: Option<u32>,
 }
 
 impl Report {

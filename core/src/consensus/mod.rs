@@ -1,0 +1,13 @@
+//! What nodes must agree on: what a run is given, and what comes out of it.
+//!
+//! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`], [`permissions`]. Out of it: [`receipt`], [`report`].
+
+pub(crate) mod config;
+pub(crate) mod input;
+pub(crate) mod message;
+pub(crate) mod package;
+pub mod page;
+pub(crate) mod params;
+pub(crate) mod permissions;
+pub(crate) mod receipt;
+pub(crate) mod report;
