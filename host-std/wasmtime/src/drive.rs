@@ -27,7 +27,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
-    store.data_mut().program = program.parts.iter().map(|(name, unit)| (name.clone(), Arc::clone(unit))).collect();
+    store.data_mut().program = program.parts.iter().map(|(name, unit)| unit.part(name)).collect();
     block_on(run(store, program))
 }
 

@@ -1,17 +1,15 @@
 //! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
 use super::MAX_FRAMES;
-use super::engines::Frames;
 use super::running::Running;
 use super::stopped::{Ended, Stopped};
-use super::units::Unit;
 use crate::pages;
 use subvm_lower::{TrapKind, memory_export};
 
@@ -130,12 +128,10 @@ fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
     if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
         return None;
     }
-    let known = |module: &Module| {
-        running.program.iter().find(|(_, unit)| Module::same(&unit.code(Frames::Captured).module, module))
-    };
+    let known = |module: &Module| running.program.iter().find(|part| Module::same(&part.module, module));
     let frame = |frame: &wasmtime::FrameInfo| {
-        let (name, unit): &(String, Arc<Unit>) = known(frame.module())?;
-        Some(Frame { module_name: name.clone(), func: unit.functions.original(frame.func_index())? })
+        let part = known(frame.module())?;
+        Some(Frame { module_name: part.name.clone(), func: part.functions.original(frame.func_index())? })
     };
     Some(backtrace.frames().iter().filter_map(frame).collect())
 }
@@ -146,13 +142,13 @@ fn memories(store: &mut Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, V
     let running = store.data();
     let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
     let mut instances = BTreeMap::new();
-    for (instance, (name, unit)) in created {
-        let digests = (0..unit.memories).filter_map(|index| {
+    for (instance, part) in created {
+        let digests = (0..part.memories).filter_map(|index| {
             let memory = instance.get_memory(&mut *store, &memory_export(index))?;
             let bytes = memory.data(&*store);
             Some(hash_memory(bytes, pages::touched(bytes).as_ref(), &mut tree))
         });
-        instances.insert(name, digests.collect());
+        instances.insert(part.name, digests.collect());
     }
     zeros.put(tree);
     instances

@@ -6,17 +6,9 @@
 
 use wasmtime::{Engine, InstancePre, Linker, Module};
 
+use super::frames::Frames;
 use super::running::Running;
 use super::{Codegen, config, host_calls};
-
-/// Whether a trap captures the frames that were active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Frames {
-    /// For main sub-VMs, where failures have fingerprints.
-    Captured,
-    /// For all others.
-    Ignored,
-}
 
 /// The engines for both.
 pub(super) struct Engines {

@@ -9,7 +9,8 @@ use wasmtime::Linker;
 
 use super::builder::OnModule;
 use super::cache::ModuleCache;
-use super::engines::{Engines, Frames};
+use super::engines::Engines;
+use super::frames::Frames;
 use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};

@@ -1,13 +1,11 @@
 //! What a store holds while a sub-VM runs in it, and the limits that wasmtime asks for.
 
-use std::sync::Arc;
-
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
-use wasmtime::{Global, Instance, Memory, ResourceLimiter};
+use subvm_lower::FunctionMap;
+use wasmtime::{Global, Instance, Memory, Module, ResourceLimiter};
 
-use super::engines::Frames;
+use super::frames::Frames;
 use super::mappings::Share;
-use super::units::Unit;
 
 /// Bytes in a page of WebAssembly.
 const WASM_PAGE: u64 = 65_536;
@@ -23,8 +21,8 @@ pub(super) struct Running {
     pub(super) counters: Option<Counters>,
     /// What its stack and its memories may take of the process's mappings.
     pub(super) mappings: Option<Share>,
-    /// The names and modules of the program, in order.
-    pub(super) program: Vec<(String, Arc<Unit>)>,
+    /// The modules of the program, in order.
+    pub(super) program: Vec<Part>,
     /// Instances that were completely created, in the same order.
     pub(super) instances: Vec<Instance>,
     /// Why a host call ended the sub-VM.
@@ -33,6 +31,17 @@ pub(super) struct Running {
     pub(super) instantiating: bool,
     /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
     pub(super) hardware_floats: bool,
+}
+
+/// A module of the program, as far as a failure is described by it.
+#[derive(Clone)]
+pub(super) struct Part {
+    /// Under which name it is linked.
+    pub(super) name: String,
+    /// Its code on the engine whose traps capture frames.
+    pub(super) module: Module,
+    pub(super) functions: FunctionMap,
+    pub(super) memories: u32,
 }
 
 /// The globals that lowering put into the first module.

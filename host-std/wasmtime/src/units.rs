@@ -9,8 +9,10 @@ use wasmtime::Module;
 use super::builder::{ModuleEvent, OnModule};
 use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
-use super::engines::{Code, Engines, Frames};
+use super::engines::{Code, Engines};
+use super::frames::Frames;
 use super::kept::Kept;
+use super::running::Part;
 use super::stopped::{Refused, Stopped};
 use subvm_lower::{Counters, FunctionMap, Lowered, Options, lower};
 use subvm_observe::{self as observe, Found};
@@ -70,6 +72,12 @@ impl Unit {
             Frames::Captured => &self.captured,
             Frames::Ignored => self.ignored.get().unwrap_or(&self.captured),
         }
+    }
+
+    /// What a failure is described by, where it is linked under `name`.
+    pub(super) fn part(&self, name: &str) -> Part {
+        let (module, functions, memories) = (self.captured.module.clone(), self.functions, self.memories);
+        Part { name: name.to_owned(), module, functions, memories }
     }
 
     /// What its code takes on both engines.
