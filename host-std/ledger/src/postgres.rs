@@ -16,14 +16,14 @@ use super::page::{check_apply, check_rollback, key, number};
 use super::{Heights, Ledger, LedgerError};
 
 const CREATE: &str = "
-    CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (byte_length(value) = 8));
+    CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (octet_length(value) = 8));
     CREATE TABLE IF NOT EXISTS subvm_base (
-        key bytea PRIMARY KEY CHECK (byte_length(key) = 56),
-        content bytea NOT NULL CHECK (byte_length(content) = 32));
+        key bytea PRIMARY KEY CHECK (octet_length(key) = 56),
+        content bytea NOT NULL CHECK (octet_length(content) = 32));
     CREATE TABLE IF NOT EXISTS subvm_pending (
-        key bytea CHECK (byte_length(key) = 56),
-        height bytea CHECK (byte_length(height) = 8),
-        content bytea NOT NULL CHECK (byte_length(content) = 32),
+        key bytea CHECK (octet_length(key) = 56),
+        height bytea CHECK (octet_length(height) = 8),
+        content bytea NOT NULL CHECK (octet_length(content) = 32),
         PRIMARY KEY (key, height));
     CREATE INDEX IF NOT EXISTS subvm_pending_by_height ON subvm_pending (height);";
 

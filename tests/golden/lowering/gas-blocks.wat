@@ -1,0 +1,62 @@
+;; The time of straight-line code is charged once a block, and stays owed to where ways meet.
+(module
+  (func (export "f") (param i32) (result i32)
+    local.get 0
+    if (result i32)
+      i32.const 1
+    else
+      i32.const 2
+      i32.const 3
+      i32.add
+    end))
+
+;; lowered:
+;; (module
+;;   (type (;0;) (func (param i32) (result i32)))
+;;   (global (;0;) (mut i64) i64.const 0)
+;;   (global (;1;) (mut i32) i32.const 0)
+;;   (global (;2;) (mut i32) i32.const 0)
+;;   (export "f" (func 0))
+;;   (export "$subvm:gas" (global 0))
+;;   (export "$subvm:stack" (global 1))
+;;   (export "$subvm:trap" (global 2))
+;;   (func (;0;) (type 0) (param i32) (result i32)
+;;     (local i64)
+;;     global.get 1
+;;     i32.const 12
+;;     i32.lt_s
+;;     if ;; label = @1
+;;       i32.const 2
+;;       global.set 2
+;;       unreachable
+;;     end
+;;     global.get 0
+;;     local.set 1
+;;     block ;; label = @1
+;;       block (result i32) ;; label = @2
+;;         local.get 0
+;;         if (result i32) ;; label = @3
+;;           i32.const 1
+;;         else
+;;           local.get 1
+;;           i64.const 2
+;;           i64.sub
+;;           local.set 1
+;;           i32.const 2
+;;           i32.const 3
+;;           i32.add
+;;         end
+;;       end
+;;       local.get 1
+;;       i64.const 5
+;;       i64.sub
+;;       global.set 0
+;;       return
+;;     end
+;;     i64.const -1
+;;     global.set 0
+;;     i32.const 1
+;;     global.set 2
+;;     unreachable
+;;   )
+;; )
