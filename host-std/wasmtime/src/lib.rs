@@ -59,9 +59,9 @@ const FRAME_UNITS: usize = 8;
 /// ```
 /// use subvm_wasmtime::{Codegen, WasmtimeEngine};
 /// // A second opinion on a receipt that nodes disagree about.
-/// let interpreter = WasmtimeEngine::with(Codegen::Pulley)?;
+/// let unoptimised = WasmtimeEngine::with(Codegen::Unoptimised)?;
 /// assert!(Codegen::ALL.contains(&Codegen::default()));
-/// # drop(interpreter);
+/// # drop(unoptimised);
 /// # Ok::<(), wasmtime::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub enum Codegen {
     SpeedAndSize,
     /// Compiled without optimisation.
     Unoptimised,
-    /// Interpreted: portable, and slow.
+    /// Interpreted: portable, and slow. Needs the feature `pulley`; without it, no engine is made.
     Pulley,
 }
 
