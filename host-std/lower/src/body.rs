@@ -29,10 +29,11 @@ use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
 use super::options::{Floats, Options};
+use super::pins;
 use super::scratch::{Scratch, Use};
 use super::stack;
 use super::stores::{PROBE_BYTES, WideStore};
-use super::survey::{FUNCTION_LABEL, Facts, Notes, Survey};
+use super::survey::{FUNCTION_LABEL, Facts, Notes, Pin, Pinned, Survey};
 use super::traps::TrapKind;
 
 /// What the bodies of a module have in common.
@@ -90,7 +91,7 @@ impl Context<'_> {
 }
 
 /// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.
-const OWN_LOCALS: usize = 10;
+const OWN_LOCALS: usize = 12;
 
 /// A body in the making.
 struct Body<'a> {
@@ -138,6 +139,7 @@ impl Body<'_> {
         let mut canonicalise = notes.canonicalise.iter().peekable();
         let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
         let mut moving = notes.moving.iter().peekable();
+        let mut pins = notes.pins.iter().peekable();
         let mut number = 0;
         while !reader.eof() {
             let from = reader.original_position() - start;
@@ -151,9 +153,15 @@ impl Body<'_> {
             if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
                 self.blocks.count(moving.ticks, false);
             }
+            while let Some(pin) = pins.next_if(|pin| pin.instruction == number && pin.what.is_before()) {
+                self.pin(*pin);
+            }
             self.operator(&operator, &bytes[from..to], switched)?;
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
+            }
+            while let Some(pin) = pins.next_if(|pin| pin.instruction == number) {
+                self.pin(*pin);
             }
             number += 1;
         }
@@ -241,6 +249,17 @@ impl Body<'_> {
             }
             _ => self.blocks.copy(bytes),
         }
+    }
+
+    /// Keeps work where it stands.
+    fn pin(&mut self, Pin { what, ty, .. }: Pin) {
+        let Globals { trap: zero, .. } = self.context.globals;
+        let kept = self.context.globals.kept(ty);
+        let scratch = match what {
+            Pinned::Under | Pinned::Kept => self.scratch.local(Use::Value(encoded(ty))),
+            _ => 0,
+        };
+        pins::write(&mut self.sink(), what, ty, &pins::Places { zero, kept, scratch });
     }
 
     fn bulk(&mut self, bulk: Bulk) {

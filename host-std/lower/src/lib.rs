@@ -42,6 +42,7 @@ mod module;
 mod names;
 mod options;
 mod owed;
+mod pins;
 mod report;
 mod scratch;
 mod stack;
@@ -62,7 +63,7 @@ pub use traps::TrapKind;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 ///

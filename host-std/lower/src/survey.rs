@@ -20,12 +20,13 @@ use notes::{Canonicalise, Moving};
 
 mod beside;
 mod function;
+mod motion;
 mod notes;
 mod switched;
 mod work;
 
 pub(super) use function::Facts;
-pub(super) use notes::{FUNCTION_LABEL, Notes};
+pub(super) use notes::{FUNCTION_LABEL, Notes, Pin, Pinned};
 
 /// The sections of a module that the second pass rewrites.
 #[derive(Default)]
@@ -66,6 +67,8 @@ pub(super) struct Survey<'a> {
     switched: Vec<u32>,
     /// The instructions that move many values, function after function.
     moving: Vec<Moving>,
+    /// Where work is kept from being moved, function after function.
+    pub(super) pins: Vec<Pin>,
     /// Parameters and declared locals of all functions.
     locals: u64,
     /// The estimated values of all functions.
@@ -140,7 +143,7 @@ pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>
         survey.limit(&payload)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
             let validator = function.into_validator(allocations);
-            allocations = survey.function(validator, &body, flow.as_mut(), &options.schedule)?;
+            allocations = survey.function(validator, &body, flow.as_mut(), options)?;
         }
         survey.note(wasm, payload)?;
     }

@@ -1,9 +1,9 @@
 //! The first pass over one function's body.
 
-use subvm_core::costs::instructions::Schedule;
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;
+use super::motion::{Motion, Seen};
 use super::notes::{Canonicalise, Moving};
 use super::switched::Switched;
 use super::work::Work;
@@ -12,6 +12,7 @@ use crate::floats::canonical::Flow;
 use crate::floats::float_op;
 use crate::gas;
 use crate::limits::{Limit, Refusal};
+use crate::options::{Floats, Options};
 use crate::owed::SMALL_FUNCTION_TICKS;
 use crate::stack;
 
@@ -30,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) switched: u32,
     /// How many of the survey's `moving` are its own.
     pub(crate) moving: u32,
+    /// How many of the survey's `pins` are its own.
+    pub(crate) pins: u32,
 }
 
 impl Survey<'_> {
@@ -39,7 +42,7 @@ impl Survey<'_> {
         mut validator: FuncValidator<ValidatorResources>,
         body: &FunctionBody<'_>,
         mut flow: Option<&mut Flow>,
-        schedule: &Schedule,
+        options: &Options,
     ) -> Result<FuncValidatorAllocations, Refusal> {
         let parameters = validator.len_locals();
         let locals_slots = self.locals(parameters, body)?;
@@ -48,7 +51,9 @@ impl Survey<'_> {
         if let Some(flow) = &mut flow {
             flow.start(parameters as usize, locals as usize);
         }
+        let schedule = &options.schedule;
         let mut heights = Heights::default();
+        let mut motion = Motion::new(locals, matches!(options.floats, Floats::Soft | Floats::Trap));
         let (mut leaf, mut loops) = (true, false);
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
@@ -70,8 +75,17 @@ impl Survey<'_> {
             }
             leaf &= !is_call(&operator);
             loops |= matches!(operator, Operator::Loop { .. });
+            let own_ticks = gas::ticks(schedule, &operator);
+            motion.step(&Seen {
+                operator: &operator,
+                arity,
+                falls,
+                ticks: own_ticks,
+                height: validator.operand_stack_height(),
+                types: &|place| validator.get_operand_type(place).flatten(),
+            });
             let for_values = gas::value_ticks(schedule, &operator, arity);
-            ticks += gas::ticks(schedule, &operator) + for_values;
+            ticks += own_ticks + for_values;
             if for_values > 0 {
                 self.moving.push(Moving { instruction: operators, ticks: for_values });
                 moving += 1;
@@ -90,7 +104,10 @@ impl Survey<'_> {
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
         self.switched.extend(named);
-        self.facts.push(Facts { units, leaf, small, canonicalised, switched: named.len() as u32, moving });
+        let pins = motion.finish();
+        let (switched, pinned) = (named.len() as u32, pins.len() as u32);
+        self.pins.extend(pins);
+        self.facts.push(Facts { units, leaf, small, canonicalised, switched, moving, pins: pinned });
         Ok(validator.into_allocations())
     }
 
