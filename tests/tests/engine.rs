@@ -140,6 +140,51 @@ fn host_calls_get_the_memory_of_the_module_that_calls() {
     assert_eq!(names, ["lib", "main"]);
 }
 
+/// A start module that keeps, of its two functions, which ran and in which order: `_initialize` adds 1, the entry exits with ten times that and 1.
+fn reactor(entry: &str, initialize: &str) -> Parts {
+    parts(&format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (global $ran (mut i32) (i32.const 0))
+        (func $begin (global.set $ran (i32.add (global.get $ran) (i32.const 1))))
+        (start $begin)
+        {initialize}
+        (func (export "{entry}") (call $exit (i32.add (i32.mul (global.get $ran) (i32.const 10)) (i32.const 1)))))"#
+    ))
+}
+
+#[test]
+fn the_start_module_is_initialized_once_before_its_entry() {
+    let adds = r#"(func (export "_initialize") (global.set $ran (i32.mul (i32.add (global.get $ran) (i32.const 1)) (i32.const 2))))"#;
+    for entry in ["", "_start"] {
+        let outcome = |parts| run_on(ENGINE.clone(), parts).outcome;
+        let exits = |code| Outcome::VmError(VmError::ExitCode(code));
+        assert_eq!(outcome(reactor(entry, "")), exits(11), "the start function alone");
+        assert_eq!(outcome(reactor(entry, adds)), exits(41), "the start function, then _initialize, then the entry");
+        // Each module that exports one has it called: here a library and the start module, which are the same bytes.
+        let module = reactor(entry, adds);
+        let library = Library { name: "lib".into(), wasm: module.start.clone() };
+        assert_eq!(outcome(Parts { libraries: vec![library], ..module }), exits(41));
+    }
+}
+
+#[test]
+fn what_ends_the_initialization_ends_the_sub_vm() {
+    let report = |initialize| run_on(ENGINE.clone(), reactor("", initialize));
+    let trapped = report(r#"(func (export "_initialize") unreachable)"#);
+    assert_eq!(trapped.outcome, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
+    assert_eq!(trapped.fingerprint.unwrap().frames, [Frame { module_name: "main".into(), func: 2 }]);
+    let left = report(r#"(func (export "_initialize") (call $exit (i32.const 0)))"#);
+    assert_eq!(left.outcome, Outcome::null(), "the entry is not reached");
+    let entrypoint = Outcome::VmError(VmError::InvalidContract(Invalid::WasmEntrypoint));
+    assert_eq!(report(r#"(func (export "_initialize") (param i32))"#).outcome, entrypoint);
+    assert_eq!(report(r#"(func (export "_initialize") (result i32) (i32.const 0))"#).outcome, entrypoint);
+    // What is no function is nobody's initialization.
+    let global = r#"(global (export "_initialize") i32 (i32.const 0))"#;
+    assert_eq!(report(global).outcome, Outcome::VmError(VmError::ExitCode(11)));
+}
+
 /// A library hands its imports on: they work on its memory, and are nobody's frames, however they are called.
 #[test]
 fn host_functions_can_be_exported_again_and_stand_in_tables() {
@@ -265,6 +310,42 @@ fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
     assert_eq!(report.outcome, Outcome::null());
     // A sub-VM, 98 pages, a table of one entry; and the instance with an import, a function and three memories and tables.
     assert_eq!(report.ram_peak, 65_536 + 98 * 65_536 + 64 + (4_096 + 32 + 32 + 3 * 64));
+}
+
+/// A budget above what a memory or a table can ever have: what fails for its type costs nothing either.
+#[test]
+fn growth_beyond_what_the_type_can_have_costs_nothing_however_large_the_budget() {
+    let start = |memory: &str, table: &str, probes: &str| {
+        format!(
+            r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") {memory})
+            (memory $small 1 2)
+            (table $t {table} funcref)
+            (func (export "_start") {probes}))"#
+        )
+    };
+    let fails =
+        |code: u32, grow: &str| format!("(if (i32.ne {grow} (i32.const -1)) (then (call $exit (i32.const {code}))))");
+    let mut params = subvm_core::Params::default();
+    (params.limits.ram, params.limits.gas_time) = (1 << 60, i64::MAX as u64);
+    let params = Arc::new(params);
+    for (memory, table) in [("1", "1"), ("1 65536", "1 4294967295"), ("1 100", "1 5")] {
+        let probes = [
+            fails(1, "(memory.grow (i32.const 65536))"),
+            fails(2, "(memory.grow (i32.const -1))"),
+            fails(3, "(memory.grow $small (i32.const 2))"),
+            fails(4, "(memory.grow $small (i32.const -1))"),
+            fails(5, "(table.grow $t (ref.null func) (i32.const -1))"),
+        ];
+        let peak = |probes: &str| {
+            let report = run_within(ENGINE.clone(), parts(&start(memory, table, probes)), &params, None);
+            let report = report.expect("no internal error");
+            assert_eq!(report.outcome, Outcome::null(), "{memory}, {table}");
+            report.ram_peak
+        };
+        assert_eq!(peak(&probes.concat()), peak(""), "{memory}, {table}");
+    }
 }
 
 #[test]

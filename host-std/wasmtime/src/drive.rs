@@ -71,10 +71,10 @@ async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Prog
         if unit.has_start {
             call(store, instance, START_EXPORT).await?;
         }
+        if instance.get_func(&mut *store, INITIALIZE).is_some() {
+            call(store, instance, INITIALIZE).await?;
+        }
         if position < last {
-            if instance.get_func(&mut *store, INITIALIZE).is_some() {
-                call(store, instance, INITIALIZE).await?;
-            }
             if let Some(linker) = &mut linker {
                 linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
             }
@@ -86,7 +86,7 @@ async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Prog
     Ok(Outcome::null())
 }
 
-/// The export of a library that prepares it.
+/// The export that prepares a module, be it a library or the start module (`docs/spec/sub-vm.md`, *Entry*).
 const INITIALIZE: &str = "_initialize";
 
 async fn instantiate(
@@ -152,7 +152,7 @@ async fn call(store: &mut Store<Running>, instance: Instance, name: &str) -> Res
     let function = instance.get_typed_func::<(), ()>(&mut *store, name).map_err(|error| {
         Refused::new(
             Invalid::WasmEntrypoint,
-            format!("entry {name:?} is not there, or takes or returns something: {error:#}"),
+            format!("{name:?}, which is to be called, is not there, or takes or returns something: {error:#}"),
         )
     })?;
     Ok(function.call_async(&mut *store, ()).await?)

@@ -88,13 +88,17 @@ impl Running {
     }
 }
 
+/// What a memory or a table can have at most where its type says nothing: bytes, and entries. Indices are of 32 bits.
+const LARGEST_MEMORY: usize = 1 << 32;
+const LARGEST_TABLE: usize = u32::MAX as usize;
+
 /// How wasmtime 48 words the one failure that it reports without having asked for the charge: a size that no memory of the type can have.
 const BEYOND_TYPE: &str = "memory growth exceeds memory type's limits";
 
 impl ResourceLimiter for Running {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // Beyond the declared maximum nothing is charged; wasmtime would ask first and refuse afterwards.
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        // Beyond what it can have nothing is charged; wasmtime would ask first and refuse afterwards.
+        if desired > maximum.unwrap_or(LARGEST_MEMORY) {
             return Ok(false);
         }
         debug_assert!((desired as u64).is_multiple_of(WASM_PAGE));
@@ -106,7 +110,7 @@ impl ResourceLimiter for Running {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if desired > maximum.unwrap_or(LARGEST_TABLE) {
             return Ok(false);
         }
         self.grow((desired - current) as u64 * costs::TABLE_ELEMENT, Resource::WasmTable)
