@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::calldata::own;
 use crate::calldata::{Int, Map, Value};
@@ -54,19 +55,23 @@ impl Guest<'_> {
                     return Ok(true);
                 }
                 let (Some(own), Some(leaders)) = (returned(&own), returned(leaders)) else { return Ok(false) };
+                // A leader chooses what its answer says, never what it is.
+                if !alike(&own, &leaders, |_, _| true) {
+                    return Ok(false);
+                }
                 Map::from([
-                    ("leader_answer", Value::Str(text_of(leaders))),
+                    ("leader_answer", Value::Str(leaders.to_string())),
                     ("principle", Value::Str(principle.clone())),
                     ("template", Value::Str("EqComparative".to_string())),
-                    ("validator_answer", Value::Str(text_of(own))),
+                    ("validator_answer", Value::Str(own.to_string())),
                 ])
             }
             Strategy::NonComparative { task, criteria } => {
                 let Some(leaders) = returned(leaders) else { return Ok(false) };
                 Map::from([
                     ("criteria", Value::Str(criteria.clone())),
-                    ("input", Value::Str(text_of(data))),
-                    ("output", Value::Str(text_of(leaders))),
+                    ("input", Value::Str(input_of(data).to_string())),
+                    ("output", Value::Str(leaders.to_string())),
                     ("task", Value::Str(task.clone())),
                     ("template", Value::Str("EqNonComparativeValidator".to_string())),
                 ])
@@ -98,38 +103,42 @@ impl Guest<'_> {
 }
 
 /// The value of a result that is a return.
-fn returned(result: &[u8]) -> Option<&[u8]> {
-    result.split_first().filter(|(code, _)| **code == 0).map(|(_, value)| value)
+fn returned(result: &[u8]) -> Option<Value> {
+    let (_, value) = result.split_first().filter(|(code, _)| **code == 0)?;
+    Value::decode(value).ok()
 }
 
-/// How an answer is put to a model: a string as it is, any other value in its text form, what is no calldata as text.
-fn text_of(bytes: &[u8]) -> String {
-    match Value::decode(bytes) {
-        Ok(Value::Str(text)) => text,
-        Ok(value) => value.to_string(),
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
-    }
+/// What a block was given to work on: calldata, else text, else bytes.
+fn input_of(data: &[u8]) -> Value {
+    Value::decode(data).unwrap_or_else(|_| match core::str::from_utf8(data) {
+        Ok(text) => Value::Str(text.to_string()),
+        Err(_) => Value::Bytes(data.to_vec()),
+    })
 }
 
 /// Whether two results are returns of one shape whose integers are close and whose other values are equal.
 fn numeric(own: &[u8], leaders: &[u8], abs: &Int, rel_ppm: &Int) -> bool {
-    let decoded = |result| returned(result).and_then(|value| Value::decode(value).ok());
-    let (Some(own), Some(leaders)) = (decoded(own), decoded(leaders)) else { return false };
-    let mut pairs: Vec<(&Value, &Value)> = alloc::vec![(&own, &leaders)];
+    let (Some(own), Some(leaders)) = (returned(own), returned(leaders)) else { return false };
+    alike(&own, &leaders, |own, leaders| match (own, leaders) {
+        (Value::Int(own), Value::Int(leaders)) => close(own, leaders, abs, rel_ppm),
+        (own, leaders) => own == leaders,
+    })
+}
+
+/// Whether two values are of one shape, down to the last item: the same types, arrays of the same length, maps with the same keys; and `pass`
+/// holds for each two of the values in the same place that are no containers.
+fn alike(own: &Value, leaders: &Value, pass: impl Fn(&Value, &Value) -> bool) -> bool {
+    let mut pairs: Vec<(&Value, &Value)> = alloc::vec![(own, leaders)];
     while let Some(pair) = pairs.pop() {
         match pair {
-            (Value::Int(own), Value::Int(leaders)) => {
-                if !close(own, leaders, abs, rel_ppm) {
-                    return false;
-                }
-            }
             (Value::Array(own), Value::Array(leaders)) if own.len() == leaders.len() => {
                 pairs.extend(own.iter().zip(leaders.iter()));
             }
             (Value::Map(own), Value::Map(leaders)) if own.keys().eq(leaders.keys()) => {
                 pairs.extend(own.values().zip(leaders.values()));
             }
-            (own, leaders) if own == leaders => {}
+            (Value::Array(_) | Value::Map(_), _) => return false,
+            (own, leaders) if mem::discriminant(own) == mem::discriminant(leaders) && pass(own, leaders) => {}
             _ => return false,
         }
     }

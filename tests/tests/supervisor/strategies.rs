@@ -40,8 +40,84 @@ fn a_model_validates_an_answer_under_a_principle() {
         assert_eq!(matches!(world.run(role()).outcome, Outcome::Return(_)), agrees);
     }
     let asked = Value::decode(&world.host.asked()[0]).unwrap();
-    assert_eq!(asked["ExecPromptTemplate"]["leader_answer"], Value::from("un chien"));
-    assert_eq!(asked["ExecPromptTemplate"]["validator_answer"], Value::from("a dog"));
+    assert_eq!(asked["ExecPromptTemplate"]["leader_answer"], Value::from("\"un chien\""));
+    assert_eq!(asked["ExecPromptTemplate"]["validator_answer"], Value::from("\"a dog\""));
+}
+
+/// Values that say the same in other types, and in other shapes.
+fn lookalikes() -> [Value; 12] {
+    let pair = |key: &str| map([(key, 1.into())]);
+    [
+        101.into(),
+        "101".into(),
+        bytes(b"101"),
+        true.into(),
+        "true".into(),
+        Value::Null,
+        "null".into(),
+        pair("a"),
+        "{\"a\":1}".into(),
+        pair("b"),
+        Value::array([1]),
+        Value::array([1, 1]),
+    ]
+}
+
+/// A contract whose block returns the value at the place that its calldata names, under a strategy.
+fn returning(strategy: Value) -> World {
+    World::new(move |machine| match part(machine)? {
+        (0, ..) => {
+            let request = map([("data", bytes(b"\x06")), ("strategy", strategy.clone())]);
+            machine.request("RunNondetWith", request)?.unwrap();
+            Ok(())
+        }
+        _ => machine.end_with("Return", lookalikes()[0].clone()),
+    })
+}
+
+/// However willing the model is: a leader cannot change the type of an answer, and the model is not even asked.
+#[test]
+fn an_answer_of_another_shape_is_never_compared() {
+    for own in lookalikes() {
+        for leaders in lookalikes() {
+            let world = World::new({
+                let own = own.clone();
+                move |machine| match part(machine)? {
+                    (0, ..) => {
+                        let strategy = map([("Comparative", map([("principle", "any".into())]))]);
+                        machine.request("RunNondetWith", map([("data", bytes(b"")), ("strategy", strategy)]))?.unwrap();
+                        Ok(())
+                    }
+                    _ => machine.end_with("Return", own.clone()),
+                }
+            });
+            world.host.answer(map([("ok", true.into())]).encode().unwrap());
+            let report = world.run(Role::Validator { results: vec![returned(leaders.clone())] });
+            // Two strings are of one shape, whatever they say.
+            let one_shape = own == leaders || (own.as_str().is_some() && leaders.as_str().is_some());
+            assert_eq!(matches!(report.outcome, Outcome::Return(_)), one_shape, "{own} and {leaders}");
+            assert_eq!(world.host.asked().is_empty(), own == leaders || !one_shape, "{own} and {leaders}");
+        }
+    }
+}
+
+/// What a model is shown of a leader's answer says what it is.
+#[test]
+fn no_two_values_look_alike_to_a_model() {
+    let criteria = map([("task", "count".into()), ("criteria", "a number".into())]);
+    let world = returning(map([("NonComparative", criteria)]));
+    for leaders in lookalikes() {
+        world.host.answer(map([("ok", true.into())]).encode().unwrap());
+        world.run(Role::Validator { results: vec![returned(leaders)] });
+    }
+    let shown: Vec<String> = world.host.asked().iter().map(|asked| field(asked, "output")).collect();
+    let texts: Vec<String> = lookalikes().iter().map(Value::to_string).collect();
+    assert_eq!(shown, texts, "the text form, which parses back to the value");
+    assert_eq!(field(&world.host.asked()[0], "input"), "{}");
+}
+
+fn field(asked: &[u8], name: &str) -> String {
+    Value::decode(asked).unwrap()["ExecPromptTemplate"][name].as_str().unwrap().to_owned()
 }
 
 #[test]
