@@ -24,7 +24,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{
+    Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
+};
 use subvm_core::{Address, SlotId};
 
 /// What a part does at the chosen call.
@@ -169,7 +171,7 @@ impl Host for Faulty<dyn Host> {
         self.part.locked_slots(contract)
     }
 
-    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError> {
         self.trip.pass("a call below")?;
         self.part.eth_call(state, address, calldata)
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use subvm_core::host::{
-    Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream, page,
+    Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream, page,
 };
 use subvm_core::{Address, Invalid, Package, Receipt, SlotId};
 
@@ -59,7 +59,7 @@ struct Chain {
     balances: BTreeMap<(State, Address), [u8; 32]>,
     /// By state, contract, slot and page.
     pages: BTreeMap<(State, Address, SlotId, u32), [u8; 32]>,
-    eth_answers: BTreeMap<(State, Address), Vec<u8>>,
+    eth_answers: BTreeMap<(State, Address), EthAnswer>,
     locked: BTreeMap<Address, Vec<SlotId>>,
     answers: VecDeque<Vec<u8>>,
     requests: BTreeMap<RequestId, Vec<u8>>,
@@ -136,17 +136,17 @@ impl MemoryHost {
         self.chain().balances.insert((state, address), bytes);
     }
 
-    /// Sets what a call of the layer below returns, in one state. Without it a call returns its address and calldata.
+    /// Sets what a call of the layer below comes to, in one state. Without it a call returns its address and calldata.
     ///
     /// ```
-    /// use subvm_core::{Address, host::{Host, State}};
+    /// use subvm_core::{Address, host::{EthAnswer, Host, State}};
     /// let mut host = subvm_host_mock::MemoryHost::new();
     /// let token = Address([1; 20]);
-    /// host.set_eth_answer(State::Accepted, token, vec![7]);
-    /// assert_eq!(host.eth_call(State::Accepted, &token, b"totalSupply")?, [7]);
+    /// host.set_eth_answer(State::Accepted, token, EthAnswer::Refused);
+    /// assert_eq!(host.eth_call(State::Accepted, &token, b"totalSupply")?, EthAnswer::Refused);
     /// # Ok::<(), subvm_core::host::HostError>(())
     /// ```
-    pub fn set_eth_answer(&self, state: State, address: Address, answer: Vec<u8>) {
+    pub fn set_eth_answer(&self, state: State, address: Address, answer: EthAnswer) {
         self.chain().eth_answers.insert((state, address), answer);
     }
 
@@ -262,9 +262,9 @@ impl Host for MemoryHost {
         Ok(self.chain().locked.get(contract).cloned().unwrap_or_default())
     }
 
-    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError> {
         let answer = self.chain().eth_answers.get(&(state, *address)).cloned();
-        Ok(answer.unwrap_or_else(|| [&address.0[..], calldata].concat()))
+        Ok(answer.unwrap_or_else(|| EthAnswer::Returned([&address.0[..], calldata].concat())))
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
@@ -315,13 +315,13 @@ mod tests {
         host.set_balance(A, 5);
         host.set_balance_in(State::Accepted, A, 7);
         host.deploy_in(State::Accepted, A, package());
-        host.set_eth_answer(State::Finalized, A, b"final".to_vec());
+        host.set_eth_answer(State::Finalized, A, EthAnswer::Reverted(b"final".to_vec()));
         let mut seen = |state| {
             let code = matches!(host.code(state, &A).unwrap(), Code::Package(_));
             (host.balance(state, &A).unwrap()[0], code, host.eth_call(state, &A, b"x").unwrap())
         };
-        assert_eq!(seen(State::Accepted), (7, true, [&A.0[..], b"x"].concat()));
-        assert_eq!(seen(State::Finalized), (5, false, b"final".to_vec()));
+        assert_eq!(seen(State::Accepted), (7, true, EthAnswer::Returned([&A.0[..], b"x"].concat())));
+        assert_eq!(seen(State::Finalized), (5, false, EthAnswer::Reverted(b"final".to_vec())));
     }
 
     #[test]

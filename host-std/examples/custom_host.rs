@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{
+    Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
+};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Address, Entry, Message, Outcome, Package, PageWrite, Params, Parts, Receipt, Role, Run, SlotId, run,
@@ -191,8 +193,8 @@ impl Host for Contracts {
         Ok(Vec::new())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<Vec<u8>, HostError> {
-        Err("this chain has no layer below".into())
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<EthAnswer, HostError> {
+        Ok(EthAnswer::Refused)
     }
 
     fn output(&mut self, _: Stream, bytes: &[u8]) {

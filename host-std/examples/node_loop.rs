@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{Code, Host, HostError, Node, State, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Address, Entry, InternalError, Message, Package, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote, run, vote,
@@ -259,8 +259,8 @@ impl Host for Chain {
         Ok(Vec::new())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<Vec<u8>, HostError> {
-        Err("this chain has no layer below".into())
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<EthAnswer, HostError> {
+        Ok(EthAnswer::Refused)
     }
 
     fn output(&mut self, _: Stream, _: &[u8]) {}

@@ -17,7 +17,7 @@ use std::time::Duration;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::fingerprint::{Fingerprint, Frame};
 use subvm_core::host::{
-    Catch, Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
+    Catch, Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
 };
 use subvm_core::wasi::{self, Refused};
 use subvm_core::{
@@ -229,8 +229,8 @@ impl Host for World {
         Ok(Vec::new())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<Vec<u8>, HostError> {
-        Err("there is no layer below".into())
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> std::result::Result<EthAnswer, HostError> {
+        Ok(EthAnswer::Refused)
     }
 
     fn output(&mut self, _: Stream, bytes: &[u8]) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use subvm_core::host::{Code, Host, HostError, Node, State, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Address, Entry, FloatPolicy, Message, Mode, Outcome, Params, Parts, Report, Role, Run, SlotId, VmError, run,
@@ -94,7 +94,7 @@ impl Host for Flushing {
         Ok(Vec::new())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {
         Err("there is no layer below".into())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use subvm_core::host::{Code, Host, HostError, Node, State, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::{Address, Package, SlotId};
 use subvm_host_mock::MemoryHost;
 
@@ -55,7 +55,7 @@ impl Host for Recorder {
         self.memory.locked_slots(contract)
     }
 
-    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError> {
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError> {
         self.memory.eth_call(state, address, calldata)
     }
 

@@ -61,6 +61,31 @@ impl Code {
     }
 }
 
+/// What a read-only call of the layer below comes to; the same on every node.
+///
+/// ```
+/// use subvm_core::{Address, Outcome, calldata::{Map, Value}, host::{EthAnswer, State}};
+/// use subvm_host_mock::{MemoryHost, play};
+/// let host = MemoryHost::new();
+/// host.set_eth_answer(State::Accepted, Address::default(), EthAnswer::Reverted(b"\x08\xc3\x79\xa0".to_vec()));
+/// let report = play(&host, |machine| {
+///     let call = Map::from([("address", Value::Address(Address::default())), ("calldata", Value::Bytes(Vec::new()))]);
+///     let answer = machine.request("EthCall", Value::Map(call))?.unwrap();
+///     machine.end_with("Return", Value::Bytes(answer))
+/// });
+/// let reverted = Value::Map(Map::from([("revert", Value::Bytes(b"\x08\xc3\x79\xa0".to_vec()))])).encode().unwrap();
+/// assert_eq!(report.outcome, Outcome::Return(Value::Bytes(reverted).encode().unwrap()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EthAnswer {
+    /// It returned these bytes.
+    Returned(Vec<u8>),
+    /// It reverted, with these bytes.
+    Reverted(Vec<u8>),
+    /// It was not made, and would be on no node: there is no layer below, or that layer refuses the call.
+    Refused,
+}
+
 /// Knows the chain, and takes what guests print.
 ///
 /// ```
@@ -98,11 +123,11 @@ pub trait Host: Send + 'static {
     /// When they cannot be had.
     fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError>;
 
-    /// The result of a read-only call of `address` on the layer below.
+    /// What a read-only call of `address` on the layer below comes to; the same on every node.
     ///
     /// # Errors
-    /// When it cannot be had.
-    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<Vec<u8>, HostError>;
+    /// When it cannot be had: this node's failure, of which the guest learns nothing. A call that reverts or is refused is an answer.
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError>;
 
     /// Takes what a guest printed. It cannot fail: what is not wanted is dropped. A host caps what it keeps.
     fn output(&mut self, stream: Stream, bytes: &[u8]);

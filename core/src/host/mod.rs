@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+//! use subvm_core::host::{Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
 //! use subvm_core::{Address, SlotId};
 //!
 //! /// A node that has nothing.
@@ -45,8 +45,8 @@
 //!     fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {
 //!         Ok(Vec::new())
 //!     }
-//!     fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
-//!         Err("there is no layer below".into())
+//!     fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {
+//!         Ok(EthAnswer::Refused)
 //!     }
 //!     fn output(&mut self, _: Stream, _: &[u8]) {}
 //! }
@@ -87,7 +87,7 @@ mod observer;
 mod rng;
 mod storage;
 
-pub use chain::{Code, Host, Stream};
+pub use chain::{Code, EthAnswer, Host, Stream};
 pub use clock::Clock;
 pub use modules::{Modules, Progress, RequestId};
 pub use observer::{Call, Catch, Event, Guarded, Observer};

@@ -4,10 +4,11 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::calldata::Value;
 use crate::calldata::own;
+use crate::calldata::{Map, Value};
 use crate::consensus::permissions::Permissions;
 use crate::costs;
+use crate::host::EthAnswer;
 use crate::ids::Address;
 use crate::outcome::{InternalError, InternalErrorKind};
 use crate::run::sub_vm::Guest;
@@ -40,9 +41,13 @@ impl Guest<'_> {
         self.charge(costs::calls::ETH_CALL)?;
         let state = self.vm.view.state;
         let host = &mut self.vm.transaction_mut()?.node.host;
-        let bytes = host.eth_call(state, address, calldata).map_err(|source| {
+        let answer = host.eth_call(state, address, calldata).map_err(|source| {
             InternalError::caused_by(InternalErrorKind::Host, "calling a contract of the layer below", source)
         })?;
-        Ok(Given::Bytes(own::encode(&Value::Bytes(bytes))))
+        Ok(Given::Bytes(own::encode(&match answer {
+            EthAnswer::Returned(bytes) => Value::Bytes(bytes),
+            EthAnswer::Reverted(bytes) => Value::Map(Map::from([("revert", Value::Bytes(bytes))])),
+            EthAnswer::Refused => Value::Map(Map::from([("refused", Value::Null)])),
+        })))
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use subvm_core::host::{Clock, Code, Host, HostError, Modules, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{
+    Clock, Code, EthAnswer, Host, HostError, Modules, Progress, RequestId, Rng, State, Storage, Stream,
+};
 use subvm_core::{Address, Package, SlotId};
 
 use super::*;
@@ -216,8 +218,8 @@ impl Host for Chain {
         if self.fault == Fault::Fails { Err("gone".into()) } else { Ok(Vec::new()) }
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
-        Err("there is no layer below".into())
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {
+        Ok(EthAnswer::Refused)
     }
 
     fn output(&mut self, _: Stream, bytes: &[u8]) {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use subvm_core::host::{Code, Host, HostError, Node, State, Storage, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
 use tracing::level_filters::LevelFilter;
 
@@ -74,8 +74,8 @@ impl Host for OneContract {
         Ok(Vec::new())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
-        Err("the command line knows no chain that EthCall could reach".into())
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {
+        Ok(EthAnswer::Refused)
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {

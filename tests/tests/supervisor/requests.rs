@@ -1,6 +1,7 @@
 //! Every request of `gl_call`, and every way in which one of its fields can be wrong. The rules are those of `docs/spec/sdk.md`.
 
 use subvm_core::calldata::Int;
+use subvm_core::host::{EthAnswer, State};
 use subvm_core::sdk;
 use subvm_host_mock::Printed;
 use subvm_tests::requests::{Field, REQUESTS};
@@ -176,6 +177,26 @@ fn a_call_below_gives_the_bytes_that_it_answers() {
     });
     let answer = bytes(&[&OTHER.0[..], b"ask"].concat()).encode().unwrap();
     assert_eq!(world.lead().outcome, Outcome::Return(bytes(&answer).encode().unwrap()));
+}
+
+/// A call below that reverts or is refused is a result, by which a contract goes on: only the node's own failure ends the run.
+#[test]
+fn a_call_below_that_fails_is_a_result() {
+    let revert = |raw: &[u8]| map([("revert", bytes(raw))]);
+    for (answer, seen) in [
+        (EthAnswer::Returned(Vec::new()), bytes(b"")),
+        (EthAnswer::Reverted(b"no".to_vec()), revert(b"no")),
+        (EthAnswer::Reverted(Vec::new()), revert(b"")),
+        (EthAnswer::Refused, map([("refused", Value::Null)])),
+    ] {
+        let world = World::new(|machine| {
+            let request = map([("address", Value::Address(OTHER)), ("calldata", bytes(b"ask"))]);
+            let result = machine.request("EthCall", request)?.unwrap();
+            machine.end_with("Return", Value::decode(&result).expect("canonical calldata"))
+        });
+        world.host.set_eth_answer(State::Accepted, OTHER, answer);
+        assert_eq!(world.lead().outcome, Outcome::Return(seen.encode().unwrap()));
+    }
 }
 
 #[test]

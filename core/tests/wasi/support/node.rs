@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use subvm_core::host::{Clock, Code, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream};
+use subvm_core::host::{
+    Clock, Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
+};
 use subvm_core::{Address, SlotId};
 
 pub(crate) type Output = Vec<(Stream, Vec<u8>)>;
@@ -78,7 +80,7 @@ impl Host for Script {
         Err("no WASI call asks for locked slots".into())
     }
 
-    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<Vec<u8>, HostError> {
+    fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {
         Err("no WASI call asks another chain".into())
     }
 
