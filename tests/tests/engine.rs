@@ -75,8 +75,7 @@ fn every_way_of_making_code_gives_one_receipt_and_fingerprint() {
     }
     let fingerprint = reports[0].fingerprint.as_ref().unwrap();
     let frame = |func| Frame { module_name: "failing".into(), func };
-    assert_eq!(fingerprint.frames.len(), 1002);
-    assert_eq!((&fingerprint.frames[0], &fingerprint.frames[1001]), (&frame(2), &frame(1)));
+    assert_eq!(fingerprint.frames, vec![frame(2); 128]);
     let mut memory = vec![0; 4 << 16];
     memory[70_000..120_000].fill(0x5a);
     memory[128..136].copy_from_slice(&(2f64.sqrt() / f64::from_bits(1 << 14)).to_le_bytes());
@@ -479,7 +478,35 @@ fn long_names_cost_nothing_at_a_trap() {
     let start = format!(r#"(module (func ${0} (export "_start") (call ${0})))"#, "n".repeat(99_000));
     let report = run_wat(&start);
     assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::StackOverflow)));
-    assert!(report.fingerprint.unwrap().frames.len() > 1_000_000);
+    assert_eq!(report.fingerprint.unwrap().frames.len(), 128);
+}
+
+/// A function that calls itself three calls below the entry, and divides softly at the end: what lowering added is no frame.
+#[test]
+fn a_fingerprint_lists_the_innermost_frames() {
+    const DEEP: &str = r#"(module
+        (func $entry (export "_start") (call $middle (i32.const 2000)))
+        (func $middle (param i32) (call $deep (local.get 0)))
+        (func $deep (param i32)
+            (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1)))))
+            (drop (i32.trunc_f64_s (f64.div (f64.const 1) (f64.const 0))))))"#;
+    let of = |fingerprint_frames, wat: &str| {
+        let limits = Limits { fingerprint_frames, ..Limits::default() };
+        let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
+        let report = run_within(ENGINE.clone(), parts(wat), &params, None).expect("no internal error");
+        let frames: Vec<u32> = report.fingerprint.unwrap().frames.iter().map(|frame| frame.func).collect();
+        (frames, report.receipt.result.len())
+    };
+    for (limit, listed) in [(0, 0), (1, 1), (1024, 1024), (1025, 1024), (u32::MAX, 1024)] {
+        assert_eq!(of(limit, DEEP).0, vec![2; listed], "{limit}");
+    }
+    let shallow = DEEP.replace("2000", "2");
+    assert_eq!(of(4, &shallow).0, [2, 2, 2, 1]);
+    assert_eq!(of(5, &shallow).0, [2, 2, 2, 1, 0]);
+    // A name of 64 bytes, as deep as it goes.
+    let endless = format!(r#"(module ${} (func $f (export "") (call $f)))"#, "a".repeat(64));
+    let (frames, bytes) = of(128, &endless);
+    assert!(frames.len() == 128 && bytes < 16_384, "{bytes}");
 }
 
 /// Functions, globals and segments are set up anew whenever a sub-VM starts.

@@ -182,6 +182,7 @@ DEFAULT_PARAMS = {
         "nondet_blocks": 4096,
         "nondet_result": 16 << 20,
         "stack_units": 8_388_608,
+        "fingerprint_frames": 128,
         "gas_time": 10**12,
         "gas_time_nondet": 10**12,
         "gas_storage": 1 << 20,

@@ -118,6 +118,7 @@ fn limits(limits: &Limits) -> Value {
         nondet_blocks,
         stack_units,
         nondet_result,
+        fingerprint_frames,
         gas_time,
         gas_time_nondet,
         gas_storage,
@@ -125,6 +126,7 @@ fn limits(limits: &Limits) -> Value {
     } = *limits;
     Value::Map(Map::from([
         ("depth", Value::Int(depth.into())),
+        ("fingerprint_frames", Value::Int(fingerprint_frames.into())),
         ("gas_data", Value::Int(gas_data.into())),
         ("gas_storage", Value::Int(gas_storage.into())),
         ("gas_time", Value::Int(gas_time.into())),

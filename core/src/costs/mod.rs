@@ -44,6 +44,10 @@ pub const SUB_VM_STACK_UNITS: u64 = 4096;
 pub const NONDET_RESULT: u64 = 16 << 20;
 /// The least that [`Limits::nondet_result`] may be: what stands for a larger result, code byte ++ `out_of memory`.
 pub const NONDET_RESULT_LEAST: u64 = 14;
+/// Innermost frames that a fingerprint lists.
+pub const FINGERPRINT_FRAMES: u32 = 128;
+/// The most that [`Limits::fingerprint_frames`] can come to; what is above counts as this.
+pub const FINGERPRINT_FRAMES_MOST: u32 = 1024;
 /// Bytes of one `gl_call` request.
 pub const REQUEST: u64 = 32 << 20;
 /// Bytes of RAM charged for a byte of a child's message: it stands in its parent's request, in its fields, and encoded on descriptor 0.
@@ -99,6 +103,8 @@ pub struct Limits {
     pub stack_units: u64,
     /// Bytes of one non-deterministic result; at least [`NONDET_RESULT_LEAST`].
     pub nondet_result: u64,
+    /// Innermost frames that a fingerprint lists; above [`FINGERPRINT_FRAMES_MOST`] it counts as that.
+    pub fingerprint_frames: u32,
     /// Time gas of the deterministic side, in ticks; at most `i64::MAX`.
     pub gas_time: u64,
     /// Time gas of all non-deterministic sub-VMs of a run together, in ticks; at most `i64::MAX`.
@@ -118,10 +124,18 @@ impl Default for Limits {
             nondet_blocks: NONDET_BLOCKS,
             stack_units: STACK_UNITS,
             nondet_result: NONDET_RESULT,
+            fingerprint_frames: FINGERPRINT_FRAMES,
             gas_time: 1_000_000_000_000,
             gas_time_nondet: 1_000_000_000_000,
             gas_storage: 1 << 20,
             gas_data: 64 << 20,
         }
+    }
+}
+
+impl Limits {
+    /// Frames that a fingerprint lists at most.
+    pub(crate) fn frames_listed(&self) -> usize {
+        self.fingerprint_frames.min(FINGERPRINT_FRAMES_MOST) as usize
     }
 }

@@ -33,6 +33,7 @@ const DIAGNOSTIC: usize = 1024;
 ///     let vm = machine.guest().vm;
 ///     assert_eq!((vm.mode(), vm.package().libraries.len()), (Mode::Deterministic, 0));
 ///     assert!(vm.params()?.fingerprints && vm.time_left()?.is_none(), "no deadline");
+///     assert_eq!(vm.fingerprint_frames()?, 128);
 ///     // An instance of 100 bytes more than are included in the price of a start.
 ///     let ticks = vm.ticks;
 ///     vm.charge_set_up(16_484).unwrap();
@@ -217,6 +218,14 @@ impl SubVm {
     pub fn wants_fingerprint(&self, result: &Result<Outcome, InternalError>) -> bool {
         let failed = matches!(result, Ok(Outcome::UserError(_) | Outcome::VmError(_)));
         failed && self.main && self.transaction_ref().is_ok_and(|transaction| transaction.params.fingerprints)
+    }
+
+    /// How many of the innermost frames a fingerprint lists: more need not be looked at.
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere.
+    pub fn fingerprint_frames(&self) -> Result<usize, InternalError> {
+        Ok(self.params()?.limits.frames_listed())
     }
 
     pub(crate) fn transaction_ref(&self) -> Result<&Transaction, InternalError> {

@@ -162,7 +162,11 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
     };
     let returned = matches!(outcome, Outcome::Return(_));
     // A run that failed before its engine did anything has the fingerprint of an empty machine.
-    let fingerprint = fingerprint.or_else(|| (!returned && transaction.params.fingerprints).then(Fingerprint::default));
+    let mut fingerprint =
+        fingerprint.or_else(|| (!returned && transaction.params.fingerprints).then(Fingerprint::default));
+    if let Some(fingerprint) = &mut fingerprint {
+        fingerprint.frames.truncate(transaction.params.limits.frames_listed());
+    }
     let receipt = Receipt {
         params: transaction.params.digest(),
         message,

@@ -36,6 +36,7 @@ keys! {
     "consensus.limits.nondet_blocks": "Non-deterministic blocks in a transaction.",
     "consensus.limits.stack_units": "Stack units for each mode.",
     "consensus.limits.nondet_result": "Bytes of one non-deterministic result.",
+    "consensus.limits.fingerprint_frames": "Innermost frames that a fingerprint lists, at most 1,024.",
     "consensus.limits.gas_time": "Time gas of the deterministic side, in ticks.",
     "consensus.limits.gas_time_nondet": "Time gas of all non-deterministic sub-VMs of a run together, in ticks.",
     "consensus.limits.gas_storage": "Storage gas, in pages of 32 bytes.",

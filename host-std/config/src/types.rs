@@ -28,6 +28,7 @@ pub(super) struct LimitsKeys {
     nondet_blocks: u32,
     stack_units: u64,
     nondet_result: u64,
+    fingerprint_frames: u32,
     gas_time: u64,
     gas_time_nondet: u64,
     gas_storage: u64,

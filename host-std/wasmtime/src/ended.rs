@@ -7,7 +7,6 @@ use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
-use super::MAX_FRAMES;
 use super::running::Running;
 use super::stopped::{Ended, Stopped};
 use crate::pages;
@@ -51,9 +50,13 @@ pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTre
     if !store.data().vm.wants_fingerprint(&result) {
         return (result, None);
     }
+    let wanted = match store.data().vm.fingerprint_frames() {
+        Ok(wanted) => wanted,
+        Err(error) => return (Err(error), None),
+    };
     let frames = match unwound {
         None => Vec::new(),
-        Some(error) => match frames(store.data(), &error) {
+        Some(error) => match frames(store.data(), &error, wanted) {
             Some(frames) => frames,
             None => return (Err(cut()), None),
         },
@@ -118,22 +121,19 @@ fn unreachable(store: &mut Store<Running>) -> VmError {
 fn cut() -> InternalError {
     InternalError::new(
         InternalErrorKind::Engine,
-        "the frames of a failed sub-VM could not be captured whole; give the node more memory",
+        "the frames of a failed sub-VM could not be captured; give the node more memory",
     )
 }
 
-/// Active functions as the guest supplied them, innermost first; nothing where they could not be captured whole.
-fn frames(running: &Running, error: &wasmtime::Error) -> Option<Vec<Frame>> {
-    let backtrace = error.downcast_ref::<WasmBacktrace>()?;
-    if !(1..MAX_FRAMES).contains(&backtrace.frames().len()) {
-        return None;
-    }
+/// Active functions as the guest supplied them, innermost first, as many as are wanted; nothing where they could not be captured.
+fn frames(running: &Running, error: &wasmtime::Error, wanted: usize) -> Option<Vec<Frame>> {
+    let backtrace = error.downcast_ref::<WasmBacktrace>().filter(|backtrace| !backtrace.frames().is_empty())?;
     let known = |module: &Module| running.program.iter().find(|part| Module::same(&part.module, module));
     let frame = |frame: &wasmtime::FrameInfo| {
         let part = known(frame.module())?;
         Some(Frame { module_name: part.name.clone(), func: part.functions.original(frame.func_index())? })
     };
-    Some(backtrace.frames().iter().filter_map(frame).collect())
+    Some(backtrace.frames().iter().filter_map(frame).take(wanted).collect())
 }
 
 /// BLAKE3 of every memory of every instance that was completely created.

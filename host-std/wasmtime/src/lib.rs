@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use subvm_core::costs::STACK_UNITS;
+use subvm_core::costs::{FINGERPRINT_FRAMES_MOST, STACK_UNITS};
 use subvm_core::host::Catch;
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
@@ -48,11 +48,9 @@ const GUEST_STACK: usize = STACK_UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTE
 const HOST_STACK: usize = 2 << 20;
 /// The interpreter for this machine's pointers and byte order.
 const PULLEY: &str = if cfg!(target_endian = "big") { "pulley64be" } else { "pulley64" };
-/// Frames that a backtrace may hold: more than a stack budget allows, and no more than that, since room for all of them is made for each.
-/// (`usize::MAX` silently yields none.)
-const MAX_FRAMES: usize = STACK_UNITS as usize / FRAME_UNITS + (1 << 16);
-/// Stack units that the smallest frame costs.
-const FRAME_UNITS: usize = 8;
+/// Frames that a backtrace may hold, for which room is made at each: what a fingerprint can list, and what lowering added. That is a start
+/// wrapper outermost, and innermost what a guest's function calls in place of an instruction: never 64 in all.
+const MAX_FRAMES: usize = FINGERPRINT_FRAMES_MOST as usize + 64;
 
 /// How modules become machine code. It changes no result: every one gives the same receipts.
 ///
