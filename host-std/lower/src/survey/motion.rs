@@ -17,9 +17,9 @@ use crate::floats::float_op;
 use crate::gas::memory_offset;
 
 /// Ticks of pure work that a compiler may lift out of one loop.
-const LOOP_TICKS: u64 = 32;
+const LOOP_TICKS: u64 = 64;
 /// Ticks of pure work behind a local, which may run again at each use.
-const LOCAL_TICKS: u64 = 16;
+const LOCAL_TICKS: u64 = 32;
 /// Ticks of pure work behind an operand, which is used once.
 const OPERAND_TICKS: u64 = 64;
 /// Offsets up to this one need no comparison on an engine with a guard of this size, as is usual.
@@ -333,7 +333,9 @@ fn work(operator: &Operator<'_>, ticks: u64, float_calls: bool) -> Option<Work> 
     }
     match operator {
         Operator::TableGet { .. } | Operator::TableSet { .. } => inner(8, Some(0)),
-        Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } | Operator::BrTable { .. } => inner(8, None),
+        Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } | Operator::BrTable { .. } => {
+            inner(8, None)
+        }
         Operator::I32DivS
         | Operator::I32DivU
         | Operator::I32RemS
