@@ -1,5 +1,5 @@
 //! Storage is kept by page of 32 bytes, and read and written by byte: what lies between, for those who implement
-//! [`Storage`](super::Storage).
+//! [`Storage`](crate::host::Storage).
 //!
 //! ```
 //! use subvm_core::host::page;

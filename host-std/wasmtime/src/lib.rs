@@ -1,8 +1,8 @@
 //! The engine: sub-VMs on stock wasmtime.
 //!
-//! A module is lowered ([`subvm_lower`]) and compiled once ([`units`], [`cache`]); each sub-VM runs in a store of its own, on a fiber with a bounded
-//! stack of its own ([`drive`]), since a host call may start another; host functions come from one list ([`host_calls`]).
-//! Stacks and memories are used again ([`reuse`]); hardware floats compute in one state ([`float_state`]).
+//! A module is lowered ([`subvm_lower`]) and compiled once (`units`, [`cache`]); each sub-VM runs in a store of its own, on a fiber with a bounded
+//! stack of its own (`drive`), since a host call may start another; host functions come from one list (`host_calls`).
+//! Stacks and memories are used again (`reuse`); hardware floats compute in one state (`float_state`).
 
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -239,10 +239,8 @@ impl Motion {
 
     fn end(&mut self, taken: &[Value]) -> Option<Value> {
         let frame = self.frames.pop()?;
-        if frame.is_loop {
-            if let Some(ended) = self.open.pop() {
-                self.loops[ended as usize].depth = None;
-            }
+        if let Some(ended) = frame.is_loop.then(|| self.open.pop()).flatten() {
+            self.loops[ended as usize].depth = None;
         }
         self.forget(frame.opened);
         let cone = taken.iter().map(|value| value.cone).max().unwrap_or_default().max(frame.carried);
@@ -277,10 +275,8 @@ impl Motion {
         };
         let depth = operands.iter().map(|value| self.depth(value.within)).max().unwrap_or_default();
         let bound = self.is_full(depth) && self.bind(taken, under);
-        if !bound {
-            if let Some(from) = self.lifted_from(depth) {
-                self.loops[from as usize].movable += work.ticks;
-            }
+        if let Some(from) = self.lifted_from(depth).filter(|_| !bound) {
+            self.loops[from as usize].movable += work.ticks;
         }
         if !work.is_pure {
             return Some(here);
