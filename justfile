@@ -41,7 +41,7 @@ tables *args:
 
 # Count the instructions of hot calls; `just instructions --record` writes them down
 instructions *args:
-    cargo run --release --locked -p subvm-instructions -- {{ args }}
+    cargo run --profile release-lines --locked -p subvm-instructions -- {{ args }}
 
 # Rebuild what is compiled for tests and examples from its sources; `just guests --check` compares instead
 guests *args:
