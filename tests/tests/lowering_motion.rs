@@ -76,3 +76,25 @@ fn little_work_is_left_alone() {
         assert_eq!(text.lines().filter(|line| line.starts_with("  (global ")).count(), 5);
     }
 }
+
+/// What is behind a reference is counted too, and doubles with each of these.
+#[test]
+fn cones_do_not_overflow() {
+    let double = "local.get 0 local.get 0 local.get 1 select (result funcref) local.set 0 ".repeat(100);
+    let module =
+        format!("(module (func (export \"f\") (param funcref i32) (result i32) {double} local.get 0 ref.is_null))");
+    lowered(&module, Floats::Soft, Generator::Speed);
+}
+
+/// Behind what does not go on, a block may take what nobody has put down.
+#[test]
+fn blocks_that_are_never_reached_may_take_what_is_not_there() {
+    for block in [
+        "block (param i32) drop end",
+        "loop (param i32 i64) drop drop end",
+        "if (param f64 v128) drop drop else drop drop end",
+    ] {
+        let module = format!("(module (func (export \"f\") unreachable {block}))");
+        lowered(&module, Floats::Soft, Generator::Speed);
+    }
+}

@@ -13,6 +13,7 @@
 use wasmparser::{Operator, ValType};
 
 use super::notes::{Pin, Pinned};
+use super::work::GUARD;
 use crate::floats::float_op;
 use crate::gas::memory_offset;
 
@@ -22,8 +23,6 @@ const LOOP_TICKS: u64 = 64;
 const LOCAL_TICKS: u64 = 32;
 /// Ticks of pure work behind an operand, which is used once.
 const OPERAND_TICKS: u64 = 64;
-/// Offsets up to this one need no comparison on an engine with a guard of this size, as is usual.
-const GUARD: u64 = 32 << 20;
 
 /// What is known of a value.
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +148,11 @@ impl Motion {
         let unknown = Value { ty: None, within: self.innermost(), cone: 0 };
         self.stack.resize(height.saturating_sub(count), unknown);
         for place in self.stack.len()..height {
-            let passed = if through { taken.get(place + taken.len() - height) } else { given.as_ref() };
+            let passed = if through {
+                (place + taken.len()).checked_sub(height).and_then(|place| taken.get(place))
+            } else {
+                given.as_ref()
+            };
             let ty = (seen.types)(height - 1 - place);
             self.stack.push(Value { ty, ..*passed.unwrap_or(&unknown) });
         }
@@ -192,7 +195,7 @@ impl Motion {
             return Value { ty, within, cone };
         };
         self.pin(Pinned::Local(index), known);
-        let bound = Value { ty, within: self.innermost(), cone: cone + 1 };
+        let bound = Value { ty, within: self.innermost(), cone: cone.saturating_add(1) };
         self.write(index, bound);
         bound
     }
@@ -233,8 +236,7 @@ impl Motion {
         let frame = self.frames.last_mut()?;
         let (opened, taken) = (frame.opened, std::mem::take(&mut frame.taken));
         self.forget(opened);
-        let cone = taken.iter().map(|value| value.cone).max().unwrap_or_default();
-        Some(Value { ty: None, within: 0, cone })
+        Some(Value { ty: None, within: 0, cone: widest(&taken) })
     }
 
     fn end(&mut self, taken: &[Value]) -> Option<Value> {
@@ -243,8 +245,7 @@ impl Motion {
             self.loops[ended as usize].depth = None;
         }
         self.forget(frame.opened);
-        let cone = taken.iter().map(|value| value.cone).max().unwrap_or_default().max(frame.carried);
-        Some(Value { ty: None, within: 0, cone })
+        Some(Value { ty: None, within: 0, cone: widest(taken).max(frame.carried) })
     }
 
     /// An instruction that stays within its block, or leaves it.
@@ -254,8 +255,7 @@ impl Motion {
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
                 self.carry(*relative_depth, taken);
                 // What `br_if` leaves is what it took.
-                let cone = taken.iter().map(|value| value.cone).max().unwrap_or_default();
-                return Some(Value { ty: None, within: 0, cone });
+                return Some(Value { ty: None, within: 0, cone: widest(taken) });
             }
             Operator::BrTable { targets } => {
                 let all = targets.targets().flatten().chain([targets.default()]);
@@ -282,7 +282,7 @@ impl Motion {
             return Some(here);
         }
         let within = if bound { self.innermost() } else { self.open[depth] };
-        let mut cone = taken.iter().map(|value| value.cone).sum::<u64>() + work.ticks;
+        let mut cone = taken.iter().fold(work.ticks, |cone, value| cone.saturating_add(value.cone));
         if let Some(ty) = (seen.types)(0).filter(|ty| is_number(*ty) && cone > OPERAND_TICKS) {
             self.pin(Pinned::Kept, ty);
             cone = 0;
@@ -302,12 +302,16 @@ impl Motion {
     }
 
     fn carry(&mut self, depth: u32, taken: &[Value]) {
-        let cone = taken.iter().map(|value| value.cone).max().unwrap_or_default();
         let place = self.frames.len().checked_sub(1 + depth as usize);
         if let Some(frame) = place.and_then(|place| self.frames.get_mut(place)) {
-            frame.carried = frame.carried.max(cone);
+            frame.carried = frame.carried.max(widest(taken));
         }
     }
+}
+
+/// The largest cone among them.
+fn widest(values: &[Value]) -> u64 {
+    values.iter().map(|value| value.cone).max().unwrap_or_default()
 }
 
 /// The work that an instruction does and that could be done elsewhere.

@@ -35,7 +35,7 @@ const CALLS_PER_BRANCH: u64 = 4;
 const MEMORY: u64 = 2;
 
 /// Offsets up to this one need no comparison on an engine with a guard of this size, as is usual.
-const GUARD: u64 = 32 << 20;
+pub(super) const GUARD: u64 = 32 << 20;
 
 /// What an instruction on a global costs beside its operands.
 const GLOBAL: u64 = 4;
