@@ -1,5 +1,5 @@
-//! Where contracts' storage lives: [`Ledger`] applies receipts to a database, block by block; [`RedbLedger`] is the embedded one, and
-//! `PostgresLedger`, with the feature `postgres`, one in a database server.
+//! Where contracts' storage lives: [`Ledger`] applies receipts to a database, block by block; `RedbLedger` (feature `redb`, on by default) is
+//! the embedded one, and `PostgresLedger`, with the feature `postgres`, one in a database server.
 //!
 //! A ledger has two states. What was *finalized* never changes again; what was *accepted* since lies above it, by block height, and can be
 //! rolled back. Each change is one transaction of the database: it is there as a whole or not at all, whenever the process is killed.
@@ -8,9 +8,11 @@ use subvm_core::host::Storage;
 use subvm_core::{Address, PageWrite};
 
 mod error;
+#[cfg(any(feature = "redb", feature = "postgres"))]
 mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "redb")]
 mod redb;
 
 pub mod conformance;
@@ -18,6 +20,7 @@ pub mod conformance;
 pub use self::error::LedgerError;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresLedger;
+#[cfg(feature = "redb")]
 pub use self::redb::{RedbLedger, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.

@@ -22,11 +22,13 @@
 
 mod client;
 mod network;
+#[cfg(feature = "render")]
 mod render;
 mod resolver;
 mod rules;
 
 pub use client::{Limits, WebClient};
 pub use network::{Network, NetworkError, is_public};
+#[cfg(feature = "render")]
 pub use render::{RenderOptions, WebRenderer};
 pub use rules::{HostPattern, Rules};
