@@ -128,7 +128,8 @@ impl Block {
                     || own.zip(leaders).is_some_and(|(own, leaders)| close(&own, &leaders, abs.into(), rel_ppm.into()))
             }
             Strategy::Comparative => {
-                equal || model_agrees && returned(&self.own).is_some() && returned(leaders).is_some()
+                let own_and_leaders = returned(&self.own).zip(returned(leaders));
+                equal || model_agrees && own_and_leaders.is_some_and(|(own, leaders)| shape(&own) == shape(&leaders))
             }
             Strategy::NonComparative => model_agrees && returned(leaders).is_some(),
         }
@@ -226,6 +227,20 @@ fn damaged(mut bytes: Vec<u8>, source: &mut Source<'_>) -> Vec<u8> {
 
 fn returned(result: &[u8]) -> Option<Value> {
     result.strip_prefix(&[0]).and_then(|value| Value::decode(value).ok())
+}
+
+/// What is left of a value where only its types, keys and lengths of arrays count.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(shape).collect::<Vec<_>>().into(),
+        Value::Map(map) => Value::Map(map.iter().map(|(key, item)| (key, shape(item))).collect()),
+        Value::Int(_) => Value::Int(Int::from(0)),
+        Value::Bool(_) => Value::Bool(false),
+        Value::Str(_) => Value::from(""),
+        Value::Bytes(_) => Value::Bytes(Vec::new()),
+        Value::Address(_) => Value::Address(Address([0; 20])),
+        _ => Value::Null,
+    }
 }
 
 /// Whether values are of one shape, with integers close and all else equal.
