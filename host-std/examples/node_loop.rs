@@ -1,5 +1,5 @@
-//! A small network: a leader and three validators, each in a thread with a ledger of its own. Transactions come in; the leader proposes,
-//! validators check and vote, and what the majority accepts every node applies.
+//! A small network: a leader and three validators, each in a thread with a ledger of its own. Transactions come in; the leader proposes
+//! results, all commit to a ballot, then open it, and what the majority accepts every node applies.
 //!
 //! ```text
 //! cargo run --locked -p subvm-host-std --example node_loop
@@ -19,7 +19,8 @@ use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Entry, InternalError, Message, Package, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote, run, vote,
+    Address, Ballot, Commitment, Entry, InternalError, Message, Package, Params, Parts, Proposal, Receipt, Report,
+    Role, Run, SlotId, run,
 };
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::ledger::{Ledger, RedbLedger};
@@ -41,15 +42,15 @@ fn main() -> Result<()> {
     let shared =
         Arc::new(Shared { engine: Arc::new(WasmtimeEngine::new()?), package: package()?, params: Arc::default() });
     let mut leader = Participant::open(&shared, &stores.0, 0)?;
-    let (votes_in, votes) = channel();
+    let (said_in, said) = channel();
     let mut inboxes = Vec::new();
     let mut threads = Vec::new();
     for number in 1..=VALIDATORS {
         let (inbox, orders) = channel();
         let participant = Participant::open(&shared, &stores.0, number)?;
-        let votes_in = votes_in.clone();
+        let said_in = said_in.clone();
         inboxes.push(inbox);
-        threads.push(thread::spawn(move || participant.validate(&orders, &votes_in)));
+        threads.push(thread::spawn(move || participant.validate(&orders, &said_in)));
     }
 
     let ask =
@@ -58,7 +59,7 @@ fn main() -> Result<()> {
     let fail = Map::from([("method", Value::from("fail")), ("message", "on demand".into())]);
     let mut height = 0;
     for call in [ask("A"), get.clone(), ask("B"), fail, ask("C"), get] {
-        let accepted = block(&mut leader, &inboxes, &votes, height + 1, &call)?;
+        let accepted = block(&mut leader, &inboxes, &said, height + 1, &call)?;
         println!("  {}\n", if accepted { "accepted" } else { "rejected: nobody applies it" });
         height += u64::from(accepted);
     }
@@ -81,30 +82,49 @@ fn main() -> Result<()> {
 fn block(
     leader: &mut Participant,
     validators: &[Sender<Order>],
-    votes: &Receiver<(usize, Vote)>,
+    said: &Receiver<(usize, Said)>,
     height: u64,
     call: &Map,
 ) -> Result<bool> {
     println!("block {height}: {}", Value::from(call.clone()));
     let transaction = Transaction { call: call.clone(), height };
     let report = leader.transact(&transaction, Role::Leader)?;
-    // What goes over the wire are bytes.
-    let proposal: Arc<[u8]> = report.receipt.to_bytes().into();
+    // What goes over the wire are bytes. Of what the leader came to, validators get the results, and nothing that they could repeat.
+    let proposal = report.receipt.proposal();
+    let bytes: Arc<[u8]> = proposal.to_bytes().into();
     for validator in validators {
-        validator.send(Order::Vote(transaction.clone(), Arc::clone(&proposal)))?;
+        validator.send(Order::Check(transaction.clone(), Arc::clone(&bytes)))?;
     }
-    // The leader agrees with itself.
-    let mut agreed = 1;
+    // First all commit, the leader to its receipt too ...
+    let own = leader.committed(&proposal, report.ballot(&proposal))?;
+    let mut commitments = vec![own.commitment];
+    commitments.resize(validators.len() + 1, own.commitment);
     for _ in validators {
-        let (number, vote) = votes.recv_timeout(Duration::from_secs(60))?;
-        println!("  validator {number}: {vote}");
-        agreed += usize::from(vote == Vote::Agree);
+        if let (number, Said::Commitment(commitment)) = said.recv_timeout(Duration::from_secs(60))? {
+            commitments[number] = commitment;
+        }
+    }
+    // ... then all show what they committed to, and the leader its receipt.
+    for validator in validators {
+        validator.send(Order::Open)?;
+    }
+    let (proposed, receipt) = (proposal.digest(), report.receipt.digest());
+    let opens = |number: usize, ballot: &Ballot, salt: &[u8; 32]| {
+        commitments[number].opens(ballot, &proposed, &key(number), salt) && ballot.agrees(&receipt)
+    };
+    let mut agreed = usize::from(opens(0, &own.ballot, &own.salt));
+    for _ in validators {
+        if let (number, Said::Ballot(ballot, salt)) = said.recv_timeout(Duration::from_secs(60))? {
+            println!("  validator {number}: {ballot}");
+            agreed += usize::from(opens(number, &ballot, &salt));
+        }
     }
     let accepted = 2 * agreed > validators.len() + 1;
     if accepted {
         leader.apply(&report.receipt, height)?;
+        let receipt: Arc<[u8]> = report.receipt.to_bytes().into();
         for validator in validators {
-            validator.send(Order::Apply(Arc::clone(&proposal), height))?;
+            validator.send(Order::Apply(Arc::clone(&receipt), height))?;
         }
     }
     Ok(accepted)
@@ -112,10 +132,31 @@ fn block(
 
 /// What a validator is told.
 enum Order {
-    /// Check this transaction, of which the leader proposes this receipt.
-    Vote(Transaction, Arc<[u8]>),
+    /// Check this transaction, of which the leader proposes these results, and commit to a ballot.
+    Check(Transaction, Arc<[u8]>),
+    /// All have committed: show the ballot.
+    Open,
     /// The network decided on this receipt, at this height.
     Apply(Arc<[u8]>, u64),
+}
+
+/// What a validator answers.
+enum Said {
+    Commitment(Commitment),
+    /// With the salt of its commitment.
+    Ballot(Ballot, [u8; 32]),
+}
+
+/// A ballot, and what hides it until it is opened.
+struct Committed {
+    ballot: Ballot,
+    salt: [u8; 32],
+    commitment: Commitment,
+}
+
+/// What others know a node by. In a chain it is a public key, and all that a node says is signed with it.
+fn key(number: usize) -> [u8; 8] {
+    (number as u64).to_le_bytes()
 }
 
 #[derive(Clone)]
@@ -145,12 +186,19 @@ impl Participant {
     }
 
     /// Does what it is told until nobody tells it anything any more.
-    fn validate(mut self, orders: &Receiver<Order>, votes: &Sender<(usize, Vote)>) -> Result<Self> {
+    fn validate(mut self, orders: &Receiver<Order>, said: &Sender<(usize, Said)>) -> Result<Self> {
+        let mut pending = None;
         for order in orders {
             match order {
-                Order::Vote(transaction, proposal) => {
-                    let vote = self.check(&transaction, &proposal);
-                    votes.send((self.number, vote))?;
+                Order::Check(transaction, proposal) => {
+                    let committed = self.check(&transaction, &proposal)?;
+                    said.send((self.number, Said::Commitment(committed.commitment)))?;
+                    pending = Some(committed);
+                }
+                Order::Open => {
+                    if let Some(Committed { ballot, salt, .. }) = pending.take() {
+                        said.send((self.number, Said::Ballot(ballot, salt)))?;
+                    }
                 }
                 Order::Apply(receipt, height) => self.apply(&Receipt::from_bytes(&receipt)?, height)?,
             }
@@ -158,16 +206,23 @@ impl Participant {
         Ok(self)
     }
 
-    /// A vote, whatever the leader sent and whatever happens here.
-    fn check(&self, transaction: &Transaction, proposal: &[u8]) -> Vote {
-        let leader = match Receipt::from_bytes(proposal) {
-            Ok(leader) => leader,
-            Err(error) => return Vote::Timeout(error.to_string()),
+    /// A ballot, whatever the leader sent and whatever happens here.
+    fn check(&self, transaction: &Transaction, proposal: &[u8]) -> Result<Committed> {
+        let proposal = Proposal::from_bytes(proposal)?;
+        // A node that cannot say says so; why is for its operator.
+        let ballot = match self.transact(transaction, proposal.validator()) {
+            Ok(report) => report.ballot(&proposal),
+            Err(_) => Ballot::Timeout,
         };
-        match self.transact(transaction, Role::Validator { results: leader.nondet.clone() }) {
-            Ok(report) => report.vote(&leader),
-            Err(error) => vote(Err(error), &leader),
-        }
+        self.committed(&proposal, ballot)
+    }
+
+    /// A commitment to a ballot.
+    fn committed(&self, proposal: &Proposal, ballot: Ballot) -> Result<Committed> {
+        let mut salt = [0; 32];
+        SystemRng::new().fill(&mut salt)?;
+        let commitment = ballot.commit(&proposal.digest(), &key(self.number), &salt);
+        Ok(Committed { ballot, salt, commitment })
     }
 
     /// Runs a transaction on the state before it. Nothing is written.

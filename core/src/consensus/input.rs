@@ -37,7 +37,7 @@ pub enum Entry {
 /// # let (params, message, result) = ([0; 32], [0; 32], vec![0, 0]);
 /// # let (gas, storage, messages, nondet) = (Gas::default(), Vec::new(), Vec::new(), vec![vec![0, 0]]);
 /// # let leaders = Receipt { params, message, result, gas, storage, messages, nondet };
-/// let validator = Role::Validator { results: leaders.nondet.clone() };
+/// let validator = leaders.proposal().validator();
 /// assert_ne!(validator, Role::Leader);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub enum Role {
     Leader,
     /// Checks the results that a leader proposed.
     Validator {
-        /// The `nondet` of the leader's receipt, as it came.
+        /// The `nondet` of the leader's [`Proposal`](crate::Proposal), as it came.
         results: Vec<Vec<u8>>,
     },
     /// Takes the leader's results on trust: a node that catches up.

@@ -1,13 +1,17 @@
 //! What nodes must agree on: what a run is given, and what comes out of it.
 //!
-//! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`], [`permissions`]. Out of it: [`receipt`], [`report`].
+//! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`], [`permissions`]. Out of it: [`receipt`], [`report`]. Between
+//! nodes, before they have agreed: [`proposal`], [`ballot`].
 
+pub(crate) mod ballot;
 pub(crate) mod config;
+mod fields;
 pub(crate) mod input;
 pub(crate) mod message;
 pub(crate) mod package;
 pub mod page;
 pub(crate) mod params;
 pub(crate) mod permissions;
+pub(crate) mod proposal;
 pub(crate) mod receipt;
 pub(crate) mod report;

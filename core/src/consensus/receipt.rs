@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::calldata::own;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
+use crate::consensus::fields::{all_bytes, array, bytes_of_all, uint};
 use crate::consensus::page::{BYTES as PAGE, PAGES};
 use crate::ids::SlotId;
 
@@ -169,26 +170,10 @@ impl Gas {
     }
 }
 
-fn all_bytes(all: &[Vec<u8>]) -> Value {
-    Value::Array(all.iter().map(|bytes| Value::Bytes(bytes.clone())).collect())
-}
-
-fn bytes_of_all(value: &Value) -> Option<Vec<Vec<u8>>> {
-    value.as_array()?.iter().map(|item| item.as_bytes().map(<[u8]>::to_vec)).collect()
-}
-
 fn page_write(value: &Value) -> Option<PageWrite> {
     let [slot, page, content] = value.as_array()?.iter().as_slice() else { return None };
     let page = u32::try_from(uint(page)?).ok().filter(|page| *page < PAGES)?;
     Some(PageWrite { slot: SlotId(array(slot)?), page, content: array(content)? })
-}
-
-fn array<const N: usize>(value: &Value) -> Option<[u8; N]> {
-    value.as_bytes()?.try_into().ok()
-}
-
-fn uint(value: &Value) -> Option<u64> {
-    value.as_int()?.try_into().ok()
 }
 
 /// Why bytes are no receipt.

@@ -1,4 +1,4 @@
-//! The main job: a contract asks the web, a leader proposes the answer, validators check it and vote.
+//! The main job: a contract asks the web, a leader proposes the answer, validators check it without seeing what else it came to, and vote.
 //!
 //! ```text
 //! cargo run --release --locked -p subvm-host-std --example oracle
@@ -19,7 +19,7 @@ use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Engine, Entry, Message, Outcome, Package, Params, Parts, Receipt, Report, Role, Run, SlotId, run,
+    Address, Engine, Entry, Message, Outcome, Package, Params, Parts, Proposal, Receipt, Report, Role, Run, SlotId, run,
 };
 use subvm_host_std::WasmtimeEngine;
 use subvm_host_std::clock::SystemClock;
@@ -48,16 +48,18 @@ fn main() -> Result<()> {
     let ask = Map::from([("method", Value::from("ask")), ("url", Value::from(url.text))]);
 
     let mut leader = network.open(&stores.0, "leader")?;
-    let (mut proposal, _) = network.transact(&mut leader, "leader", &ask, Role::Leader, None)?;
+    let (mut receipt, _) = network.transact(&mut leader, "leader", &ask, Role::Leader, None)?;
     if tamper {
-        let result = proposal.nondet.first_mut().ok_or("the contract asked nothing")?;
+        let result = receipt.nondet.first_mut().ok_or("the contract asked nothing")?;
         *result.last_mut().ok_or("the leader posted nothing")? ^= 1;
         println!("(one byte of the leader's result was changed on the way)\n");
     }
     for name in ["validator 1", "validator 2"] {
         let mut store = network.open(&stores.0, name)?;
-        let role = Role::Validator { results: proposal.nondet.clone() };
-        network.transact(&mut store, name, &ask, role, Some(&proposal))?;
+        // All that a validator is sent. Its vote compares with the receipt, which the leader shows afterwards: `node_loop` has the whole
+        // order of messages.
+        let sent = Proposal::from_bytes(&receipt.proposal().to_bytes())?;
+        network.transact(&mut store, name, &ask, sent.validator(), Some(&receipt))?;
     }
     let get = Map::from([("method", Value::from("get"))]);
     network.transact(&mut leader, "leader, get", &get, Role::Leader, None)?;

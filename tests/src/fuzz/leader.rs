@@ -15,7 +15,10 @@ pub(super) fn leader(data: &[u8]) {
         0 => bytes::receipt(data),
         1 => bytes::votes(data),
         2 => blocks::blocks(&mut Source::new(data)),
-        3 => bytes::vm_error(data),
+        3 => {
+            bytes::vm_error(data);
+            bytes::before_votes(data);
+        }
         _ => bytes::encodings(&mut Source::new(data)),
     }
 }

@@ -1,5 +1,6 @@
 //! Transactions on the scripted engine.
 
+mod ballots;
 mod budgets;
 mod faults;
 mod permissions;

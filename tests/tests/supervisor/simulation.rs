@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use subvm_core::host::{HostError, Modules, Node, Progress, RequestId};
-use subvm_core::{InternalErrorKind, Receipt, vote};
+use subvm_core::{Ballot, InternalErrorKind, Receipt, vote};
 
 use super::support::*;
 
@@ -270,6 +270,9 @@ fn simulate(leader: Fate, lie: &Lie, validators: &[Fate]) -> usize {
             Ok(report) => report.vote(&receipt),
             Err(kind) => vote(Err(format!("{kind:?}").into()), &receipt),
         };
+        let ballot = own.as_ref().map_or(Ballot::Timeout, |report| report.ballot(&receipt.proposal()));
+        assert_eq!(ballot.agrees(&receipt.digest()), cast == Vote::Agree, "{leader:?}, {lie:?}, {fate:?}");
+        assert_eq!(ballot == Ballot::Timeout, matches!(cast, Vote::Timeout(_)), "{leader:?}, {lie:?}, {fate:?}");
         let expected = expected(lie, &honest, &results, fate);
         match (&cast, expected) {
             (Vote::Timeout(_), None) => {}

@@ -8,9 +8,9 @@ use subvm_core::costs::{DEPTH, Limits, NONDET_RESULT_LEAST, STACK_UNITS};
 use subvm_core::host::State;
 use subvm_core::wasi::{Env, EnvError, Refused};
 use subvm_core::{
-    Address, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION, Message, Mode,
-    Outcome, Package, PackageError, Params, Parts, Receipt, ReceiptError, Report, Role, Run, SCHEDULE_VERSION, VmError,
-    Vote, datetime, run, vote,
+    Address, Ballot, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION,
+    Message, Mode, Outcome, Package, PackageError, Params, Parts, Proposal, Receipt, ReceiptError, Report, Role, Run,
+    SCHEDULE_VERSION, VmError, Vote, datetime, run, vote,
 };
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
@@ -34,6 +34,18 @@ pub(super) fn receipt(data: &[u8]) {
             assert!(Value::decode(data).is_ok(), "{error}");
             assert!(!error.to_string().is_empty());
         }
+    }
+}
+
+/// A proposal and a ballot that decode encode to the same bytes.
+pub(super) fn before_votes(data: &[u8]) {
+    if let Ok(proposal) = Proposal::from_bytes(data) {
+        assert_eq!(proposal.to_bytes(), data);
+        assert_eq!(proposal.digest(), *blake3::hash(data).as_bytes());
+    }
+    if let Some(ballot) = Ballot::from_bytes(data) {
+        assert_eq!(ballot.to_bytes(), data);
+        assert!(!ballot.to_string().is_empty());
     }
 }
 
