@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+mod calldata;
 mod fingerprint;
 mod json;
 #[path = "../../../modules/tests/support/mod.rs"]
@@ -175,19 +176,6 @@ fn wrong_usage_has_status_126() {
     fails(&["exec", "--frob", "x.wasm"], 126, &["'--frob'", "try --help"]);
     fails(&["exec", "--log", "web=loud", "x.wasm"], 126, &["run.log", "web=loud"]);
     assert_eq!(subvm(&["--help"]).status.code(), Some(0));
-}
-
-#[test]
-fn calldata_goes_both_ways_and_refusals_have_an_offset() {
-    let dir = scratch("calldata");
-    let text = write(dir.path(), "a.txt", br#"{"b": [1, -1, b#00ff], "a": null}"#);
-    let output = subvm(&["calldata", "encode", &text]);
-    let hex = String::from_utf8(output.stdout).unwrap();
-    let back = subvm(&["calldata", "decode", &write(dir.path(), "a.hex", hex.as_bytes())]);
-    assert_eq!(String::from_utf8_lossy(&back.stdout).trim(), r#"{"a":null,"b":[1,-1,b#00ff]}"#);
-    fails(&["calldata", "decode", &write(dir.path(), "bad.hex", b"0e0161")], 126, &["not calldata", "3"]);
-    fails(&["calldata", "decode", &write(dir.path(), "odd.hex", b"0")], 126, &["odd"]);
-    fails(&["calldata", "encode", &write(dir.path(), "float.txt", b"1.5")], 126, &["floating"]);
 }
 
 /// Contracts on the embedded store.
