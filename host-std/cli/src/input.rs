@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use subvm_core::Address;
+
 use super::Failure;
 
 /// The bytes of a file.
@@ -54,7 +56,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or(text)
 }
 
-/// `A=B`, for `--map`, `--env`, `--link`.
+/// `A=B`, for `--env` and `--link`.
 #[derive(Clone, Debug)]
 pub(super) struct Pair {
     pub(super) left: String,
@@ -76,10 +78,60 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|_| "a deadline cannot be negative".to_owned())
 }
 
+/// `HOST=GUEST`, for `--map`.
+#[derive(Clone, Debug)]
+pub(super) struct Mapping {
+    pub(super) host: PathBuf,
+    pub(super) guest: String,
+}
+
+/// Reads a [`Mapping`]. Both paths may hold `=`: the guest's begins at the first `=/` before which the name of something stands, or
+/// else at the first `=/` at all.
+pub(super) fn mapping(text: &str) -> Result<Mapping, String> {
+    let names_something = |at: &usize| text.get(..*at).is_some_and(|host| Path::new(host).symlink_metadata().is_ok());
+    let splits = || text.match_indices("=/").map(|(at, _)| at);
+    let at = splits().find(names_something).or_else(|| splits().next()).or_else(|| text.find('='));
+    let (host, guest) =
+        at.and_then(|at| Some((text.get(..at)?, text.get(at + 1..)?))).ok_or_else(|| format!("{text:?} has no '='"))?;
+    Ok(Mapping { host: host.into(), guest: guest.to_owned() })
+}
+
+/// An address: 40 hexadecimal digits, with `0x` before them or without.
+pub(super) fn address(text: &str) -> Option<Address> {
+    let (pairs, []) = text.strip_prefix("0x").unwrap_or(text).as_bytes().as_chunks::<2>() else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|nibble| nibble as u8);
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    bytes.collect::<Option<Vec<u8>>>()?.try_into().ok().map(Address)
+}
+
 /// An instant as RFC 3339, in nanoseconds since 1970.
 pub(super) fn instant(text: &str) -> Result<u64, String> {
+    if !is_rfc_3339(text) {
+        return Err(format!("{text:?} is not RFC 3339: write 2024-01-01T00:00:00Z, or with an offset such as +01:00"));
+    }
     let parsed: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     u64::try_from(parsed.as_nanosecond()).map_err(|_| "the time has to lie between 1970 and 2554".to_owned())
+}
+
+/// Whether text has the form of RFC 3339, section 5.6, with a second that this clock has. `jiff` reads more forms than that.
+fn is_rfc_3339(text: &str) -> bool {
+    let Some((instant, rest)) = text.as_bytes().split_at_checked("0000-00-00T00:00:00".len()) else { return false };
+    let digits = rest.strip_prefix(b".").map_or(0, |rest| rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
+    let fraction = if rest.starts_with(b".") { 1 + digits } else { 0 };
+    let offset = rest.get(fraction..).unwrap_or_default();
+    let whole = like(instant, b"0000-00-00T00:00:00") && !instant.ends_with(b":60");
+    let hours = || offset.get(1..3).is_some_and(|hours| hours < b"24".as_slice());
+    whole && fraction != 1 && (like(offset, b"Z") || (like(offset, b"+00:00") && hours()))
+}
+
+/// Whether text is like a pattern: `0` stands for a digit, `+` for either sign, and letters for themselves in either case.
+fn like(text: &[u8], pattern: &[u8]) -> bool {
+    let fits = |(byte, pattern): (&u8, &u8)| match pattern {
+        b'0' => byte.is_ascii_digit(),
+        b'+' => b"+-".contains(byte),
+        pattern => byte.eq_ignore_ascii_case(pattern),
+    };
+    text.len() == pattern.len() && text.iter().zip(pattern).all(fits)
 }
 
 /// A path as the guest sees it, and what it reads there.

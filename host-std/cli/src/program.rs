@@ -11,7 +11,7 @@ use subvm_core::{FloatPolicy, Library, Params, Parts, Run};
 use super::Failure;
 use super::engine::EngineOptions;
 use super::host::Output;
-use super::input::{self, Pair};
+use super::input::{self, Mapping, Pair};
 use super::report::Done;
 use super::terminal;
 use subvm_host_std::WasmtimeEngine;
@@ -25,8 +25,8 @@ pub(super) struct ProgramOptions {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Map a file or directory into the sub-VM's read-only tree
-    #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM")]
-    map: Vec<Pair>,
+    #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM", value_parser = input::mapping)]
+    map: Vec<Mapping>,
     /// Link a library first, under this name
     #[arg(long, value_name = "NAME=FILE", help_heading = "Sub-VM")]
     link: Vec<Pair>,
@@ -140,8 +140,8 @@ impl ProgramOptions {
         for Pair { left, right } in &self.link {
             parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
         }
-        for Pair { left, right } in &self.map {
-            parts.files.extend(input::tree(Path::new(left), right)?);
+        for Mapping { host, guest } in &self.map {
+            parts.files.extend(input::tree(host, guest)?);
         }
         Ok(match parts.check(&params.refused_env) {
             Ok(package) => (Code::Package(Arc::new(package)), None),

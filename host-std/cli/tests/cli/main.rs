@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 mod calldata;
 mod fingerprint;
+mod input;
 mod json;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
