@@ -1,6 +1,8 @@
 //! Reading what the user names.
 
-use std::io::Read;
+use std::fmt::Display;
+use std::fs::FileType;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +11,37 @@ use subvm_core::Address;
 
 use super::Failure;
 
-/// The bytes of a file.
+/// The bytes of a file. What may keep its reader waiting for ever is refused.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|error| Failure::usage(format_args!("cannot read {}", path.display()), error))
+    let what = || format!("cannot read {}", path.display());
+    let metadata = std::fs::metadata(path).map_err(|error| Failure::usage(what(), error))?;
+    if let Some(kind) = no_file(metadata.file_type()) {
+        return Err(Failure::usage(what(), format_args!("it is {kind}; name a file")));
+    }
+    std::fs::read(path).map_err(|error| Failure::usage(what(), error))
 }
 
-/// The bytes of a file, or of standard input where none is named.
+/// What there is in the place of a file or a directory, for people.
+pub(super) fn no_file(found: FileType) -> Option<&'static str> {
+    if found.is_file() || found.is_dir() {
+        return None;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        let kinds = [(found.is_fifo(), "a FIFO"), (found.is_socket(), "a socket"), (true, "a device")];
+        kinds.into_iter().find(|(is, _)| *is).map(|(_, kind)| kind)
+    }
+    #[cfg(not(unix))]
+    Some("neither a file nor a directory")
+}
+
+/// The bytes of a file or of anything else that can be read to its end, or of standard input where none is named.
 pub(super) fn file_or_stdin(path: Option<&Path>) -> Result<Vec<u8>, Failure> {
     match path.filter(|path| *path != Path::new("-")) {
-        Some(path) => file(path),
+        Some(path) => {
+            std::fs::read(path).map_err(|error| Failure::usage(format_args!("cannot read {}", path.display()), error))
+        }
         None => {
             let mut bytes = Vec::new();
             let read = std::io::stdin().lock().read_to_end(&mut bytes);
@@ -137,25 +161,40 @@ fn like(text: &[u8], pattern: &[u8]) -> bool {
 /// A path as the guest sees it, and what it reads there.
 type GuestFile = (String, Arc<[u8]>);
 
+/// Something of the host's that is to be mapped.
+struct Found {
+    host: PathBuf,
+    guest: String,
+    /// The directories that lead to it, without symbolic links.
+    above: Vec<PathBuf>,
+}
+
 /// The files below `host`, each with the path below `guest` under which it is seen.
 pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<GuestFile>, Failure> {
     let mut files = Vec::new();
-    let mut pending: Vec<(PathBuf, String)> = vec![(host.to_owned(), guest.to_owned())];
-    while let Some((host, guest)) = pending.pop() {
-        let unreadable = |error| Failure::usage(format_args!("cannot map {}", host.display()), error);
-        if !std::fs::metadata(&host).map_err(unreadable)?.is_dir() {
-            files.push((guest, std::fs::read(&host).map_err(unreadable)?.into()));
+    let mut pending = vec![Found { host: host.to_owned(), guest: guest.to_owned(), above: Vec::new() }];
+    while let Some(found) = pending.pop() {
+        let cannot = |why: &dyn Display| Failure::usage(format_args!("cannot map {}", found.host.display()), why);
+        let unreadable = |error: io::Error| cannot(&error);
+        let metadata = std::fs::metadata(&found.host).map_err(unreadable)?;
+        if let Some(kind) = no_file(metadata.file_type()) {
+            return Err(cannot(&format_args!("it is {kind}, and only files and directories can be mapped")));
+        }
+        if !metadata.is_dir() {
+            files.push((found.guest, std::fs::read(&found.host).map_err(unreadable)?.into()));
             continue;
         }
-        for entry in std::fs::read_dir(&host).map_err(unreadable)? {
+        let itself = found.host.canonicalize().map_err(unreadable)?;
+        if found.above.contains(&itself) {
+            return Err(cannot(&"the link leads back to a directory that holds it"));
+        }
+        let above: Vec<PathBuf> = found.above.iter().cloned().chain([itself]).collect();
+        for entry in std::fs::read_dir(&found.host).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            let name = entry.file_name().into_string().map_err(|name| {
-                Failure::usage(
-                    format_args!("cannot map {}", host.display()),
-                    format_args!("the name {name:?} is not UTF-8"),
-                )
-            })?;
-            pending.push((entry.path(), format!("{}/{name}", guest.trim_end_matches('/'))));
+            let name = entry.file_name().into_string();
+            let name = name.map_err(|name| cannot(&format_args!("the name {name:?} is not UTF-8")))?;
+            let guest = format!("{}/{name}", found.guest.trim_end_matches('/'));
+            pending.push(Found { host: entry.path(), guest, above: above.clone() });
         }
     }
     // The order of a directory is the file system's; nothing may depend on it.

@@ -1,5 +1,6 @@
 //! `subvm run`: one transaction on a contract.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,8 +106,11 @@ impl Run {
         let Ok(old) = receipt.canonicalize() else { return Ok(()) };
         let mut inputs = [Some(&self.contract), Some(&self.message), self.leader.as_ref()].into_iter().flatten();
         if inputs.any(|input| input.canonicalize().is_ok_and(|input| input == old)) {
-            let why = "it is read by this run; name another file";
-            return Err(Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why));
+            return Err(unwritable(receipt, "it is read by this run; name another file"));
+        }
+        let found = std::fs::metadata(&old).map_err(|error| unwritable(receipt, error))?;
+        if let Some(kind) = input::no_file(found.file_type()) {
+            return Err(unwritable(receipt, format_args!("it is {kind}; name a file, which will be replaced")));
         }
         std::fs::remove_file(receipt).map_err(|error| unwritable(receipt, error))
     }
@@ -154,8 +158,8 @@ impl Drop for Part<'_> {
     }
 }
 
-fn unwritable(receipt: &Path, error: std::io::Error) -> Failure {
-    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), error)
+fn unwritable(receipt: &Path, why: impl Display) -> Failure {
+    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why)
 }
 
 fn internal(error: LedgerError) -> Failure {
