@@ -56,7 +56,7 @@ enum ModeName {
 
 impl Exec {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let output = self.program.output();
+        let output = self.program.output(true);
         tell(self.run(&output), self.program.json, &output, |done| {
             if let (true, Ok(report)) = (self.fingerprint, &done.result)
                 && let Some(taken) = &report.fingerprint

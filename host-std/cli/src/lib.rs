@@ -5,6 +5,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when the reader has gone: see `terminal`")]
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -97,13 +98,12 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            // In colours on a terminal; nobody is left to be told when even this cannot be printed.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
+            // In colours on a terminal.
+            return status(terminal::written(error.print().and_then(|()| io::stdout().flush())).map(|()| 0));
         }
         Err(error) => return failed(USAGE, &misuse(&error)),
     };
-    let status = match cli.command {
+    status(match cli.command {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
         Command::Calldata(calldata) => calldata.execute(),
@@ -111,8 +111,11 @@ pub fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),
-    };
-    match status {
+    })
+}
+
+fn status(result: Result<u8, Failure>) -> ExitCode {
+    match result {
         Ok(status) => ExitCode::from(status),
         Err(Failure::Usage(text)) => failed(USAGE, &text),
         Err(Failure::Internal(text)) => failed(INTERNAL, &text),

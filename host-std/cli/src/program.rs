@@ -91,9 +91,9 @@ pub(super) struct Settings {
 }
 
 impl ProgramOptions {
-    /// Where the guest's streams go.
-    pub(super) fn output(&self) -> Output {
-        if self.json { Output::Kept(Arc::default()) } else { Output::Through }
+    /// Where the guest's streams go, and whether the run ends when nobody takes what it prints.
+    pub(super) fn output(&self, ends_run: bool) -> Output {
+        if self.json { Output::Kept(Arc::default()) } else { Output::through(ends_run) }
     }
 
     /// What the configuration and the options over it ask for.

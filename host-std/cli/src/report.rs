@@ -1,5 +1,6 @@
 //! What a run came to, as JSON, for people, and as an exit status.
 
+use std::io::ErrorKind;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl Done {
         let outcome = report.map(|report| &report.outcome);
         let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
         let (stdout, stderr) = match output {
-            Output::Through => (String::new(), String::new()),
+            Output::Through(_) => (String::new(), String::new()),
             Output::Kept(printed) => {
                 let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 (BASE64.encode(&printed.stdout), BASE64.encode(&printed.stderr))
@@ -114,7 +115,8 @@ impl Done {
 /// Tells what came of a command: with `json` as one object, also where this node failed; else as `for_people` does.
 ///
 /// # Errors
-/// Wrong usage, which has no object; and what `json` is not there to tell.
+/// Wrong usage, which has no object; what `json` is not there to tell; and a guest's output that could not be written, other than because its
+/// reader went away.
 pub(super) fn tell(
     done: Result<Done, Failure>,
     json: bool,
@@ -127,11 +129,19 @@ pub(super) fn tell(
     };
     if json {
         terminal::out(format!("{}\n", done.json(output)))?;
+        return Ok(done.status());
+    }
+    let status = if output.ended_run() {
+        0
     } else {
         done.explain();
         for_people(&done)?;
+        done.status()
+    };
+    match output.failed() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(terminal::unwritten(error)),
+        _ => Ok(status),
     }
-    Ok(done.status())
 }
 
 /// The text form of a returned value.

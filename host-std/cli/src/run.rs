@@ -62,7 +62,7 @@ enum RoleName {
 impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
         self.remove_old_receipt()?;
-        let output = self.program.output();
+        let output = self.program.output(false);
         tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&for_people(done)))
     }
 
