@@ -23,6 +23,7 @@ mod float_state;
 mod frames;
 mod host_calls;
 mod kept;
+mod linking;
 mod mappings;
 pub mod pages;
 mod program;

@@ -10,6 +10,7 @@ mod calldata;
 mod fingerprint;
 mod input;
 mod json;
+mod linking;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;
@@ -130,15 +131,6 @@ fn truncated_wasm_is_an_invalid_contract() {
     let whole = fs::read(format!("{ROOT}/tests/guests/report/report.wasm")).unwrap();
     let module = write(dir.path(), "cut.wasm", &whole[..whole.len() / 2]);
     fails(&["exec", &module], 125, &["invalid_contract wasm validating"]);
-}
-
-#[test]
-fn modules_that_cannot_be_linked_or_entered_say_why() {
-    fails(&["exec", &guest("unknown_import")], 125, &["invalid_contract wasm linking", "fd_conjure"]);
-    fails(&["exec", &guest("wrong_signature")], 125, &["invalid_contract wasm linking", "fd_close"]);
-    fails(&["exec", &guest("no_start")], 125, &["invalid_contract wasm entrypoint", "_start"]);
-    fails(&["exec", &guest("not_valid")], 125, &["invalid_contract wasm validating"]);
-    fails(&["exec", &guest("big_memory")], 125, &["out_of memory wasm_memory"]);
 }
 
 #[test]
