@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::State;
 use subvm_core::{Entry, Message, Mode, Role, Run};
 
-use super::engine::engine;
 use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings, transact};
 use super::report::{Done, fingerprint, tell};
@@ -68,13 +67,12 @@ impl Exec {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
         let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,

@@ -6,16 +6,14 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{Code, Node};
-use subvm_core::{FloatPolicy, Library, Params, Parts, Run};
+use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Run};
 
 use super::Failure;
-use super::engine::EngineOptions;
+use super::engine::{EngineOptions, engine};
 use super::host::Output;
 use super::input::{self, Mapping, Pair};
 use super::report::Done;
 use super::terminal;
-use subvm_host_std::WasmtimeEngine;
-use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config::{Config, ConfigError, Services};
 use subvm_host_std::random::SystemRng;
 
@@ -87,7 +85,7 @@ pub(super) struct Settings {
     pub(super) deadline: Option<Duration>,
     pub(super) rng: SystemRng,
     pub(super) services: Services,
-    pub(super) cache: Option<ModuleCache>,
+    pub(super) engine: Arc<dyn Engine>,
 }
 
 impl ProgramOptions {
@@ -118,7 +116,8 @@ impl ProgramOptions {
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
-        Ok(Settings { params, deadline, rng: config.rng(), services, cache })
+        let engine = engine(self.engine.which(&config.run), cache, self.json)?;
+        Ok(Settings { params, deadline, rng: config.rng(), services, engine })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.
@@ -151,9 +150,9 @@ impl ProgramOptions {
 }
 
 /// Runs one transaction; why the package is `malformed`, for people, goes with the report.
-pub(super) fn transact(engine: WasmtimeEngine, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
+pub(super) fn transact(engine: Arc<dyn Engine>, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
     let start = Instant::now();
-    let (node, mut result) = subvm_core::run(Arc::new(engine), node, run);
+    let (node, mut result) = subvm_core::run(engine, node, run);
     let wall = start.elapsed();
     if let Ok(report) = &mut result {
         report.diagnostics.extend(malformed);

@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, Entry, InternalError, Outcome, Receipt, Report, Role, Vote, vote};
 
-use super::engine::engine;
 use super::host::{Output, node};
 use super::message::{Transaction, transaction};
 use super::program::{ProgramOptions, Settings, transact};
@@ -67,7 +66,7 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -81,7 +80,6 @@ impl Run {
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,

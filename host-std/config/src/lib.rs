@@ -7,12 +7,14 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+mod engine;
 mod error;
 mod keys;
 mod sections;
 mod services;
 mod types;
 
+pub use engine::Engine;
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use sections::{Cache, Consensus, Model, ModelProvider, Modules, Random, Render, Run, Store, Web};
