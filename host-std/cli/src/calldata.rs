@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use subvm_core::calldata::Value;
 
 use super::report::hex;
-use super::{Failure, input, terminal};
+use super::{Failure, escaped, input, terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Calldata {
@@ -44,7 +44,7 @@ impl Calldata {
                 let input = input::file_or_stdin(file.as_deref())?;
                 let bytes = if raw { input } else { from_hex(&input)? };
                 let value = Value::decode(&bytes).map_err(|error| Failure::usage("not calldata", error))?;
-                terminal::out(format!("{value}\n"))?;
+                terminal::out(escaped(&value.to_string()) + "\n")?;
             }
         }
         Ok(0)

@@ -1,5 +1,6 @@
 //! `subvm exec`: a plain WASI program in one sub-VM.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,10 +8,10 @@ use clap::{Args, ValueEnum};
 use subvm_core::host::State;
 use subvm_core::{Entry, Message, Mode, Role, Run};
 
-use super::host::{Output, node};
+use super::host::{OneContract, Output, node};
 use super::program::{ProgramOptions, Settings, transact};
-use super::report::{Done, fingerprint, tell};
-use super::{Failure, input, terminal};
+use super::report::{Done, tell};
+use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::RedbLedger;
 
 /// The instant when none is given.
@@ -60,7 +61,7 @@ impl Exec {
             if let (true, Ok(report)) = (self.fingerprint, &done.result)
                 && let Some(taken) = &report.fingerprint
             {
-                terminal::err(&format!("fingerprint: {}", fingerprint(taken)));
+                shown::fingerprint("fingerprint", taken).iter().for_each(|line| terminal::err(line));
             }
             Ok(())
         })
@@ -72,7 +73,9 @@ impl Exec {
         let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
-        let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
+        let (address, output) = (message.contract_address, output.clone());
+        let program = OneContract { address, code, balances: BTreeMap::new(), output };
+        let node = node(program, self.time, Box::new(storage), rng, &services);
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,

@@ -1,5 +1,6 @@
 //! The node behind the command line: one contract, no other, and no chain.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,6 +9,7 @@ use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Storage, S
 use subvm_core::{Address, SlotId};
 use tracing::level_filters::LevelFilter;
 
+use super::line;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::config::Services;
 use subvm_host_std::observe::Spans;
@@ -79,19 +81,20 @@ impl Passed {
 
 /// A host with one contract.
 #[derive(Debug)]
-struct OneContract {
-    address: Address,
-    code: Code,
-    output: Output,
+pub(super) struct OneContract {
+    pub(super) address: Address,
+    pub(super) code: Code,
+    /// What accounts have before the run, as 256 bits, little-endian; others have nothing.
+    pub(super) balances: BTreeMap<Address, [u8; 32]>,
+    /// Where it prints.
+    pub(super) output: Output,
 }
 
 /// A node that knows one contract and what is stored for it.
 pub(super) fn node(
-    address: Address,
-    code: Code,
+    contract: OneContract,
     time: u64,
     storage: Box<dyn Storage>,
-    output: Output,
     rng: SystemRng,
     services: &Services,
 ) -> Node {
@@ -101,15 +104,15 @@ pub(super) fn node(
         storage,
         clock: Box::new(SystemClock::new(time)),
         rng: Box::new(rng),
-        host: Box::new(OneContract { address, code, output }),
+        host: Box::new(contract),
         modules: Box::new(services.module_set()),
         observer: observed.then(|| Box::new(Spans::new()) as _),
     }
 }
 
 impl Host for OneContract {
-    fn balance(&mut self, _: State, _: &Address) -> Result<[u8; 32], HostError> {
-        Ok([0; 32])
+    fn balance(&mut self, _: State, address: &Address) -> Result<[u8; 32], HostError> {
+        Ok(self.balances.get(address).copied().unwrap_or_default())
     }
 
     fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
@@ -150,8 +153,6 @@ fn to_stderr(stream: Stream, bytes: &[u8]) {
     let mut err = io::stderr().lock();
     let _ = match stream {
         Stream::Stdout | Stream::Stderr => err.write_all(bytes),
-        Stream::Trace => {
-            err.write_all(b"trace: ").and_then(|()| err.write_all(bytes)).and_then(|()| err.write_all(b"\n"))
-        }
+        Stream::Trace => writeln!(err, "trace: {}", line(&String::from_utf8_lossy(bytes))),
     };
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use subvm_core::Address;
+use subvm_core::calldata::Int;
 
 use super::Failure;
 
@@ -126,6 +127,15 @@ pub(super) fn address(text: &str) -> Option<Address> {
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|nibble| nibble as u8);
     let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
     bytes.collect::<Option<Vec<u8>>>()?.try_into().ok().map(Address)
+}
+
+/// `ADDRESS=AMOUNT`, for `--balance`: the amount as 256 bits, little-endian.
+pub(super) fn balance(text: &str) -> Result<(Address, [u8; 32]), String> {
+    let (account, amount) = text.split_once('=').ok_or_else(|| format!("{text:?} has no '='"))?;
+    let account = address(account).ok_or_else(|| format!("{account:?} is no address: write 40 hexadecimal digits"))?;
+    let bytes = amount.parse::<Int>().ok().and_then(|amount| amount.to_u256_le());
+    let bytes = bytes.ok_or_else(|| format!("{amount:?} is no amount: write an integer from 0 to 2^256 - 1"))?;
+    Ok((account, bytes))
 }
 
 /// An instant as RFC 3339, in nanoseconds since 1970.

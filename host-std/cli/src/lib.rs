@@ -25,6 +25,7 @@ mod program;
 mod progress;
 mod report;
 mod run;
+mod shown;
 mod terminal;
 
 /// Wrong usage, or input that cannot be read.
@@ -122,9 +123,21 @@ fn status(result: Result<u8, Failure>) -> ExitCode {
     }
 }
 
-/// One line, whatever a guest or a file put into it: control characters are shown, not obeyed.
+/// One line, whatever a guest or a file put into it: what would be obeyed is shown.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_obeyed(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// JSON, or calldata's text form, that reads as the same value, with what would be obeyed shown: it stands nowhere but in strings, and all of
+/// it has an escape of four digits there.
+fn escaped(text: &str) -> String {
+    text.chars().map(|c| if is_obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// Whether a terminal may obey a character rather than show it: controls, other ends of lines, and what turns the direction of text around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn failed(status: u8, text: &str) -> ExitCode {

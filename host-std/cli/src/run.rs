@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Outcome, Receipt, Report, Role, Vote, vote};
+use subvm_core::{Address, Entry, InternalError, Receipt, Report, Role, Vote, vote};
 
-use super::host::{Output, node};
+use super::host::{OneContract, Output, node};
 use super::message::{Transaction, transaction};
 use super::program::{ProgramOptions, Settings, transact};
-use super::report::{Done, fingerprint, hex, tell, text};
-use super::{Failure, input, terminal};
+use super::report::{Done, tell};
+use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 
@@ -21,16 +21,23 @@ use subvm_host_std::observe;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm run --message call.json --store chain --receipt leader.receipt oracle.wasm
-  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm")]
+  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm
+  subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose")]
 pub(super) struct Run {
     /// The contract: .wasm, or its text form .wat
     contract: PathBuf,
+    /// Arguments for the contract
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<String>,
     /// The message, JSON or calldata text: contract_address, sender_address, calldata; optional: origin_address, chain_id, value, is_init, datetime
     #[arg(long, value_name = "FILE")]
     message: PathBuf,
     /// The embedded database, made when missing; `memory` for none
     #[arg(long, value_name = "DIR", default_value = "memory")]
     store: PathBuf,
+    /// What an account has before the run; 0 for those that are not named
+    #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = input::balance)]
+    balance: Vec<(Address, [u8; 32])>,
     /// The part that this node plays
     #[arg(long, value_enum, default_value_t)]
     role: RoleName,
@@ -62,12 +69,12 @@ impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
         self.remove_old_receipt()?;
         let output = self.program.output(false);
-        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&for_people(done)))
+        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&shown::run(done)))
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
-        let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
+        let (code, malformed) = self.program.package(&self.contract, &self.args, false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
         let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();
@@ -79,7 +86,8 @@ impl Run {
         let mut ledger = open(&self.store)?;
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
-        let node = node(contract, code, time, storage, output.clone(), rng, &services);
+        let (balances, output) = (self.balance.iter().copied().collect(), output.clone());
+        let node = node(OneContract { address: contract, code, balances, output }, time, storage, rng, &services);
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,
@@ -180,22 +188,4 @@ fn leader(path: &Path) -> Result<Receipt, Failure> {
     let bytes = input::file(path)?;
     Receipt::from_bytes(&bytes)
         .map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
-}
-
-/// What people read.
-fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Ok(report) = result {
-        lines.push(match &report.outcome {
-            Outcome::Return(value) => format!("return:   {}", text(value)),
-            Outcome::UserError(error) => format!("error:    {error}"),
-            Outcome::VmError(error) => format!("error:    {error}"),
-        });
-        let gas = report.receipt.gas;
-        lines.push(format!("gas:      {} time, {} storage, {} data", gas.time, gas.storage, gas.data));
-        lines.extend(report.fingerprint.iter().map(|taken| format!("machine:  {}", fingerprint(taken))));
-        lines.push(format!("receipt:  {}", hex(&report.receipt.digest())));
-    }
-    lines.extend(vote.iter().map(|vote| format!("vote:     {vote}")));
-    lines
 }
