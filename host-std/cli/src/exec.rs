@@ -1,7 +1,7 @@
 //! `subvm exec`: a plain WASI program in one sub-VM.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -32,7 +32,7 @@ pub(super) struct Exec {
     /// Whether every node must reproduce the run
     #[arg(long, value_enum, default_value_t)]
     mode: ModeName,
-    /// What descriptor 0 reads; - for this process's own [default: the extended message]
+    /// What descriptor 0 reads; - for this process's own, `message` for the extended message of an empty transaction [default: nothing]
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
     /// The instant that the program sees
@@ -70,12 +70,16 @@ impl Exec {
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
-        let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
+        let stdin = match self.stdin.as_deref() {
+            None => Some(Vec::new()),
+            Some(message) if message == Path::new("message") => None,
+            path => Some(input::file_or_stdin(path)?),
+        };
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let (address, output) = (message.contract_address, output.clone());
         let program = OneContract { address, code, balances: BTreeMap::new(), output };
-        let node = node(program, self.time, Box::new(storage), rng, &services);
+        let node = node(program, self.time, Box::new(storage), rng, &services, self.program.observer());
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,

@@ -5,14 +5,12 @@ use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Storage, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Observer, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
-use tracing::level_filters::LevelFilter;
 
 use super::line;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::config::Services;
-use subvm_host_std::observe::Spans;
 use subvm_host_std::random::SystemRng;
 
 /// Bytes of a stream that `--json` keeps.
@@ -97,16 +95,15 @@ pub(super) fn node(
     storage: Box<dyn Storage>,
     rng: SystemRng,
     services: &Services,
+    observer: Option<Box<dyn Observer>>,
 ) -> Node {
-    // Below info there are no spans, and a failure is told in any case.
-    let observed = LevelFilter::current() >= LevelFilter::INFO;
     Node {
         storage,
         clock: Box::new(SystemClock::new(time)),
         rng: Box::new(rng),
         host: Box::new(contract),
         modules: Box::new(services.module_set()),
-        observer: observed.then(|| Box::new(Spans::new()) as _),
+        observer,
     }
 }
 

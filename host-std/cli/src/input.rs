@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::FileType;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use subvm_core::Address;
 use subvm_core::calldata::Int;
 
-use super::Failure;
+use super::{Failure, terminal};
 
 /// The bytes of a file. What may keep its reader waiting for ever is refused.
 pub(super) fn file(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -121,6 +121,13 @@ pub(super) fn mapping(text: &str) -> Result<Mapping, String> {
     Ok(Mapping { host: host.into(), guest: guest.to_owned() })
 }
 
+/// `--dir` of wasmtime's command line, which is `--map` here.
+pub(super) fn dir_of_wasmtime(text: &str) -> Result<Mapping, String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, "/"));
+    let guest = if guest.starts_with('/') { guest.to_owned() } else { format!("/{}", guest.trim_start_matches("./")) };
+    Err(format!("there is no --dir here: write --map {host}={guest}, for the guest to read what is there now"))
+}
+
 /// An address: 40 hexadecimal digits, with `0x` before them or without.
 pub(super) fn address(text: &str) -> Option<Address> {
     let (pairs, []) = text.strip_prefix("0x").unwrap_or(text).as_bytes().as_chunks::<2>() else { return None };
@@ -179,14 +186,23 @@ struct Found {
     above: Vec<PathBuf>,
 }
 
-/// The files below `host`, each with the path below `guest` under which it is seen.
+/// The files below `host`, each with the path below `guest` under which it is seen. Links that lead nowhere are left out with a warning.
 pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<GuestFile>, Failure> {
     let mut files = Vec::new();
     let mut pending = vec![Found { host: host.to_owned(), guest: guest.to_owned(), above: Vec::new() }];
     while let Some(found) = pending.pop() {
         let cannot = |why: &dyn Display| Failure::usage(format_args!("cannot map {}", found.host.display()), why);
         let unreadable = |error: io::Error| cannot(&error);
-        let metadata = std::fs::metadata(&found.host).map_err(unreadable)?;
+        let metadata = match std::fs::metadata(&found.host) {
+            Err(error) if error.kind() == ErrorKind::NotFound && !found.above.is_empty() => {
+                terminal::err(&format!(
+                    "warning: {} is a link that leads nowhere, and is left out",
+                    found.host.display()
+                ));
+                continue;
+            }
+            metadata => metadata.map_err(unreadable)?,
+        };
         if let Some(kind) = no_file(metadata.file_type()) {
             return Err(cannot(&format_args!("it is {kind}, and only files and directories can be mapped")));
         }

@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod shown;
 mod terminal;
+mod trace;
 
 /// Wrong usage, or input that cannot be read.
 const USAGE: u8 = 126;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use subvm_core::host::{Code, Node};
+use subvm_core::host::{Code, Node, Observer};
 use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Run};
 
 use super::Failure;
@@ -14,8 +14,11 @@ use super::host::Output;
 use super::input::{self, Mapping, Pair};
 use super::report::Done;
 use super::terminal;
+use super::trace::Calls;
 use subvm_host_std::config::{Config, ConfigError, Services};
+use subvm_host_std::observe::Spans;
 use subvm_host_std::random::SystemRng;
+use tracing::level_filters::LevelFilter;
 
 #[derive(Debug, Args)]
 pub(super) struct ProgramOptions {
@@ -25,6 +28,9 @@ pub(super) struct ProgramOptions {
     /// Map a file or directory into the sub-VM's read-only tree
     #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM", value_parser = input::mapping)]
     map: Vec<Mapping>,
+    /// For those who look for it: see `--map`
+    #[arg(long, hide = true, value_parser = input::dir_of_wasmtime)]
+    dir: Option<Mapping>,
     /// Link a library first, under this name
     #[arg(long, value_name = "NAME=FILE", help_heading = "Sub-VM")]
     link: Vec<Pair>,
@@ -57,6 +63,9 @@ pub(super) struct ProgramOptions {
     /// Log to standard error: error, warn, info, debug, trace, or a filter such as warn,subvm_host_std::web=debug [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// Print a line on standard error for each call of the host, with what came of it
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -92,6 +101,13 @@ impl ProgramOptions {
     /// Where the guest's streams go, and whether the run ends when nobody takes what it prints.
     pub(super) fn output(&self, ends_run: bool) -> Output {
         if self.json { Output::Kept(Arc::default()) } else { Output::through(ends_run) }
+    }
+
+    /// Who watches the run.
+    pub(super) fn observer(&self) -> Option<Box<dyn Observer>> {
+        // Below info there are no spans, and a failure is told in any case.
+        let spans = (LevelFilter::current() >= LevelFilter::INFO).then(|| Box::new(Spans::new()) as Box<dyn Observer>);
+        if self.trace { Some(Box::new(Calls::new(spans))) } else { spans }
     }
 
     /// What the configuration and the options over it ask for.

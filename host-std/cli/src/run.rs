@@ -87,7 +87,8 @@ impl Run {
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let (balances, output) = (self.balance.iter().copied().collect(), output.clone());
-        let node = node(OneContract { address: contract, code, balances, output }, time, storage, rng, &services);
+        let host = OneContract { address: contract, code, balances, output };
+        let node = node(host, time, storage, rng, &services, self.program.observer());
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,

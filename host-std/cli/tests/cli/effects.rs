@@ -6,7 +6,7 @@ use super::*;
 
 /// A contract that makes these requests, whatever comes of each, having written to page 1 of slot 0. A non-deterministic block of it does the
 /// same, and is refused all but the last request.
-fn contract(dir: &Path, name: &str, requests: &[&str]) -> String {
+pub(crate) fn contract(dir: &Path, name: &str, requests: &[&str]) -> String {
     let (mut data, mut calls) = (String::new(), String::new());
     let mut at = 4096;
     for request in requests {
@@ -30,8 +30,8 @@ fn contract(dir: &Path, name: &str, requests: &[&str]) -> String {
 
 const EVENT: &str = r#"{"EmitEvent": {"topics": [], "blob": {"said": "\u202eabc"}}}"#;
 const POST: &str = r#"{"PostMessage": {"address": addr#00112233445566778899aabbccddeeff00112233, "calldata": 1, "value": 7, "on": "finalized"}}"#;
-const NONDET: &str = r#"{"RunNondet": {"data_leader": b#, "data_validator": b#}}"#;
-const RETURN: &str = r#"{"Return": "a\u202e\u2028\u0085\u2066b"}"#;
+pub(crate) const NONDET: &str = r#"{"RunNondet": {"data_leader": b#, "data_validator": b#}}"#;
+pub(crate) const RETURN: &str = r#"{"Return": "a\u202e\u2028\u0085\u2066b"}"#;
 const BALANCE: &str = "0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=7";
 const SLOT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 mod calldata;
 mod effects;
 mod engine;
+mod exec;
 mod fingerprint;
 mod input;
 mod json;
