@@ -186,9 +186,17 @@ struct Found {
     above: Vec<PathBuf>,
 }
 
-/// The files below `host`, each with the path below `guest` under which it is seen. Links that lead nowhere are left out with a warning.
-pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<GuestFile>, Failure> {
-    let mut files = Vec::new();
+/// What is mapped.
+#[derive(Default)]
+pub(super) struct Mapped {
+    pub(super) files: Vec<GuestFile>,
+    /// Directories, but the guest's root.
+    pub(super) directories: Vec<String>,
+}
+
+/// What is below `host`, each with the path below `guest` under which it is seen. Links that lead nowhere are left out with a warning.
+pub(super) fn tree(host: &Path, guest: &str) -> Result<Mapped, Failure> {
+    let Mapped { mut files, mut directories } = Mapped::default();
     let mut pending = vec![Found { host: host.to_owned(), guest: guest.to_owned(), above: Vec::new() }];
     while let Some(found) = pending.pop() {
         let cannot = |why: &dyn Display| Failure::usage(format_args!("cannot map {}", found.host.display()), why);
@@ -214,16 +222,19 @@ pub(super) fn tree(host: &Path, guest: &str) -> Result<Vec<GuestFile>, Failure> 
         if found.above.contains(&itself) {
             return Err(cannot(&"the link leads back to a directory that holds it"));
         }
+        let guest = found.guest.trim_end_matches('/');
+        directories.extend(Some(guest.to_owned()).filter(|guest| !guest.is_empty()));
         let above: Vec<PathBuf> = found.above.iter().cloned().chain([itself]).collect();
         for entry in std::fs::read_dir(&found.host).map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
             let name = entry.file_name().into_string();
             let name = name.map_err(|name| cannot(&format_args!("the name {name:?} is not UTF-8")))?;
-            let guest = format!("{}/{name}", found.guest.trim_end_matches('/'));
+            let guest = format!("{guest}/{name}");
             pending.push(Found { host: entry.path(), guest, above: above.clone() });
         }
     }
     // The order of a directory is the file system's; nothing may depend on it.
     files.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(files)
+    directories.sort();
+    Ok(Mapped { files, directories })
 }

@@ -156,7 +156,9 @@ impl ProgramOptions {
             parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
         }
         for Mapping { host, guest } in &self.map {
-            parts.files.extend(input::tree(host, guest)?);
+            let mapped = input::tree(host, guest)?;
+            parts.files.extend(mapped.files);
+            parts.directories.extend(mapped.directories);
         }
         Ok(match parts.check(&params.refused_env) {
             Ok(package) => (Code::Package(Arc::new(package)), None),

@@ -47,6 +47,30 @@ fn a_link_that_leads_nowhere_is_left_out_with_a_warning() {
 }
 
 #[test]
+fn an_empty_directory_is_kept() {
+    let dir = scratch("empty");
+    fs::create_dir_all(dir.path().join("below/empty")).unwrap();
+    fs::copy(format!("{ROOT}/tests/guests/report/data/numbers.txt"), dir.path().join("numbers.txt")).unwrap();
+    let listed = |guest: &str, list: &str| {
+        let map = format!("{}={guest}", dir.path().display());
+        let numbers = format!("{}/numbers.txt", guest.trim_end_matches('/'));
+        let output = subvm(&["exec", "--map", &map, "tests/guests/report/report.wasm", "--", &numbers, list, "7"]);
+        assert_eq!(output.status.code(), Some(7), "{list}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(listed("/data", "/data/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/data/", "/data/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/", "/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/data", "/data").contains("\ndirectory: below\n"));
+    assert!(!listed("/data", "/data/below/empty").contains("directory: "), "nothing is in it");
+    fails(
+        &["exec", "--map", &format!("{}=relative", dir.path().display()), &guest("done")],
+        125,
+        &["invalid_contract package"],
+    );
+}
+
+#[test]
 fn who_looks_for_dir_is_told_of_map() {
     for command in [&["exec"][..], &["run", "--message", "message.json"]] {
         for (given, wanted) in [(".", "--map .=/,"), ("data::/in", "--map data=/in,"), ("data::in", "--map data=/in,")]
