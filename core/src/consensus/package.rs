@@ -117,6 +117,8 @@ pub struct Parts {
     pub libraries: Vec<Library>,
     /// Paths and bytes.
     pub files: Vec<(String, Arc<[u8]>)>,
+    /// Paths of directories that are there though no file is below them.
+    pub directories: Vec<String>,
     /// Arguments.
     pub args: Vec<String>,
     /// Names and values.
@@ -137,6 +139,9 @@ impl Parts {
         let mut files = Tree::builder();
         for (path, bytes) in self.files {
             files.map(&path, bytes).map_err(|error| PackageError::File { path, error })?;
+        }
+        for path in self.directories {
+            files.make_directory(&path).map_err(|error| PackageError::Directory { path, error })?;
         }
         Ok(Package {
             start: self.start,
@@ -169,6 +174,13 @@ pub enum PackageError {
         /// Why.
         error: MapError,
     },
+    /// A directory that cannot be made.
+    Directory {
+        /// The path.
+        path: String,
+        /// Why.
+        error: MapError,
+    },
     /// An argument that is refused.
     Args(ArgsError),
     /// An environment variable that is refused.
@@ -180,7 +192,7 @@ impl PackageError {
     #[must_use]
     pub fn invalid(&self) -> Invalid {
         match self {
-            Self::Libraries(_) | Self::File { .. } => Invalid::Package,
+            Self::Libraries(_) | Self::File { .. } | Self::Directory { .. } => Invalid::Package,
             Self::Args(_) => Invalid::Args,
             Self::Env(_) => Invalid::Env,
         }
@@ -192,6 +204,7 @@ impl fmt::Display for PackageError {
         match self {
             Self::Libraries(found) => write!(f, "{found} libraries, where {LIBRARIES} are allowed"),
             Self::File { path, error } => write!(f, "file {path:?}: {error}"),
+            Self::Directory { path, error } => write!(f, "directory {path:?}: {error}"),
             Self::Args(error) => write!(f, "{error}"),
             Self::Env(error) => write!(f, "{error}"),
         }

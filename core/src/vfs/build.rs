@@ -41,7 +41,7 @@ enum DraftKind {
     Directory(BTreeMap<Box<str>, NodeId>),
 }
 
-/// A file cannot be mapped.
+/// A file or a directory cannot be mapped.
 ///
 /// ```
 /// use subvm_core::vfs::{MapError, MapErrorKind, Tree};
@@ -99,17 +99,35 @@ impl TreeBuilder {
     /// Where the path is not an absolute one in its plain form, is too long or too deep, or where a directory is, or leads through a file.
     /// Nothing has changed then.
     pub fn map(&mut self, path: &str, bytes: Arc<[u8]>) -> Result<(), MapError> {
-        self.try_map(path, bytes).map_err(|kind| MapError { path: path.into(), kind })
+        self.place(path, DraftKind::File(bytes)).map_err(|kind| MapError { path: path.into(), kind })
     }
 
-    fn try_map(&mut self, path: &str, bytes: Arc<[u8]>) -> Result<(), MapErrorKind> {
+    /// Makes a directory, with those that lead to it. One that is there already stays as it is.
+    ///
+    /// # Errors
+    /// As [`map`](Self::map), but that a directory may be there, and no file.
+    ///
+    /// ```
+    /// use subvm_core::vfs::Tree;
+    /// let mut tree = Tree::builder();
+    /// tree.make_directory("/var/empty")?;
+    /// tree.make_directory("/var")?;
+    /// assert_eq!(tree.build().ram(), 256 + 10, "as much as a file, where nothing is in it");
+    /// # Ok::<(), subvm_core::vfs::MapError>(())
+    /// ```
+    pub fn make_directory(&mut self, path: &str) -> Result<(), MapError> {
+        self.place(path, DraftKind::Directory(BTreeMap::new())).map_err(|kind| MapError { path: path.into(), kind })
+    }
+
+    fn place(&mut self, path: &str, what: DraftKind) -> Result<(), MapErrorKind> {
         check(path)?;
+        let mut what = Some(what);
         let mut at = NodeId::ROOT;
         let mut rest = path;
         while let Some((name, end)) = next_name(path, rest) {
             rest = &path[end..];
-            let kind =
-                if rest.is_empty() { DraftKind::File(bytes.clone()) } else { DraftKind::Directory(BTreeMap::new()) };
+            let last = if rest.is_empty() { what.take() } else { None };
+            let kind = last.unwrap_or_else(|| DraftKind::Directory(BTreeMap::new()));
             at = self.enter(at, name, &path[..end], kind)?;
         }
         Ok(())
@@ -138,8 +156,11 @@ impl TreeBuilder {
     /// The finished tree.
     #[must_use]
     pub fn build(self) -> Tree {
-        let files = self.nodes.iter().filter(|draft| matches!(draft.kind, DraftKind::File(_)));
-        let ram = files.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
+        let charged = self.nodes.iter().skip(1).filter(|draft| match &draft.kind {
+            DraftKind::File(_) => true,
+            DraftKind::Directory(children) => children.is_empty(),
+        });
+        let ram = charged.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
         Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram }
     }
 }
@@ -201,7 +222,7 @@ impl fmt::Display for MapError {
             MapErrorKind::Directory => "is a directory already",
             MapErrorKind::ThroughFile => "leads through a file",
         };
-        write!(f, "cannot map a file: the path {:?} {what}", self.path)
+        write!(f, "cannot map it: the path {:?} {what}", self.path)
     }
 }
 

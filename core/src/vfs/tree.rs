@@ -62,7 +62,8 @@ impl Tree {
         TreeBuilder::default()
     }
 
-    /// Bytes of RAM that a sub-VM is charged for seeing this tree: 256 and the bytes of its path for each file.
+    /// Bytes of RAM that a sub-VM is charged for seeing this tree: 256 and the bytes of its path for each file, and for each directory, but the
+    /// root, that holds nothing.
     #[must_use]
     pub fn ram(&self) -> u64 {
         self.ram

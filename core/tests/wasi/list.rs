@@ -135,3 +135,13 @@ fn fd_readdir_checks_the_whole_buffer() {
     let end = guest.mem.len() as u64;
     guest.traps(Trap::MemoryOutOfBounds, "fd_readdir", &[3, end - 4096, 4097, 99, USED.into()]);
 }
+
+#[test]
+fn an_empty_directory_has_itself_and_the_one_above() {
+    let mut tree = Tree::builder();
+    tree.make_directory("/dir/empty").unwrap();
+    let mut guest = Guest::with(Config { files: Arc::new(tree.build()), ..config() });
+    let fd = guest.open("dir/empty");
+    let expected = [entry(1, "/dir/empty", ".", 3), entry(2, "/dir", "..", 3)].concat();
+    assert_eq!(page(&mut guest, fd, 0, 1000), expected);
+}

@@ -80,6 +80,29 @@ fn a_file_that_is_replaced_costs_nothing_more() {
 }
 
 #[test]
+fn a_directory_may_be_empty_and_costs_as_much_as_a_file_then() {
+    let mut tree = Tree::builder();
+    let made = |tree: &mut TreeBuilder, path: &str| tree.make_directory(path).map_err(|error| error.kind);
+    assert_eq!(made(&mut tree, "/a/empty"), Ok(()));
+    assert_eq!(made(&mut tree, "/a/empty"), Ok(()));
+    assert_eq!(made(&mut tree, "/a"), Ok(()));
+    assert_eq!(refusal(&mut tree, "/a/file"), None);
+    assert_eq!(refusal(&mut tree, "/a/empty"), Some(MapErrorKind::Directory));
+    assert_eq!(made(&mut tree, "/a/file"), Err(MapErrorKind::ThroughFile));
+    assert_eq!(made(&mut tree, "/a/file/below"), Err(MapErrorKind::ThroughFile));
+    for path in ["", "a", "/", "/a/", "/a//b", "/a/.."] {
+        assert!(made(&mut tree, path).is_err(), "{path:?}");
+    }
+    assert_eq!(made(&mut tree, &"/e".repeat(65)), Err(MapErrorKind::TooDeep));
+    assert_eq!(tree.build().ram(), 256 + 8 + 256 + 7);
+    // One that is filled later costs nothing.
+    let mut tree = Tree::builder();
+    assert_eq!(made(&mut tree, "/b"), Ok(()));
+    assert_eq!(refusal(&mut tree, "/b/c"), None);
+    assert_eq!(tree.build().ram(), 256 + 4);
+}
+
+#[test]
 fn bytes_are_shared_between_trees_sub_vms_and_descriptors() {
     let bytes: Arc<[u8]> = vec![7; 1000].into();
     let mut tree = Tree::builder();

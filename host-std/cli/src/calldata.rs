@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use subvm_core::calldata::Value;
 
 use super::report::hex;
-use super::{Failure, input, terminal};
+use super::{Failure, escaped, input, terminal};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Calldata {
@@ -36,7 +36,7 @@ impl Calldata {
         match self {
             Self::Encode(Conversion { file, raw }) => {
                 let text = input::text(input::file_or_stdin(file.as_deref())?, "the text form")?;
-                let value: Value = text.trim().parse().map_err(|error| Failure::usage("not calldata", error))?;
+                let value: Value = text.parse().map_err(|error| Failure::usage("not calldata", error))?;
                 let bytes = value.encode().map_err(|error| Failure::usage("cannot be encoded", error))?;
                 if raw { terminal::out(bytes)? } else { terminal::out(format!("{}\n", hex(&bytes)))? }
             }
@@ -44,21 +44,28 @@ impl Calldata {
                 let input = input::file_or_stdin(file.as_deref())?;
                 let bytes = if raw { input } else { from_hex(&input)? };
                 let value = Value::decode(&bytes).map_err(|error| Failure::usage("not calldata", error))?;
-                terminal::out(format!("{value}\n"))?;
+                terminal::out(escaped(&value.to_string()) + "\n")?;
             }
         }
         Ok(0)
     }
 }
 
+/// The bytes that pairs of digits stand for, with white space anywhere. A refusal names the byte of `text` at which it was found.
 fn from_hex(text: &[u8]) -> Result<Vec<u8>, Failure> {
-    let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let nibble = |digit: u8| char::from(digit).to_digit(16).map(|nibble| nibble as u8);
-    if let Some(at) = digits.iter().position(|digit| nibble(*digit).is_none()) {
-        return Err(Failure::usage("not hexadecimal", format_args!("digit {at}; use --raw for bytes")));
+    let refused = |at: usize, what: &str| Failure::usage("not hexadecimal", format_args!("byte {at}: {what}"));
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let mut high = None;
+    for (at, digit) in text.iter().enumerate().filter(|(_, byte)| !b" \t\n\r".contains(byte)) {
+        let nibble = char::from(*digit).to_digit(16).map(|nibble| nibble as u8);
+        let nibble = nibble.ok_or_else(|| refused(at, "no digit stands there; use --raw for bytes"))?;
+        match high.take() {
+            None => high = Some(nibble),
+            Some(high) => bytes.push(high << 4 | nibble),
+        }
     }
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return Err(Failure::usage("not hexadecimal", "the number of digits is odd"));
-    };
-    Ok(pairs.iter().filter_map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect())
+    match high {
+        None => Ok(bytes),
+        Some(_) => Err(refused(text.len(), "the text ends within a byte: the number of digits is odd")),
+    }
 }

@@ -1,30 +1,46 @@
-//! The engine behind the command line: its cache on disk, and a sign of life while it compiles.
+//! The engine behind the command line: which one, its cache on disk, and a sign of life while it compiles.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressDrawTarget;
+use subvm_core::Engine;
 
 use super::Failure;
 use super::progress::Waiting;
+use subvm_host_std::ModuleEvent;
 use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
-use subvm_host_std::{ModuleEvent, WasmtimeEngine};
 
 /// What compiles faster than this needs no sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
+    /// What runs sub-VMs: wasmtime, or its interpreter pulley, where the build has it [default: wasmtime]
+    #[arg(long, value_name = "ENGINE", value_parser = names())]
+    engine: Option<config::Engine>,
     /// Keep compiled modules in this directory; `off` for nowhere [default: the user's directory for caches]
     #[arg(long, value_name = "DIR|off")]
     cache: Option<PathBuf>,
 }
 
+/// The engines that are known, be they built or not.
+fn names() -> impl TypedValueParser<Value = config::Engine> {
+    let names = config::Engine::ALL.iter().map(|engine| engine.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<config::Engine>())
+}
+
 impl EngineOptions {
+    /// What runs sub-VMs: as the option says, or else the configuration.
+    pub(super) fn which(&self, config: &config::Run) -> config::Engine {
+        self.engine.unwrap_or(config.engine)
+    }
+
     /// Where compiled modules are kept: as the option says, or else the configuration.
     pub(super) fn cache(&self, config: &config::Cache) -> Result<Option<ModuleCache>, Failure> {
         let cache = match &self.cache {
@@ -37,8 +53,13 @@ impl EngineOptions {
 }
 
 /// An engine; `quiet` where only JSON is wanted.
-pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool) -> Result<WasmtimeEngine, Failure> {
-    let mut builder = WasmtimeEngine::builder().compile_in_parallel().cache(cache);
+pub(super) fn engine(
+    which: config::Engine,
+    cache: Option<ModuleCache>,
+    quiet: bool,
+) -> Result<Arc<dyn Engine>, Failure> {
+    let builder = which.builder().map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut builder = builder.compile_in_parallel().cache(cache);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {
@@ -52,5 +73,8 @@ pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool) -> Result<Wasmtime
             }
         });
     }
-    builder.build().map_err(|error| Failure::Internal(format!("{error:#}")))
+    match builder.build() {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(error) => Err(Failure::Internal(format!("{error:#}"))),
+    }
 }

@@ -1,17 +1,17 @@
 //! `subvm exec`: a plain WASI program in one sub-VM.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::State;
 use subvm_core::{Entry, Message, Mode, Role, Run};
 
-use super::engine::engine;
-use super::host::{Output, node};
+use super::host::{OneContract, Output, node};
 use super::program::{ProgramOptions, Settings, transact};
-use super::report::{Done, fingerprint, tell};
-use super::{Failure, input, terminal};
+use super::report::{Done, tell};
+use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::RedbLedger;
 
 /// The instant when none is given.
@@ -32,7 +32,7 @@ pub(super) struct Exec {
     /// Whether every node must reproduce the run
     #[arg(long, value_enum, default_value_t)]
     mode: ModeName,
-    /// What descriptor 0 reads; - for this process's own [default: the extended message]
+    /// What descriptor 0 reads; - for this process's own, `message` for the extended message of an empty transaction [default: nothing]
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
     /// The instant that the program sees
@@ -56,25 +56,30 @@ enum ModeName {
 
 impl Exec {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let output = self.program.output();
+        let output = self.program.output(true);
         tell(self.run(&output), self.program.json, &output, |done| {
             if let (true, Ok(report)) = (self.fingerprint, &done.result)
                 && let Some(taken) = &report.fingerprint
             {
-                terminal::err(&format!("fingerprint: {}", fingerprint(taken)));
+                shown::fingerprint("fingerprint", taken).iter().for_each(|line| terminal::err(line));
             }
             Ok(())
         })
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
-        let stdin = self.stdin.as_deref().map(|path| input::file_or_stdin(Some(path))).transpose()?;
+        let stdin = match self.stdin.as_deref() {
+            None => Some(Vec::new()),
+            Some(message) if message == Path::new("message") => None,
+            path => Some(input::file_or_stdin(path)?),
+        };
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
-        let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
+        let (address, output) = (message.contract_address, output.clone());
+        let program = OneContract { address, code, balances: BTreeMap::new(), output };
+        let node = node(program, self.time, Box::new(storage), rng, &services, self.program.observer());
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,

@@ -1,15 +1,16 @@
 //! The node behind the command line: one contract, no other, and no chain.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Storage, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Observer, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
-use tracing::level_filters::LevelFilter;
 
+use super::line;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::config::Services;
-use subvm_host_std::observe::Spans;
 use subvm_host_std::random::SystemRng;
 
 /// Bytes of a stream that `--json` keeps.
@@ -26,44 +27,89 @@ pub(super) struct Printed {
 #[derive(Clone, Debug)]
 pub(super) enum Output {
     /// To the process's own.
-    Through,
+    Through(Arc<Passed>),
     /// To memory; what goes to standard output is shown on standard error as well.
     Kept(Arc<Mutex<Printed>>),
 }
 
+/// What became of what a guest wrote to standard output.
+#[derive(Debug, Default)]
+pub(super) struct Passed {
+    /// Whether a run ends when nobody takes what it prints. A transaction does not: who reads along changes no result.
+    ends_run: bool,
+    /// Why the first write that failed did so; nothing is written after it.
+    failed: OnceLock<io::Error>,
+}
+
+impl Output {
+    /// Passes streams on.
+    pub(super) fn through(ends_run: bool) -> Self {
+        Self::Through(Arc::new(Passed { ends_run, failed: OnceLock::new() }))
+    }
+
+    /// Why what was passed on could not be written.
+    pub(super) fn failed(&self) -> Option<&io::Error> {
+        match self {
+            Self::Through(passed) => passed.failed.get(),
+            Self::Kept(_) => None,
+        }
+    }
+
+    /// Whether that ended the run.
+    pub(super) fn ended_run(&self) -> bool {
+        matches!(self, Self::Through(passed) if passed.ends_run && passed.failed.get().is_some())
+    }
+}
+
+impl Passed {
+    fn write(&self, bytes: &[u8]) {
+        if self.failed.get().is_some() {
+            return;
+        }
+        let mut out = io::stdout().lock();
+        let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) else { return };
+        drop(out);
+        let _ = self.failed.set(error);
+        if self.ends_run {
+            // The engine catches it and hands the node back; no hook is called, so that nothing is printed.
+            resume_unwind(Box::new("nobody takes what the guest prints"));
+        }
+    }
+}
+
 /// A host with one contract.
 #[derive(Debug)]
-struct OneContract {
-    address: Address,
-    code: Code,
-    output: Output,
+pub(super) struct OneContract {
+    pub(super) address: Address,
+    pub(super) code: Code,
+    /// What accounts have before the run, as 256 bits, little-endian; others have nothing.
+    pub(super) balances: BTreeMap<Address, [u8; 32]>,
+    /// Where it prints.
+    pub(super) output: Output,
 }
 
 /// A node that knows one contract and what is stored for it.
 pub(super) fn node(
-    address: Address,
-    code: Code,
+    contract: OneContract,
     time: u64,
     storage: Box<dyn Storage>,
-    output: Output,
     rng: SystemRng,
     services: &Services,
+    observer: Option<Box<dyn Observer>>,
 ) -> Node {
-    // Below info there are no spans, and a failure is told in any case.
-    let observed = LevelFilter::current() >= LevelFilter::INFO;
     Node {
         storage,
         clock: Box::new(SystemClock::new(time)),
         rng: Box::new(rng),
-        host: Box::new(OneContract { address, code, output }),
+        host: Box::new(contract),
         modules: Box::new(services.module_set()),
-        observer: observed.then(|| Box::new(Spans::new()) as _),
+        observer,
     }
 }
 
 impl Host for OneContract {
-    fn balance(&mut self, _: State, _: &Address) -> Result<[u8; 32], HostError> {
-        Ok([0; 32])
+    fn balance(&mut self, _: State, address: &Address) -> Result<[u8; 32], HostError> {
+        Ok(self.balances.get(address).copied().unwrap_or_default())
     }
 
     fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
@@ -80,9 +126,12 @@ impl Host for OneContract {
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
         match &self.output {
-            Output::Through => through(stream, bytes),
+            Output::Through(passed) => match stream {
+                Stream::Stdout => passed.write(bytes),
+                stream => to_stderr(stream, bytes),
+            },
             Output::Kept(printed) => {
-                through(Stream::Stderr, bytes);
+                to_stderr(stream, bytes);
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 let kept = match stream {
                     Stream::Stdout => &mut printed.stdout,
@@ -96,17 +145,11 @@ impl Host for OneContract {
     }
 }
 
-/// Passes bytes on. A reader that went away is no concern of the guest's.
-fn through(stream: Stream, bytes: &[u8]) {
+/// Writes to standard error. Where that is closed, nobody wants to know.
+fn to_stderr(stream: Stream, bytes: &[u8]) {
+    let mut err = io::stderr().lock();
     let _ = match stream {
-        Stream::Stdout => {
-            let mut out = std::io::stdout().lock();
-            out.write_all(bytes).and_then(|()| out.flush())
-        }
-        Stream::Stderr => std::io::stderr().lock().write_all(bytes),
-        Stream::Trace => {
-            let mut err = std::io::stderr().lock();
-            err.write_all(b"trace: ").and_then(|()| err.write_all(bytes)).and_then(|()| err.write_all(b"\n"))
-        }
+        Stream::Stdout | Stream::Stderr => err.write_all(bytes),
+        Stream::Trace => writeln!(err, "trace: {}", line(&String::from_utf8_lossy(bytes))),
     };
 }

@@ -27,7 +27,7 @@ impl Inspect {
         let lowered = lower(&wasm, &Options::default())
             .map_err(|refusal| Failure::usage(format_args!("{} would be refused", self.module.display()), refusal))?;
         if self.json {
-            terminal::out(format!("{}\n", as_json(wasm.len(), &lowered)))?;
+            terminal::json(&as_json(wasm.len(), &lowered))?;
         } else {
             terminal::lines(&for_people(wasm.len(), &lowered))?;
         }

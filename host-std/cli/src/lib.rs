@@ -5,6 +5,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when the reader has gone: see `terminal`")]
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -24,7 +25,9 @@ mod program;
 mod progress;
 mod report;
 mod run;
+mod shown;
 mod terminal;
+mod trace;
 
 /// Wrong usage, or input that cannot be read.
 const USAGE: u8 = 126;
@@ -97,13 +100,12 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            // In colours on a terminal; nobody is left to be told when even this cannot be printed.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
+            // In colours on a terminal.
+            return status(terminal::written(error.print().and_then(|()| io::stdout().flush())).map(|()| 0));
         }
         Err(error) => return failed(USAGE, &misuse(&error)),
     };
-    let status = match cli.command {
+    status(match cli.command {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
         Command::Calldata(calldata) => calldata.execute(),
@@ -111,17 +113,32 @@ pub fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),
-    };
-    match status {
+    })
+}
+
+fn status(result: Result<u8, Failure>) -> ExitCode {
+    match result {
         Ok(status) => ExitCode::from(status),
         Err(Failure::Usage(text)) => failed(USAGE, &text),
         Err(Failure::Internal(text)) => failed(INTERNAL, &text),
     }
 }
 
-/// One line, whatever a guest or a file put into it: control characters are shown, not obeyed.
+/// One line, whatever a guest or a file put into it: what would be obeyed is shown.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+    text.chars().map(|c| if is_obeyed(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// JSON, or calldata's text form, that reads as the same value, with what would be obeyed shown: it stands nowhere but in strings, and all of
+/// it has an escape of four digits there.
+fn escaped(text: &str) -> String {
+    text.chars().map(|c| if is_obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// Whether a terminal may obey a character rather than show it: controls, other ends of lines, and what turns the direction of text around.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn failed(status: u8, text: &str) -> ExitCode {

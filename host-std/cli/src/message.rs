@@ -51,11 +51,7 @@ fn from_fields(value: &Value) -> Result<Transaction, String> {
 /// An address: calldata's own, or as JSON has it, 40 hexadecimal digits in a string.
 fn address(map: &Map, name: &str) -> Result<Option<Address>, String> {
     let Some(value) = map.get(name) else { return Ok(None) };
-    let from_text = |text: &str| {
-        let text = text.strip_prefix("0x").unwrap_or(text);
-        format!("addr#{text}").parse::<Value>().ok().and_then(|value| value.as_address())
-    };
-    let address = value.as_address().or_else(|| value.as_str().and_then(from_text));
+    let address = value.as_address().or_else(|| value.as_str().and_then(input::address));
     address.map(Some).ok_or_else(|| format!("{name} has to be an address: 40 hexadecimal digits"))
 }
 

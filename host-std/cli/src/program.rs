@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use subvm_core::host::{Code, Node};
-use subvm_core::{FloatPolicy, Library, Params, Parts, Run};
+use subvm_core::host::{Code, Node, Observer};
+use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Run};
 
 use super::Failure;
-use super::engine::EngineOptions;
+use super::engine::{EngineOptions, engine};
 use super::host::Output;
-use super::input::{self, Pair};
+use super::input::{self, Mapping, Pair};
 use super::report::Done;
 use super::terminal;
-use subvm_host_std::WasmtimeEngine;
-use subvm_host_std::cache::ModuleCache;
+use super::trace::Calls;
 use subvm_host_std::config::{Config, ConfigError, Services};
+use subvm_host_std::observe::Spans;
 use subvm_host_std::random::SystemRng;
+use tracing::level_filters::LevelFilter;
 
 #[derive(Debug, Args)]
 pub(super) struct ProgramOptions {
@@ -25,8 +26,11 @@ pub(super) struct ProgramOptions {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Map a file or directory into the sub-VM's read-only tree
-    #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM")]
-    map: Vec<Pair>,
+    #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM", value_parser = input::mapping)]
+    map: Vec<Mapping>,
+    /// For those who look for it: see `--map`
+    #[arg(long, hide = true, value_parser = input::dir_of_wasmtime)]
+    dir: Option<Mapping>,
     /// Link a library first, under this name
     #[arg(long, value_name = "NAME=FILE", help_heading = "Sub-VM")]
     link: Vec<Pair>,
@@ -59,6 +63,9 @@ pub(super) struct ProgramOptions {
     /// Log to standard error: error, warn, info, debug, trace, or a filter such as warn,subvm_host_std::web=debug [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// Print a line on standard error for each call of the host, with what came of it
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -87,13 +94,20 @@ pub(super) struct Settings {
     pub(super) deadline: Option<Duration>,
     pub(super) rng: SystemRng,
     pub(super) services: Services,
-    pub(super) cache: Option<ModuleCache>,
+    pub(super) engine: Arc<dyn Engine>,
 }
 
 impl ProgramOptions {
-    /// Where the guest's streams go.
-    pub(super) fn output(&self) -> Output {
-        if self.json { Output::Kept(Arc::default()) } else { Output::Through }
+    /// Where the guest's streams go, and whether the run ends when nobody takes what it prints.
+    pub(super) fn output(&self, ends_run: bool) -> Output {
+        if self.json { Output::Kept(Arc::default()) } else { Output::through(ends_run) }
+    }
+
+    /// Who watches the run.
+    pub(super) fn observer(&self) -> Option<Box<dyn Observer>> {
+        // Below info there are no spans, and a failure is told in any case.
+        let spans = (LevelFilter::current() >= LevelFilter::INFO).then(|| Box::new(Spans::new()) as Box<dyn Observer>);
+        if self.trace { Some(Box::new(Calls::new(spans))) } else { spans }
     }
 
     /// What the configuration and the options over it ask for.
@@ -118,7 +132,8 @@ impl ProgramOptions {
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
-        Ok(Settings { params, deadline, rng: config.rng(), services, cache })
+        let engine = engine(self.engine.which(&config.run), cache, self.json)?;
+        Ok(Settings { params, deadline, rng: config.rng(), services, engine })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.
@@ -140,8 +155,10 @@ impl ProgramOptions {
         for Pair { left, right } in &self.link {
             parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
         }
-        for Pair { left, right } in &self.map {
-            parts.files.extend(input::tree(Path::new(left), right)?);
+        for Mapping { host, guest } in &self.map {
+            let mapped = input::tree(host, guest)?;
+            parts.files.extend(mapped.files);
+            parts.directories.extend(mapped.directories);
         }
         Ok(match parts.check(&params.refused_env) {
             Ok(package) => (Code::Package(Arc::new(package)), None),
@@ -151,9 +168,9 @@ impl ProgramOptions {
 }
 
 /// Runs one transaction; why the package is `malformed`, for people, goes with the report.
-pub(super) fn transact(engine: WasmtimeEngine, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
+pub(super) fn transact(engine: Arc<dyn Engine>, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
     let start = Instant::now();
-    let (node, mut result) = subvm_core::run(Arc::new(engine), node, run);
+    let (node, mut result) = subvm_core::run(engine, node, run);
     let wall = start.elapsed();
     if let Ok(report) = &mut result {
         report.diagnostics.extend(malformed);

@@ -1,5 +1,6 @@
 //! What a run came to, as JSON, for people, and as an exit status.
 
+use std::io::ErrorKind;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value as Json, json};
 use subvm_core::calldata::Value;
 use subvm_core::fingerprint::Fingerprint;
-use subvm_core::{InternalError, InternalErrorKind, Outcome, Report, VmError, Vote};
+use subvm_core::{Difference, InternalError, InternalErrorKind, Outcome, PageWrite, Report, VmError, Vote};
 
 use super::host::Output;
-use super::{Failure, GUEST, INTERNAL, line, terminal};
+use super::{Failure, GUEST, INTERNAL, escaped, line, terminal};
 use subvm_host_std::observe;
 
 /// What came of a command that runs something.
@@ -67,12 +68,19 @@ impl Done {
         let outcome = report.map(|report| &report.outcome);
         let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
         let (stdout, stderr) = match output {
-            Output::Through => (String::new(), String::new()),
+            Output::Through(_) => (String::new(), String::new()),
             Output::Kept(printed) => {
                 let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 (BASE64.encode(&printed.stdout), BASE64.encode(&printed.stderr))
             }
         };
+        let (vote, field, call, why) = match &self.vote {
+            None => (None, None, None, None),
+            Some(Vote::Agree) => (Some("agree"), None, None, None),
+            Some(Vote::Disagree(Difference { field, call })) => (Some("disagree"), Some(field), *call, None),
+            Some(Vote::Timeout(why)) => (Some("timeout"), None, None, Some(why)),
+        };
+        let receipt = report.map(|report| &report.receipt);
         json!({
             "outcome": match outcome {
                 None => "internal_error",
@@ -90,6 +98,7 @@ impl Done {
                 (_, Some(Outcome::VmError(error))) => Some(error.to_string()),
                 _ => None,
             },
+            "diagnostics": report.map_or(&[][..], |report| &report.diagnostics),
             "exit_code": match outcome {
                 Some(Outcome::VmError(VmError::ExitCode(code))) => Some(*code),
                 Some(Outcome::Return(_)) => Some(0),
@@ -97,14 +106,16 @@ impl Done {
             },
             "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
             "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
-            "vote": self.vote.as_ref().map(|vote| match vote {
-                Vote::Agree => "agree",
-                Vote::Disagree(_) => "disagree",
-                Vote::Timeout(_) => "timeout",
-            }),
+            "vote": vote,
+            "vote_field": field,
+            "vote_call": call,
+            "vote_reason": why,
             "gas": { "time": gas.time, "storage": gas.storage, "data": gas.data },
             "ram_peak": report.map_or(0, |report| report.ram_peak.max(report.ram_peak_nondet)),
             "wall_ms": self.wall.as_secs_f64() * 1e3,
+            "messages": receipt.map_or(Vec::new(), |receipt| receipt.messages.iter().map(|it| message(it)).collect()),
+            "storage": receipt.map_or(Vec::new(), |receipt| receipt.storage.iter().map(page).collect()),
+            "nondet": receipt.map_or(Vec::new(), |receipt| receipt.nondet.iter().map(|it| nondet(it)).collect()),
             "stdout": stdout,
             "stderr": stderr,
         })
@@ -114,7 +125,8 @@ impl Done {
 /// Tells what came of a command: with `json` as one object, also where this node failed; else as `for_people` does.
 ///
 /// # Errors
-/// Wrong usage, which has no object; and what `json` is not there to tell.
+/// Wrong usage, which has no object; what `json` is not there to tell; and a guest's output that could not be written, other than because its
+/// reader went away.
 pub(super) fn tell(
     done: Result<Done, Failure>,
     json: bool,
@@ -126,18 +138,58 @@ pub(super) fn tell(
         done => done?,
     };
     if json {
-        terminal::out(format!("{}\n", done.json(output)))?;
+        terminal::json(&done.json(output))?;
+        return Ok(done.status());
+    }
+    let status = if output.ended_run() {
+        0
     } else {
         done.explain();
         for_people(&done)?;
+        done.status()
+    };
+    match output.failed() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(terminal::unwritten(error)),
+        _ => Ok(status),
     }
-    Ok(done.status())
 }
 
 /// The text form of a returned value.
 pub(super) fn text(value: &[u8]) -> String {
     // It was validated when it was returned.
-    Value::decode(value).map_or_else(|error| error.to_string(), |value| value.to_string())
+    Value::decode(value).map_or_else(|error| error.to_string(), |value| escaped(&value.to_string()))
+}
+
+/// What was asked for by an accepted request: its name, and its fields in calldata's text form.
+pub(super) fn request(bytes: &[u8]) -> (String, String) {
+    // It was parsed when it was accepted: a map of one entry.
+    let value = Value::decode(bytes).unwrap_or(Value::Null);
+    let entry = value.as_map().and_then(|map| map.iter().next());
+    entry.map_or_else(Default::default, |(name, fields)| (name.to_owned(), escaped(&fields.to_string())))
+}
+
+fn message(bytes: &[u8]) -> Json {
+    let (request, fields) = request(bytes);
+    json!({ "request": request, "fields": fields })
+}
+
+fn page(write: &PageWrite) -> Json {
+    json!({ "slot": hex(&write.slot.0), "page": write.page, "content": hex(&write.content) })
+}
+
+/// What a non-deterministic block came to, from its code and data.
+pub(super) fn result(bytes: &[u8]) -> (&'static str, String) {
+    match bytes.split_first() {
+        Some((0, value)) => ("return", text(value)),
+        Some((1, data)) => ("user_error", String::from_utf8_lossy(data).into_owned()),
+        _ => ("vm_error", String::from_utf8_lossy(bytes.get(1..).unwrap_or_default()).into_owned()),
+    }
+}
+
+fn nondet(bytes: &[u8]) -> Json {
+    let (outcome, text) = result(bytes);
+    let (value, message) = if outcome == "return" { (Some(text), None) } else { (None, Some(text)) };
+    json!({ "outcome": outcome, "value": value, "message": message })
 }
 
 /// An error and its causes in one line.

@@ -1,19 +1,19 @@
 //! `subvm run`: one transaction on a contract.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Outcome, Receipt, Report, Role, Vote, vote};
+use subvm_core::{Address, Entry, InternalError, Receipt, Report, Role, Vote, vote};
 
-use super::engine::engine;
-use super::host::{Output, node};
+use super::host::{OneContract, Output, node};
 use super::message::{Transaction, transaction};
 use super::program::{ProgramOptions, Settings, transact};
-use super::report::{Done, fingerprint, hex, tell, text};
-use super::{Failure, input, terminal};
+use super::report::{Done, tell};
+use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 
@@ -21,16 +21,23 @@ use subvm_host_std::observe;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm run --message call.json --store chain --receipt leader.receipt oracle.wasm
-  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm")]
+  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm
+  subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose")]
 pub(super) struct Run {
     /// The contract: .wasm, or its text form .wat
     contract: PathBuf,
+    /// Arguments for the contract
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<String>,
     /// The message, JSON or calldata text: contract_address, sender_address, calldata; optional: origin_address, chain_id, value, is_init, datetime
     #[arg(long, value_name = "FILE")]
     message: PathBuf,
     /// The embedded database, made when missing; `memory` for none
     #[arg(long, value_name = "DIR", default_value = "memory")]
     store: PathBuf,
+    /// What an account has before the run; 0 for those that are not named
+    #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = input::balance)]
+    balance: Vec<(Address, [u8; 32])>,
     /// The part that this node plays
     #[arg(long, value_enum, default_value_t)]
     role: RoleName,
@@ -61,13 +68,13 @@ enum RoleName {
 impl Run {
     pub(super) fn execute(self) -> Result<u8, Failure> {
         self.remove_old_receipt()?;
-        let output = self.program.output();
-        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&for_people(done)))
+        let output = self.program.output(false);
+        tell(self.run(&output), self.program.json, &output, |done| terminal::lines(&shown::run(done)))
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
-        let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
+        let (code, malformed) = self.program.package(&self.contract, &self.args, false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
         let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();
@@ -79,8 +86,9 @@ impl Run {
         let mut ledger = open(&self.store)?;
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
-        let node = node(contract, code, time, storage, output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
+        let (balances, output) = (self.balance.iter().copied().collect(), output.clone());
+        let host = OneContract { address: contract, code, balances, output };
+        let node = node(host, time, storage, rng, &services, self.program.observer());
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,
@@ -105,8 +113,11 @@ impl Run {
         let Ok(old) = receipt.canonicalize() else { return Ok(()) };
         let mut inputs = [Some(&self.contract), Some(&self.message), self.leader.as_ref()].into_iter().flatten();
         if inputs.any(|input| input.canonicalize().is_ok_and(|input| input == old)) {
-            let why = "it is read by this run; name another file";
-            return Err(Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why));
+            return Err(unwritable(receipt, "it is read by this run; name another file"));
+        }
+        let found = std::fs::metadata(&old).map_err(|error| unwritable(receipt, error))?;
+        if let Some(kind) = input::no_file(found.file_type()) {
+            return Err(unwritable(receipt, format_args!("it is {kind}; name a file, which will be replaced")));
         }
         std::fs::remove_file(receipt).map_err(|error| unwritable(receipt, error))
     }
@@ -154,8 +165,8 @@ impl Drop for Part<'_> {
     }
 }
 
-fn unwritable(receipt: &Path, error: std::io::Error) -> Failure {
-    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), error)
+fn unwritable(receipt: &Path, why: impl Display) -> Failure {
+    Failure::usage(format_args!("cannot write the receipt to {}", receipt.display()), why)
 }
 
 fn internal(error: LedgerError) -> Failure {
@@ -178,22 +189,4 @@ fn leader(path: &Path) -> Result<Receipt, Failure> {
     let bytes = input::file(path)?;
     Receipt::from_bytes(&bytes)
         .map_err(|error| Failure::usage(format_args!("the leader's receipt {}", path.display()), error))
-}
-
-/// What people read.
-fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Ok(report) = result {
-        lines.push(match &report.outcome {
-            Outcome::Return(value) => format!("return:   {}", text(value)),
-            Outcome::UserError(error) => format!("error:    {error}"),
-            Outcome::VmError(error) => format!("error:    {error}"),
-        });
-        let gas = report.receipt.gas;
-        lines.push(format!("gas:      {} time, {} storage, {} data", gas.time, gas.storage, gas.data));
-        lines.extend(report.fingerprint.iter().map(|taken| format!("machine:  {}", fingerprint(taken))));
-        lines.push(format!("receipt:  {}", hex(&report.receipt.digest())));
-    }
-    lines.extend(vote.iter().map(|vote| format!("vote:     {vote}")));
-    lines
 }

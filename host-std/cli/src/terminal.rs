@@ -2,19 +2,33 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use serde_json::Value as Json;
 use tracing_subscriber::EnvFilter;
 
-use super::{Failure, line};
+use super::{Failure, escaped, line};
 
 /// Writes to standard output. A reader that went away has seen enough: that is no failure.
 pub(super) fn out(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Internal(format!("cannot write to standard output: {error}")))
-        }
+    written(out.write_all(bytes.as_ref()).and_then(|()| out.flush()))
+}
+
+/// What became of writing to standard output.
+pub(super) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritten(&error)),
         _ => Ok(()),
     }
+}
+
+/// What could not be written to standard output is lost, and nobody may take silence for success.
+pub(super) fn unwritten(error: &io::Error) -> Failure {
+    Failure::Internal(format!("cannot write to standard output: {error}"))
+}
+
+/// Writes one JSON object to standard output.
+pub(super) fn json(object: &Json) -> Result<(), Failure> {
+    out(escaped(&object.to_string()) + "\n")
 }
 
 /// Writes lines to standard output, each one line whatever a guest or a file put into it.

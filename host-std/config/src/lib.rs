@@ -3,15 +3,18 @@
 //! What the command line says, overrides the file; what neither says has the default that the page shows.
 
 use std::path::Path;
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+mod engine;
 mod error;
 mod keys;
 mod sections;
 mod services;
 mod types;
 
+pub use engine::Engine;
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
 pub use sections::{Cache, Consensus, Model, ModelProvider, Modules, Random, Render, Run, Store, Web};
@@ -58,7 +61,7 @@ impl Config {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// When it cannot be read, is no TOML, or holds unknown keys or values that make no sense.
+    /// When it cannot be read or is no file, is no TOML, or holds unknown keys or values that make no sense.
     ///
     /// ```
     /// use subvm_config::Config;
@@ -70,7 +73,7 @@ impl Config {
     /// ```
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
+        let text = read(path).map_err(|error| ConfigError::unreadable(&name, &error))?;
         Self::parse(&text, &name)
     }
 
@@ -82,4 +85,13 @@ impl Config {
         keys::check(text, name)?;
         toml::from_str(text).map_err(|error| ConfigError::toml(name, text, &error))
     }
+}
+
+/// Reads a file. What may keep its reader waiting for ever, such as a FIFO, is refused.
+fn read(path: &Path) -> io::Result<String> {
+    let found = fs::metadata(path)?;
+    if found.is_file() || found.is_dir() {
+        return fs::read_to_string(path);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a FIFO, a socket or a device; name a file"))
 }

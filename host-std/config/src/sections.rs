@@ -8,7 +8,7 @@ use subvm_core::costs::Limits;
 use subvm_core::wasi::Refused;
 use subvm_core::{FloatPolicy, Params};
 
-use super::Time;
+use super::{Engine, Time};
 use subvm_modules::model::Provider;
 use subvm_modules::web::{HostPattern, Network};
 use subvm_wasmtime::cache::ModuleCache;
@@ -51,6 +51,8 @@ pub struct Consensus {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Run {
+    /// What runs sub-VMs.
+    pub engine: Engine,
     /// How long a run may take.
     pub deadline: Time,
     /// What is logged.
@@ -266,7 +268,7 @@ impl Default for Consensus {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { deadline: Time(Duration::from_secs(60)), log: "warn".into() }
+        Self { engine: Engine::default(), deadline: Time(Duration::from_secs(60)), log: "warn".into() }
     }
 }
 

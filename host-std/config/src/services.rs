@@ -74,6 +74,7 @@ impl Config {
         }
         self.consensus.check()?;
         self.run.filter()?;
+        self.run.engine.builder()?;
         let rules = self.web.rules()?;
         let web = self.web.enabled.then(|| Arc::new(WebClient::new(rules.clone(), self.web.limits())));
         let render = self.render.enabled.then(|| Arc::new(WebRenderer::new(rules, self.render.options())));

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use subvm_config::{Config, KEYS, Time};
+use subvm_config::{Config, Engine, KEYS, Time};
 
 fn error(text: &str) -> String {
     match Config::parse(text, "node.toml").and_then(|config| config.services()) {
@@ -76,6 +76,7 @@ fn mistakes_are_explained() {
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
         ("[consensus]\ngas_time = 1", "node.toml:2: unknown key consensus.gas_time"),
+        ("[run]\nengine = 'wasmi'", "node.toml:2: unknown variant `wasmi`, expected `wasmtime` or `pulley`"),
         ("[run]\nlog = 'web=loud'", "run.log: \"web=loud\" is no filter"),
         ("[modules]\nconcurrency = 0", "modules.concurrency: must be at least 1"),
         ("[web]\nenabled = true\nschemes = ['ftp']", "web.schemes: \"ftp\" is neither"),
@@ -118,6 +119,27 @@ fn a_chain_chooses_its_parameters() {
     assert_eq!(params.floats, subvm_core::FloatPolicy::Trap);
     assert!(params.refused_env.refuses("MY_NAME") && !params.refused_env.refuses("LD_PRELOAD"));
     assert_eq!((params.limits.gas_time, params.limits.depth), (5, 512));
+}
+
+/// Whether this build has an engine is asked before anything runs.
+#[test]
+fn an_engine_that_is_not_built_is_refused_where_it_is_named() {
+    for engine in Engine::ALL {
+        let config = Config::parse(&format!("[run]\nengine = '{engine}'"), "node.toml").unwrap();
+        assert_eq!(config.run.engine, *engine);
+        match engine.builder() {
+            Ok(builder) => drop((builder.build().unwrap(), config.services().unwrap())),
+            Err(error) => {
+                let expected = format!("run.engine: this build lacks {engine}: build it with `--features {engine}`");
+                assert_eq!(
+                    (error.to_string(), config.services().unwrap_err().to_string()),
+                    (expected.clone(), expected)
+                );
+            }
+        }
+    }
+    assert!(Engine::Wasmtime.builder().is_ok());
+    assert_eq!("wasmer".parse::<Engine>().unwrap_err(), "\"wasmer\" is no engine: there are wasmtime, pulley");
 }
 
 /// `docs/config.md` as the list of keys makes it.

@@ -166,6 +166,21 @@ impl std::error::Error for Refusal {}
 
 impl From<wasmparser::Error> for Refusal {
     fn from(error: wasmparser::Error) -> Self {
-        Refusal::Validating { message: error.message().to_owned(), offset: error.offset() }
+        Refusal::Validating { message: in_plain_words(error.message()), offset: error.offset() }
     }
+}
+
+/// What the validator says, without its advice to enable features: they are pinned, and nobody can.
+fn in_plain_words(message: &str) -> String {
+    if message.contains("encoded as a component") {
+        return "a component, where a core module is wanted: build it for wasm32-wasip1, or take its core module"
+            .to_owned();
+    }
+    let ends = [" support is not enabled", " proposal not enabled", " proposal to be enabled"];
+    let before = ends.iter().find_map(|end| message.strip_suffix(end));
+    let before = before.or_else(|| message.split_once(" must be enabled").map(|(before, _)| before));
+    let feature = before.map(|before| before.rsplit(" requires ").next().unwrap_or(before));
+    let feature =
+        feature.map(|feature| feature.trim_start_matches("the ").trim_end_matches(" proposal").trim_matches('`'));
+    feature.map_or_else(|| message.to_owned(), |feature| format!("{feature} is no feature that a module may use"))
 }

@@ -10,6 +10,7 @@ use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
 use super::float_state;
+use super::linking;
 use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
@@ -101,7 +102,9 @@ async fn instantiate(
     let instance = match (&code.alone, linker) {
         (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
         (None, Some(linker)) => {
-            let linked = linker.instantiate_pre(&code.module).map_err(|error| Refused::unlinkable(&error))?;
+            let linked = linker.instantiate_pre(&code.module);
+            let linked =
+                linked.map_err(|error| linking::refused(&code.module, linking::linked(linker, &mut *store), &error))?;
             linked.instantiate_async(&mut *store).await?
         }
         (None, None) => {

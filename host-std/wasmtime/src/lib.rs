@@ -23,6 +23,7 @@ mod float_state;
 mod frames;
 mod host_calls;
 mod kept;
+mod linking;
 mod mappings;
 pub mod pages;
 mod program;
@@ -78,6 +79,21 @@ pub enum Codegen {
 impl Codegen {
     /// Every one.
     pub const ALL: [Self; 4] = [Self::Speed, Self::SpeedAndSize, Self::Unoptimised, Self::Pulley];
+
+    /// Whether this build has it: [`Pulley`](Self::Pulley) needs the feature `pulley`.
+    ///
+    /// ```
+    /// use subvm_wasmtime::{Codegen, WasmtimeEngine};
+    /// assert!(Codegen::Speed.is_built());
+    /// assert_eq!(WasmtimeEngine::with(Codegen::Pulley).is_ok(), Codegen::Pulley.is_built());
+    /// ```
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        match self {
+            Self::Speed | Self::SpeedAndSize | Self::Unoptimised => true,
+            Self::Pulley => cfg!(feature = "pulley"),
+        }
+    }
 }
 
 /// Runs sub-VMs on wasmtime. One serves any number of transactions at once; clone the `Arc`.

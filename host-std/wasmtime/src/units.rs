@@ -12,6 +12,7 @@ use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
 use super::kept::Kept;
+use super::linking;
 use super::running::Part;
 use super::stopped::{Refused, Stopped};
 use subvm_lower::{Counters, FunctionMap, Lowered, Options, lower};
@@ -171,7 +172,7 @@ impl Units {
     fn link(&self, code: &mut Code, options: &Options, frames: Frames) -> Result<(), Refused> {
         if options.ordinal == 0 && options.counters == Counters::Defined {
             let linked = self.engines.of(frames).linker.instantiate_pre(&code.module);
-            code.alone = Some(linked.map_err(|error| Refused::unlinkable(&error))?);
+            code.alone = Some(linked.map_err(|error| linking::refused(&code.module, linking::alone, &error))?);
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ fn text(bytes: &[u8]) -> Result<Json, String> {
     if let Ok(json) = serde_json::from_str(text) {
         return Ok(json);
     }
-    let value: Value = text.trim().parse().map_err(|_| format!("it is neither JSON nor calldata text; {WANTED}"))?;
+    let value: Value = text.parse().map_err(|_| format!("it is neither JSON nor calldata text; {WANTED}"))?;
     Ok(as_json(&value))
 }
 

@@ -6,8 +6,14 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+mod calldata;
+mod effects;
+mod engine;
+mod exec;
 mod fingerprint;
+mod input;
 mod json;
+mod linking;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;
@@ -131,15 +137,6 @@ fn truncated_wasm_is_an_invalid_contract() {
 }
 
 #[test]
-fn modules_that_cannot_be_linked_or_entered_say_why() {
-    fails(&["exec", &guest("unknown_import")], 125, &["invalid_contract wasm linking", "fd_conjure"]);
-    fails(&["exec", &guest("wrong_signature")], 125, &["invalid_contract wasm linking", "fd_close"]);
-    fails(&["exec", &guest("no_start")], 125, &["invalid_contract wasm entrypoint", "_start"]);
-    fails(&["exec", &guest("not_valid")], 125, &["invalid_contract wasm validating"]);
-    fails(&["exec", &guest("big_memory")], 125, &["out_of memory wasm_memory"]);
-}
-
-#[test]
 fn traps_and_limits_have_their_own_texts() {
     fails(&["exec", &guest("trap")], 125, &["wasm_trap unreachable"]);
     fails(&["exec", &guest("out_of_bounds")], 125, &["wasm_trap memory_out_of_bounds"]);
@@ -175,19 +172,6 @@ fn wrong_usage_has_status_126() {
     fails(&["exec", "--frob", "x.wasm"], 126, &["'--frob'", "try --help"]);
     fails(&["exec", "--log", "web=loud", "x.wasm"], 126, &["run.log", "web=loud"]);
     assert_eq!(subvm(&["--help"]).status.code(), Some(0));
-}
-
-#[test]
-fn calldata_goes_both_ways_and_refusals_have_an_offset() {
-    let dir = scratch("calldata");
-    let text = write(dir.path(), "a.txt", br#"{"b": [1, -1, b#00ff], "a": null}"#);
-    let output = subvm(&["calldata", "encode", &text]);
-    let hex = String::from_utf8(output.stdout).unwrap();
-    let back = subvm(&["calldata", "decode", &write(dir.path(), "a.hex", hex.as_bytes())]);
-    assert_eq!(String::from_utf8_lossy(&back.stdout).trim(), r#"{"a":null,"b":[1,-1,b#00ff]}"#);
-    fails(&["calldata", "decode", &write(dir.path(), "bad.hex", b"0e0161")], 126, &["not calldata", "3"]);
-    fails(&["calldata", "decode", &write(dir.path(), "odd.hex", b"0")], 126, &["odd"]);
-    fails(&["calldata", "encode", &write(dir.path(), "float.txt", b"1.5")], 126, &["floating"]);
 }
 
 /// Contracts on the embedded store.

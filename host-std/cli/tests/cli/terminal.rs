@@ -38,6 +38,77 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(cut_short(&["exec", "--json", &guest("trap")]).0, Some(125));
 }
 
+/// As `yes | head`: the program ends with its reader, as elsewhere.
+#[test]
+fn a_program_ends_when_its_reader_goes_away() {
+    assert_eq!(cut_short(&["exec", "--deadline", "60s", &guest("yes")]), (Some(0), String::new()));
+}
+
+/// A transaction does not: what it comes to is no matter of who reads along.
+#[test]
+fn a_transaction_goes_on_when_its_reader_goes_away() {
+    let world = run::World::new();
+    let (message, store) = (world.message("null"), world.store());
+    let args = ["run", "--message", &message, "--store", store.to_str().unwrap(), &guest("prints")];
+    assert_eq!(cut_short(&args), (Some(0), String::new()));
+    let mut ledger = subvm_host_std::ledger::RedbLedger::open(&store).unwrap();
+    assert_eq!(subvm_host_std::ledger::Ledger::heights(&mut ledger).unwrap().accepted, 1);
+}
+
+/// Runs a command whose standard output takes nothing, and gives its status and standard error.
+#[cfg(target_os = "linux")]
+fn on_a_full_disk(args: &[&str]) -> (Option<i32>, String) {
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_subvm"));
+    let output = command.current_dir(ROOT).args(args).stdin(Stdio::null()).stdout(full).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn output_that_cannot_be_written_is_a_failure() {
+    let dir = scratch("full");
+    let (hex, zero) = (write(dir.path(), "null.hex", b"00"), write(dir.path(), "zero", b"0"));
+    let config = write(dir.path(), "node.toml", b"");
+    let world = run::World::new();
+    let message = world.message("null");
+    let store = world.store();
+    let store = store.to_str().unwrap();
+    let receipt = world.dir.path().join("receipt");
+    let (prints, done, deep) = (guest("prints"), guest("done"), guest("trap_deep"));
+    let result = write(dir.path(), "result.json", &subvm(&["exec", "--json", &deep]).stdout);
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["exec", "--help"],
+        &["help", "run"],
+        &["inspect", &done],
+        &["inspect", "--json", &done],
+        &["calldata", "decode", &hex],
+        &["calldata", "encode", "--raw", &zero],
+        &["config", "check", &config],
+        &["completions", "bash"],
+        &["fingerprint", "explain", &result, &deep],
+        &["exec", &prints],
+        &["exec", "--deadline", "60s", &guest("yes")],
+        &["exec", "--json", &done],
+        &["run", "--message", &message, &done],
+        &["run", "--json", "--message", &message, &done],
+        &["run", "--message", &message, "--store", store, "--receipt", receipt.to_str().unwrap(), &prints],
+    ] {
+        let (status, stderr) = on_a_full_disk(args);
+        assert_eq!(status, Some(127), "{args:?}: {stderr}");
+        assert!(stderr.starts_with("error: cannot write to standard output: "), "{args:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+    }
+    // What was decided is kept: only the telling failed.
+    assert!(receipt.exists());
+    let mut ledger = subvm_host_std::ledger::RedbLedger::open(Path::new(store)).unwrap();
+    assert_eq!(subvm_host_std::ledger::Ledger::heights(&mut ledger).unwrap().accepted, 1);
+    // Who prints nothing has lost nothing.
+    assert_eq!(on_a_full_disk(&["exec", &done]), (Some(0), String::new()));
+}
+
 #[test]
 fn there_are_no_colours_but_on_a_terminal() {
     for args in [&["--help"][..], &["exec", "--help"], &["frob"], &["exec", "--log", "trace", &guest("trap")]] {

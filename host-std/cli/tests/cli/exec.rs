@@ -1,0 +1,115 @@
+//! `exec` as people expect it who come from other runtimes.
+
+use super::*;
+
+/// Ends with as many of the first 100 bytes of descriptor 0 as there are.
+const READS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\00\01\00\00\64\00\00\00")
+    (func (export "_start")
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+        (call $exit (i32.load (i32.const 8)))))"#;
+
+#[test]
+fn standard_input_is_empty_unless_it_is_asked_for() {
+    let dir = scratch("stdin");
+    let reads = write(dir.path(), "reads.wat", READS.as_bytes());
+    let three = write(dir.path(), "three", b"abc");
+    let status = |options: &[&str]| subvm(&[&["exec"], options, &[&*reads]].concat()).status.code();
+    assert_eq!(status(&[]), Some(0));
+    assert_eq!(status(&["--stdin", "-"]), Some(0), "this process's own is empty");
+    assert_eq!(status(&["--stdin", &three]), Some(3));
+    assert_eq!(status(&["--stdin", "message"]), Some(100), "the extended message is longer");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_nowhere_is_left_out_with_a_warning() {
+    let dir = scratch("dangling");
+    fs::copy(format!("{ROOT}/tests/guests/report/data/numbers.txt"), dir.path().join("numbers.txt")).unwrap();
+    std::os::unix::fs::symlink("no/such/file", dir.path().join("link")).unwrap();
+    let map = format!("{}=/data", dir.path().display());
+    let args = ["exec", "--map", &map, "tests/guests/report/report.wasm", "--", "/data/numbers.txt", "/data", "7"];
+    let Output { status, stdout, stderr } = subvm(&args);
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert_eq!(status.code(), Some(7), "{stderr}");
+    assert!(stdout.contains("directory: numbers.txt") && !stdout.contains("link"), "{stdout}");
+    let warning = format!("warning: {}/link is a link that leads nowhere, and is left out\n", dir.path().display());
+    assert_eq!(stderr, warning + "report: done, exit code 7\n");
+    // What is named itself has to be there.
+    fails(
+        &["exec", "--map", &format!("{}/link=/data", dir.path().display()), &guest("done")],
+        126,
+        &["cannot map", "link"],
+    );
+}
+
+#[test]
+fn an_empty_directory_is_kept() {
+    let dir = scratch("empty");
+    fs::create_dir_all(dir.path().join("below/empty")).unwrap();
+    fs::copy(format!("{ROOT}/tests/guests/report/data/numbers.txt"), dir.path().join("numbers.txt")).unwrap();
+    let listed = |guest: &str, list: &str| {
+        let map = format!("{}={guest}", dir.path().display());
+        let numbers = format!("{}/numbers.txt", guest.trim_end_matches('/'));
+        let output = subvm(&["exec", "--map", &map, "tests/guests/report/report.wasm", "--", &numbers, list, "7"]);
+        assert_eq!(output.status.code(), Some(7), "{list}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(listed("/data", "/data/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/data/", "/data/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/", "/below").contains("\ndirectory: empty\n"));
+    assert!(listed("/data", "/data").contains("\ndirectory: below\n"));
+    assert!(!listed("/data", "/data/below/empty").contains("directory: "), "nothing is in it");
+    fails(
+        &["exec", "--map", &format!("{}=relative", dir.path().display()), &guest("done")],
+        125,
+        &["invalid_contract package"],
+    );
+}
+
+#[test]
+fn who_looks_for_dir_is_told_of_map() {
+    for command in [&["exec"][..], &["run", "--message", "message.json"]] {
+        for (given, wanted) in [(".", "--map .=/,"), ("data::/in", "--map data=/in,"), ("data::in", "--map data=/in,")]
+        {
+            fails(&[command, &["--dir", given, "x.wasm"]].concat(), 126, &["--dir", wanted]);
+        }
+    }
+    let help = String::from_utf8(subvm(&["exec", "--help"]).stdout).unwrap();
+    assert!(!help.contains("--dir"), "{help}");
+}
+
+#[test]
+fn a_trace_has_a_line_for_each_call() {
+    let traced = |args: &[&str]| String::from_utf8(subvm(&[&["exec", "--trace"], args].concat()).stderr).unwrap();
+    assert_eq!(
+        traced(&[&guest("prints")]),
+        "fd_write(fd=1, iovs=0, iovs_len=1, nwritten=8) = ESUCCESS nwritten=2\n".repeat(3)
+    );
+    let exits = traced(&[&guest("exit")]);
+    assert!(exits.starts_with("proc_exit(rval=300) = ends the sub-VM\n"), "{exits}");
+    // Logging may stand beside it.
+    let both = traced(&["--log", "info", &guest("prints")]);
+    assert!(both.contains("fd_write(fd=1") && both.contains("the transaction ended"), "{both}");
+}
+
+#[test]
+fn a_trace_shows_who_started_whom_and_changes_nothing() {
+    let world = run::World::new();
+    let contract = effects::contract(world.dir.path(), "nested.wat", &[effects::NONDET, effects::RETURN]);
+    let message = world.message("null");
+    let ran = |more: &[&str]| {
+        let output = subvm(&[&["run", "--json", "--message", &message], more, &[&*contract]].concat());
+        let mut json: Json = serde_json::from_slice(&output.stdout).unwrap();
+        json["wall_ms"] = Json::Null;
+        (json, String::from_utf8(output.stderr).unwrap())
+    };
+    let (quiet, nothing) = ran(&[]);
+    let (traced, lines) = ran(&["--trace"]);
+    assert_eq!((quiet, nothing), (traced, String::new()));
+    let calls: Vec<&str> = lines.lines().map(|line| line.split('(').next().unwrap()).collect();
+    assert_eq!(calls, ["storage_write", "  storage_write", "  gl_call", "  gl_call", "gl_call", "gl_call"], "{lines}");
+}

@@ -1,0 +1,86 @@
+//! Which engine runs sub-VMs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use subvm_wasmtime::{Codegen, EngineBuilder, WasmtimeEngine};
+
+use super::ConfigError;
+
+/// Which engine runs sub-VMs. It changes no result: receipts are the same on every one.
+///
+/// ```
+/// use subvm_config::{Config, Engine};
+/// let config = Config::parse("[run]\nengine = \"pulley\"", "node.toml")?;
+/// assert_eq!(config.run.engine, Engine::Pulley);
+/// assert_eq!(Engine::Pulley.to_string().parse(), Ok(Engine::Pulley));
+/// # Ok::<(), subvm_config::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Engine {
+    /// wasmtime, which compiles modules to machine code.
+    #[default]
+    Wasmtime,
+    /// wasmtime's interpreter: portable, and slow. Builds have it with the feature `pulley`.
+    Pulley,
+}
+
+impl Engine {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[Self::Wasmtime, Self::Pulley];
+
+    /// Its name in the configuration and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wasmtime => "wasmtime",
+            Self::Pulley => "pulley",
+        }
+    }
+
+    /// What the engine is made with, where this build has it. A node adds what it wants of its own, such as a cache.
+    ///
+    /// # Errors
+    /// When this build lacks the engine.
+    ///
+    /// ```
+    /// use subvm_config::Config;
+    /// let engine = Config::default().run.engine.builder()?.build()?;
+    /// # drop(engine);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(self) -> Result<EngineBuilder, ConfigError> {
+        let codegen = match self {
+            Self::Wasmtime => Codegen::Speed,
+            Self::Pulley => Codegen::Pulley,
+        };
+        if codegen.is_built() {
+            return Ok(WasmtimeEngine::builder().codegen(codegen));
+        }
+        Err(ConfigError::value(
+            "run.engine",
+            format_args!("this build lacks {self}: build it with `--features {self}`"),
+        ))
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|engine| engine.name() == text);
+        named.copied().ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|engine| engine.name()).collect();
+            format!("{text:?} is no engine: there are {}", names.join(", "))
+        })
+    }
+}
