@@ -53,7 +53,7 @@ keys! {
     "web.enabled": "Whether contracts may make web requests.",
     "web.schemes": "Allowed schemes.",
     "web.ports": "Allowed ports.",
-    "web.allow_hosts": "Allowed hosts; all where it is empty. `*.example.com` stands for all hosts below `example.com`.",
+    "web.allow_hosts": "Allowed hosts, names or addresses in any spelling; all where it is empty. `*.example.com` stands for all hosts below `example.com`, not for that host itself.",
     "web.deny_hosts": "Refused hosts, also where they are allowed.",
     "web.allow_networks": "Ranges of addresses that may be reached although they are not public, such as `127.0.0.0/8`.",
     "web.methods": "Allowed methods; `CONNECT` and `TRACE` never are.",

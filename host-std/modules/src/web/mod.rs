@@ -21,6 +21,7 @@
 //! | `render` | the browser could not show the page |
 
 mod client;
+mod host;
 mod network;
 #[cfg(feature = "render")]
 mod render;
@@ -28,7 +29,8 @@ mod resolver;
 mod rules;
 
 pub use client::{Limits, WebClient};
+pub use host::{HostPattern, HostPatternError};
 pub use network::{Network, NetworkError, is_public};
 #[cfg(feature = "render")]
 pub use render::{RenderOptions, WebRenderer};
-pub use rules::{HostPattern, Rules};
+pub use rules::Rules;

@@ -1,54 +1,16 @@
 //! What guests may ask of the web.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::{Network, is_public};
+use super::{HostPattern, Network, is_public};
 use crate::Failure;
 
 /// The code of what is malformed.
 pub(super) const BAD_REQUEST: Failure = Failure::Code("bad_request");
 /// The code of what the rules refuse.
 pub(super) const FORBIDDEN: Failure = Failure::Code("forbidden");
-
-/// A host, or `*.` and a domain for all hosts below it.
-///
-/// ```
-/// use subvm_modules::web::{HostPattern, Rules};
-/// let below: HostPattern = "*.Example.com.".parse().unwrap();
-/// assert_eq!(below.to_string(), "*.example.com");
-/// let rules = Rules { allow_hosts: vec![below], ..Rules::default() };
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPattern(String);
-
-impl FromStr for HostPattern {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.trim_end_matches('.').to_ascii_lowercase()))
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl HostPattern {
-    fn matches(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.');
-        match self.0.strip_prefix('*') {
-            Some(domain) => host.ends_with(domain) && host.len() > domain.len(),
-            None => host == self.0,
-        }
-    }
-}
 
 /// What is allowed, for each request and again for each redirect.
 ///
@@ -134,12 +96,12 @@ impl Rules {
 
     /// Refuses hosts and ports that are not allowed, and hosts that are addresses which are not.
     pub(super) fn host_and_port<S: AsRef<str>>(&self, host: &Host<S>, port: u16) -> Result<(), Failure> {
-        let (name, address) = match host {
-            Host::Domain(name) => (name.as_ref().to_ascii_lowercase(), None),
-            Host::Ipv4(v4) => (v4.to_string(), Some(IpAddr::V4(*v4))),
-            Host::Ipv6(v6) => (v6.to_string(), Some(IpAddr::V6(*v6))),
+        let address = match host {
+            Host::Domain(_) => None,
+            Host::Ipv4(v4) => Some(IpAddr::V4(*v4)),
+            Host::Ipv6(v6) => Some(IpAddr::V6(*v6)),
         };
-        let among = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(&name));
+        let among = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(host));
         let allowed = self.ports.contains(&port)
             && (self.allow_hosts.is_empty() || among(&self.allow_hosts))
             && !among(&self.deny_hosts)
@@ -215,7 +177,7 @@ mod tests {
         let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let rules = Rules {
             allow_hosts: patterns(&["example.com", "*.example.org"]),
-            deny_hosts: patterns(&["bad.example.org"]),
+            deny_hosts: patterns(&["bad.example.org", "böser.example.org"]),
             ..Rules::default()
         };
         for (url, expected) in [
@@ -227,6 +189,8 @@ mod tests {
             ("https://bad.example.org./", "forbidden"),
             ("https://notexample.org/", "forbidden"),
             ("https://www.example.com/", "forbidden"),
+            ("https://xn--bser-5qa.example.org/", "forbidden"),
+            ("https://B%C3%96SER.example.org/", "forbidden"),
         ] {
             assert_eq!(code(rules.url(url)), expected, "{url}");
         }
