@@ -153,6 +153,9 @@ pub struct Web {
     /// Allowed addresses that are not public.
     #[serde(with = "super::types::strings")]
     pub allow_networks: Vec<Network>,
+    /// Refused addresses.
+    #[serde(with = "super::types::strings")]
+    pub deny_networks: Vec<Network>,
     /// Allowed methods.
     pub methods: Vec<String>,
     /// Refused request headers.
@@ -298,6 +301,7 @@ impl Default for Web {
             allow_hosts: rules.allow_hosts,
             deny_hosts: rules.deny_hosts,
             allow_networks: rules.allow_networks,
+            deny_networks: rules.deny_networks,
             methods: rules.methods,
             deny_headers: rules.deny_headers,
             time: Time(limits.time),

@@ -178,6 +178,7 @@ impl Web {
             allow_hosts: self.allow_hosts.clone(),
             deny_hosts: self.deny_hosts.clone(),
             allow_networks: self.allow_networks.clone(),
+            deny_networks: self.deny_networks.clone(),
             methods: self.methods.clone(),
             deny_headers: self.deny_headers.clone(),
         })

@@ -72,11 +72,15 @@ fn mistakes_are_explained() {
         ("[run]\ndeadline = '5'", "node.toml:2: \"5\" is no length of time: write it as 30s, 500ms or 1m 30s"),
         ("[run]\ndeadline = '-5s'", "node.toml:2: \"-5s\" is no length of time"),
         ("[web]\nallow_networks = ['10.0.0.0/40']", "node.toml:2: \"10.0.0.0/40\" is not a range of IP addresses"),
+        ("[web]\ndeny_networks = ['example.com']", "node.toml:2: \"example.com\" is not a range of IP addresses"),
         (
             "[web]\ndeny_hosts = ['*example.com']",
             "node.toml:2: \"*example.com\" is no pattern of hosts: write \"*.example.com\" for all hosts below example.com",
         ),
-        ("[web]\nallow_hosts = ['http://example.com']", "node.toml:2: \"http://example.com\" is no host: write example.com"),
+        (
+            "[web]\nallow_hosts = ['http://example.com']",
+            "node.toml:2: \"http://example.com\" is no host: write example.com",
+        ),
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::network::inner;
 use super::{HostPattern, Network, is_public};
 use crate::Failure;
 
@@ -21,6 +22,8 @@ pub(super) const FORBIDDEN: Failure = Failure::Code("forbidden");
 /// assert!(!rules.reaches(loopback));
 /// rules.allow_networks.push("127.0.0.0/8".parse()?);
 /// assert!(rules.reaches(loopback));
+/// rules.deny_networks.push("127.0.0.1".parse()?);
+/// assert!(!rules.reaches(loopback));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -31,10 +34,12 @@ pub struct Rules {
     pub ports: Vec<u16>,
     /// Allowed hosts; empty for all.
     pub allow_hosts: Vec<HostPattern>,
-    /// Refused hosts, also where they are allowed.
+    /// Refused hosts, also where they are allowed. An address among them is refused as in `deny_networks`; a name refuses the name alone.
     pub deny_hosts: Vec<HostPattern>,
     /// Addresses that are allowed although they are not public.
     pub allow_networks: Vec<Network>,
+    /// Refused addresses, also where they are public or allowed, and whichever name leads there: such as the node's own public address.
+    pub deny_networks: Vec<Network>,
     /// Allowed methods, in capitals.
     pub methods: Vec<String>,
     /// Refused request headers, in small letters, beside those of the connection itself, which are always refused.
@@ -50,6 +55,7 @@ impl Default for Rules {
             allow_hosts: Vec::new(),
             deny_hosts: Vec::new(),
             allow_networks: Vec::new(),
+            deny_networks: Vec::new(),
             methods: strings(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
             deny_headers: Vec::new(),
         }
@@ -109,10 +115,16 @@ impl Rules {
         if allowed { Ok(()) } else { Err(FORBIDDEN) }
     }
 
-    /// Whether guests may reach `address`.
+    /// Whether guests may reach `address`. Where it stands for an IPv4 address behind a gateway or in a tunnel (NAT64, 6to4, Teredo, ISATAP
+    /// and other forms), they must be allowed to reach that one, too.
     #[must_use]
     pub fn reaches(&self, address: IpAddr) -> bool {
-        is_public(address) || self.allow_networks.iter().any(|network| network.contains(address))
+        let within = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
+        std::iter::once(address).chain(inner(address).map(IpAddr::V4)).all(|address| {
+            (is_public(address) || within(&self.allow_networks, address))
+                && !within(&self.deny_networks, address)
+                && !self.deny_hosts.iter().any(|host| host.is_address(address))
+        })
     }
 
     /// Refuses methods that are not allowed. `CONNECT` and `TRACE` never are.
@@ -194,6 +206,48 @@ mod tests {
         ] {
             assert_eq!(code(rules.url(url)), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn denied_addresses_are_refused_in_every_form() {
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let rules = Rules {
+            deny_hosts: vec!["9.9.9.9".parse().unwrap(), "[2606:4700::1]".parse().unwrap()],
+            allow_networks: networks(&["127.0.0.0/8", "::/0"]),
+            deny_networks: networks(&["1.2.3.0/24", "2a00:1::/32", "127.0.0.1"]),
+            ..Rules::default()
+        };
+        for (address, reached) in [
+            ("1.2.3.4", false),
+            ("::ffff:1.2.3.4", false),
+            ("::1.2.3.4", false),
+            ("64:ff9b::1.2.3.4", false),
+            ("64:ff9b:1::1.2.3.4", false),
+            ("2002:102:304::", false),
+            ("2a00:1::1", false),
+            ("9.9.9.9", false),
+            ("64:ff9b::9.9.9.9", false),
+            ("2606:4700::1", false),
+            ("127.0.0.1", false),
+            ("::ffff:127.0.0.1", false),
+            ("64:ff9b::127.0.0.1", false),
+            // Allowed, but what it stands for is not.
+            ("64:ff9b::10.0.0.1", false),
+            ("2002:a00:1::", false),
+            ("1.2.4.4", true),
+            ("127.0.0.2", true),
+            ("64:ff9b::127.0.0.2", true),
+            ("64:ff9b::1.2.4.4", true),
+            ("2606:4700::2", true),
+            ("::1", true),
+            ("fd00::1", true),
+        ] {
+            assert_eq!(rules.reaches(address.parse().unwrap()), reached, "{address}");
+        }
+        for url in ["http://1.2.3.4/", "http://[::ffff:1.2.3.4]/", "http://0x1.2.772/", "http://[2606:4700:0::1]/"] {
+            assert_eq!(code(rules.url(url)), "forbidden", "{url}");
+        }
+        assert_eq!(code(rules.url("http://127.0.0.2/")), "ok");
     }
 
     #[test]
