@@ -128,6 +128,31 @@ fn busy_and_unwell_servers_are_asked_again() {
 }
 
 #[test]
+fn an_answer_is_read_within_bounds_and_means_one_thing() {
+    let digits = completion(&format!("{{\"n\": {}}}", "7".repeat(3_900_000)));
+    let deep = completion(&format!("{{\"n\": {}1{}}}", "[".repeat(500_000), "]".repeat(500_000)));
+    let many = completion(&format!("{{\"n\": [1{}]}}", ",1".repeat(1_000_000)));
+    let twice = completion("{\"n\": 1, \"n\": 2}");
+    let hidden = completion("{\"n\": {\"$serde_json::private::Number\": \"1\"}}");
+    let envelope = response("200 OK", "", &format!("{{\"choices\": {}}}", "7".repeat(3_900_000)));
+    let choice = |content| format!("\"choices\": [{{\"message\": {{\"content\": \"{content}\"}}}}]");
+    let choices = response("200 OK", "", &format!("{{{}, {}}}", choice("{}"), choice("{}")));
+    let start = Instant::now();
+    for answer in [digits, deep, many, twice, envelope, choices] {
+        let server = Server::fixed(answer);
+        assert_eq!(text(prompt(vec![provider(&server)], "?", "json", &[])), r#"{"error":"bad_answer"}"#);
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let server = Server::fixed(hidden);
+    let answer = r#"{"ok":{"n":{"$serde_json::private::Number":"1"}}}"#;
+    assert_eq!(text(prompt(vec![provider(&server)], "?", "json", &[])), answer);
+    for twice in ["{\"result\": false, \"result\": true}", "{\"result\": true, \"\\u0072esult\": true}"] {
+        let server = Server::fixed(completion(twice));
+        assert_eq!(template(&server, "EqComparative"), r#"{"error":"bad_answer"}"#, "{twice}");
+    }
+}
+
+#[test]
 fn a_server_may_say_how_long_to_wait() {
     let count = AtomicUsize::new(0);
     let server = Server::start(move |_, stream| {

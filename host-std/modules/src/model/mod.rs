@@ -9,7 +9,7 @@
 //! | `bad_request` | an image is no PNG, JPEG, GIF or WebP, or a template is unknown |
 //! | `refused` | the model, or its provider's filter, does not answer this prompt |
 //! | `truncated` | the answer was cut off by the provider's limit |
-//! | `bad_answer` | the answer is not of the form that was asked for |
+//! | `bad_answer` | the answer is not of the form that was asked for, has a key twice, or is beyond a bound |
 //!
 //! Where no provider can be reached, lets us in, or is well, the module is not there: an internal error, which no guest sees.
 
