@@ -11,7 +11,7 @@ use subvm_core::calldata::{Map, Value};
 
 use super::json::Json;
 use super::transport::Attempts;
-use super::{BAD_ANSWER, BAD_REQUEST, Usage};
+use super::{BAD_ANSWER, BAD_REQUEST, REFUSED, Usage};
 use crate::Failure;
 
 /// A key that lets us in. It shows in no log and no error.
@@ -155,7 +155,12 @@ impl Ask {
         })
     }
 
-    fn body(&self, model: &str) -> Written {
+    /// What every model answers that answers at all.
+    pub(super) fn harmless() -> Self {
+        Self { instructions: None, text: "Reply with the word yes.".into(), images: Vec::new(), json: false }
+    }
+
+    pub(super) fn body(&self, model: &str) -> Written {
         let content = if self.images.is_empty() {
             json!(self.text)
         } else {
@@ -199,13 +204,13 @@ impl Answered {
         let choice = choices.first().ok_or(BAD_ANSWER)?;
         match choice.get("finish_reason").and_then(Json::as_str) {
             Some("length") => return Err(Failure::Code("truncated")),
-            Some("content_filter") => return Err(Failure::Code("refused")),
+            Some("content_filter") => return Err(REFUSED),
             _ => {}
         }
         let message = choice.get("message").ok_or(BAD_ANSWER)?;
         let text = |name| message.get(name).and_then(Json::as_str);
         if text("refusal").is_some() {
-            return Err(Failure::Code("refused"));
+            return Err(REFUSED);
         }
         let text = text("content").ok_or(BAD_ANSWER)?;
         let tokens = |name| answer.get("usage").and_then(|usage| usage.get(name)).and_then(Json::as_u64).unwrap_or(0);
