@@ -75,6 +75,7 @@ keys! {
     "model.providers.model": "The name of the model.",
     "model.providers.key_file": "The file that holds the key, where the endpoint wants one.",
     "model.providers.key_env": "The environment variable that holds the key; not beside `key_file`.",
+    "model.providers.proxy": "The HTTP proxy that leads to the endpoint, such as `http://proxy.example:3128`, without user and password; left out for none. No module reads variables such as `ALL_PROXY`.",
     "model.providers.timeout": "How long an answer may take, all attempts together.",
     "model.providers.retries": "How often to try again when the endpoint is busy (429), unwell (5xx) or not there.",
     "model.providers.backoff": "The wait before the first of them; each next one waits twice as long, unless the endpoint says how long.",

@@ -237,6 +237,9 @@ pub struct ModelProvider {
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// The proxy that leads to the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How long an answer may take.
     #[serde(default = "timeout")]
     pub timeout: Time,

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Cache, Config, ConfigError, Consensus, ModelProvider, Render, Web};
 use subvm_modules::ModuleSet;
-use subvm_modules::model::{Key, ModelClient, Provider};
+use subvm_modules::model::{Key, ModelClient, Provider, Proxy};
 use subvm_modules::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
 use subvm_observe::event;
 use subvm_system::random::SystemRng;
@@ -224,9 +224,20 @@ impl ModelProvider {
         };
         let mut provider = Provider::new(&self.base_url, &self.model);
         provider.key = key.transpose().map_err(|error| ConfigError::value("model.providers", error))?;
+        provider.proxy = self.proxy.as_deref().map(proxy).transpose()?;
         provider.timeout = self.timeout.0;
         provider.retries = self.retries;
         provider.backoff = self.backoff.0;
         Ok(provider)
     }
+}
+
+/// A proxy, which is not shown where it is none: it may hold a secret.
+fn proxy(text: &str) -> Result<Proxy, ConfigError> {
+    let refused = |what: &dyn std::fmt::Display| ConfigError::value("model.providers.proxy", what);
+    let secret = Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    if secret {
+        return Err(refused(&"must hold no user and no password: name a proxy that takes the node without"));
+    }
+    text.parse().map_err(|error| refused(&error))
 }

@@ -16,7 +16,7 @@ fn error(text: &str) -> String {
 
 /// A configuration with everything in it.
 fn full() -> Config {
-    let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'";
+    let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'\nproxy = 'http://p'";
     Config::parse(provider, "full").unwrap()
 }
 
@@ -94,12 +94,19 @@ fn mistakes_are_explained() {
             "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nkey_env = 'SUBVM_TEST_UNSET'",
             "model.providers: the environment variable SUBVM_TEST_UNSET is not set",
         ),
+        (
+            "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nproxy = 'socks5://p:1'",
+            "model.providers.proxy: not a proxy that is known: write it as http://proxy.example:3128",
+        ),
     ] {
         let found = error(text);
         assert!(found.starts_with(expected), "{text:?}: {found:?} instead of {expected:?}");
         assert_eq!(found.lines().count(), 1, "{found}");
     }
     assert!(!error("[[model.providers]]\nmodel = 'm'\nbase_url = 'http://u:secret@a'").contains("secret"));
+    let proxied = "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nproxy = 'http://u:secret@p:1'";
+    let found = error(proxied);
+    assert!(found.contains("no password") && !found.contains("secret"), "{found}");
     let missing = Config::load(Path::new("/nowhere/node.toml")).unwrap_err().to_string();
     assert!(missing.starts_with("/nowhere/node.toml: cannot be read: "), "{missing}");
 }
@@ -145,7 +152,7 @@ fn page() -> String {
             let title = if of == "model.providers" { format!("[[{of}]]") } else { format!("[{of}]") };
             write!(page, "\n## `{title}`\n\n| key | default | meaning |\n|---|---|---|\n").unwrap();
         }
-        let given = ["base_url", "model", "key_file", "key_env"].contains(&name) && of == "model.providers";
+        let given = ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
         let default = values.iter().find(|(path, _)| path == key.path).filter(|_| !given);
         let default = default.map_or("".into(), |(_, value)| format!("`{value}`"));
         writeln!(page, "| `{name}` | {default} | {} |", key.meaning).unwrap();

@@ -39,10 +39,12 @@ use subvm_core::calldata::{Map, Value};
 
 mod json;
 mod provider;
+mod proxy;
 mod template;
 mod transport;
 
 pub use provider::{Key, KeyError, Provider};
+pub use proxy::{Proxy, ProxyError};
 
 use crate::{Failure, Service};
 use provider::{Answered, Ask};

@@ -11,7 +11,7 @@ use subvm_core::calldata::{Map, Value};
 
 use super::json::Json;
 use super::transport::Attempts;
-use super::{BAD_ANSWER, BAD_REQUEST, REFUSED, Usage};
+use super::{BAD_ANSWER, BAD_REQUEST, Proxy, REFUSED, Usage};
 use crate::Failure;
 
 /// A key that lets us in. It shows in no log and no error.
@@ -100,6 +100,8 @@ pub struct Provider {
     pub model: String,
     /// What lets us in, where the endpoint wants it.
     pub key: Option<Key>,
+    /// What leads to the endpoint, where it is not reached without. Variables such as `ALL_PROXY` are not read.
+    pub proxy: Option<Proxy>,
     /// How long an answer may take, all attempts together.
     pub timeout: Duration,
     /// How often to try again when the endpoint is busy, unwell or not there.
@@ -118,6 +120,7 @@ impl Provider {
             base_url: base_url.into().trim_end_matches('/').to_owned(),
             model: model.into(),
             key: None,
+            proxy: None,
             timeout: Duration::from_secs(60),
             retries: 3,
             backoff: Duration::from_millis(500),

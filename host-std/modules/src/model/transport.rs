@@ -46,26 +46,35 @@ enum Attempt {
 /// Whether the endpoint ever took a connection: what it does from then on, it may do because of the prompt. The last link of a chain of
 /// connectors, after that of TLS.
 #[derive(Clone, Debug, Default)]
-struct Connected(Arc<AtomicBool>);
+struct Connected {
+    ever: Arc<AtomicBool>,
+    proxied: bool,
+}
 
 impl Connected {
     fn get(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.ever.load(Ordering::SeqCst)
     }
 }
 
 impl<In: Transport> Connector<In> for Connected {
     type Out = In;
 
-    fn connect(&self, _: &ConnectionDetails<'_>, connection: Option<In>) -> Result<Option<In>, Error> {
-        self.0.fetch_or(connection.is_some(), Ordering::SeqCst);
+    fn connect(&self, details: &ConnectionDetails<'_>, connection: Option<In>) -> Result<Option<In>, Error> {
+        // A connection to the proxy itself is made without one.
+        let to_endpoint = details.config.proxy().is_some() == self.proxied;
+        self.ever.fetch_or(connection.is_some() && to_endpoint, Ordering::SeqCst);
         Ok(connection)
     }
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(provider: &'a Provider) -> Self {
+        let proxy = provider.proxy.as_ref().map(|proxy| proxy.0.clone());
+        let connected = Connected { proxied: proxy.is_some(), ..Connected::default() };
         let config = Agent::config_builder()
+            // The node's own, or none: never the environment's.
+            .proxy(proxy)
             // A redirect would carry the key and the prompt to who knows where.
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -74,7 +83,6 @@ impl<'a> Attempts<'a> {
             .max_idle_connections(0)
             .user_agent(concat!("subvm/", env!("CARGO_PKG_VERSION")))
             .build();
-        let connected = Connected::default();
         let connector = DefaultConnector::default().chain(connected.clone());
         let agent = Agent::with_parts(config, connector, DefaultResolver::default());
         Self { provider, agent, connected, start: Instant::now() }
