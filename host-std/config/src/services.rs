@@ -169,8 +169,20 @@ impl Web {
                 format_args!("{scheme:?} is neither \"http\" nor \"https\""),
             ));
         }
+        // What no request can have would refuse nothing, and say nothing.
         if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|byte| byte.is_ascii_uppercase())) {
             return Err(ConfigError::value("web.deny_headers", format_args!("write {name:?} in small letters")));
+        }
+        let is_token = |name: &String| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        };
+        if let Some(name) = self.deny_headers.iter().find(|name| !is_token(name)) {
+            return Err(ConfigError::value("web.deny_headers", format_args!("{name:?} is no name of a header")));
+        }
+        let is_method = |name: &String| is_token(name) && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        if let Some(name) = self.methods.iter().find(|name| !is_method(name)) {
+            return Err(ConfigError::value("web.methods", format_args!("{name:?} is no method: write it in capitals")));
         }
         Ok(Rules {
             schemes: self.schemes.clone(),

@@ -88,6 +88,11 @@ fn mistakes_are_explained() {
         ("[run]\nlog = 'web=loud'", "run.log: \"web=loud\" is no filter"),
         ("[modules]\nconcurrency = 0", "modules.concurrency: must be at least 1"),
         ("[web]\nenabled = true\nschemes = ['ftp']", "web.schemes: \"ftp\" is neither"),
+        ("[web]\ndeny_headers = ['Cookie']", "web.deny_headers: write \"Cookie\" in small letters"),
+        ("[web]\ndeny_headers = ['cookie:']", "web.deny_headers: \"cookie:\" is no name of a header"),
+        ("[web]\ndeny_headers = ['']", "web.deny_headers: \"\" is no name"),
+        ("[web]\nmethods = ['get']", "web.methods: \"get\" is no method: write it in capitals"),
+        ("[web]\nmethods = ['GET ']", "web.methods: \"GET \" is no method"),
         ("[[model.providers]]\nmodel = 'm'", "node.toml:1: missing field `base_url`"),
         ("[[model.providers]]\nmodel = 'm'\nbase_url = 'ftp://a'", "model.providers.base_url: \"ftp://a\" is neither"),
         (
