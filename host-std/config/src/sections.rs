@@ -155,6 +155,9 @@ pub struct Web {
     /// Allowed addresses that are not public.
     #[serde(with = "super::types::strings")]
     pub allow_networks: Vec<Network>,
+    /// Refused addresses.
+    #[serde(with = "super::types::strings")]
+    pub deny_networks: Vec<Network>,
     /// Allowed methods.
     pub methods: Vec<String>,
     /// Refused request headers.
@@ -236,6 +239,9 @@ pub struct ModelProvider {
     /// The environment variable that holds the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// The proxy that leads to the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
     /// How long an answer may take.
     #[serde(default = "timeout")]
     pub timeout: Time,
@@ -300,6 +306,7 @@ impl Default for Web {
             allow_hosts: rules.allow_hosts,
             deny_hosts: rules.deny_hosts,
             allow_networks: rules.allow_networks,
+            deny_networks: rules.deny_networks,
             methods: rules.methods,
             deny_headers: rules.deny_headers,
             time: Time(limits.time),

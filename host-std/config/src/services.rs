@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Cache, Config, ConfigError, Consensus, ModelProvider, Render, Web};
 use subvm_modules::ModuleSet;
-use subvm_modules::model::{Key, ModelClient, Provider};
+use subvm_modules::model::{Key, ModelClient, Provider, Proxy};
 use subvm_modules::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
 use subvm_observe::event;
 use subvm_system::random::SystemRng;
@@ -170,8 +170,20 @@ impl Web {
                 format_args!("{scheme:?} is neither \"http\" nor \"https\""),
             ));
         }
+        // What no request can have would refuse nothing, and say nothing.
         if let Some(name) = self.deny_headers.iter().find(|name| name.bytes().any(|byte| byte.is_ascii_uppercase())) {
             return Err(ConfigError::value("web.deny_headers", format_args!("write {name:?} in small letters")));
+        }
+        let is_token = |name: &String| {
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        };
+        if let Some(name) = self.deny_headers.iter().find(|name| !is_token(name)) {
+            return Err(ConfigError::value("web.deny_headers", format_args!("{name:?} is no name of a header")));
+        }
+        let is_method = |name: &String| is_token(name) && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+        if let Some(name) = self.methods.iter().find(|name| !is_method(name)) {
+            return Err(ConfigError::value("web.methods", format_args!("{name:?} is no method: write it in capitals")));
         }
         Ok(Rules {
             schemes: self.schemes.clone(),
@@ -179,6 +191,7 @@ impl Web {
             allow_hosts: self.allow_hosts.clone(),
             deny_hosts: self.deny_hosts.clone(),
             allow_networks: self.allow_networks.clone(),
+            deny_networks: self.deny_networks.clone(),
             methods: self.methods.clone(),
             deny_headers: self.deny_headers.clone(),
         })
@@ -224,9 +237,20 @@ impl ModelProvider {
         };
         let mut provider = Provider::new(&self.base_url, &self.model);
         provider.key = key.transpose().map_err(|error| ConfigError::value("model.providers", error))?;
+        provider.proxy = self.proxy.as_deref().map(proxy).transpose()?;
         provider.timeout = self.timeout.0;
         provider.retries = self.retries;
         provider.backoff = self.backoff.0;
         Ok(provider)
     }
+}
+
+/// A proxy, which is not shown where it is none: it may hold a secret.
+fn proxy(text: &str) -> Result<Proxy, ConfigError> {
+    let refused = |what: &dyn std::fmt::Display| ConfigError::value("model.providers.proxy", what);
+    let secret = Url::parse(text).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    if secret {
+        return Err(refused(&"must hold no user and no password: name a proxy that takes the node without"));
+    }
+    text.parse().map_err(|error| refused(&error))
 }

@@ -16,7 +16,7 @@ fn error(text: &str) -> String {
 
 /// A configuration with everything in it.
 fn full() -> Config {
-    let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'";
+    let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'\nproxy = 'http://p'";
     Config::parse(provider, "full").unwrap()
 }
 
@@ -72,6 +72,15 @@ fn mistakes_are_explained() {
         ("[run]\ndeadline = '5'", "node.toml:2: \"5\" is no length of time: write it as 30s, 500ms or 1m 30s"),
         ("[run]\ndeadline = '-5s'", "node.toml:2: \"-5s\" is no length of time"),
         ("[web]\nallow_networks = ['10.0.0.0/40']", "node.toml:2: \"10.0.0.0/40\" is not a range of IP addresses"),
+        ("[web]\ndeny_networks = ['example.com']", "node.toml:2: \"example.com\" is not a range of IP addresses"),
+        (
+            "[web]\ndeny_hosts = ['*example.com']",
+            "node.toml:2: \"*example.com\" is no pattern of hosts: write \"*.example.com\" for all hosts below example.com",
+        ),
+        (
+            "[web]\nallow_hosts = ['http://example.com']",
+            "node.toml:2: \"http://example.com\" is no host: write example.com",
+        ),
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
@@ -80,11 +89,20 @@ fn mistakes_are_explained() {
         ("[run]\nlog = 'web=loud'", "run.log: \"web=loud\" is no filter"),
         ("[modules]\nconcurrency = 0", "modules.concurrency: must be at least 1"),
         ("[web]\nenabled = true\nschemes = ['ftp']", "web.schemes: \"ftp\" is neither"),
+        ("[web]\ndeny_headers = ['Cookie']", "web.deny_headers: write \"Cookie\" in small letters"),
+        ("[web]\ndeny_headers = ['cookie:']", "web.deny_headers: \"cookie:\" is no name of a header"),
+        ("[web]\ndeny_headers = ['']", "web.deny_headers: \"\" is no name"),
+        ("[web]\nmethods = ['get']", "web.methods: \"get\" is no method: write it in capitals"),
+        ("[web]\nmethods = ['GET ']", "web.methods: \"GET \" is no method"),
         ("[[model.providers]]\nmodel = 'm'", "node.toml:1: missing field `base_url`"),
         ("[[model.providers]]\nmodel = 'm'\nbase_url = 'ftp://a'", "model.providers.base_url: \"ftp://a\" is neither"),
         (
             "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nkey_env = 'SUBVM_TEST_UNSET'",
             "model.providers: the environment variable SUBVM_TEST_UNSET is not set",
+        ),
+        (
+            "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nproxy = 'socks5://p:1'",
+            "model.providers.proxy: not a proxy that is known: write it as http://proxy.example:3128",
         ),
     ] {
         let found = error(text);
@@ -92,6 +110,9 @@ fn mistakes_are_explained() {
         assert_eq!(found.lines().count(), 1, "{found}");
     }
     assert!(!error("[[model.providers]]\nmodel = 'm'\nbase_url = 'http://u:secret@a'").contains("secret"));
+    let proxied = "[[model.providers]]\nmodel = 'm'\nbase_url = 'http://a'\nproxy = 'http://u:secret@p:1'";
+    let found = error(proxied);
+    assert!(found.contains("no password") && !found.contains("secret"), "{found}");
     let missing = Config::load(Path::new("/nowhere/node.toml")).unwrap_err().to_string();
     assert!(missing.starts_with("/nowhere/node.toml: cannot be read: "), "{missing}");
 }
@@ -158,7 +179,7 @@ fn page() -> String {
             let title = if of == "model.providers" { format!("[[{of}]]") } else { format!("[{of}]") };
             write!(page, "\n## `{title}`\n\n| key | default | meaning |\n|---|---|---|\n").unwrap();
         }
-        let given = ["base_url", "model", "key_file", "key_env"].contains(&name) && of == "model.providers";
+        let given = ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
         let default = values.iter().find(|(path, _)| path == key.path).filter(|_| !given);
         let default = default.map_or("".into(), |(_, value)| format!("`{value}`"));
         writeln!(page, "| `{name}` | {default} | {} |", key.meaning).unwrap();

@@ -122,9 +122,130 @@ fn busy_and_unwell_servers_are_asked_again() {
         assert_eq!(text(prompt(vec![provider(&server)], "?", "text", &[])), r#"{"ok":"at last"}"#, "{failure}");
         assert_eq!(server.requests().len(), 4);
     }
-    let server = recovering(4, "502 Bad Gateway");
-    let error = prompt(vec![provider(&server)], "?", "text", &[]).unwrap_err();
-    assert!(error.contains("status 502 (4 attempts)"), "{error}");
+    // A prompt may be what makes it so, and then it makes every node's so: the guest's to see.
+    for (failure, code) in [
+        ("429 Too Many Requests", "busy"),
+        ("409 Conflict", "busy"),
+        ("500 Internal Server Error", "failed"),
+        ("502 Bad Gateway", "failed"),
+    ] {
+        let server = recovering(4, failure);
+        assert_eq!(code_of(vec![provider(&server)]), code, "{failure}");
+        assert_eq!(server.requests().len(), 4);
+    }
+}
+
+/// The code that a prompt comes to.
+#[track_caller]
+fn code_of(providers: Vec<Provider>) -> String {
+    let answer = prompt(providers, "flagged", "text", &[]).unwrap_or_else(|error| panic!("internal: {error}"));
+    answer["error"].as_str().unwrap_or("ok").to_owned()
+}
+
+#[test]
+fn a_prompt_that_is_refused_is_a_result() {
+    for status in ["400 Bad", "413 Too Large", "414 Too Long", "422 Unprocessable", "451 Unavailable For Legal Reasons"]
+    {
+        let server = Server::fixed(response(status, "", ""));
+        assert_eq!(code_of(vec![provider(&server)]), "refused", "{status}");
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+/// These say nothing of whose trouble it is, so a harmless prompt is tried.
+#[test]
+fn a_status_is_the_prompts_or_the_nodes_by_trial() {
+    for status in ["302 Found", "402 Payment Required", "403 Forbidden", "404 Not Found", "405 Method Not Allowed"] {
+        let particular = Server::start(move |request, stream| {
+            let flagged = String::from_utf8_lossy(&request.body).contains("flagged");
+            let answer = if flagged { response(status, "", "") } else { completion("yes") };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        assert_eq!(code_of(vec![provider(&particular)]), "refused", "{status}");
+        assert_eq!(particular.requests().len(), 2);
+        let misconfigured = Server::fixed(response(status, "", ""));
+        let error = prompt(vec![provider(&misconfigured)], "flagged", "text", &[]).unwrap_err();
+        assert!(error.contains(&format!("status {}", &status[..3])), "{error}");
+        assert_eq!(misconfigured.requests().len(), 2);
+    }
+    // A key that is wrong is wrong for every prompt: nothing is tried.
+    let locked = Server::fixed(response("401 Unauthorized", "", ""));
+    assert!(prompt(vec![provider(&locked)], "flagged", "text", &[]).unwrap_err().contains("status 401"));
+    assert_eq!(locked.requests().len(), 1);
+}
+
+#[test]
+fn what_an_endpoint_does_with_a_prompt_is_a_result_and_what_keeps_it_away_is_not() {
+    let quick = |server: &Server| {
+        let mut provider = provider(server);
+        provider.timeout = Duration::from_millis(500);
+        provider
+    };
+    let silent = Server::start(|_, _| thread::sleep(Duration::from_secs(60)));
+    assert_eq!(code_of(vec![quick(&silent)]), "timeout");
+    let dripping = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+        while stream.write_all(b" ").is_ok() {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    assert_eq!(code_of(vec![quick(&dripping)]), "timeout");
+    for broken in ["", "nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfewer"] {
+        let server = Server::fixed(broken);
+        assert_eq!(code_of(vec![provider(&server)]), "failed", "{broken}");
+        assert_eq!(server.requests().len(), 4);
+    }
+    let endless = Server::start(|_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    assert_eq!(code_of(vec![provider(&endless)]), "bad_answer");
+
+    let plain = Server::fixed(response("200 OK", "", ""));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for url in [
+        "http://nobody.invalid/v1".to_owned(),
+        format!("http://127.0.0.1:{nobody}"),
+        format!("https://127.0.0.1:{}", plain.port),
+    ] {
+        let mut absent = Provider::new(url.as_str(), "m");
+        (absent.backoff, absent.timeout) = (Duration::from_millis(5), Duration::from_secs(5));
+        let error = prompt(vec![absent], "flagged", "text", &[]).unwrap_err();
+        assert!(error.contains("does not answer"), "{url}: {error}");
+    }
+}
+
+#[test]
+fn a_result_of_one_provider_outweighs_the_trouble_of_another() {
+    let refusing = Server::fixed(response("400 Bad Request", "", ""));
+    let locked = Server::fixed(response("401 Unauthorized", "", ""));
+    assert_eq!(code_of(vec![provider(&refusing), provider(&locked)]), "refused");
+    assert_eq!(code_of(vec![provider(&locked), provider(&refusing)]), "refused");
+}
+
+#[test]
+fn an_answer_is_read_within_bounds_and_means_one_thing() {
+    let digits = completion(&format!("{{\"n\": {}}}", "7".repeat(3_900_000)));
+    let deep = completion(&format!("{{\"n\": {}1{}}}", "[".repeat(500_000), "]".repeat(500_000)));
+    let many = completion(&format!("{{\"n\": [1{}]}}", ",1".repeat(1_000_000)));
+    let twice = completion("{\"n\": 1, \"n\": 2}");
+    let hidden = completion("{\"n\": {\"$serde_json::private::Number\": \"1\"}}");
+    let envelope = response("200 OK", "", &format!("{{\"choices\": {}}}", "7".repeat(3_900_000)));
+    let choice = |content| format!("\"choices\": [{{\"message\": {{\"content\": \"{content}\"}}}}]");
+    let choices = response("200 OK", "", &format!("{{{}, {}}}", choice("{}"), choice("{}")));
+    let start = Instant::now();
+    for answer in [digits, deep, many, twice, envelope, choices] {
+        let server = Server::fixed(answer);
+        assert_eq!(text(prompt(vec![provider(&server)], "?", "json", &[])), r#"{"error":"bad_answer"}"#);
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    let server = Server::fixed(hidden);
+    let answer = r#"{"ok":{"n":{"$serde_json::private::Number":"1"}}}"#;
+    assert_eq!(text(prompt(vec![provider(&server)], "?", "json", &[])), answer);
+    for twice in ["{\"result\": false, \"result\": true}", "{\"result\": true, \"\\u0072esult\": true}"] {
+        let server = Server::fixed(completion(twice));
+        assert_eq!(template(&server, "EqComparative"), r#"{"error":"bad_answer"}"#, "{twice}");
+    }
 }
 
 #[test]
@@ -143,7 +264,7 @@ fn a_server_may_say_how_long_to_wait() {
     // Longer than there is time: no use to wait.
     let server = Server::fixed(response("429 Too Many Requests", "Retry-After: 3600\r\n", ""));
     let start = Instant::now();
-    prompt(vec![provider(&server)], "?", "text", &[]).unwrap_err();
+    assert_eq!(code_of(vec![provider(&server)]), "busy");
     assert!(start.elapsed() < Duration::from_secs(4));
     assert_eq!(server.requests().len(), 1);
 }
@@ -161,9 +282,11 @@ fn the_next_provider_steps_in() {
     absent.backoff = Duration::from_millis(5);
     let providers = vec![provider(&locked), provider(&redirecting), impatient, absent, provider(&well)];
     assert_eq!(text(prompt(providers.clone(), "?", "text", &[])), r#"{"ok":"here"}"#);
-    for (broken, why) in providers.into_iter().zip(["status 401", "status 302", "timeout", "attempts"]) {
-        let error = prompt(vec![broken], "?", "text", &[]).unwrap_err();
-        assert!(error.contains(why) && !error.contains("secret"), "{why}: {error}");
+    for (broken, why) in providers.into_iter().zip(["status 401", "status 302", "", "attempts"]) {
+        match prompt(vec![broken], "?", "text", &[]) {
+            Err(error) => assert!(error.contains(why) && !error.contains("secret"), "{why}: {error}"),
+            Ok(answer) => assert_eq!((answer.to_string().as_str(), why), (r#"{"error":"timeout"}"#, "")),
+        }
     }
     assert!(prompt(vec![], "?", "text", &[]).unwrap_err().contains("[[model.providers]]"));
 }

@@ -271,3 +271,44 @@ fn a_name_cannot_change_its_mind() {
     assert_code(&ask(&["127.0.0.1", "10.0.0.1"]), "forbidden");
     assert_eq!((server.requests().len(), asked.load(Ordering::SeqCst)), (1, 2));
 }
+
+#[test]
+fn denied_addresses_are_refused_whoever_leads_there() {
+    let server = Server::start(|request, stream| {
+        let answer = match request.path() {
+            "/away" => {
+                let port = request.header("host").unwrap().rsplit(':').next().unwrap().to_owned();
+                response("302 Found", &format!("Location: http://127.0.0.9:{port}/\r\n"), "")
+            }
+            _ => response("302 Found", "Location: /again\r\n", ""),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let denying = |deny_hosts: &[&str], deny_networks: &[&str]| Rules {
+        ports: vec![server.port],
+        allow_networks: vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()],
+        deny_hosts: deny_hosts.iter().map(|host| host.parse().unwrap()).collect(),
+        deny_networks: deny_networks.iter().map(|network| network.parse().unwrap()).collect(),
+        ..Rules::default()
+    };
+    let get = |client, host: &str, path| {
+        ask(client, "GET", &format!("http://{host}:{}{path}", server.port), Map::new(), Value::Null)
+    };
+    // By name, and by every form of the address.
+    for rules in [denying(&["127.0.0.1", "::1"], &[]), denying(&[], &["127.0.0.0/29", "::1"])] {
+        for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "localhost", "0x7f000001", "[::1]"] {
+            assert_code(&get(WebClient::new(rules.clone(), limits()), host, "/"), "forbidden");
+        }
+    }
+    assert_eq!(server.requests().len(), 0);
+    // A redirect to it.
+    let client = WebClient::new(denying(&[], &["127.0.0.9"]), limits());
+    assert_code(&get(client, "127.0.0.1", "/away"), "forbidden");
+    // A name that changes its mind: the second connection is refused.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let resolver =
+        Rebinding { addresses: vec!["127.0.0.1", "127.0.0.9"], port: server.port, asked: Arc::clone(&asked) };
+    let client = WebClient::with_parts(denying(&[], &["127.0.0.8/31"]), limits(), resolver, RootCerts::WebPki);
+    assert_code(&get(client, "rebinding.test", "/"), "forbidden");
+    assert_eq!((server.requests().len(), asked.load(Ordering::SeqCst)), (2, 2));
+}

@@ -1,7 +1,8 @@
 //! `WebRender` on a real browser.
 
+use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,4 +149,51 @@ fn a_driver_that_is_not_there_is_the_nodes_trouble() {
     let renderer = WebRenderer::new(Rules::default(), options);
     let error = render(&renderer, "text", "http://example.com/", "").unwrap_err();
     assert!(error.starts_with("unavailable: /nowhere/chromedriver cannot be started"), "{error}");
+}
+
+/// A driver of a test's own: a script that announces the port of `server`, and writes its environment down.
+fn scripted(dir: &Path, server: &Server) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = dir.join("driver");
+    let environment = dir.join("environment");
+    let text = format!(
+        "#!/bin/sh\nenv > '{}'\necho 'ChromeDriver was started successfully on port {}.'\n",
+        environment.display(),
+        server.port
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn a_page_that_is_too_large_for_the_driver_is_too_large() {
+    let server = Server::start(|request, stream| match request.path() {
+        "/session" => drop(stream.write_all(response("200 OK", "", r#"{"value": {"sessionId": "s"}}"#).as_bytes())),
+        "/session/s/execute/sync" => {
+            let length = (64 << 20) + 13;
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{{\"value\": \"");
+            let _ = stream.write_all(&vec![b'x'; length - 13]);
+            let _ = stream.write_all(b"\"}");
+        }
+        _ => drop(stream.write_all(response("200 OK", "", r#"{"value": null}"#).as_bytes())),
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let options = RenderOptions { driver: scripted(dir.path(), &server), ..RenderOptions::default() };
+    let renderer = WebRenderer::new(Rules::default(), options);
+    assert_eq!(render(&renderer, "text", "http://example.com/", ""), Err("too_large".into()));
+}
+
+#[test]
+fn a_browser_does_not_see_the_nodes_secrets() {
+    let server = Server::fixed(response("200 OK", "", r#"{"value": {"error": "session not created"}}"#));
+    let dir = tempfile::tempdir().unwrap();
+    let options = RenderOptions { driver: scripted(dir.path(), &server), ..RenderOptions::default() };
+    let error = render(&WebRenderer::new(Rules::default(), options), "text", "http://example.com/", "").unwrap_err();
+    assert!(error.starts_with("unavailable: the browser cannot be started"), "{error}");
+    let environment = fs::read_to_string(dir.path().join("environment")).unwrap();
+    assert!(environment.contains("PATH="), "{environment}");
+    // Cargo gives each test such names; a key of a model is one like them.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    assert!(!environment.contains("CARGO_MANIFEST_DIR"), "{environment}");
 }

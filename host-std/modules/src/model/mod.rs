@@ -7,11 +7,30 @@
 //! | code | when |
 //! |---|---|
 //! | `bad_request` | an image is no PNG, JPEG, GIF or WebP, or a template is unknown |
-//! | `refused` | the model, or its provider's filter, does not answer this prompt |
+//! | `refused` | the model, its provider, or a filter between does not answer this prompt |
 //! | `truncated` | the answer was cut off by the provider's limit |
-//! | `bad_answer` | the answer is not of the form that was asked for |
+//! | `bad_answer` | the answer is not of the form that was asked for, has a key twice, or is beyond a bound |
+//! | `busy` | the provider was too busy for it, each time that it was asked |
+//! | `failed` | the provider failed at it or broke off, each time that it was asked |
+//! | `timeout` | the provider had it, and did not answer in time |
 //!
-//! Where no provider can be reached, lets us in, or is well, the module is not there: an internal error, which no guest sees.
+//! # Whose failure it is
+//! What a provider may answer *to a prompt* is a result, for the guest to see: a prompt that one provider refuses must not keep every node
+//! from voting. What keeps this node from asking is internal: no guest sees it, and the node votes *timeout*.
+//!
+//! | what happens | asked again | what it is |
+//! |---|---|---|
+//! | 200, and an answer | | the answer, `refused`, `truncated` or `bad_answer` |
+//! | 400, 413, 414, 422, 451 | no | `refused` |
+//! | 408, 409, 425, 429 | yes | `busy` |
+//! | 5xx | yes | `failed` |
+//! | 401, 407 | no | internal: the key, or the proxy's |
+//! | any other status, such as 302, 402, 403, 404, 405 | no, but a fixed harmless prompt is tried once | `refused` where that is answered with 200, else internal: the address, the model, the account |
+//! | no connection: the name, the port, TLS | yes | internal, unless an earlier attempt had a connection |
+//! | a connection, and no answer in time | no, the time is over | `timeout` |
+//! | a connection that breaks, or no HTTP | yes | `failed` |
+//!
+//! With several providers, the first answer counts; without one, the last result; an internal error only where no provider came to either.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +39,12 @@ use subvm_core::calldata::{Map, Value};
 
 mod json;
 mod provider;
+mod proxy;
 mod template;
 mod transport;
 
 pub use provider::{Key, KeyError, Provider};
+pub use proxy::{Proxy, ProxyError};
 
 use crate::{Failure, Service};
 use provider::{Answered, Ask};
@@ -31,6 +52,8 @@ use subvm_observe::{self as observe, event};
 
 /// The code of an answer that is not of the form that was asked for.
 const BAD_ANSWER: Failure = Failure::Code("bad_answer");
+/// The code of a prompt that is not answered.
+const REFUSED: Failure = Failure::Code("refused");
 /// The code of a request that makes no sense.
 const BAD_REQUEST: Failure = Failure::Code("bad_request");
 
@@ -118,7 +141,9 @@ impl ModelClient {
                 Ok(answer) => return Ok(self.account(provider, answer)),
                 Err(failure) => {
                     event!(warn, provider = provider.base_url, ?failure, "a model provider failed");
-                    last = failure;
+                    if matches!(failure, Failure::Code(_)) || matches!(last, Failure::Unavailable(_)) {
+                        last = failure;
+                    }
                 }
             }
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value as Json, json};
+use serde_json::{Value as Written, json};
 use subvm_core::calldata::{Map, Value};
 
+use super::json::Json;
 use super::transport::Attempts;
-use super::{BAD_ANSWER, BAD_REQUEST, Usage};
+use super::{BAD_ANSWER, BAD_REQUEST, Proxy, REFUSED, Usage};
 use crate::Failure;
 
 /// A key that lets us in. It shows in no log and no error.
@@ -99,6 +100,8 @@ pub struct Provider {
     pub model: String,
     /// What lets us in, where the endpoint wants it.
     pub key: Option<Key>,
+    /// What leads to the endpoint, where it is not reached without. Variables such as `ALL_PROXY` are not read.
+    pub proxy: Option<Proxy>,
     /// How long an answer may take, all attempts together.
     pub timeout: Duration,
     /// How often to try again when the endpoint is busy, unwell or not there.
@@ -117,6 +120,7 @@ impl Provider {
             base_url: base_url.into().trim_end_matches('/').to_owned(),
             model: model.into(),
             key: None,
+            proxy: None,
             timeout: Duration::from_secs(60),
             retries: 3,
             backoff: Duration::from_millis(500),
@@ -154,7 +158,12 @@ impl Ask {
         })
     }
 
-    fn body(&self, model: &str) -> Json {
+    /// What every model answers that answers at all.
+    pub(super) fn harmless() -> Self {
+        Self { instructions: None, text: "Reply with the word yes.".into(), images: Vec::new(), json: false }
+    }
+
+    pub(super) fn body(&self, model: &str) -> Written {
         let content = if self.images.is_empty() {
             json!(self.text)
         } else {
@@ -193,18 +202,21 @@ pub(super) struct Answered {
 
 impl Answered {
     fn read(bytes: &[u8]) -> Result<Self, Failure> {
-        let answer: Json = serde_json::from_slice(bytes).map_err(|_| BAD_ANSWER)?;
-        let choice = &answer["choices"][0];
-        match choice["finish_reason"].as_str() {
+        let answer = std::str::from_utf8(bytes).map_err(|_| BAD_ANSWER).and_then(Json::read)?;
+        let Some(Json::Array(choices)) = answer.get("choices") else { return Err(BAD_ANSWER) };
+        let choice = choices.first().ok_or(BAD_ANSWER)?;
+        match choice.get("finish_reason").and_then(Json::as_str) {
             Some("length") => return Err(Failure::Code("truncated")),
-            Some("content_filter") => return Err(Failure::Code("refused")),
+            Some("content_filter") => return Err(REFUSED),
             _ => {}
         }
-        if choice["message"]["refusal"].is_string() {
-            return Err(Failure::Code("refused"));
+        let message = choice.get("message").ok_or(BAD_ANSWER)?;
+        let text = |name| message.get(name).and_then(Json::as_str);
+        if text("refusal").is_some() {
+            return Err(REFUSED);
         }
-        let text = choice["message"]["content"].as_str().ok_or(BAD_ANSWER)?;
-        let tokens = |name| answer["usage"][name].as_u64().unwrap_or(0);
+        let text = text("content").ok_or(BAD_ANSWER)?;
+        let tokens = |name| answer.get("usage").and_then(|usage| usage.get(name)).and_then(Json::as_u64).unwrap_or(0);
         let usage = Usage { prompt: tokens("prompt_tokens"), completion: tokens("completion_tokens") };
         Ok(Self { text: text.to_owned(), usage })
     }

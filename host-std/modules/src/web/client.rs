@@ -14,7 +14,7 @@ use ureq::{Agent, Body, Error};
 use url::Url;
 
 use super::Rules;
-use super::resolver::{Checked, NotPublic};
+use super::resolver::{Checked, Unreachable};
 use super::rules::BAD_REQUEST;
 use crate::{Failure, Service};
 use subvm_observe::event;
@@ -242,7 +242,7 @@ fn target(response: &Response<Body>, from: &Url) -> Option<Result<Url, Failure>>
 /// The code of an error.
 fn failure(error: &Error) -> Failure {
     Failure::Code(match error {
-        Error::Other(other) if other.is::<NotPublic>() => "forbidden",
+        Error::Other(other) if other.is::<Unreachable>() => "forbidden",
         Error::Http(_) | Error::BadUri(_) => "bad_request",
         Error::Protocol(_) => "protocol",
         Error::HostNotFound => "unresolved",

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A range of IP addresses, written `10.0.0.0/8` or `fd00::/8`; an address alone is a range of one.
+/// A range of IP addresses, written `10.0.0.0/8` or `fd00::/8`; an address alone is a range of one. IPv4-mapped addresses
+/// (`::ffff:10.0.0.0/104`) are what they map.
 ///
 /// ```
 /// use subvm_modules::web::Network;
@@ -63,8 +64,12 @@ impl FromStr for Network {
         let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
         let first: IpAddr = address.parse().map_err(|_| NetworkError)?;
         let width = if first.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(width), str::parse).map_err(|_| NetworkError)?;
-        if prefix > width { Err(NetworkError) } else { Ok(Self { first, prefix }) }
+        let prefix: u8 = prefix.map_or(Ok(width), str::parse).map_err(|_| NetworkError)?;
+        match (first.to_canonical(), prefix) {
+            (_, prefix) if prefix > width => Err(NetworkError),
+            (IpAddr::V4(v4), 96..) => Ok(Self { first: v4.into(), prefix: prefix - 96 }),
+            _ => Ok(Self { first, prefix }),
+        }
     }
 }
 
@@ -106,6 +111,23 @@ const SPECIAL_V6: &[([u16; 2], u8)] = &[
     ([0x3fff, 0], 20),
 ];
 
+/// The IPv4 address that packets to the IPv6 `address` may come out at, behind a gateway or a tunnel: IPv4-compatible (RFC 4291,
+/// section 2.5.5), IPv4-translated (RFC 7915), NAT64 (RFC 6052, RFC 8215 with a prefix of 96 bits), 6to4 (RFC 3056), the client of Teredo
+/// (RFC 4380), ISATAP (RFC 5214). Prefixes that a network chose for its own NAT64 cannot be known.
+pub(super) fn inner(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(v6) = address.to_canonical() else { return None };
+    let last = Ipv4Addr::from_bits(v6.to_bits() as u32);
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => Some(last),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => Some(last),
+        [0x2002, ..] => Some(Ipv4Addr::from_bits((v6.to_bits() >> 80) as u32)),
+        [0x2001, 0, ..] => Some(Ipv4Addr::from_bits(!last.to_bits())),
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => Some(last),
+        _ => None,
+    }
+}
+
 /// Whether `address` belongs to somebody on the public internet: not to this machine, its network, a cloud's metadata service, or a
 /// mechanism that leads to one of them.
 ///
@@ -124,6 +146,7 @@ pub fn is_public(address: IpAddr) -> bool {
             let first = |[a, b]: [u16; 2]| Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0);
             v6.segments()[0] >> 13 == 1
                 && !SPECIAL_V6.iter().any(|(segments, prefix)| special(first(*segments).into(), *prefix))
+                && inner(v6.into()).is_none_or(|v4| is_public(v4.into()))
         }
     }
 }
@@ -164,6 +187,7 @@ mod tests {
             "2001::1",
             "2001:db8::1",
             "2002:7f00:1::",
+            "2a00::5efe:7f00:1",
             "5f00::1",
         ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
@@ -178,6 +202,7 @@ mod tests {
             "192.0.1.1",
             "2606:4700::1",
             "2a00::1",
+            "2a00::5efe:101:101",
         ] {
             assert!(is_public(address.parse().unwrap()), "{address}");
         }
@@ -190,8 +215,29 @@ mod tests {
         assert!(!network.contains("10.8.0.0".parse().unwrap()));
         assert!("::/0".parse::<Network>().unwrap().contains("fe80::1".parse().unwrap()));
         assert!("1.2.3.4".parse::<Network>().unwrap().contains("::ffff:1.2.3.4".parse().unwrap()));
-        for text in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "::/129", "a/8"] {
+        let mapped: Network = "::ffff:10.4.0.0/110".parse().unwrap();
+        assert_eq!((mapped, mapped.to_string().as_str()), (network, "10.4.0.0/14"));
+        for text in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "::/129", "::ffff:1.2.3.4/129", "a/8"] {
             assert_eq!(text.parse::<Network>(), Err(NetworkError), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_address_has_many_clothes() {
+        for text in [
+            "::1.2.3.4",
+            "::ffff:0:1.2.3.4",
+            "64:ff9b::1.2.3.4",
+            "64:ff9b:1::1.2.3.4",
+            "2002:102:304::1",
+            "2001:0:5:6:7:8:fefd:fcfb",
+            "fe80::5efe:1.2.3.4",
+            "2a00::200:5efe:1.2.3.4",
+        ] {
+            assert_eq!(inner(text.parse().unwrap()), Some(Ipv4Addr::new(1, 2, 3, 4)), "{text}");
+        }
+        for text in ["::", "::1", "1.2.3.4", "::ffff:1.2.3.4", "2a00::1.2.3.4", "fd00::1"] {
+            assert_eq!(inner(text.parse().unwrap()), None, "{text}");
         }
     }
 }

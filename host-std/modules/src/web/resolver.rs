@@ -21,20 +21,20 @@ pub(super) struct Checked<R> {
 
 /// The name has an address that guests may not reach.
 #[derive(Debug)]
-pub(super) struct NotPublic;
+pub(super) struct Unreachable;
 
-impl fmt::Display for NotPublic {
+impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the host has an address that is not public")
+        f.write_str("the host has an address that guests may not reach")
     }
 }
 
-impl std::error::Error for NotPublic {}
+impl std::error::Error for Unreachable {}
 
 impl<R: Resolver> Resolver for Checked<R> {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let addresses = self.inner.resolve(uri, config, timeout)?;
         let allowed = addresses.iter().all(|address| self.rules.reaches(address.ip()));
-        if allowed { Ok(addresses) } else { Err(Error::Other(Box::new(NotPublic))) }
+        if allowed { Ok(addresses) } else { Err(Error::Other(Box::new(Unreachable))) }
     }
 }

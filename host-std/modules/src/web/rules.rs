@@ -1,54 +1,17 @@
 //! What guests may ask of the web.
 
-use std::convert::Infallible;
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::{Network, is_public};
+use super::network::inner;
+use super::{HostPattern, Network, is_public};
 use crate::Failure;
 
 /// The code of what is malformed.
 pub(super) const BAD_REQUEST: Failure = Failure::Code("bad_request");
 /// The code of what the rules refuse.
 pub(super) const FORBIDDEN: Failure = Failure::Code("forbidden");
-
-/// A host, or `*.` and a domain for all hosts below it.
-///
-/// ```
-/// use subvm_modules::web::{HostPattern, Rules};
-/// let below: HostPattern = "*.Example.com.".parse().unwrap();
-/// assert_eq!(below.to_string(), "*.example.com");
-/// let rules = Rules { allow_hosts: vec![below], ..Rules::default() };
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPattern(String);
-
-impl FromStr for HostPattern {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self(text.trim_end_matches('.').to_ascii_lowercase()))
-    }
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl HostPattern {
-    fn matches(&self, host: &str) -> bool {
-        let host = host.trim_end_matches('.');
-        match self.0.strip_prefix('*') {
-            Some(domain) => host.ends_with(domain) && host.len() > domain.len(),
-            None => host == self.0,
-        }
-    }
-}
 
 /// What is allowed, for each request and again for each redirect.
 ///
@@ -59,6 +22,8 @@ impl HostPattern {
 /// assert!(!rules.reaches(loopback));
 /// rules.allow_networks.push("127.0.0.0/8".parse()?);
 /// assert!(rules.reaches(loopback));
+/// rules.deny_networks.push("127.0.0.1".parse()?);
+/// assert!(!rules.reaches(loopback));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -69,10 +34,12 @@ pub struct Rules {
     pub ports: Vec<u16>,
     /// Allowed hosts; empty for all.
     pub allow_hosts: Vec<HostPattern>,
-    /// Refused hosts, also where they are allowed.
+    /// Refused hosts, also where they are allowed. An address among them is refused as in `deny_networks`; a name refuses the name alone.
     pub deny_hosts: Vec<HostPattern>,
     /// Addresses that are allowed although they are not public.
     pub allow_networks: Vec<Network>,
+    /// Refused addresses, also where they are public or allowed, and whichever name leads there: such as the node's own public address.
+    pub deny_networks: Vec<Network>,
     /// Allowed methods, in capitals.
     pub methods: Vec<String>,
     /// Refused request headers, in small letters, beside those of the connection itself, which are always refused.
@@ -88,6 +55,7 @@ impl Default for Rules {
             allow_hosts: Vec::new(),
             deny_hosts: Vec::new(),
             allow_networks: Vec::new(),
+            deny_networks: Vec::new(),
             methods: strings(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]),
             deny_headers: Vec::new(),
         }
@@ -134,12 +102,12 @@ impl Rules {
 
     /// Refuses hosts and ports that are not allowed, and hosts that are addresses which are not.
     pub(super) fn host_and_port<S: AsRef<str>>(&self, host: &Host<S>, port: u16) -> Result<(), Failure> {
-        let (name, address) = match host {
-            Host::Domain(name) => (name.as_ref().to_ascii_lowercase(), None),
-            Host::Ipv4(v4) => (v4.to_string(), Some(IpAddr::V4(*v4))),
-            Host::Ipv6(v6) => (v6.to_string(), Some(IpAddr::V6(*v6))),
+        let address = match host {
+            Host::Domain(_) => None,
+            Host::Ipv4(v4) => Some(IpAddr::V4(*v4)),
+            Host::Ipv6(v6) => Some(IpAddr::V6(*v6)),
         };
-        let among = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(&name));
+        let among = |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(host));
         let allowed = self.ports.contains(&port)
             && (self.allow_hosts.is_empty() || among(&self.allow_hosts))
             && !among(&self.deny_hosts)
@@ -147,10 +115,16 @@ impl Rules {
         if allowed { Ok(()) } else { Err(FORBIDDEN) }
     }
 
-    /// Whether guests may reach `address`.
+    /// Whether guests may reach `address`. Where it stands for an IPv4 address behind a gateway or in a tunnel (NAT64, 6to4, Teredo, ISATAP
+    /// and other forms), they must be allowed to reach that one, too.
     #[must_use]
     pub fn reaches(&self, address: IpAddr) -> bool {
-        is_public(address) || self.allow_networks.iter().any(|network| network.contains(address))
+        let within = |networks: &[Network], address| networks.iter().any(|network| network.contains(address));
+        std::iter::once(address).chain(inner(address).map(IpAddr::V4)).all(|address| {
+            (is_public(address) || within(&self.allow_networks, address))
+                && !within(&self.deny_networks, address)
+                && !self.deny_hosts.iter().any(|host| host.is_address(address))
+        })
     }
 
     /// Refuses methods that are not allowed. `CONNECT` and `TRACE` never are.
@@ -215,7 +189,7 @@ mod tests {
         let patterns = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let rules = Rules {
             allow_hosts: patterns(&["example.com", "*.example.org"]),
-            deny_hosts: patterns(&["bad.example.org"]),
+            deny_hosts: patterns(&["bad.example.org", "böser.example.org"]),
             ..Rules::default()
         };
         for (url, expected) in [
@@ -227,9 +201,53 @@ mod tests {
             ("https://bad.example.org./", "forbidden"),
             ("https://notexample.org/", "forbidden"),
             ("https://www.example.com/", "forbidden"),
+            ("https://xn--bser-5qa.example.org/", "forbidden"),
+            ("https://B%C3%96SER.example.org/", "forbidden"),
         ] {
             assert_eq!(code(rules.url(url)), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn denied_addresses_are_refused_in_every_form() {
+        let networks = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+        let rules = Rules {
+            deny_hosts: vec!["9.9.9.9".parse().unwrap(), "[2606:4700::1]".parse().unwrap()],
+            allow_networks: networks(&["127.0.0.0/8", "::/0"]),
+            deny_networks: networks(&["1.2.3.0/24", "2a00:1::/32", "127.0.0.1"]),
+            ..Rules::default()
+        };
+        for (address, reached) in [
+            ("1.2.3.4", false),
+            ("::ffff:1.2.3.4", false),
+            ("::1.2.3.4", false),
+            ("64:ff9b::1.2.3.4", false),
+            ("64:ff9b:1::1.2.3.4", false),
+            ("2002:102:304::", false),
+            ("2a00:1::1", false),
+            ("9.9.9.9", false),
+            ("64:ff9b::9.9.9.9", false),
+            ("2606:4700::1", false),
+            ("127.0.0.1", false),
+            ("::ffff:127.0.0.1", false),
+            ("64:ff9b::127.0.0.1", false),
+            // Allowed, but what it stands for is not.
+            ("64:ff9b::10.0.0.1", false),
+            ("2002:a00:1::", false),
+            ("1.2.4.4", true),
+            ("127.0.0.2", true),
+            ("64:ff9b::127.0.0.2", true),
+            ("64:ff9b::1.2.4.4", true),
+            ("2606:4700::2", true),
+            ("::1", true),
+            ("fd00::1", true),
+        ] {
+            assert_eq!(rules.reaches(address.parse().unwrap()), reached, "{address}");
+        }
+        for url in ["http://1.2.3.4/", "http://[::ffff:1.2.3.4]/", "http://0x1.2.772/", "http://[2606:4700:0::1]/"] {
+            assert_eq!(code(rules.url(url)), "forbidden", "{url}");
+        }
+        assert_eq!(code(rules.url("http://127.0.0.2/")), "ok");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The WebDriver program: started on a port of its choice, and stopped.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -13,6 +14,39 @@ use subvm_core::host::HostError;
 /// How long it may take to start, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the driver and its browsers see of the node's environment: where things are, not the keys of models that it may hold. A name that
+/// ends in `_` stands for all that begin so.
+const ENVIRONMENT: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "LC_",
+    "TZ",
+    "TMPDIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_",
+    "FONTCONFIG_",
+    "LD_LIBRARY_PATH",
+    // Other systems' names of the same.
+    "SYSTEMROOT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "TEMP",
+    "TMP",
+];
+
+fn is_passed_on(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    ENVIRONMENT.iter().any(|known| name == *known || (known.ends_with('_') && name.starts_with(known)))
+}
+
 /// A running driver.
 pub(super) struct Driver {
     process: Mutex<Child>,
@@ -23,6 +57,7 @@ impl Driver {
     pub(super) fn start(program: &Path) -> Result<Self, HostError> {
         let mut command = Command::new(program);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)));
         let mut process = command.spawn().map_err(|error| {
             format!("{} cannot be started: {error}: install it, or name it as render.driver", program.display())
         })?;

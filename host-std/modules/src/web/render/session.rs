@@ -61,6 +61,8 @@ impl Session {
         };
         sent.and_then(answer).map_err(|error| match error {
             Error::Timeout(_) => Failure::Code("timeout"),
+            // What a page holds is the page's doing.
+            Error::BodyExceedsLimit(_) => Failure::Code("too_large"),
             error => Failure::Unavailable(error.into()),
         })?
     }
