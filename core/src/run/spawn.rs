@@ -1,7 +1,9 @@
 //! Starting a sub-VM, and giving its budgets back to its parent when it has ended.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::consensus::message::{EntryKind, Message};
 use crate::consensus::package::Package;
@@ -40,6 +42,8 @@ pub(crate) struct Ran {
     pub(crate) ticks: i64,
     /// Whether a libc was told that there is no preopened directory.
     pub(crate) root_hidden: bool,
+    /// What people should know of the last calls that a rule refused.
+    pub(crate) refusals: Vec<String>,
 }
 
 /// Runs a sub-VM: enters it, lets the engine run it, and releases what it held.
@@ -60,7 +64,7 @@ pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran 
     let mut ran = match enter(&mut transaction, child) {
         Err(error) => {
             let result = Ok(Outcome::VmError(error));
-            Ran { transaction, result, fingerprint: None, ticks, root_hidden: false }
+            Ran { transaction, result, fingerprint: None, ticks, root_hidden: false, refusals: Vec::new() }
         }
         Ok(mut vm) => {
             transaction.depth += 1;
@@ -70,7 +74,8 @@ pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran 
             let mut transaction = vm.transaction.take().expect("the engine hands the sub-VM back as it got it");
             transaction.depth -= 1;
             let root_hidden = vm.wasi.prestat_refused();
-            Ran { transaction, result, fingerprint, ticks: vm.ticks.clamp(0, ticks), root_hidden }
+            let refusals = if vm.main { vm.wasi.refusals() } else { Vec::new() };
+            Ran { transaction, result, fingerprint, ticks: vm.ticks.clamp(0, ticks), root_hidden, refusals }
         }
     };
     ran.transaction.ram.of(mode).release_to(mark);

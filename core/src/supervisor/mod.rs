@@ -89,11 +89,15 @@ fn run_watched(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Resu
         Ok(child) => run_child(transaction, child),
         Err(error) => {
             let result = Ok(Outcome::VmError(error));
-            Ran { transaction, result, fingerprint: None, ticks: 0, root_hidden: false }
+            Ran { transaction, result, fingerprint: None, ticks: 0, root_hidden: false, refusals: Vec::new() }
         }
     };
     if ran.root_hidden && matches!(ran.result, Ok(Outcome::VmError(VmError::ExitCode(71)))) {
         ran.transaction.diagnostics.push(HIDDEN_ROOT.to_string());
+    }
+    // A program that fails knows an errno, and not whose rule it was.
+    if let Ok(Outcome::VmError(VmError::ExitCode(_) | VmError::Trap(_))) = ran.result {
+        ran.transaction.diagnostics.append(&mut ran.refusals);
     }
     finish(ran, limit, message_digest)
 }

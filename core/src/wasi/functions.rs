@@ -69,7 +69,7 @@ impl Function {
         if cx.node.observer.is_some() {
             return observed(cx.reborrow(), self, args);
         }
-        charged(cx, self.base, |cx| (self.body)(cx, args))
+        charged(cx, self, |cx| (self.body)(cx, args))
     }
 }
 
@@ -206,7 +206,7 @@ macro_rules! functions {
                     if cx.node.observer.is_some() {
                         return observed(cx.reborrow(), FUNCTION, &[$(u64::from($param)),*]);
                     }
-                    charged(cx, FUNCTION.base, |cx| body!($answer $name cx $($param)*))
+                    charged(cx, FUNCTION, |cx| body!($answer $name cx $($param)*))
                 }
             )*
         }
@@ -216,11 +216,14 @@ macro_rules! functions {
 wasi_functions!(functions);
 
 #[inline]
-fn charged(cx: &mut Cx<'_>, base: u64, body: impl FnOnce(&mut Cx<'_>) -> Done) -> Result<u32, End> {
-    cx.charge(base)?;
+fn charged(cx: &mut Cx<'_>, function: &Function, body: impl FnOnce(&mut Cx<'_>) -> Done) -> Result<u32, End> {
+    cx.charge(function.base)?;
     match body(cx) {
         Ok(()) => Ok(Errno::Success.number()),
-        Err(Stop::Errno(errno)) => Ok(errno.number()),
+        Err(Stop::Errno(errno)) => {
+            cx.wasi.refusals.note(function.name, errno);
+            Ok(errno.number())
+        }
         Err(Stop::End(end)) => Err(end),
     }
 }
@@ -231,7 +234,7 @@ fn observed(mut cx: Cx<'_>, function: &Function, args: &[u64]) -> Result<u32, En
     if let Some(observer) = &mut cx.node.observer {
         observer.enter(&call, *cx.ticks);
     }
-    let result = charged(&mut cx, function.base, |cx| (function.body)(cx, args));
+    let result = charged(&mut cx, function, |cx| (function.body)(cx, args));
     if let Some(observer) = &mut cx.node.observer {
         observer.exit(&call, result.as_ref().ok().copied(), cx.mem, *cx.ticks);
     }

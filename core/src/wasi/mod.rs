@@ -30,6 +30,7 @@ pub(crate) mod mem;
 mod path;
 mod proc;
 mod random;
+mod refusals;
 mod state;
 mod strings;
 mod table;

@@ -1,6 +1,7 @@
 //! What a sub-VM's WASI calls share.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -12,6 +13,7 @@ use crate::ids::Mode;
 use crate::outcome::{Resource, VmError};
 use crate::vfs::Tree;
 use crate::wasi::random::Generator;
+use crate::wasi::refusals::Refusals;
 use crate::wasi::{Args, Env, Errno};
 
 /// What a sub-VM starts with.
@@ -71,7 +73,7 @@ pub struct Config {
 /// let mut state = State::new(config, &mut ram).unwrap();
 /// let result = Content::Bytes(b"\x00\x00"[..].into());
 /// assert_eq!(state.attach(result, &mut ram, &Limits::default()), Ok(Fd(4)));
-/// assert!(!state.prestat_refused());
+/// assert!(!state.prestat_refused() && state.refusals().is_empty());
 /// // At the end:
 /// state.cancel_pending(&mut *subvm_host_mock::MemoryHost::new().node().modules);
 /// ```
@@ -84,6 +86,7 @@ pub struct State {
     /// The iovecs of the call that is being made, kept so that calls in loops allocate nothing.
     pub(super) iovecs: Vec<(u32, u32)>,
     pub(super) prestat_refused: bool,
+    pub(super) refusals: Refusals,
 }
 
 impl State {
@@ -97,7 +100,14 @@ impl State {
     pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
         ram.charge(config.files.ram()).map_err(|_| VmError::OutOf(Resource::Memory))?;
         let fds = Table::new(Source::Held { bytes: config.stdin.clone(), charged: 0 });
-        Ok(Self { config, fds, random: None, iovecs: Vec::new(), prestat_refused: false })
+        Ok(Self {
+            config,
+            fds,
+            random: None,
+            iovecs: Vec::new(),
+            prestat_refused: false,
+            refusals: Refusals::default(),
+        })
     }
 
     /// Gives `content` a descriptor with the rights of descriptor 0.
@@ -131,6 +141,13 @@ impl State {
     #[must_use]
     pub fn prestat_refused(&self) -> bool {
         self.prestat_refused
+    }
+
+    /// What the diagnostics of a program that failed say of the last calls that a rule of this machine refused: a line for each, naming the
+    /// call, the errno and what helps.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lines()
     }
 
     #[inline]

@@ -113,3 +113,39 @@ fn a_trace_shows_who_started_whom_and_changes_nothing() {
     let calls: Vec<&str> = lines.lines().map(|line| line.split('(').next().unwrap()).collect();
     assert_eq!(calls, ["storage_write", "  storage_write", "  gl_call", "  gl_call", "gl_call", "gl_call"], "{lines}");
 }
+
+/// Makes calls that rules of ours refuse, whatever comes of them, and ends with a code.
+fn refused_then_ends(dir: &Path, code: i32) -> String {
+    let text = format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "path_readlink" (func $readlink (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 64) "/x")
+        (func (export "_start")
+            (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 0)))
+            (drop (call $readlink (i32.const 3) (i32.const 64) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0)))
+            (drop (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 2) (i32.const 0) (i64.const 0) (i64.const 0)
+                (i32.const 0) (i32.const 0)))
+            (call $exit (i32.const {code}))))"#
+    );
+    write(dir, &format!("refused{code}.wat"), text.as_bytes())
+}
+
+#[test]
+fn a_program_that_fails_after_a_rule_refused_it_names_the_call_and_what_helps() {
+    let dir = scratch("refused");
+    let module = refused_then_ends(dir.path(), 1);
+    let says = ["exit_code 1", "poll_oneoff answered ENOTSUP", "path_readlink answered EBADF", "`--map` follows links"];
+    fails(&["exec", &module], 1, &says);
+    fails(&["exec", &module], 1, &["before it failed, path_open answered ENOTCAPABLE: the path is absolute"]);
+    let json: Json = serde_json::from_slice(&subvm(&["exec", "--json", &module]).stdout).unwrap();
+    assert_eq!(json["diagnostics"].as_array().unwrap().len(), 3, "{json}");
+    assert!(json["diagnostics"][0].as_str().unwrap().contains("path_open"), "the last one first: {json}");
+    // Who came to an end of its own has nothing to be told, and who did not ask for any of this neither.
+    let Output { status, stderr, .. } = subvm(&["exec", &refused_then_ends(dir.path(), 0)]);
+    assert_eq!((status.code(), stderr.len()), (Some(0), 0));
+    fails(&["exec", &guest("trap")], 125, &["error: wasm_trap unreachable\n"]);
+}
