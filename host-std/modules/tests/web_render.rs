@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use subvm_core::calldata::{Map, Value};
@@ -97,6 +98,55 @@ fn pages_are_rendered_under_the_rules() {
     assert_eq!(page("text", "/", "2h"), Err("timeout".into()));
     for url in ["file:///etc/passwd", "chrome://version/", "http://127.0.0.1:1/", "http://169.254.169.254/"] {
         assert_eq!(render(&renderer, "text", url, ""), Err("forbidden".into()), "{url}");
+    }
+}
+
+/// However a page leads there: by a frame, an image, a script, a socket, a redirect, a name that is looked up.
+#[test]
+fn a_page_reaches_no_denied_address() {
+    if !installed() {
+        return;
+    }
+    let denied = std::net::TcpListener::bind("127.0.0.9:0").unwrap();
+    let port = denied.local_addr().unwrap().port();
+    let reached = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reached);
+    std::thread::spawn(move || {
+        for _ in denied.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let site = Server::start(move |request, stream| {
+        let answer = match request.path() {
+            "/away" => response("302 Found", &format!("Location: http://127.0.0.9:{port}/\r\n"), ""),
+            _ => {
+                let page = format!(
+                    "<link rel=preconnect href=http://127.0.0.9:{port}><iframe src=http://127.0.0.9:{port}/></iframe>\
+                     <img src=http://[::ffff:127.0.0.9]:{port}/><img src=http://0x7f000009:{port}/><p>shown</p><script>\
+                     new WebSocket('ws://127.0.0.9:{port}/'); fetch('https://127.0.0.9:{port}/').catch(() => 0)</script>"
+                );
+                response("200 OK", "Content-Type: text/html\r\n", &page)
+            }
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let rules = Rules {
+        ports: vec![site.port, port],
+        allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+        deny_networks: vec!["127.0.0.8/30".parse().unwrap()],
+        ..Rules::default()
+    };
+    let options = RenderOptions { no_sandbox: is_root(), ..RenderOptions::default() };
+    let renderer = WebRenderer::new(rules, options);
+    let text = render(&renderer, "text", &site.url("/"), "1500ms").unwrap();
+    assert!(text.as_str().unwrap().contains("shown"), "{text}");
+    assert_eq!(render(&renderer, "text", &site.url("/away"), ""), Err("forbidden".into()));
+    assert_eq!(render(&renderer, "text", &format!("http://[::ffff:127.0.0.9]:{port}/"), ""), Err("forbidden".into()));
+    assert_eq!(reached.load(Ordering::SeqCst), 0);
+    // It can be reached, where it is not denied.
+    std::net::TcpStream::connect(("127.0.0.9", port)).unwrap();
+    while reached.load(Ordering::SeqCst) == 0 {
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
