@@ -1,6 +1,7 @@
 //! The types and functions that lowering appends to a module.
 
-use std::collections::HashMap;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{Function, ValType};
@@ -23,7 +24,7 @@ pub(super) fn encoded(ty: wasmparser::ValType) -> ValType {
 /// Everything appended.
 pub(super) struct Appended {
     first_type: u32,
-    type_indices: HashMap<Signature, u32>,
+    type_indices: BTreeMap<Signature, u32>,
     types: Vec<Signature>,
     first_function: u32,
     /// The type and body of each function.
@@ -35,7 +36,7 @@ impl Appended {
     pub(super) fn after(types: u32, functions: u32) -> Appended {
         Appended {
             first_type: types,
-            type_indices: HashMap::new(),
+            type_indices: BTreeMap::new(),
             types: Vec::new(),
             first_function: functions,
             functions: Vec::new(),

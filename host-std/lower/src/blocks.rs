@@ -1,5 +1,8 @@
 //! The straight-line blocks of a function in the making: each is written when its cost is known, after what it pays.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use wasm_encoder::InstructionSink;
 use wasmparser::BrTable;
 

@@ -17,6 +17,8 @@
 //! Most instructions are copied byte for byte. Branches keep their depths, for the inner block stands where the
 //! function's own label was.
 
+use alloc::vec::Vec;
+
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::{FunctionBody, Operator};
 

@@ -4,6 +4,8 @@
 //!
 //! A split instruction still traps before it writes anything: out of bounds, it is left whole to the engine.
 
+use alloc::vec;
+
 use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, Schedule};
 use wasm_encoder::{BlockType, Function, InstructionSink, RefType, ValType};
 use wasmparser::Operator;

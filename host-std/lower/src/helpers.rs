@@ -1,6 +1,7 @@
 //! What lowering appends to a module because the guest's functions need it.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 

@@ -26,6 +26,13 @@
 //! assert_eq!(lowered.functions.original(1), None); // the square root in integer arithmetic is no guest frame
 //! # Ok::<(), wat::Error>(())
 //! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::string::String;
+use alloc::vec::Vec;
 
 mod appended;
 mod blocks;

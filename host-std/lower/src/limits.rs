@@ -1,7 +1,9 @@
 //! What a module may be: the pinned feature set, and a limit for everything that could cost unbounded time or memory to
 //! validate, lower or compile.
 
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
 
 use wasmparser::WasmFeatures;
 
@@ -162,7 +164,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl core::error::Error for Refusal {}
 
 impl From<wasmparser::Error> for Refusal {
     fn from(error: wasmparser::Error) -> Self {

@@ -3,6 +3,10 @@
 //! Custom sections are dropped: what they say of offsets is no longer true, and none has a meaning to the engine. The
 //! name section stays where it is well-formed.
 
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
     CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind, ExportSection, FunctionSection,
@@ -51,7 +55,7 @@ struct Writer<'a> {
 }
 
 impl Reencode for Writer<'_> {
-    type Error = std::convert::Infallible;
+    type Error = core::convert::Infallible;
 
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
         Ok(self.context.globals.map(global))

@@ -1,5 +1,9 @@
 //! The names that lowering gives to what it adds. A guest's imports and exports may not contain [`RESERVED`].
 
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+
 /// What marks a name as lowering's own. A guest import or export whose name contains it is refused.
 pub const RESERVED: &str = "$subvm:";
 

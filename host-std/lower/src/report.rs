@@ -1,6 +1,9 @@
 //! What lowering found and changed, for `subvm inspect`.
 
-use std::cmp::Reverse;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use wasmparser::TypeRef;
 

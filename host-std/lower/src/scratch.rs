@@ -1,6 +1,8 @@
 //! Locals that lowered code needs for the length of a few instructions: one for each use and type, appended to a
 //! function that needs it. Nothing in them lives on from one straight-line block to the next.
 
+use alloc::vec::Vec;
+
 use wasm_encoder::ValType;
 
 /// What a scratch local is for.

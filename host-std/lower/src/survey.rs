@@ -1,7 +1,10 @@
 //! The first pass: validates the module as the guest supplied it, holds it to the limits, and notes what the second pass
 //! must know before it writes the first section.
 
-use std::collections::BTreeSet;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use wasmparser::{
     BinaryReader, CodeSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader, ExternalKind,

@@ -1,4 +1,4 @@
-//! The core without std: this crate brings the panic handler and the allocator itself, which std would bring a second time.
+//! The core and lowering without std: this crate brings the panic handler and the allocator itself, which std would bring a second time.
 #![no_std]
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -30,6 +30,19 @@ fn panic(_: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 pub extern "C" fn subvm_decodes(bytes: &[u8; 64]) -> bool {
     Value::decode(bytes).is_ok()
+}
+
+/// Keeps lowering linked in.
+#[unsafe(no_mangle)]
+pub extern "C" fn subvm_lowers(bytes: &[u8; 64]) -> bool {
+    subvm_lower::lower(bytes, &subvm_lower::Options::default()).is_ok()
+}
+
+/// Keeps the float library linked in.
+#[cfg(not(target_family = "wasm"))]
+#[unsafe(no_mangle)]
+pub extern "C" fn subvm_computes(bits: u64) -> u64 {
+    subvm_softfloat::binary64::sqrt(bits)
 }
 
 /// Keeps the supervisor linked in.

@@ -10,6 +10,8 @@
 //!
 //! It is conservative: at every label and branch, all operands on the stack count as seen.
 
+use alloc::vec::Vec;
+
 use wasm_encoder::{Ieee32, Ieee64, InstructionSink, ValType};
 use wasmparser::Operator;
 

@@ -1,5 +1,7 @@
 //! Operators that are carried out without the float library, or lane by lane with it.
 
+use alloc::vec;
+
 use wasm_encoder::{BlockType, Function, InstructionSink, ValType};
 use wasmparser::Operator;
 

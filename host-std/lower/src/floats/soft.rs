@@ -4,8 +4,8 @@
 //! of it, and a test builds it anew to compare. Its exports bear the names of the operators they carry out. What it
 //! imports stands for what only lowering can write: see [`Intrinsic`].
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{Function, Instruction};
@@ -15,8 +15,10 @@ use super::{FloatOp, Form, lanes};
 use crate::appended::{Appended, signature};
 use crate::counters::Globals;
 
-static LIBRARY: LazyLock<Library> =
-    LazyLock::new(|| Library::parse(include_bytes!("softfloat.wasm")).expect("the library is a module"));
+/// The library, parsed: 16 KB, which only a module with float instructions waits for.
+fn library() -> Library {
+    Library::parse(include_bytes!("softfloat.wasm")).expect("the library is a module")
+}
 
 /// The parts of the library.
 #[derive(Default)]
@@ -74,7 +76,10 @@ pub(crate) fn append(
 ) -> BTreeMap<&'static str, u32> {
     let mut functions = BTreeMap::new();
     let roots: BTreeSet<&str> = operators.iter().filter_map(scalar_name).collect();
-    let scalars = LIBRARY.merge(appended, &roots, globals).expect("the library needs nothing but itself");
+    if operators.is_empty() {
+        return functions;
+    }
+    let scalars = library().merge(appended, &roots, globals).expect("the library needs nothing but itself");
     for operator in operators {
         let index = match (operator.form, scalar_name(operator)) {
             (Form::Bits, _) => continue,
@@ -216,7 +221,7 @@ fn trap(globals: &Globals) -> Function {
 struct Renumber<'a>(&'a BTreeMap<u32, u32>);
 
 impl Reencode for Renumber<'_> {
-    type Error = std::convert::Infallible;
+    type Error = core::convert::Infallible;
 
     fn function_index(&mut self, index: u32) -> Result<u32, reencode::Error> {
         Ok(self.0[&index])
@@ -225,12 +230,15 @@ impl Reencode for Renumber<'_> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::floats::float_op;
 
     #[test]
     fn the_library_uses_integers_and_nothing_of_its_module() {
-        for body in &LIBRARY.bodies {
+        let library = library();
+        for body in &library.bodies {
             let mut before = None;
             for operator in body.get_operators_reader().unwrap() {
                 let operator = operator.unwrap();
@@ -242,7 +250,7 @@ mod tests {
                 // What follows the trap is never reached; nothing else may end in one.
                 if matches!(operator, Operator::Unreachable) {
                     let Some(Operator::Call { function_index }) = before else { panic!("after {before:?}") };
-                    assert_eq!(LIBRARY.intrinsics.get(function_index as usize), Some(&Intrinsic::Trap));
+                    assert_eq!(library.intrinsics.get(function_index as usize), Some(&Intrinsic::Trap));
                 }
                 before = Some(operator);
             }
@@ -251,7 +259,8 @@ mod tests {
 
     #[test]
     fn every_operator_that_names_a_function_finds_it() {
-        assert_eq!(LIBRARY.bodies.len(), 60, "29 operators a format, promotion and demotion");
-        assert_eq!(LIBRARY.function_types.len(), LIBRARY.bodies.len() + 5);
+        let library = library();
+        assert_eq!(library.bodies.len(), 60, "29 operators a format, promotion and demotion");
+        assert_eq!(library.function_types.len(), library.bodies.len() + 5);
     }
 }

@@ -1,5 +1,7 @@
 //! The first pass over one function's body.
 
+use alloc::vec::Vec;
+
 use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
 
 use super::Survey;

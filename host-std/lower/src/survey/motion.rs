@@ -10,6 +10,9 @@
 //! - a local with a cone beyond [`LOCAL_TICKS`], and an operand beyond [`OPERAND_TICKS`], is *kept*: stored to a global that
 //!   nobody reads, so that it is computed there, once, and whatever uses it later finds it.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use wasmparser::{Operator, ValType};
 
 use super::notes::{Pin, Pinned};
@@ -234,7 +237,7 @@ impl Motion {
 
     fn else_(&mut self) -> Option<Value> {
         let frame = self.frames.last_mut()?;
-        let (opened, taken) = (frame.opened, std::mem::take(&mut frame.taken));
+        let (opened, taken) = (frame.opened, core::mem::take(&mut frame.taken));
         self.forget(opened);
         Some(Value { ty: None, within: 0, cone: widest(&taken) })
     }

@@ -1,5 +1,8 @@
 //! Which labels of a function a `br_table` names.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use wasmparser::Operator;
 
 use super::notes::FUNCTION_LABEL;

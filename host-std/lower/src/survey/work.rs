@@ -5,6 +5,9 @@
 //! one of them has written becomes a value of its own there, with one operand for each way. A few bytes of code can ask
 //! for hundreds of millions of these: each of ten thousand nested loops around a use of each of ten thousand locals.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use wasmparser::Operator;
 
 use crate::floats::float_op;
