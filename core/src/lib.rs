@@ -36,10 +36,10 @@ mod consensus;
 mod errno;
 mod ids;
 mod outcome;
+mod own;
 mod run;
 mod supervisor;
 
-pub mod calldata;
 pub mod costs;
 pub mod fd;
 pub mod fingerprint;
@@ -47,6 +47,9 @@ pub mod host;
 pub mod sdk;
 pub mod vfs;
 pub mod wasi;
+
+#[doc(inline)]
+pub use subvm_calldata as calldata;
 
 pub use consensus::input::{Entry, Role, Run};
 pub use consensus::message::{EntryKind, Message, datetime};

@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::calldata::own;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
 use crate::consensus::page::{BYTES as PAGE, PAGES};
 use crate::ids::SlotId;
+use crate::own;
 
 /// A page of storage as a run leaves it.
 ///
