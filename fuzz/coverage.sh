@@ -23,6 +23,6 @@ binary=$("${tests[@]}" --no-run --message-format=json | sed -n 's/.*"executable"
 "$tools/llvm-profdata" merge -sparse "$profiles"/*.profraw -o "$profiles/merged"
 
 case ${1:-} in
-  --lines) "$tools/llvm-cov" show "$binary" -instr-profile="$profiles/merged" --sources core/src | grep -E '^(/|.*\| +0\|)' ;;
-  *) "$tools/llvm-cov" report "$binary" -instr-profile="$profiles/merged" --sources core/src ;;
+  --lines) "$tools/llvm-cov" show "$binary" -instr-profile="$profiles/merged" --sources core/src core/calldata/src | grep -E '^(/|.*\| +0\|)' ;;
+  *) "$tools/llvm-cov" report "$binary" -instr-profile="$profiles/merged" --sources core/src core/calldata/src ;;
 esac

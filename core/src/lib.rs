@@ -36,10 +36,10 @@ mod consensus;
 mod errno;
 mod ids;
 mod outcome;
+mod own;
 mod run;
 mod supervisor;
 
-pub mod calldata;
 pub mod costs;
 pub mod fd;
 pub mod fingerprint;
@@ -48,7 +48,13 @@ pub mod sdk;
 pub mod vfs;
 pub mod wasi;
 
+<<<<<<< HEAD
 pub use consensus::ballot::{Ballot, Commitment};
+=======
+#[doc(inline)]
+pub use subvm_calldata as calldata;
+
+>>>>>>> sdk
 pub use consensus::input::{Entry, Role, Run};
 pub use consensus::message::{EntryKind, Message, datetime};
 pub use consensus::package::{Library, Package, PackageError, Parts, Wasm};

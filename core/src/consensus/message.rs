@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::calldata::own;
 use crate::calldata::{Int, Map, Value};
 use crate::ids::Address;
+use crate::own;
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
 ///

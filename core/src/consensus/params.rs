@@ -99,7 +99,7 @@ impl Params {
             ("refused_env", Value::Array(refused)),
             ("schedule", Value::Int(self.schedule.into())),
         ]));
-        crate::calldata::own::encode(&value)
+        crate::own::encode(&value)
     }
 
     /// BLAKE3 of the encoding, which stands in every receipt.

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::calldata::own;
 use crate::calldata::{Map, Value};
 use crate::consensus::permissions::Permissions;
 use crate::costs;
 use crate::host::EthAnswer;
 use crate::ids::Address;
 use crate::outcome::{InternalError, InternalErrorKind};
+use crate::own;
 use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};

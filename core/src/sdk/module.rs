@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use crate::calldata::Value;
-use crate::calldata::own;
 use crate::costs;
 use crate::host::Stream;
 use crate::ids::Mode;
 use crate::outcome::{InternalError, InternalErrorKind};
+use crate::own;
 use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};

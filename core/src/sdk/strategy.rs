@@ -4,9 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::calldata::own;
 use crate::calldata::{Int, Map, Value};
 use crate::outcome::{End, InternalError, InternalErrorKind};
+use crate::own;
 use crate::run::sub_vm::Guest;
 
 /// How a validator compares its own answer with the leader's.

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::calldata::own;
 use crate::calldata::{Map, Value};
 use crate::consensus::input::{Entry, Run};
 use crate::consensus::permissions::Permissions;
@@ -18,6 +17,7 @@ use crate::fingerprint::Fingerprint;
 use crate::host::{Event, Node};
 use crate::ids::Mode;
 use crate::outcome::{InternalError, InternalErrorKind, Outcome, VmError};
+use crate::own;
 use crate::run::engine::Engine;
 use crate::run::overlay::Overlay;
 use crate::run::spawn::{Child, Ran, run_child};

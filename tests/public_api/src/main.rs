@@ -11,7 +11,8 @@ use std::{env, fs};
 /// Where the API of each crate is written down.
 const FILES: &str = "tests/golden/api";
 /// Crates that others build on.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
+    "subvm-calldata",
     "subvm-core",
     "subvm-softfloat",
     "subvm-lower",
