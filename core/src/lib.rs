@@ -48,13 +48,10 @@ pub mod sdk;
 pub mod vfs;
 pub mod wasi;
 
-<<<<<<< HEAD
-pub use consensus::ballot::{Ballot, Commitment};
-=======
 #[doc(inline)]
 pub use subvm_calldata as calldata;
 
->>>>>>> sdk
+pub use consensus::ballot::{Ballot, Commitment};
 pub use consensus::input::{Entry, Role, Run};
 pub use consensus::message::{EntryKind, Message, datetime};
 pub use consensus::package::{Library, Package, PackageError, Parts, Wasm};

@@ -2,6 +2,7 @@
 //! validate, lower or compile.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
