@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH};
-use crate::vfs::tree::{Child, Kind};
+use crate::vfs::tree::{Child, Kept, Kind};
 use crate::vfs::{Node, NodeId, Tree};
 
 /// Maps files, then becomes a [`Tree`].
@@ -140,7 +140,7 @@ impl TreeBuilder {
     pub fn build(self) -> Tree {
         let files = self.nodes.iter().filter(|draft| matches!(draft.kind, DraftKind::File(_)));
         let ram = files.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
-        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram }
+        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram, digest: Kept::default() }
     }
 }
 

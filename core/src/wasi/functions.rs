@@ -229,7 +229,7 @@ fn charged(cx: &mut Cx<'_>, base: u64, body: impl FnOnce(&mut Cx<'_>) -> Done) -
 fn observed(mut cx: Cx<'_>, function: &Function, args: &[u64]) -> Result<u32, End> {
     let call = Call { module: MODULE, name: function.name, params: function.params, args };
     if let Some(observer) = &mut cx.node.observer {
-        observer.enter(&call, *cx.ticks);
+        observer.enter(&call, cx.mem, *cx.ticks);
     }
     let result = charged(&mut cx, function.base, |cx| (function.body)(cx, args));
     if let Some(observer) = &mut cx.node.observer {
