@@ -16,6 +16,7 @@ const CRATES: [&str; 11] = [
     "subvm-softfloat",
     "subvm-lower",
     "subvm-observe",
+    "subvm-replay",
     "subvm-system",
     "subvm-wasmtime",
     "subvm-ledger",
