@@ -12,7 +12,7 @@ use super::Failure;
 use super::progress::Waiting;
 use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
-use subvm_host_std::{ModuleEvent, WasmtimeEngine};
+use subvm_host_std::{Codegen, ModuleEvent, WasmtimeEngine};
 
 /// What compiles faster than this needs no sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,8 +37,8 @@ impl EngineOptions {
 }
 
 /// An engine; `quiet` where only JSON is wanted.
-pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool) -> Result<WasmtimeEngine, Failure> {
-    let mut builder = WasmtimeEngine::builder().compile_in_parallel().cache(cache);
+pub(super) fn engine(cache: Option<ModuleCache>, quiet: bool, codegen: Codegen) -> Result<WasmtimeEngine, Failure> {
+    let mut builder = WasmtimeEngine::builder().codegen(codegen).compile_in_parallel().cache(cache);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {

@@ -12,6 +12,7 @@ use super::host::{Output, node};
 use super::program::{ProgramOptions, Settings, transact};
 use super::report::{Done, fingerprint, tell};
 use super::{Failure, input, terminal};
+use subvm_host_std::Codegen;
 use subvm_host_std::ledger::RedbLedger;
 
 /// The instant when none is given.
@@ -74,7 +75,7 @@ impl Exec {
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let node = node(message.contract_address, code, self.time, Box::new(storage), output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
+        let engine = engine(cache, self.program.json, Codegen::default())?;
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,
             ModeName::Nondet => Mode::NonDeterministic,
@@ -87,6 +88,7 @@ impl Exec {
             state: State::Accepted,
             deadline,
         };
-        Ok(transact(engine, node, run, malformed).1)
+        let recording = self.program.recording(&[&self.module])?;
+        Ok(transact(engine, node, run, malformed, recording).1)
     }
 }

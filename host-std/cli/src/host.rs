@@ -79,9 +79,16 @@ impl Host for OneContract {
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        match &self.output {
-            Output::Through => through(stream, bytes),
-            Output::Kept(printed) => {
+        self.output.take(stream, bytes);
+    }
+}
+
+impl Output {
+    /// Takes what a guest printed.
+    pub(super) fn take(&self, stream: Stream, bytes: &[u8]) {
+        match self {
+            Self::Through => through(stream, bytes),
+            Self::Kept(printed) => {
                 through(Stream::Stderr, bytes);
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 let kept = match stream {

@@ -22,6 +22,7 @@ mod inspect;
 mod message;
 mod program;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod terminal;
@@ -53,6 +54,8 @@ enum Command {
     Exec(Box<exec::Exec>),
     /// Run one transaction on a contract.
     Run(Box<run::Run>),
+    /// Run a recording again, with no node, store or network behind it.
+    Replay(Box<replay::Replay>),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
     let status = match cli.command {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

@@ -14,6 +14,7 @@ use super::message::{Transaction, transaction};
 use super::program::{ProgramOptions, Settings, transact};
 use super::report::{Done, fingerprint, hex, tell, text};
 use super::{Failure, input, terminal};
+use subvm_host_std::Codegen;
 use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 
@@ -21,7 +22,8 @@ use subvm_host_std::observe;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm run --message call.json --store chain --receipt leader.receipt oracle.wasm
-  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm")]
+  subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm
+  subvm run --message call.json --record call.rec oracle.wasm && subvm replay call.rec")]
 pub(super) struct Run {
     /// The contract: .wasm, or its text form .wat
     contract: PathBuf,
@@ -76,11 +78,12 @@ impl Run {
             RoleName::Validator => Role::Validator { results: results() },
             RoleName::Sync => Role::Sync { results: results() },
         };
+        let recording = self.program.recording(&self.files())?;
         let mut ledger = open(&self.store)?;
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let node = node(contract, code, time, storage, output.clone(), rng, &services);
-        let engine = engine(cache, self.program.json)?;
+        let engine = engine(cache, self.program.json, Codegen::default())?;
         let run = subvm_core::Run {
             message,
             entry: Entry::Contract,
@@ -89,7 +92,7 @@ impl Run {
             state: State::Accepted,
             deadline,
         };
-        let (node, done) = transact(engine, node, run, malformed);
+        let (node, done) = transact(engine, node, run, malformed, recording);
         // The snapshot goes before the ledger is written.
         drop(node);
         if let Ok(report) = &done.result {
@@ -97,6 +100,12 @@ impl Run {
         }
         let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
         Ok(Done { vote, ..done })
+    }
+
+    /// What it reads and writes.
+    fn files(&self) -> Vec<&Path> {
+        let named = [Some(&self.contract), Some(&self.message), self.leader.as_ref(), self.receipt.as_ref()];
+        named.into_iter().flatten().map(PathBuf::as_path).collect()
     }
 
     /// A receipt of an earlier run must not be taken for this one's, however this one ends.
@@ -181,7 +190,7 @@ fn leader(path: &Path) -> Result<Receipt, Failure> {
 }
 
 /// What people read.
-fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
+pub(super) fn for_people(Done { result, vote, trace, .. }: &Done) -> Vec<String> {
     let mut lines = Vec::new();
     if let Ok(report) = result {
         lines.push(match &report.outcome {
@@ -194,6 +203,7 @@ fn for_people(Done { result, vote, .. }: &Done) -> Vec<String> {
         lines.extend(report.fingerprint.iter().map(|taken| format!("machine:  {}", fingerprint(taken))));
         lines.push(format!("receipt:  {}", hex(&report.receipt.digest())));
     }
+    lines.extend(trace.iter().map(|trace| format!("trace:    {}", hex(trace))));
     lines.extend(vote.iter().map(|vote| format!("vote:     {vote}")));
     lines
 }
