@@ -35,7 +35,7 @@ use subvm_core::wasi::trace::{Enter, Exit};
 /// let (mut plain, mut costs) = (Trace::new(), Trace::with_costs());
 /// let call = Call { module: "genlayer_sdk", name: "gl_call", params: &["request"], args: &[64] };
 /// for trace in [&mut plain, &mut costs] {
-///     trace.enter(&call, 100);
+///     trace.enter(&call, &[], 100);
 ///     trace.exit(&call, Some(2), &[], 70);
 /// }
 /// assert_eq!(plain.lines(), ["==> gl_call(request=64)", "<== 2"]);
@@ -72,7 +72,7 @@ impl Trace {
 }
 
 impl Observer for Trace {
-    fn enter(&mut self, call: &Call<'_>, _: i64) {
+    fn enter(&mut self, call: &Call<'_>, _: &[u8], _: i64) {
         self.push(Enter(call).to_string());
     }
 

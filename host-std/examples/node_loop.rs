@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
+use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Rng, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Address, Ballot, Commitment, Entry, InternalError, Message, Package, Params, Parts, Proposal, Receipt, Report,

@@ -6,9 +6,10 @@
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
+//! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `postgres` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "config")]
 pub use subvm_config as config;
@@ -20,6 +21,8 @@ pub use subvm_lower as lower;
 pub use subvm_modules::{self as modules, model, web};
 #[cfg(any(feature = "wasmtime", feature = "modules"))]
 pub use subvm_observe as observe;
+#[cfg(feature = "replay")]
+pub use subvm_replay as replay;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
 #[cfg(feature = "wasmtime")]

@@ -15,11 +15,13 @@ use subvm_host_mock::fault::{Fault, failing_at};
 mod chain;
 mod model;
 mod play;
+mod recorded;
 mod requests;
 #[cfg(feature = "engine")]
 mod wasm;
 
 use chain::{Setting, run_tree};
+pub use recorded::check_recorded;
 #[cfg(feature = "engine")]
 pub use wasm::check_engines;
 

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::Node;
-use subvm_core::{Entry, Message, Mode, Parts, Run, run};
+use subvm_core::{Entry, Message, Mode, Parts, Report, Run, run};
 use subvm_host_mock::trace::Trace;
-use subvm_host_std::WasmtimeEngine;
+use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_replay::{Buffer, Options, Recorded, Recorder, Replay, Verdict};
 use subvm_tests::transaction::{deployed, transaction};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -30,8 +31,11 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
     let trace = Trace::with_costs();
     let node = Node { observer: Some(Box::new(trace.clone())), ..host.node() };
     let message = Message { entry_data, ..transaction().message };
-    let (_, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
-    let report = report.unwrap();
+    let (recording, options) = (Buffer::default(), Options { code: true, ..Options::default() });
+    let (node, recorder) = Recorder::wrap(node, recording.clone(), options);
+    let (node, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
+    let (report, recorded) = (report.unwrap(), recorder.finish(node).1);
+    replay(&recording, &report, &recorded);
     let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut seen = trace.lines().join("\n");
     seen.push_str(&format!("\n{:?}\ngas {:?}\nreceipt {digest}\n", report.outcome, report.receipt.gas));
@@ -47,6 +51,19 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
         panic!("{}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
     }
     assert_eq!(expected.lines().count(), seen.lines().count(), "{} and the trace differ in length", path.display());
+}
+
+/// Whatever makes the code, a replay comes to the recorded run, and that without a node.
+#[track_caller]
+fn replay(recording: &Buffer, report: &Report, recorded: &Recorded) {
+    assert!(recorded.incomplete.is_none(), "{recorded:?}");
+    for codegen in Codegen::ALL {
+        let replay = Replay::open(std::io::Cursor::new(recording.bytes())).unwrap();
+        let replayed = replay.on(Arc::new(WasmtimeEngine::with(codegen).unwrap())).unwrap();
+        assert!(matches!(replayed.verdict, Verdict::Same), "{codegen:?}: {}", replayed.verdict);
+        assert_eq!((replayed.trace, replayed.calls), (recorded.trace, recorded.calls));
+        assert_eq!(replayed.result.unwrap().receipt, report.receipt);
+    }
 }
 
 fn listing(announce_root: bool) -> Parts {

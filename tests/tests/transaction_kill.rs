@@ -122,7 +122,7 @@ struct Halting {
 }
 
 impl Observer for Halting {
-    fn enter(&mut self, call: &Call<'_>, _: i64) {
+    fn enter(&mut self, call: &Call<'_>, _: &[u8], _: i64) {
         let Some(left) = self.left.checked_sub(1) else {
             eprintln!("at {}", call.name);
             loop {

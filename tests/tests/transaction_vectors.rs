@@ -11,13 +11,14 @@ use std::thread;
 
 use serde_json::{Value as Json, json};
 use subvm_core::calldata::Value;
-use subvm_core::host::State;
+use subvm_core::host::{Node, State};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Entry, Gas, Library, Message, Outcome, PageWrite, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote, run,
 };
 use subvm_host_mock::MemoryHost;
 use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_replay::{Buffer, Options, Recorder, Replay, Verdict};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors");
 
@@ -85,6 +86,17 @@ fn fill(given: &mut Json) {
 }
 
 fn run_given(given: &Json, engine: &Arc<WasmtimeEngine>, role: Role) -> Report {
+    let (host, node, transaction) = setting(given, role);
+    let asks = !matches!(transaction.role, Role::Sync { .. });
+    let (_, report) = run(engine.clone(), node, transaction);
+    let modules = if asks { list(&given["modules"]) } else { &[] };
+    let asked: Vec<Vec<u8>> = modules.iter().map(|pair| value(&pair[0]).encode().unwrap()).collect();
+    assert_eq!(host.asked(), asked);
+    report.unwrap()
+}
+
+/// The chain, a node of it, and what it is to run.
+fn setting(given: &Json, role: Role) -> (MemoryHost, Node, Run) {
     let message = message(given);
     let host = MemoryHost::new();
     host.set_now(given["now"].as_u64().unwrap());
@@ -100,10 +112,38 @@ fn run_given(given: &Json, engine: &Arc<WasmtimeEngine>, role: Role) -> Report {
     let modules = if asks { list(&given["modules"]) } else { &[] };
     modules.iter().for_each(|pair| host.answer(value(&pair[1]).encode().unwrap()));
     let (entry, params, state) = (Entry::Contract, Arc::default(), State::Accepted);
-    let (_, report) = run(engine.clone(), host.node(), Run { message, entry, role, params, state, deadline: None });
-    let asked: Vec<Vec<u8>> = modules.iter().map(|pair| value(&pair[0]).encode().unwrap()).collect();
-    assert_eq!(host.asked(), asked);
-    report.unwrap()
+    let node = host.node();
+    (host, node, Run { message, entry, role, params, state, deadline: None })
+}
+
+/// In every role, recorded on one engine and replayed on each: one receipt, and one trace for all roles.
+#[test]
+fn recordings_of_transactions_replay_to_them() {
+    let recorded = fs::read_to_string(Path::new(VECTORS).join("transactions.json")).unwrap();
+    let vectors: Json = serde_json::from_str(&recorded).unwrap();
+    for transaction in list(&vectors["transactions"]) {
+        let given = &transaction["given"];
+        let results = run_given(given, &engine(Codegen::ALL[0]), Role::Leader).receipt.nondet;
+        let roles = [Role::Leader, Role::Validator { results: results.clone() }, Role::Sync { results }];
+        let traces = roles.map(|role| {
+            let (recording, options) = (Buffer::default(), Options { code: true, ..Options::default() });
+            let (_, node, transaction_) = setting(given, role);
+            let (node, recorder) = Recorder::wrap(node, recording.clone(), options);
+            let (node, report) = run(engine(Codegen::ALL[0]), node, transaction_);
+            let recorded = recorder.finish(node).1;
+            assert_eq!(hex(&report.unwrap().receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
+            for codegen in Codegen::ALL {
+                let replay = Replay::open(std::io::Cursor::new(recording.bytes())).unwrap();
+                let replayed = replay.on(engine(codegen)).unwrap();
+                assert!(matches!(replayed.verdict, Verdict::Same), "{codegen:?}: {}", replayed.verdict);
+                assert_eq!(replayed.trace, recorded.trace);
+                let receipt = replayed.result.unwrap().receipt;
+                assert_eq!(hex(&receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
+            }
+            recorded.trace
+        });
+        assert!(traces.iter().all(|trace| *trace == traces[0]), "{traces:x?}");
+    }
 }
 
 /// A validator and a node that catches up come to the leader's receipt.

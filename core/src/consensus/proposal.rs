@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::calldata::own;
 use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
 use crate::consensus::fields::{all_bytes, array, bytes_of_all, uint};
 use crate::consensus::input::Role;
 use crate::consensus::receipt::Receipt;
+use crate::own;
 
 /// The results that a leader proposes: all that a validator needs, and nothing that it could copy a vote from.
 ///

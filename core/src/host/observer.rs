@@ -93,7 +93,7 @@ pub enum Event<'a> {
 /// struct Ends(Arc<AtomicU32>);
 ///
 /// impl Observer for Ends {
-///     fn enter(&mut self, _: &Call<'_>, _: i64) {}
+///     fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {}
 ///     fn exit(&mut self, _: &Call<'_>, errno: Option<u32>, _: &[u8], _: i64) {
 ///         self.0.fetch_add(errno.is_none().into(), Relaxed);
 ///     }
@@ -107,8 +107,8 @@ pub enum Event<'a> {
 /// # assert_eq!(ends.0.load(Relaxed), 1);
 /// ```
 pub trait Observer: Any + Send {
-    /// A call begins; time gas left is `ticks`.
-    fn enter(&mut self, call: &Call<'_>, ticks: i64);
+    /// A call begins, nothing of it is charged yet: `mem` is the guest's memory, time gas left is `ticks`.
+    fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64);
 
     /// The call that was entered last ends: with its errno, or nothing where it ended the sub-VM. `mem` is the guest's memory afterwards.
     fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64);
@@ -138,7 +138,7 @@ pub type Catch = fn(&mut dyn FnMut()) -> bool;
 /// use subvm_core::host::{Call, Guarded, Observer};
 /// struct Clumsy;
 /// impl Observer for Clumsy {
-///     fn enter(&mut self, _: &Call<'_>, _: i64) {
+///     fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {
 ///         panic!("it stumbles")
 ///     }
 ///     fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
@@ -146,7 +146,7 @@ pub type Catch = fn(&mut dyn FnMut()) -> bool;
 ///
 /// let catch = |call: &mut dyn FnMut()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_ok();
 /// let mut guarded = Guarded::new(Box::new(Clumsy), catch);
-/// guarded.enter(&Call { module: "", name: "", params: &[], args: &[] }, 0);
+/// guarded.enter(&Call { module: "", name: "", params: &[], args: &[] }, &[], 0);
 /// assert!(guarded.panicked());
 /// ```
 pub struct Guarded {
@@ -183,8 +183,8 @@ impl Guarded {
 }
 
 impl Observer for Guarded {
-    fn enter(&mut self, call: &Call<'_>, ticks: i64) {
-        self.call(|observer| observer.enter(call, ticks));
+    fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
+        self.call(|observer| observer.enter(call, mem, ticks));
     }
 
     fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64) {

@@ -178,7 +178,7 @@ fn observed(
 ) -> Result<u32, End> {
     let ticks = *guest.ticks;
     if let Some(observer) = &mut guest.vm.transaction_mut()?.node.observer {
-        observer.enter(call, ticks);
+        observer.enter(call, guest.mem, ticks);
     }
     let result = match guest.charge(price).map_err(Stop::from).and_then(|()| function(guest)) {
         Ok(()) => Ok(Errno::Success as u32),

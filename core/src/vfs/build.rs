@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH};
-use crate::vfs::tree::{Child, Kind};
+use crate::vfs::tree::{Child, Kept, Kind};
 use crate::vfs::{Node, NodeId, Tree};
 
 /// Maps files, then becomes a [`Tree`].
@@ -161,7 +161,7 @@ impl TreeBuilder {
             DraftKind::Directory(children) => children.is_empty(),
         });
         let ram = charged.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
-        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram }
+        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram, digest: Kept::default() }
     }
 }
 

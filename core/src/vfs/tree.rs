@@ -1,8 +1,10 @@
 //! The finished tree.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::vfs::TreeBuilder;
 
@@ -20,6 +22,36 @@ pub struct Tree {
     /// The first is the root.
     pub(super) nodes: Vec<Node>,
     pub(super) ram: u64,
+    pub(super) digest: Kept,
+}
+
+/// A digest, kept once somebody asked for it. Who asks at the same time computes and keeps the same words.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    words: [AtomicU32; 8],
+    there: AtomicBool,
+}
+
+impl Kept {
+    fn or_compute(&self, compute: impl FnOnce() -> [u8; 32]) -> [u8; 32] {
+        let mut digest = [0; 32];
+        let (bytes, _) = digest.as_chunks_mut::<4>();
+        if self.there.load(Ordering::Acquire) {
+            bytes
+                .iter_mut()
+                .zip(&self.words)
+                .for_each(|(bytes, word)| *bytes = word.load(Ordering::Relaxed).to_le_bytes());
+            return digest;
+        }
+        digest = compute();
+        let (bytes, _) = digest.as_chunks::<4>();
+        bytes
+            .iter()
+            .zip(&self.words)
+            .for_each(|(bytes, word)| word.store(u32::from_le_bytes(*bytes), Ordering::Relaxed));
+        self.there.store(true, Ordering::Release);
+        digest
+    }
 }
 
 /// The place of a node in its tree.
@@ -67,6 +99,79 @@ impl Tree {
     #[must_use]
     pub fn ram(&self) -> u64 {
         self.ram
+    }
+
+    /// The files: absolute paths, ascending as bytes by component, and what they hold.
+    ///
+    /// ```
+    /// use subvm_core::vfs::Tree;
+    /// let mut tree = Tree::builder();
+    /// tree.map("/b", b"2"[..].into())?;
+    /// tree.map("/a/c", b"1"[..].into())?;
+    /// let paths: Vec<String> = tree.build().files().into_iter().map(|(path, _)| path).collect();
+    /// assert_eq!(paths, ["/a/c", "/b"]);
+    /// # Ok::<(), subvm_core::vfs::MapError>(())
+    /// ```
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, &Arc<[u8]>)> {
+        self.leaves().into_iter().filter_map(|(path, bytes)| Some((path, bytes?))).collect()
+    }
+
+    /// The directories, but the root, that hold nothing: absolute paths, in the order of [`files`](Self::files).
+    ///
+    /// ```
+    /// use subvm_core::vfs::Tree;
+    /// let mut tree = Tree::builder();
+    /// tree.make_directory("/a/b")?;
+    /// tree.map("/c/d", b"1"[..].into())?;
+    /// assert_eq!(tree.build().empty_directories(), ["/a/b"]);
+    /// # Ok::<(), subvm_core::vfs::MapError>(())
+    /// ```
+    #[must_use]
+    pub fn empty_directories(&self) -> Vec<String> {
+        let leaves = self.leaves().into_iter();
+        leaves.filter(|(path, bytes)| bytes.is_none() && !path.is_empty()).map(|(path, _)| path).collect()
+    }
+
+    /// Files, and directories that hold nothing.
+    fn leaves(&self) -> Vec<(String, Option<&Arc<[u8]>>)> {
+        let mut leaves = Vec::new();
+        let mut pending = alloc::vec![(String::new(), NodeId::ROOT)];
+        while let Some((path, id)) = pending.pop() {
+            match &self.node(id).kind {
+                Kind::File(bytes) => leaves.push((path, Some(bytes))),
+                Kind::Directory(children) if children.is_empty() => leaves.push((path, None)),
+                // The last is taken first.
+                Kind::Directory(children) => pending
+                    .extend(children.iter().rev().map(|child| (alloc::format!("{path}/{}", child.name), child.node))),
+            }
+        }
+        leaves
+    }
+
+    /// BLAKE3 of what is there, in the order of [`files`](Self::files): of each file the bytes of its path as a u64, little-endian, the path,
+    /// the bytes of the file as a u64, the file; a directory that holds nothing counts as an empty file whose path ends with a slash. It is
+    /// computed when it is first asked for, and kept.
+    ///
+    /// ```
+    /// use subvm_core::vfs::Tree;
+    /// let slash = [&1_u64.to_le_bytes()[..], b"/", &[0; 8]].concat();
+    /// assert_eq!(Tree::default().digest(), *blake3::hash(&slash).as_bytes());
+    /// ```
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest.or_compute(|| {
+            let mut hasher = blake3::Hasher::new();
+            for (mut path, bytes) in self.leaves() {
+                if bytes.is_none() {
+                    path.push('/');
+                }
+                for part in [path.as_bytes(), bytes.map_or(&[], |bytes| bytes)] {
+                    hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+                }
+            }
+            *hasher.finalize().as_bytes()
+        })
     }
 
     #[inline]
@@ -118,5 +223,38 @@ impl Node {
             Kind::File(bytes) => bytes.len() as u64,
             Kind::Directory(_) => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &'static [u8])]) -> Tree {
+        let mut tree = Tree::builder();
+        files.iter().for_each(|(path, bytes)| tree.map(path, (*bytes).into()).unwrap());
+        tree.build()
+    }
+
+    #[test]
+    fn a_digest_is_of_paths_and_bytes_in_one_order_whatever_the_order_of_mapping() {
+        let files = [("/b", &b"1"[..]), ("/a/x", b"22"), ("/a-b", b"")];
+        let digest = tree(&files).digest();
+        let mut bytes = Vec::new();
+        for part in [&b"/a/x"[..], b"22", b"/a-b", b"", b"/b", b"1"] {
+            bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        assert_eq!(digest, *blake3::hash(&bytes).as_bytes());
+        let turned: Vec<_> = files.into_iter().rev().collect();
+        assert_eq!(tree(&turned).digest(), digest);
+        assert_ne!(tree(&[("/b", b"1"), ("/a/x", b"23"), ("/a-b", b"")]).digest(), digest);
+        assert_ne!(tree(&[("/b", b"1"), ("/a/y", b"22"), ("/a-b", b"")]).digest(), digest);
+    }
+
+    #[test]
+    fn a_digest_that_is_kept_is_the_one_that_was_computed() {
+        let tree = tree(&[("/a", b"1")]);
+        assert_eq!(tree.digest(), tree.digest());
     }
 }

@@ -232,7 +232,7 @@ fn charged(cx: &mut Cx<'_>, function: &Function, body: impl FnOnce(&mut Cx<'_>) 
 fn observed(mut cx: Cx<'_>, function: &Function, args: &[u64]) -> Result<u32, End> {
     let call = Call { module: MODULE, name: function.name, params: function.params, args };
     if let Some(observer) = &mut cx.node.observer {
-        observer.enter(&call, *cx.ticks);
+        observer.enter(&call, cx.mem, *cx.ticks);
     }
     let result = charged(&mut cx, function, |cx| (function.body)(cx, args));
     if let Some(observer) = &mut cx.node.observer {

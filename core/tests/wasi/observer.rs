@@ -17,7 +17,7 @@ struct Recorder {
 }
 
 impl Observer for Recorder {
-    fn enter(&mut self, call: &Call<'_>, ticks: i64) {
+    fn enter(&mut self, call: &Call<'_>, _: &[u8], ticks: i64) {
         assert_eq!(call.params.len(), call.args.len());
         self.before = ticks;
         self.lines.lock().unwrap().push(Enter(call).to_string());
@@ -111,4 +111,30 @@ fn an_observer_sees_a_call_that_cannot_pay_its_base() {
     guest.ticks = 3;
     assert!(guest.call("sched_yield", &[]).is_err());
     assert_eq!(*recorder.lines.lock().unwrap(), ["==> sched_yield()", "<== ends the sub-VM (10 ticks)"]);
+}
+
+/// Keeps the byte at 0x10 as each call begins and ends.
+#[derive(Clone, Default)]
+struct Byte(Arc<Mutex<Vec<u8>>>);
+
+impl Observer for Byte {
+    fn enter(&mut self, _: &Call<'_>, mem: &[u8], _: i64) {
+        self.0.lock().unwrap().push(mem[0x10]);
+    }
+
+    fn exit(&mut self, _: &Call<'_>, _: Option<u32>, mem: &[u8], _: i64) {
+        self.0.lock().unwrap().push(mem[0x10]);
+    }
+}
+
+#[test]
+fn an_observer_sees_the_memory_before_and_after_a_call() {
+    let mut guest = Guest::new();
+    let byte = Byte::default();
+    guest.node.observer = Some(Box::new(byte.clone()));
+    guest.put(0x10, &[9]);
+    guest.call("args_sizes_get", &[0x20, 0x10]).unwrap();
+    let after = guest.mem[0x10];
+    assert_ne!(after, 9);
+    assert_eq!(*byte.0.lock().unwrap(), [9, after]);
 }

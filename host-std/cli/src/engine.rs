@@ -12,9 +12,9 @@ use subvm_core::Engine;
 
 use super::Failure;
 use super::progress::Waiting;
-use subvm_host_std::ModuleEvent;
 use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
+use subvm_host_std::{EngineBuilder, ModuleEvent};
 
 /// What compiles faster than this needs no sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -41,6 +41,11 @@ impl EngineOptions {
         self.engine.unwrap_or(config.engine)
     }
 
+    /// What makes it.
+    pub(super) fn builder(&self, config: &config::Run) -> Result<EngineBuilder, Failure> {
+        self.which(config).builder().map_err(|error| Failure::Usage(error.to_string()))
+    }
+
     /// Where compiled modules are kept: as the option says, or else the configuration.
     pub(super) fn cache(&self, config: &config::Cache) -> Result<Option<ModuleCache>, Failure> {
         let cache = match &self.cache {
@@ -54,11 +59,10 @@ impl EngineOptions {
 
 /// An engine; `quiet` where only JSON is wanted.
 pub(super) fn engine(
-    which: config::Engine,
+    builder: EngineBuilder,
     cache: Option<ModuleCache>,
     quiet: bool,
 ) -> Result<Arc<dyn Engine>, Failure> {
-    let builder = which.builder().map_err(|error| Failure::Usage(error.to_string()))?;
     let mut builder = builder.compile_in_parallel().cache(cache);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);

@@ -92,6 +92,7 @@ impl Exec {
             state: State::Accepted,
             deadline,
         };
-        Ok(transact(engine, node, run, malformed).1)
+        let recording = self.program.recording(&[&self.module])?;
+        Ok(transact(engine, node, run, malformed, recording).1)
     }
 }

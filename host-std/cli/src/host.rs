@@ -125,12 +125,19 @@ impl Host for OneContract {
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
-        match &self.output {
-            Output::Through(passed) => match stream {
+        self.output.take(stream, bytes);
+    }
+}
+
+impl Output {
+    /// Takes what a guest printed.
+    pub(super) fn take(&self, stream: Stream, bytes: &[u8]) {
+        match self {
+            Self::Through(passed) => match stream {
                 Stream::Stdout => passed.write(bytes),
                 stream => to_stderr(stream, bytes),
             },
-            Output::Kept(printed) => {
+            Self::Kept(printed) => {
                 to_stderr(stream, bytes);
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 let kept = match stream {

@@ -23,6 +23,7 @@ mod inspect;
 mod message;
 mod program;
 mod progress;
+mod replay;
 mod report;
 mod run;
 mod shown;
@@ -56,6 +57,8 @@ enum Command {
     Exec(Box<exec::Exec>),
     /// Run one transaction on a contract.
     Run(Box<run::Run>),
+    /// Run a recording again, with no node, store or network behind it.
+    Replay(Box<replay::Replay>),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     status(match cli.command {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

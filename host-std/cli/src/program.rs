@@ -1,5 +1,6 @@
 //! The options that `exec` and `run` share: what a sub-VM sees, and what it may use.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,7 @@ use super::trace::Calls;
 use subvm_host_std::config::{Config, ConfigError, Services};
 use subvm_host_std::observe::Spans;
 use subvm_host_std::random::SystemRng;
+use subvm_host_std::replay::{Options, Recorder};
 use tracing::level_filters::LevelFilter;
 
 #[derive(Debug, Args)]
@@ -55,6 +57,12 @@ pub(super) struct ProgramOptions {
     /// Give up after this time, such as 500ms or 10s
     #[arg(long, value_name = "DURATION", value_parser = input::duration)]
     deadline: Option<Duration>,
+    /// Record all that the run is told and does in this file, for `replay` and `diff`
+    #[arg(long, value_name = "FILE", help_heading = "Recording")]
+    record: Option<PathBuf>,
+    /// Whether the recording holds modules and files as well, so that it can be replayed alone [default: true]
+    #[arg(long, value_name = "BOOL", requires = "record", help_heading = "Recording")]
+    record_code: Option<bool>,
     #[command(flatten)]
     engine: EngineOptions,
     /// Print exactly one JSON object on standard output
@@ -132,7 +140,7 @@ impl ProgramOptions {
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
-        let engine = engine(self.engine.which(&config.run), cache, self.json)?;
+        let engine = engine(self.engine.builder(&config.run)?, cache, self.json)?;
         Ok(Settings { params, deadline, rng: config.rng(), services, engine })
     }
 
@@ -167,13 +175,62 @@ impl ProgramOptions {
     }
 }
 
+impl ProgramOptions {
+    /// The file to record to, made anew; it is none of those that the run reads or writes.
+    pub(super) fn recording(&self, others: &[&Path]) -> Result<Option<Recording>, Failure> {
+        let Some(path) = &self.record else { return Ok(None) };
+        let unwritable = |cause: &dyn std::fmt::Display| {
+            Failure::usage(format_args!("cannot write the recording to {}", path.display()), cause)
+        };
+        let linked: Vec<PathBuf> = self.link.iter().map(|pair| PathBuf::from(&pair.right)).collect();
+        let mut others =
+            others.iter().copied().chain(self.config.as_deref()).chain(linked.iter().map(PathBuf::as_path));
+        if path.canonicalize().is_ok_and(|own| others.any(|other| other.canonicalize().is_ok_and(|other| other == own)))
+        {
+            return Err(unwritable(&"this run reads or writes it otherwise; name another file"));
+        }
+        let file = File::create(path).map_err(|error| unwritable(&error))?;
+        let options = Options { code: self.record_code.unwrap_or(true), ..Options::default() };
+        Ok(Some(Recording { path: path.clone(), file, options }))
+    }
+}
+
+/// Where a run is recorded.
+pub(super) struct Recording {
+    path: PathBuf,
+    file: File,
+    options: Options,
+}
+
 /// Runs one transaction; why the package is `malformed`, for people, goes with the report.
-pub(super) fn transact(engine: Arc<dyn Engine>, node: Node, run: Run, malformed: Option<String>) -> (Node, Done) {
+pub(super) fn transact(
+    engine: Arc<dyn Engine>,
+    node: Node,
+    run: Run,
+    malformed: Option<String>,
+    recording: Option<Recording>,
+) -> (Node, Done) {
+    let (node, recorder) = match recording {
+        None => (node, None),
+        Some(Recording { path, file, options }) => {
+            let (node, recorder) = Recorder::wrap(node, file, options);
+            (node, Some((path, recorder)))
+        }
+    };
     let start = Instant::now();
-    let (node, mut result) = subvm_core::run(engine, node, run);
+    let (mut node, mut result) = subvm_core::run(engine, node, run);
     let wall = start.elapsed();
     if let Ok(report) = &mut result {
         report.diagnostics.extend(malformed);
     }
-    (node, Done { result, vote: None, wall })
+    let mut trace = None;
+    if let Some((path, recorder)) = recorder {
+        let (own, recorded) = recorder.finish(node);
+        node = own;
+        match recorded.incomplete {
+            None => trace = Some(recorded.trace),
+            Some(why) => terminal::err(&format!("warning: the recording {} is not whole: {why}", path.display())),
+        }
+    }
+    (node, Done { result, vote: None, trace, wall })
 }

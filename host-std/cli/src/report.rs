@@ -19,6 +19,8 @@ use subvm_host_std::observe;
 pub(super) struct Done {
     pub(super) result: Result<Report, InternalError>,
     pub(super) vote: Option<Vote>,
+    /// The trace digest, where the whole run was recorded.
+    pub(super) trace: Option<[u8; 32]>,
     pub(super) wall: Duration,
 }
 
@@ -26,7 +28,7 @@ impl Done {
     /// This node could not even run it, or keep what it came to.
     pub(super) fn failed(why: String) -> Self {
         let result = Err(InternalError::new(InternalErrorKind::Engine, why));
-        Self { result, vote: None, wall: Duration::ZERO }
+        Self { result, vote: None, trace: None, wall: Duration::ZERO }
     }
 
     /// The exit status: the guest's code where it is 0 to 124.
@@ -106,6 +108,7 @@ impl Done {
             },
             "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
             "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
+            "trace_digest": self.trace.as_ref().map(|digest| hex(digest)),
             "vote": vote,
             "vote_field": field,
             "vote_call": call,

@@ -22,7 +22,8 @@ use subvm_host_std::observe;
 #[command(after_help = "Examples:
   subvm run --message call.json --store chain --receipt leader.receipt oracle.wasm
   subvm run --message call.json --store other --role validator --leader leader.receipt --vote oracle.wasm
-  subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose")]
+  subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose
+  subvm run --message call.json --record call.rec oracle.wasm && subvm replay call.rec")]
 pub(super) struct Run {
     /// The contract: .wasm, or its text form .wat
     contract: PathBuf,
@@ -83,6 +84,7 @@ impl Run {
             RoleName::Validator => Role::Validator { results: results() },
             RoleName::Sync => Role::Sync { results: results() },
         };
+        let recording = self.program.recording(&self.files())?;
         let mut ledger = open(&self.store)?;
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
@@ -97,7 +99,7 @@ impl Run {
             state: State::Accepted,
             deadline,
         };
-        let (node, done) = transact(engine, node, run, malformed);
+        let (node, done) = transact(engine, node, run, malformed, recording);
         // The snapshot goes before the ledger is written.
         drop(node);
         if let Ok(report) = &done.result {
@@ -105,6 +107,12 @@ impl Run {
         }
         let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
         Ok(Done { vote, ..done })
+    }
+
+    /// What it reads and writes.
+    fn files(&self) -> Vec<&Path> {
+        let named = [Some(&self.contract), Some(&self.message), self.leader.as_ref(), self.receipt.as_ref()];
+        named.into_iter().flatten().map(PathBuf::as_path).collect()
     }
 
     /// A receipt of an earlier run must not be taken for this one's, however this one ends.

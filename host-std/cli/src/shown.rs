@@ -11,7 +11,7 @@ const MOST: usize = 20;
 const WIDTH: usize = 1000;
 
 /// What a transaction came to.
-pub(super) fn run(Done { result, vote, .. }: &Done) -> Vec<String> {
+pub(super) fn run(Done { result, vote, trace, .. }: &Done) -> Vec<String> {
     let mut lines = Vec::new();
     if let Ok(report) = result {
         lines.push(match &report.outcome {
@@ -25,6 +25,7 @@ pub(super) fn run(Done { result, vote, .. }: &Done) -> Vec<String> {
         lines.extend(report.fingerprint.iter().flat_map(|taken| fingerprint("machine", taken)));
         lines.push(row("receipt", &hex(&report.receipt.digest())));
     }
+    lines.extend(trace.iter().map(|trace| row("trace", &hex(trace))));
     lines.extend(vote.iter().map(|vote| row("vote", &vote.to_string())));
     lines
 }

@@ -20,9 +20,9 @@ impl Calls {
 }
 
 impl Observer for Calls {
-    fn enter(&mut self, call: &Call<'_>, ticks: i64) {
+    fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
         if let Some(beside) = &mut self.beside {
-            beside.enter(call, ticks);
+            beside.enter(call, mem, ticks);
         }
     }
 

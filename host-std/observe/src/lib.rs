@@ -120,7 +120,7 @@ pub fn telemetry(beside: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
 /// use subvm_observe::Together;
 /// # struct Broken;
 /// # impl Observer for Broken {
-/// #     fn enter(&mut self, _: &Call<'_>, _: i64) {
+/// #     fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {
 /// #         panic!("broken")
 /// #     }
 /// #     fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
@@ -128,7 +128,7 @@ pub fn telemetry(beside: Option<Box<dyn Observer>>) -> Box<dyn Observer> {
 ///
 /// let trace = Trace::new();
 /// let mut together = Together::new([Box::new(Broken) as Box<dyn Observer>, Box::new(trace.clone())]);
-/// together.enter(&Call { module: "m", name: "f", params: &[], args: &[] }, 0);
+/// together.enter(&Call { module: "m", name: "f", params: &[], args: &[] }, &[], 0);
 /// assert_eq!(trace.lines(), ["==> f()"]);
 /// ```
 #[derive(Debug)]
@@ -142,8 +142,8 @@ impl Together {
 }
 
 impl Observer for Together {
-    fn enter(&mut self, call: &Call<'_>, ticks: i64) {
-        self.0.iter_mut().for_each(|observer| observer.enter(call, ticks));
+    fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
+        self.0.iter_mut().for_each(|observer| observer.enter(call, mem, ticks));
     }
 
     fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64) {

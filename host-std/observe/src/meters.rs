@@ -66,7 +66,7 @@ impl Meters {
 }
 
 impl Observer for Meters {
-    fn enter(&mut self, _: &Call<'_>, _: i64) {}
+    fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {}
 
     fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, _: &[u8], _: i64) {
         let answer = match errno {

@@ -82,7 +82,7 @@ impl Spans {
 }
 
 impl Observer for Spans {
-    fn enter(&mut self, call: &Call<'_>, _: i64) {
+    fn enter(&mut self, call: &Call<'_>, _: &[u8], _: i64) {
         self.open(trace_span!("host_call", function = call.name, args = ?call.args));
     }
 

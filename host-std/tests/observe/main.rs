@@ -167,7 +167,7 @@ impl Panicky {
 }
 
 impl Observer for Panicky {
-    fn enter(&mut self, _: &Call<'_>, _: i64) {
+    fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {
         self.tell();
     }
 

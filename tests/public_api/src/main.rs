@@ -17,6 +17,7 @@ const CRATES: [&str; 12] = [
     "subvm-softfloat",
     "subvm-lower",
     "subvm-observe",
+    "subvm-replay",
     "subvm-system",
     "subvm-wasmtime",
     "subvm-ledger",

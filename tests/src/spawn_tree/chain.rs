@@ -87,12 +87,17 @@ impl Setting {
 
 /// Runs the tree of `setting`.
 pub(super) fn run_tree(setting: &Arc<Setting>, node: Node) -> (Node, Result<Report, InternalError>) {
+    run(engine(setting), node, setting.transaction())
+}
+
+/// What runs the tree of `setting`.
+pub(super) fn engine(setting: &Arc<Setting>) -> Arc<ScriptedEngine> {
     let mut engine = ScriptedEngine::new();
     for _ in [CONTRACT, OTHER] {
         let setting = Arc::clone(setting);
         engine.script(move |machine| play(&setting, machine));
     }
-    run(Arc::new(engine), node, setting.transaction())
+    Arc::new(engine)
 }
 
 impl Setting {

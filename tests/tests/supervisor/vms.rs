@@ -180,7 +180,7 @@ impl Told {
 }
 
 impl Observer for Told {
-    fn enter(&mut self, call: &Call<'_>, _: i64) {
+    fn enter(&mut self, call: &Call<'_>, _: &[u8], _: i64) {
         self.push(format!("enter {}", call.name));
     }
 
@@ -217,7 +217,7 @@ fn an_observer_sees_each_call_begin_and_end_and_what_each_sub_vm_used() {
 struct Clumsy;
 
 impl Observer for Clumsy {
-    fn enter(&mut self, _: &Call<'_>, _: i64) {
+    fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {
         panic!("it stumbles");
     }
 

@@ -3,8 +3,20 @@
 use super::*;
 
 fn schema() -> Json {
-    let text = fs::read_to_string(format!("{ROOT}/docs/schema/result.json")).unwrap();
+    schema_of("result")
+}
+
+fn schema_of(name: &str) -> Json {
+    let text = fs::read_to_string(format!("{ROOT}/docs/schema/{name}.json")).unwrap();
     serde_json::from_str(&text).expect("the schema is JSON")
+}
+
+/// Checks what `subvm replay --json` printed.
+#[track_caller]
+pub(crate) fn check_replay(json: &Json) {
+    let (replay, result) = (schema_of("replay"), schema());
+    check(&replay, &replay, json, "replay").unwrap();
+    check(&result, &result, &json["result"], "result").unwrap();
 }
 
 /// Checks `value` against the keywords of JSON Schema that the schema uses; one that it does not know it refuses.

@@ -14,6 +14,7 @@ mod fingerprint;
 mod input;
 mod json;
 mod linking;
+mod recording;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;

@@ -1,0 +1,167 @@
+//! `subvm replay`: a recorded run again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value as Json, json};
+
+use super::engine::{EngineOptions, engine};
+use super::host::Output;
+use super::report::{Done, hex};
+use super::{Failure, shown, terminal};
+use subvm_host_std::Codegen;
+use subvm_host_std::config::{Config, Engine};
+use subvm_host_std::replay::{self, Replayed, Verdict};
+
+/// Another run than the recorded one.
+const DIFFERS: u8 = 1;
+
+/// Runs a recording again, and says whether it is the recorded run: with no node, store or network behind it, without a deadline.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  subvm run --message call.json --record call.rec contract.wasm && subvm replay call.rec
+  subvm replay --codegen plain call.rec")]
+pub(super) struct Replay {
+    /// What `--record` wrote
+    recording: PathBuf,
+    /// How wasmtime makes machine code [default: speed]
+    #[arg(long, value_enum, value_name = "HOW")]
+    codegen: Option<CodegenName>,
+    /// Another recording, for packages that this one names and does not hold
+    #[arg(long, value_name = "RECORDING")]
+    code: Vec<PathBuf>,
+    #[command(flatten)]
+    options: EngineOptions,
+    /// Print exactly one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+    /// Log to standard error: error, warn, info, debug, trace, or a filter [default: warn]
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CodegenName {
+    /// Compiled for speed
+    Speed,
+    /// Compiled for speed and size
+    Size,
+    /// Compiled without optimisation
+    Plain,
+}
+
+impl CodegenName {
+    fn codegen(self) -> Codegen {
+        match self {
+            Self::Speed => Codegen::Speed,
+            Self::Size => Codegen::SpeedAndSize,
+            Self::Plain => Codegen::Unoptimised,
+        }
+    }
+}
+
+impl Replay {
+    pub(super) fn execute(self) -> Result<u8, Failure> {
+        let output = if self.json { Output::Kept(Arc::default()) } else { Output::through(false) };
+        let mut config = Config::default();
+        if let Some(filter) = &self.log {
+            config.run.log.clone_from(filter);
+        }
+        terminal::log(config.run.filter().map_err(|error| Failure::Usage(error.to_string()))?);
+        let recorded = self.open(&output)?;
+        let mut builder = self.options.builder(&config.run)?;
+        if let Some(codegen) = self.codegen {
+            if self.options.which(&config.run) != Engine::Wasmtime {
+                return Err(Failure::Usage("--codegen is wasmtime's: leave --engine away".into()));
+            }
+            builder = builder.codegen(codegen.codegen());
+        }
+        let engine = engine(builder, self.options.cache(&config.cache)?, self.json)?;
+        let start = Instant::now();
+        let replayed = recorded.on(engine).map_err(|error| unusable(&self.recording, error))?;
+        let wall = start.elapsed();
+        let Replayed { verdict, result, trace, calls, .. } = replayed;
+        if let Verdict::NoPackage(_) = verdict {
+            let what = "name with --code a recording that does, or record with its code";
+            return Err(unusable(&self.recording, format_args!("{verdict}; {what}")));
+        }
+        let done = Done { result, vote: None, trace: None, wall };
+        if self.json {
+            let object = json!({
+                "verdict": name(&verdict),
+                "finding": finding(&verdict),
+                "calls": calls,
+                "trace_digest": hex(&trace),
+                "result": done.json(&output),
+            });
+            terminal::out(format!("{object}\n"))?;
+        } else {
+            terminal::lines(&for_people(&verdict, &done, calls, &trace))?;
+        }
+        Ok(if let Verdict::Differs(_) = verdict { DIFFERS } else { 0 })
+    }
+
+    fn open(&self, output: &Output) -> Result<replay::Replay, Failure> {
+        let output = output.clone();
+        let mut recorded =
+            replay::Replay::open(file(&self.recording)?).map_err(|error| unusable(&self.recording, error))?;
+        for code in &self.code {
+            recorded = recorded.with_packages_of(file(code)?).map_err(|error| unusable(code, error))?;
+        }
+        Ok(recorded.with_output(move |stream, bytes| output.take(stream, bytes)))
+    }
+}
+
+/// An open file that is to be a recording.
+pub(super) fn file(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| Failure::usage(format_args!("cannot read {}", path.display()), error))
+}
+
+fn unusable(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::usage(path.display(), error)
+}
+
+fn name(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Same => "same",
+        Verdict::Stopped(_) => "stopped",
+        Verdict::Differs(_) => "differs",
+        _ => "ends",
+    }
+}
+
+fn finding(verdict: &Verdict) -> Json {
+    let Verdict::Differs(finding) = verdict else { return Json::Null };
+    json!({
+        "call": finding.call,
+        "path": finding.path,
+        "within": finding.within.map(|function| function.name()),
+        "recorded": finding.recorded.to_string(),
+        "here": finding.found.to_string(),
+    })
+}
+
+/// What people read.
+fn for_people(verdict: &Verdict, done: &Done, calls: u64, trace: &[u8; 32]) -> Vec<String> {
+    let mut lines = Vec::new();
+    match verdict {
+        Verdict::Differs(finding) => {
+            lines.push(format!("replay:   another run, {}", finding.place()));
+            lines.push(format!("recorded: {}", finding.recorded));
+            lines.push(format!("here:     {}", finding.found));
+        }
+        verdict => {
+            lines.push(format!("replay:   {verdict}"));
+            lines.extend(shown::run(done));
+            if let Err(error) = &done.result {
+                lines.push(format!("internal: {}", super::report::chain(error)));
+            }
+        }
+    }
+    lines.push(format!("calls:    {calls}"));
+    lines.push(format!("trace:    {}", hex(trace)));
+    lines
+}

@@ -1,0 +1,89 @@
+//! `--record`, and `subvm replay`.
+
+use super::*;
+
+/// A contract's call, recorded: its world, the recording, and what the run printed.
+fn recorded(more: &[&str]) -> (run::World, String, String) {
+    let world = run::World::new();
+    let message = world.message(r#"{"method": "get"}"#);
+    let recording = world.dir.path().join("call.rec").to_str().unwrap().to_owned();
+    let output = subvm(&[&["run", "--message", &message, "--record", &recording], more, &[run::ORACLE]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    (world, recording, String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_recorded_run_is_replayed_to_its_receipt_and_trace() {
+    let (world, recording, printed) = recorded(&[]);
+    assert!(printed.contains("\ntrace:    "), "{printed}");
+    // Nothing but the recording is there any more.
+    fs::remove_file(world.dir.path().join("message.json")).unwrap();
+    for codegen in ["speed", "size", "plain"] {
+        let output = subvm(&["replay", "--codegen", codegen, &recording]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let replayed = String::from_utf8(output.stdout).unwrap();
+        assert!(replayed.starts_with("replay:   the run is the recorded one\n"), "{replayed}");
+        for line in printed.lines() {
+            assert!(replayed.lines().any(|other| other == line), "{line} is missing from: {replayed}");
+        }
+    }
+}
+
+#[test]
+fn a_program_prints_again_what_it_printed() {
+    let dir = scratch("replay");
+    let recording = dir.path().join("report.rec");
+    let recording = recording.to_str().unwrap();
+    let ran = subvm(&[&["exec", "--record", recording], &REPORT[..]].concat());
+    assert_eq!(ran.status.code(), Some(7));
+    let replayed = subvm(&["replay", recording]);
+    assert_eq!(replayed.status.code(), Some(0), "the verdict is what counts, not the program's status");
+    assert!(replayed.stdout.starts_with(&ran.stdout) && !ran.stdout.is_empty());
+
+    let output = subvm(&["replay", "--json", recording]);
+    let json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+    json::check_replay(&json);
+    assert_eq!((&json["verdict"], &json["finding"]), (&"same".into(), &Json::Null));
+    assert_eq!(json["result"]["exit_code"], 7);
+}
+
+#[test]
+fn what_a_recording_does_not_hold_can_come_from_another() {
+    let (world, recording, _) = recorded(&["--record-code", "false"]);
+    fails(&["replay", &recording], 126, &["does not hold the package", "--code"]);
+    let full = world.dir.path().join("full.rec");
+    let full = full.to_str().unwrap();
+    let message = world.message(r#"{"method": "get"}"#);
+    assert_eq!(subvm(&["run", "--message", &message, "--record", full, run::ORACLE]).status.code(), Some(0));
+    assert_eq!(subvm(&["replay", "--code", full, &recording]).status.code(), Some(0));
+    assert!(fs::metadata(full).unwrap().len() > 4 * fs::metadata(&recording).unwrap().len());
+}
+
+#[test]
+fn what_was_cut_is_replayed_and_what_was_changed_is_refused() {
+    let (world, recording, _) = recorded(&[]);
+    let bytes = fs::read(&recording).unwrap();
+    let cut = write(world.dir.path(), "cut.rec", &bytes[..bytes.len() - 20]);
+    let output = subvm(&["replay", "--json", &cut]);
+    let json: Json = serde_json::from_slice(&output.stdout).expect("exactly one object");
+    json::check_replay(&json);
+    assert_eq!((output.status.code(), &json["verdict"]), (Some(0), &"ends".into()));
+
+    let mut changed = bytes.clone();
+    changed[100] ^= 1;
+    fails(&["replay", &write(world.dir.path(), "changed.rec", &changed)], 126, &["changed.rec", "damaged", "block 0"]);
+    fails(&["replay", &write(world.dir.path(), "other.rec", b"something")], 126, &["not a recording"]);
+    fails(&["replay", &write(world.dir.path(), "begun.rec", &bytes[..60])], 126, &["cut before it says what ran"]);
+    fails(&["replay", "no/such/file"], 126, &["cannot read no/such/file"]);
+}
+
+#[test]
+fn a_recording_is_never_written_over_what_the_run_needs() {
+    let world = run::World::new();
+    let message = world.message(r#"{"method": "get"}"#);
+    fails(&["run", "--message", &message, "--record", &message, run::ORACLE], 126, &["cannot write the recording"]);
+    assert!(fs::read_to_string(&message).unwrap().contains("method"));
+    let nowhere = world.dir.path().join("no/such/dir/call.rec");
+    let nowhere = nowhere.to_str().unwrap();
+    fails(&["run", "--message", &message, "--record", nowhere, run::ORACLE], 126, &["cannot write the recording"]);
+}

@@ -1,0 +1,163 @@
+//! Writes records to where a recording is kept.
+
+use std::io::{self, Write};
+
+use crate::format::block::{FULL, HEAD, Head, MAGIC, RECORD, STEPS, VERSION};
+use crate::format::code;
+use crate::format::place::Place;
+use crate::format::record::Record;
+
+/// Why a recording does not hold all of its run. The run itself went on.
+///
+/// ```
+/// let full = subvm_replay::Incomplete::Full;
+/// assert_eq!(full.to_string(), "it came to the bytes that it may have");
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Incomplete {
+    /// It could not be written.
+    Sink(io::Error),
+    /// It came to the bytes that [`Options`](crate::Options) allow, or to a record larger than any may be.
+    Full,
+    /// The run does not follow the rules of runs: what is wrong with it.
+    Order(&'static str),
+    /// The run never ended: a panic unwound out of it, or it was never begun.
+    Open,
+}
+
+impl std::fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sink(error) => write!(f, "it cannot be written: {error}"),
+            Self::Full => f.write_str("it came to the bytes that it may have"),
+            Self::Order(what) => write!(f, "the run does not follow the rules of runs: {what}"),
+            Self::Open => f.write_str("the run never ended"),
+        }
+    }
+}
+
+impl std::error::Error for Incomplete {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let Self::Sink(error) = self { Some(error) } else { None }
+    }
+}
+
+/// A recording that is written. What goes wrong ends it, and nothing else.
+pub(crate) struct Writer {
+    sink: Box<dyn Write + Send>,
+    /// Bytes that may still be written.
+    left: u64,
+    pub(crate) place: Place,
+    /// The block so far: the place where it begins, and its records.
+    block: Vec<u8>,
+    /// Bytes of the place.
+    opening: usize,
+    check: [u8; 8],
+    hasher: blake3::Hasher,
+    pub(crate) steps: u64,
+    pub(crate) written: u64,
+    pub(crate) stopped: Option<Incomplete>,
+}
+
+impl Writer {
+    pub(crate) fn new(sink: Box<dyn Write + Send>, most: u64) -> Self {
+        let mut writer = Self {
+            sink,
+            left: most,
+            place: Place::default(),
+            block: Vec::with_capacity(FULL),
+            opening: 0,
+            check: [0; 8],
+            hasher: blake3::Hasher::new(),
+            steps: 0,
+            written: 0,
+            stopped: None,
+        };
+        writer.write(&[&MAGIC, &[VERSION]]);
+        writer.open();
+        writer
+    }
+
+    /// Whether more is taken.
+    pub(crate) fn takes(&self) -> bool {
+        self.stopped.is_none() && !self.place.ended()
+    }
+
+    /// The trace digest so far.
+    pub(crate) fn trace(&self) -> [u8; 32] {
+        *self.hasher.finalize().as_bytes()
+    }
+
+    pub(crate) fn push(&mut self, record: &Record) {
+        if !self.takes() {
+            return;
+        }
+        let from = self.block.len();
+        code::put(&mut self.block, &self.place, record);
+        let bytes = self.block.get(from..).unwrap_or_default();
+        if bytes.len() > RECORD || bytes.len() as u64 > self.left {
+            self.block.truncate(from);
+            self.flush();
+            self.stopped.get_or_insert(Incomplete::Full);
+            return;
+        }
+        let step = match self.place.go(record) {
+            Ok(step) => step,
+            Err(what) => {
+                self.block.truncate(from);
+                self.flush();
+                self.stopped.get_or_insert(Incomplete::Order(what));
+                return;
+            }
+        };
+        if step {
+            self.hasher.update(bytes);
+            self.steps += 1;
+        }
+        if self.block.len() >= FULL || (step && self.steps.is_multiple_of(STEPS)) || self.place.ended() {
+            self.flush();
+        }
+    }
+
+    /// Writes the block, and begins the next.
+    pub(crate) fn flush(&mut self) {
+        if self.stopped.is_some() || self.block.len() == self.opening {
+            return;
+        }
+        let (head, stored) = Head::seal(self.check, &self.block, self.steps, self.trace());
+        self.check.copy_from_slice(&head[..8]);
+        debug_assert_eq!(head.len(), HEAD);
+        self.write(&[&head, &stored]);
+        self.block.clear();
+        self.open();
+    }
+
+    fn open(&mut self) {
+        self.place.put(&mut self.block);
+        self.opening = self.block.len();
+    }
+
+    fn write(&mut self, parts: &[&[u8]]) {
+        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
+        if bytes > self.left {
+            self.stopped.get_or_insert(Incomplete::Full);
+            return;
+        }
+        let written = parts.iter().try_for_each(|part| self.sink.write_all(part)).and_then(|()| self.sink.flush());
+        match written {
+            Ok(()) => {
+                self.left -= bytes;
+                self.written += bytes;
+            }
+            Err(error) => self.stopped = Some(Incomplete::Sink(error)),
+        }
+    }
+}
+
+/// What was not written yet is, where a panic unwinds.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

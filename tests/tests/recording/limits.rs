@@ -1,0 +1,185 @@
+//! What recording costs a run: nothing that anybody votes on, whatever becomes of the recording.
+
+use std::io::{self, Cursor, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use subvm_core::host::{Call, Clock, Node, Observer, State};
+use subvm_core::{InternalErrorKind, Run};
+use subvm_host_mock::trace::Trace;
+use subvm_host_mock::{MemoryHost, ScriptedEngine};
+use subvm_replay::{Buffer, Incomplete, Options, Recorder, Replay, ReplayError, Verdict};
+
+use crate::support::{CONTRACT, World, transaction, with_code};
+
+#[test]
+fn a_recording_changes_no_receipt_and_gives_the_node_back() {
+    let world = World::new();
+    let (plain, traced) = (Trace::with_costs(), Trace::with_costs());
+    let node = |trace: &Trace| Node { observer: Some(Box::new(trace.clone())), ..world.node() };
+    let alone = world.run(node(&plain)).1.unwrap();
+    let (node, recorder) = Recorder::wrap(node(&traced), Buffer::default(), with_code());
+    let (node, report) = world.run(node);
+    let (mut node, recorded) = recorder.finish(node);
+    assert!(recorded.incomplete.is_none());
+    assert_eq!(report.unwrap().receipt, alone.receipt);
+    assert_eq!(plain.lines(), traced.lines(), "the node's own observer sees what it ever saw");
+    assert_eq!(recorded.calls, plain.lines().len() as u64 / 2);
+    assert_eq!(node.host.balance(State::Accepted, &CONTRACT).unwrap()[..2], 1_000_u16.to_le_bytes());
+    assert!(node.observer.is_some());
+}
+
+/// Panics at each call that it sees.
+struct Clumsy;
+
+impl Observer for Clumsy {
+    fn enter(&mut self, _: &Call<'_>, _: &[u8], _: i64) {
+        panic!("it stumbles");
+    }
+
+    fn exit(&mut self, _: &Call<'_>, _: Option<u32>, _: &[u8], _: i64) {}
+}
+
+#[test]
+fn an_observer_that_panics_ends_no_recording() {
+    let world = World::new();
+    let node = Node { observer: Some(Box::new(Clumsy)), ..world.node() };
+    let (recording, recorded, report) = world.record(node, with_code());
+    assert!(recorded.incomplete.is_none());
+    assert_eq!(report.receipt, world.run(world.node()).1.unwrap().receipt);
+    let replayed = Replay::open(Cursor::new(recording.bytes())).unwrap().on(world.engine.clone()).unwrap();
+    assert!(matches!(replayed.verdict, Verdict::Same), "{}", replayed.verdict);
+}
+
+/// A disk with so many bytes left.
+struct Disk(usize);
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(bytes.len()).ok_or_else(|| io::Error::other("the disk is full"))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_ends_the_recording_and_not_the_run() {
+    let world = World::new();
+    let alone = world.run(world.node()).1.unwrap();
+    for left in [0, 8, 9, 500, 2_500] {
+        let (node, recorder) = Recorder::wrap(world.node(), Disk(left), with_code());
+        let (node, report) = world.run(node);
+        assert_eq!(report.unwrap().receipt, alone.receipt);
+        let recorded = recorder.finish(node).1;
+        assert!(matches!(recorded.incomplete, Some(Incomplete::Sink(_))), "{left} bytes: {recorded:?}");
+    }
+}
+
+#[test]
+fn a_recording_has_no_more_bytes_than_it_may() {
+    let world = World::new();
+    let whole = world.record(world.node(), with_code());
+    for most in [0, 9, 200, 2_500, whole.1.bytes - 1, whole.1.bytes] {
+        let (recording, recorded, report) = world.record(world.node(), Options { bytes: most, ..with_code() });
+        assert_eq!(report.receipt, whole.2.receipt);
+        assert!(recording.bytes().len() as u64 <= most && recorded.bytes == recording.bytes().len() as u64);
+        assert_eq!(matches!(recorded.incomplete, Some(Incomplete::Full)), most < whole.1.bytes, "{most}: {recorded:?}");
+        if most >= 2_500 {
+            let replayed = Replay::open(Cursor::new(recording.bytes())).unwrap().on(world.engine.clone()).unwrap();
+            let cut = most < whole.1.bytes;
+            assert_eq!(matches!(replayed.verdict, Verdict::Ends), cut, "{most}: {}", replayed.verdict);
+        }
+    }
+}
+
+#[test]
+fn a_package_may_come_from_elsewhere_and_is_named_where_it_does_not() {
+    let world = World::new();
+    let (recording, ..) = world.record(world.node(), Options::default());
+    let open = || Replay::open(Cursor::new(recording.bytes())).unwrap();
+    let replayed = open().on(world.engine.clone()).unwrap();
+    let Verdict::NoPackage(digest) = replayed.verdict else { panic!("{}", replayed.verdict) };
+    let package = world.host.clone();
+    let package = match subvm_core::host::Host::code(&mut { package }, State::Accepted, &CONTRACT).unwrap() {
+        subvm_core::host::Code::Package(package) => package,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(subvm_replay::package_digest(&package), digest);
+    let replayed = open().with_package(package).on(world.engine.clone()).unwrap();
+    assert!(matches!(replayed.verdict, Verdict::Same), "{}", replayed.verdict);
+    let other = ScriptedEngine::new().script(|_| Ok(()));
+    let mut other = (*other).clone();
+    other.announce_root = true;
+    let replayed = open().with_package(Arc::new(other)).on(world.engine.clone()).unwrap();
+    assert!(matches!(replayed.verdict, Verdict::NoPackage(_)), "another package is none: {}", replayed.verdict);
+}
+
+#[test]
+fn another_module_is_found_at_the_call_at_which_it_does_something_else() {
+    let world = World::new();
+    let (recording, ..) = world.record(world.node(), with_code());
+    let mut engine = ScriptedEngine::new();
+    engine.script(|machine| {
+        machine.message()?;
+        for round in 0..100 {
+            machine.storage_read(1, round * 7, if round == 77 { 41 } else { 40 })?.expect("it may");
+            machine.storage_write(1, round, b"\0\0\0")?;
+            machine.own_balance()?.expect("it may");
+        }
+        Ok(())
+    });
+    let replayed = Replay::open(Cursor::new(recording.bytes())).unwrap().on(Arc::new(engine)).unwrap();
+    let Verdict::Differs(finding) = replayed.verdict else { panic!("{}", replayed.verdict) };
+    let text = finding.to_string();
+    assert_eq!(finding.path, [0]);
+    assert!(text.contains("recorded: storage_read(slot=32, index=539") && text.contains("len=40"), "{text}");
+    assert!(text.contains("here: storage_read(slot=32, index=539") && text.contains("len=41"), "{text}");
+}
+
+#[test]
+fn other_parameters_are_refused_before_anything_runs() {
+    let mut run = transaction();
+    let mut params = (*run.params).clone();
+    params.lowering += 1;
+    run.params = Arc::new(params);
+    let (host, recording) = (MemoryHost::new(), Buffer::default());
+    let (node, recorder) = Recorder::wrap(host.node(), recording.clone(), with_code());
+    let (node, result) = subvm_core::run(Arc::new(ScriptedEngine::new()), node, run);
+    assert!(result.is_err());
+    assert!(recorder.finish(node).1.incomplete.is_none());
+    let error = Replay::open(Cursor::new(recording.bytes())).unwrap_err();
+    assert!(matches!(error, ReplayError::Params { schedule: 1, lowering: 2 }), "{error}");
+    assert!(error.to_string().contains("this release has 1 and 1"), "{error}");
+}
+
+/// Tells a time that is far on once it was asked.
+struct Late(AtomicU64);
+
+impl Clock for Late {
+    fn transaction_time(&self) -> u64 {
+        0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.0.fetch_add(10, Ordering::Relaxed))
+    }
+}
+
+#[test]
+fn a_run_is_replayed_to_where_its_deadline_stopped_it() {
+    let (world, recording) = (World::new(), Buffer::default());
+    let node = Node { clock: Box::new(Late(AtomicU64::new(0))), ..world.node() };
+    let (node, recorder) = Recorder::wrap(node, recording.clone(), with_code());
+    let run = Run { deadline: Some(Duration::from_secs(5)), ..transaction() };
+    let (node, result) = subvm_core::run(world.engine.clone(), node, run);
+    assert_eq!(result.unwrap_err().kind(), InternalErrorKind::Deadline);
+    let recorded = recorder.finish(node).1;
+    assert!(recorded.incomplete.is_none());
+    let replayed = Replay::open(Cursor::new(recording.bytes())).unwrap().on(world.engine.clone()).unwrap();
+    assert!(matches!(replayed.verdict, Verdict::Stopped(InternalErrorKind::Deadline)), "{}", replayed.verdict);
+    assert_eq!(replayed.calls, recorded.calls);
+}
