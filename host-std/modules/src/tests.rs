@@ -126,6 +126,12 @@ fn unread_answers_hold_further_requests_up_until_somebody_waits_for_them() {
     let ids = [(); 4].map(|()| modules.start(&request()).unwrap());
     // The second is asked for when the first is done, and the third finds 80 MiB unread.
     assert_eq!(length(&mut modules, ids[1]), 40 << 20);
+    // The third came after it, and with the first lies unread: the fourth is held up.
+    while begun.load(Ordering::SeqCst) < 3 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(begun.load(Ordering::SeqCst), 3);
     assert_eq!(length(&mut modules, ids[3]), 40 << 20);
     modules.cancel(ids[0]);
     assert_eq!(length(&mut modules, ids[2]), 40 << 20);
