@@ -12,6 +12,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 mod calldata;
+mod check;
 mod completions;
 mod config;
 mod engine;
@@ -56,6 +57,8 @@ enum Command {
     Exec(Box<exec::Exec>),
     /// Run one transaction on a contract.
     Run(Box<run::Run>),
+    /// Find everything that would make a run refuse a module.
+    Check(Box<check::Check>),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
     status(match cli.command {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
+        Command::Check(check) => check.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

@@ -11,10 +11,11 @@ use std::{env, fs};
 /// Where the API of each crate is written down.
 const FILES: &str = "tests/golden/api";
 /// Crates that others build on.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
     "subvm-core",
     "subvm-softfloat",
     "subvm-lower",
+    "subvm-check",
     "subvm-observe",
     "subvm-system",
     "subvm-wasmtime",
