@@ -21,7 +21,7 @@
 use std::fmt;
 
 use subvm_core::{FloatPolicy, Invalid, Package, Params, VmError};
-use subvm_lower::{Counters, Floats, Frame, Lowered, Options, Refusal, lower};
+use subvm_lower::{Counters, Floats, Frame, Lowered, Options, Refusal, lower, refused_at};
 
 mod facts;
 mod linking;
@@ -221,7 +221,7 @@ fn part<'a>(name: String, wasm: &'a [u8], options: &Options, findings: &mut Vec<
     if let Err(refusal) = &lowered {
         let (offset, what) = match refusal {
             Refusal::Validating { message, offset } => (Some(*offset), message.clone()),
-            other => (None, other.to_string()),
+            other => (refused_at(wasm, options), other.to_string()),
         };
         let error = VmError::InvalidContract(Invalid::WasmValidating);
         let function = offset.and_then(|offset| facts.function_at(offset));
