@@ -3,14 +3,17 @@
 //! | feature | gives | crate |
 //! |---|---|---|
 //! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-observe` |
+//! | `check` | `check`: what a run would refuse, found without a run | `subvm-check` |
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
+#[cfg(feature = "check")]
+pub use subvm_check as check;
 #[cfg(feature = "config")]
 pub use subvm_config as config;
 #[cfg(feature = "ledger")]

@@ -12,6 +12,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 mod calldata;
+mod check;
 mod completions;
 mod config;
 mod engine;
@@ -59,6 +60,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Run a recording again, with no node, store or network behind it.
     Replay(Box<replay::Replay>),
+    /// Find everything that would make a run refuse a module.
+    Check(Box<check::Check>),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
         Command::Replay(replay) => replay.execute(),
+        Command::Check(check) => check.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

@@ -176,3 +176,25 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
         wasm: lowered.wasm,
     })
 }
+
+/// Where a module that [`lower`] refuses begins to be refused: the first byte of the section, or of the function's body, that was looked at.
+/// A [`Refusal::Validating`] knows the byte itself. Nothing where the module is lowered, or is refused for what lowering would make of it.
+///
+/// # Cost
+/// As [`lower`].
+///
+/// ```
+/// use subvm_lower::{Limit, Options, Refusal, lower, refused_at};
+/// let many = "i64 ".repeat(20_001);
+/// let module = wat::parse_str(format!("(module (func) (func (local {many})))"))?;
+/// let options = Options::default();
+/// assert!(matches!(lower(&module, &options), Err(Refusal::Limit { which: Limit::Locals, .. })));
+/// let at = refused_at(&module, &options).expect("it is refused");
+/// assert!(at > 0 && at < module.len());
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[must_use]
+pub fn refused_at(wasm: &[u8], options: &Options) -> Option<usize> {
+    let mut at = 0;
+    survey::survey_noting(wasm, options, &mut at).is_err().then_some(at)
+}

@@ -136,6 +136,11 @@ impl Survey<'_> {
 
 /// Validates and surveys `wasm`.
 pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>, Refusal> {
+    survey_noting(wasm, options, &mut 0)
+}
+
+/// Validates and surveys `wasm`, and notes where the section or function begins that is looked at.
+pub(super) fn survey_noting<'a>(wasm: &'a [u8], options: &Options, at: &mut usize) -> Result<Survey<'a>, Refusal> {
     Limit::ModuleSize.check(wasm.len())?;
     let mut validator = Validator::new_with_features(FEATURES);
     let mut allocations = FuncValidatorAllocations::default();
@@ -143,6 +148,10 @@ pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>
     let mut survey = Survey::default();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
+        *at = match &payload {
+            Payload::CodeSectionEntry(body) => body.range().start,
+            payload => payload.as_section().map_or(*at, |(_, range)| range.start),
+        };
         survey.limit(&payload)?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
             let validator = function.into_validator(allocations);

@@ -16,6 +16,7 @@ const CRATES: [&str; 12] = [
     "subvm-core",
     "subvm-softfloat",
     "subvm-lower",
+    "subvm-check",
     "subvm-observe",
     "subvm-replay",
     "subvm-system",

@@ -140,6 +140,7 @@ fn what_could_be_read_for_ever_is_refused_by_name() {
     let says = ["pipe.wasm", "it is a FIFO"];
     fails_soon(&["exec", &pipe], &says);
     fails_soon(&["inspect", &pipe], &says);
+    fails_soon(&["check", &pipe], &says);
     fails_soon(&["exec", "--link", &format!("lib={pipe}"), &guest("done")], &says);
     fails_soon(&["exec", "--config", &pipe, &guest("done")], &["pipe.wasm", "FIFO"]);
     fails_soon(&["config", "check", &pipe], &["pipe.wasm", "FIFO"]);
