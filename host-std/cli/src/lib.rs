@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 mod calldata;
 mod completions;
 mod config;
+mod diff;
 mod engine;
 mod exec;
 mod fingerprint;
@@ -56,6 +57,8 @@ enum Command {
     Run(Box<run::Run>),
     /// Run a recording again, with no node, store or network behind it.
     Replay(Box<replay::Replay>),
+    /// Compare two receipts, or two recordings to the first host call that differs.
+    Diff(diff::Diff),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Exec(exec) => exec.execute(),
         Command::Run(run) => run.execute(),
         Command::Replay(replay) => replay.execute(),
+        Command::Diff(diff) => diff.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
