@@ -19,6 +19,8 @@
 
 mod buffer;
 pub mod compare;
+#[doc(hidden)]
+pub mod forged;
 mod format;
 mod given;
 mod package;
