@@ -1,8 +1,9 @@
-//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, transactions, requests, and modules lowered for tests.
+//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, nodes that lie, transactions, requests, and modules lowered for tests.
 
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
+pub mod lying;
 pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;

@@ -66,6 +66,7 @@ replays! {
     #[cfg(feature = "engine")]
     lowering,
     preview1,
+    recording,
     supervisor,
     tree,
 }

@@ -15,6 +15,7 @@ mod calldata;
 mod check;
 mod completions;
 mod config;
+mod diff;
 mod engine;
 mod exec;
 mod fingerprint;
@@ -62,6 +63,8 @@ enum Command {
     Replay(Box<replay::Replay>),
     /// Find everything that would make a run refuse a module.
     Check(Box<check::Check>),
+    /// Compare two receipts, or two recordings to the first host call that differs.
+    Diff(diff::Diff),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::Replay(replay) => replay.execute(),
         Command::Check(check) => check.execute(),
+        Command::Diff(diff) => diff.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

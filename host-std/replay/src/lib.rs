@@ -8,6 +8,8 @@
 //! |---|---|
 //! | record a run | [`Recorder`] |
 //! | run it again | [`Replay`] |
+//! | find where two of them differ | [`compare::recordings`] |
+//! | see what two receipts differ in | [`compare::receipts`] |
 //! | read a recording | [`Reader`] |
 //!
 //! Of the two digests, [`Recorded::trace`] is what nodes log and compare: it is of the deterministic side, the same for leader, validator and
@@ -16,6 +18,9 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable))]
 
 mod buffer;
+pub mod compare;
+#[doc(hidden)]
+pub mod forged;
 mod format;
 mod given;
 mod package;

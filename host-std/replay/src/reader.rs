@@ -1,7 +1,7 @@
 //! Reads recordings.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::format::block::{HEAD, Head, MAGIC, OPENING, VERSION};
 use crate::format::code;
@@ -142,6 +142,15 @@ impl<R: Read> Reader<R> {
         self.step
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Blocks that were begun.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
     fn damaged<T>(&mut self, what: &'static str) -> Result<T, ReadError> {
         self.state = State::Done;
         Err(ReadError::Damaged { block: self.blocks.saturating_sub(1), what })
@@ -263,6 +272,65 @@ impl<R: Read> Iterator for Reader<R> {
             self.state = State::Done;
         }
         next.transpose()
+    }
+}
+
+/// A place in a recording from which reading can go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    /// Where the block begins.
+    offset: u64,
+    check: [u8; 8],
+    /// Steps before it.
+    pub(crate) steps: u64,
+    /// The trace digest before it.
+    pub(crate) trace: [u8; 32],
+}
+
+impl Mark {
+    /// The beginning of any recording.
+    pub(crate) fn start() -> Self {
+        Self { offset: OPENING as u64, check: [0; 8], steps: 0, trace: *blake3::hash(b"").as_bytes() }
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// The places at which blocks begin, without reading their records; ascending. A head that cannot be read is the end.
+    pub(crate) fn marks(source: &mut R) -> Result<Vec<Mark>, ReadError> {
+        source.seek(SeekFrom::Start(0)).map_err(ReadError::Source)?;
+        Reader::new(&mut *source)?;
+        let mut mark = Mark::start();
+        let mut marks = Vec::new();
+        loop {
+            source.seek(SeekFrom::Start(mark.offset)).map_err(ReadError::Source)?;
+            let bytes = fill(source, HEAD)?;
+            let Some(Ok(head)) = bytes.first_chunk().map(|bytes| Head::read(mark.check, bytes)) else {
+                return Ok(marks);
+            };
+            marks.push(mark);
+            let offset = mark.offset + HEAD as u64 + u64::from(head.stored);
+            mark = Mark { offset, check: head.check, steps: head.steps, trace: head.trace };
+        }
+    }
+
+    /// Reads on from a mark.
+    pub(crate) fn from_mark(mut source: R, mark: Mark) -> Result<Self, ReadError> {
+        // The place stands in the block itself.
+        let place = Self::place_at(&mut source, mark)?;
+        source.seek(SeekFrom::Start(mark.offset)).map_err(ReadError::Source)?;
+        let hasher = (mark.offset == OPENING as u64).then(blake3::Hasher::new);
+        Ok(Self::at(source, place, mark.check, mark.steps, hasher))
+    }
+
+    fn place_at(source: &mut R, mark: Mark) -> Result<Place, ReadError> {
+        source.seek(SeekFrom::Start(mark.offset)).map_err(ReadError::Source)?;
+        let bytes = fill(source, HEAD)?;
+        let Some(Ok(head)) = bytes.first_chunk().map(|bytes| Head::read(mark.check, bytes)) else {
+            return Ok(Place::default());
+        };
+        let stored = fill(source, head.stored as usize)?;
+        let block = head.open_cut(&stored);
+        Ok(Place::read(&mut Source(&block)).unwrap_or_default())
     }
 }
 

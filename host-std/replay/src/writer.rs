@@ -84,6 +84,15 @@ impl Writer {
         self.stopped.is_none() && !self.place.ended()
     }
 
+    /// Whether a record with so many bytes is taken; ends the recording where it is too large.
+    pub(crate) fn takes_bytes(&mut self, bytes: usize) -> bool {
+        if self.takes() && (bytes > RECORD || bytes as u64 > self.left) {
+            self.flush();
+            self.stopped.get_or_insert(Incomplete::Full);
+        }
+        self.takes()
+    }
+
     /// The trace digest so far.
     pub(crate) fn trace(&self) -> [u8; 32] {
         *self.hasher.finalize().as_bytes()

@@ -22,6 +22,7 @@ pub mod lowering;
 pub mod modelled;
 #[cfg(feature = "engine")]
 mod prices;
+mod recording;
 mod source;
 mod supervisor;
 mod target;
@@ -47,6 +48,8 @@ pub static TARGETS: &[Target] = &[
     Target::new("lowering", lowering::any),
     // A call may print 512 times the 4 KiB of a guest, and the model says what.
     Target::new("preview1", wasi::preview1).holding(600, 5 << 20),
+    // What is packed unpacks to a thousand times as much.
+    Target::new("recording", recording::recording).holding(5_000, 32 << 20),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     Target::new("tree", wasi::tree).holding(600, 256 << 10),
 ];

@@ -32,6 +32,10 @@ impl<'a> Source<'a> {
         choices[usize::from(self.byte()) % choices.len()].clone()
     }
 
+    pub(super) fn u16(&mut self) -> u16 {
+        self.0.arbitrary().unwrap_or_default()
+    }
+
     pub(super) fn u32(&mut self) -> u32 {
         self.0.arbitrary().unwrap_or_default()
     }

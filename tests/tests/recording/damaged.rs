@@ -2,6 +2,8 @@
 
 use std::io::Cursor;
 
+use proptest::prelude::*;
+
 use subvm_replay::{ReadError, Reader, Record, Replay, ReplayError, Verdict};
 
 use crate::support::{World, with_code};
@@ -86,4 +88,21 @@ fn what_follows_a_recording_is_refused() {
     assert!(matches!(records(&bytes), Err(ReadError::Damaged { .. })));
     bytes.extend([0; 100]);
     assert!(matches!(records(&bytes), Err(ReadError::Damaged { .. })));
+}
+
+/// What the fuzz target looks at: bytes with heads that fit them.
+fn forged() -> impl Strategy<Value = Vec<u8>> {
+    let edits =
+        proptest::collection::vec(any::<[u8; 5]>(), 1..6).prop_map(|edits| [&[2], edits.concat().as_slice()].concat());
+    let block = proptest::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| [&[1], bytes.as_slice()].concat());
+    prop_oneof![4 => edits, 1 => block]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_somebody_made_up_is_refused_or_comes_to_a_verdict(data in forged()) {
+        subvm_tests::fuzz::check("recording", &data);
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use subvm_core::host::{Call, Clock, Node, Observer, State};
-use subvm_core::{InternalErrorKind, Run};
+use subvm_core::{InternalErrorKind, Message, Run};
 use subvm_host_mock::trace::Trace;
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 use subvm_replay::{Buffer, Incomplete, Options, Recorder, Replay, ReplayError, Verdict};
@@ -182,4 +182,43 @@ fn a_run_is_replayed_to_where_its_deadline_stopped_it() {
     let replayed = Replay::open(Cursor::new(recording.bytes())).unwrap().on(world.engine.clone()).unwrap();
     assert!(matches!(replayed.verdict, Verdict::Stopped(InternalErrorKind::Deadline)), "{}", replayed.verdict);
     assert_eq!(replayed.calls, recorded.calls);
+}
+
+/// The calls of a program that reads, seeks, looks at files and clocks and prints, none of which moves the same bytes twice. The bar: 24 bytes
+/// a call without payloads, head and all.
+#[test]
+fn a_call_takes_at_most_24_bytes() {
+    const ROUNDS: u32 = 1_000;
+    let (host, mut engine) = (MemoryHost::new(), ScriptedEngine::new());
+    let script = |machine: &mut subvm_host_mock::Machine<'_>| {
+        for round in 0..ROUNDS {
+            let text = format!("line {round}: {}", "x".repeat(round as usize % 70));
+            machine.mem()[4096..4096 + text.len()].copy_from_slice(text.as_bytes());
+            let (buffer, len) = (4096 + 16 * (round % 50), 20 + round % 40);
+            machine.mem()[64..68].copy_from_slice(&buffer.to_le_bytes());
+            machine.mem()[68..72].copy_from_slice(&len.to_le_bytes());
+            machine.work(i64::from(round * 7919 % 100_000))?;
+            machine.wasi("fd_write", &[1, 64, 1, 80])?;
+            machine.wasi("clock_time_get", &[0, 1_000, 88])?;
+            machine.wasi("fd_seek", &[0, u64::from(round % 200), 0, 96])?;
+            machine.wasi("fd_read", &[0, 64, 1, 80])?;
+            machine.wasi("random_get", &[u64::from(8192 + round), 16])?;
+            machine.wasi("fd_fdstat_get", &[1, 128])?;
+        }
+        Ok(())
+    };
+    let run = Run { message: Message { contract_address: CONTRACT, ..Message::default() }, ..transaction() };
+    host.deploy(CONTRACT, engine.script(script));
+    let (node, recorder) = Recorder::wrap(host.node(), Buffer::default(), Options::default());
+    let (node, report) = subvm_core::run(Arc::new(engine), node, run);
+    assert!(report.is_ok());
+    let (_, recorded) = recorder.finish(node);
+    assert_eq!(recorded.calls, u64::from(ROUNDS) * 6);
+    println!(
+        "{} bytes for {} calls: {:.1} each",
+        recorded.bytes,
+        recorded.calls,
+        recorded.bytes as f64 / recorded.calls as f64
+    );
+    assert!(recorded.bytes <= 24 * recorded.calls, "{recorded:?}");
 }

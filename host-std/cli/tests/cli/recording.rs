@@ -87,3 +87,56 @@ fn a_recording_is_never_written_over_what_the_run_needs() {
     let nowhere = nowhere.to_str().unwrap();
     fails(&["run", "--message", &message, "--record", nowhere, run::ORACLE], 126, &["cannot write the recording"]);
 }
+
+/// Two nodes whose stores differ in what an earlier call left.
+#[test]
+fn diff_names_the_call_at_which_two_nodes_go_different_ways() {
+    let world = run::World::new();
+    let dir = world.dir.path();
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    let (store, fresh) = (path("store"), path("fresh"));
+    let message = world.message(r#"{"method": "get"}"#);
+    // One of them remembers that a page was asked three times.
+    let mut ledger = subvm_host_std::ledger::RedbLedger::open(Path::new(&store)).unwrap();
+    let contract = subvm_core::Address([0xc0; 20]);
+    let mut slot = [0; 32];
+    slot[31] = 1;
+    let mut content = [0; 32];
+    content[0] = 3;
+    let page = subvm_core::PageWrite { slot: subvm_core::SlotId(slot), page: 0, content };
+    subvm_host_std::ledger::Ledger::apply(&mut ledger, &contract, &[page], 1).unwrap();
+    drop(ledger);
+    let run = |store: &str, name: &str| {
+        let (recording, receipt) = (path(&format!("{name}.rec")), path(&format!("{name}.receipt")));
+        let files = ["--record", &recording, "--receipt", &receipt];
+        let output = subvm(&[&["run", "--message", &message, "--store", store], &files[..], &[run::ORACLE]].concat());
+        assert!(matches!(output.status.code(), Some(0 | 125)), "{}", String::from_utf8_lossy(&output.stderr));
+        (recording, receipt)
+    };
+    let ((a, a_receipt), (b, b_receipt)) = (run(&store, "a"), run(&fresh, "b"));
+
+    let output = subvm(&["diff", &a, &b]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("differs:  the answer of storage, after "), "{said}");
+    assert!(said.contains("the first: call ") && said.contains("storage_read in sub-VM 0"), "{said}");
+    let json: Json = serde_json::from_slice(&subvm(&["diff", "--json", &a, &b]).stdout).expect("exactly one object");
+    assert_eq!((&json["kind"], &json["divergence"]["what"]), (&"recordings".into(), &"answer".into()));
+    assert_eq!(json["divergence"]["a"]["within"], "storage_read");
+
+    let same = subvm(&["diff", &a, &a]);
+    assert_eq!((same.status.code(), same.stdout.starts_with(b"same:")), (Some(0), true));
+
+    let output = subvm(&["diff", &a_receipt, &b_receipt]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().next(), Some("result"));
+    assert!(said.contains(r#"first:  return {"answer":"","count":3}"#), "{said}");
+    let json: Json = serde_json::from_slice(&subvm(&["diff", "--json", &a_receipt, &b_receipt]).stdout).unwrap();
+    assert_eq!((&json["kind"], &json["same"]), (&"receipts".into(), &false.into()));
+    assert_eq!(subvm(&["diff", &a_receipt, &a_receipt]).status.code(), Some(0));
+
+    fails(&["diff", &a, &a_receipt], 126, &["name two of a kind"]);
+    fails(&["diff", &message, &message], 126, &["not a receipt"]);
+    fails(&["diff", &a, "no/such/file"], 126, &["cannot read no/such/file"]);
+}

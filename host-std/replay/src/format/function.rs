@@ -73,6 +73,11 @@ impl Function {
         self.name() == "gl_call"
     }
 
+    /// Whether what a successful call moved came from the guest, rather than to it.
+    pub(crate) fn takes(self) -> bool {
+        matches!(self.name(), "fd_write" | "storage_write")
+    }
+
     fn touched(self) -> &'static Touched {
         TOUCHED.get(usize::from(self.0)).unwrap_or(&NOTHING)
     }

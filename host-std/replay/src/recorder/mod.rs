@@ -171,15 +171,18 @@ impl Tape {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, record: Option<Record>) {
-        if let Some(record) = record {
-            self.lock().writer.push(&record);
+    /// Writes a record, which is made only where it is taken.
+    fn push(&self, record: impl FnOnce() -> Option<Record>) {
+        let writer = &mut self.lock().writer;
+        if let Some(record) = Some(()).filter(|()| writer.takes()).and_then(|()| record()) {
+            writer.push(&record);
         }
     }
 
-    /// A question that is being asked.
-    fn asks(&self, ask: Ask) -> Asking<'_> {
-        Asking { tape: self, ask: Some(ask) }
+    /// A question that is being asked, and has so many bytes that the node or a guest chose: they are copied only where they are taken.
+    fn asks(&self, bytes: usize, ask: impl FnOnce() -> Ask) -> Asking<'_> {
+        let taken = self.lock().writer.takes_bytes(bytes);
+        Asking { tape: self, ask: taken.then(ask) }
     }
 
     /// Whether the sub-VM that executes makes a call in which the time can matter.
@@ -189,6 +192,9 @@ impl Tape {
 
     fn package(&self, package: &Arc<Package>) -> CodeAnswer {
         let inner = &mut *self.lock();
+        if !inner.writer.takes() {
+            return CodeAnswer::Nothing;
+        }
         let known = inner.known.iter().find(|(known, _)| Arc::ptr_eq(known, package)).map(|(_, digest)| *digest);
         CodeAnswer::Package(known.unwrap_or_else(|| {
             let digest = package::package_digest(package);
@@ -209,8 +215,13 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn answered(mut self, answer: Answer) {
-        self.settle(answer);
+    /// The answer, and its bytes.
+    fn answered(mut self, bytes: usize, answer: impl FnOnce() -> Answer) {
+        if self.ask.is_some() && self.tape.lock().writer.takes_bytes(bytes) {
+            self.settle(answer());
+        } else {
+            self.ask = None;
+        }
     }
 
     /// There is no answer to speak of.
@@ -220,7 +231,7 @@ impl Asking<'_> {
 
     fn settle(&mut self, answer: Answer) {
         if let Some(ask) = self.ask.take() {
-            self.tape.push(Some(Record::Asked(Asked { ask, answer })));
+            self.tape.push(|| Some(Record::Asked(Asked { ask, answer })));
         }
     }
 }
@@ -253,12 +264,12 @@ impl Watch {
 
 impl Observer for Watch {
     fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
-        self.tape.push(tracer::enters(call, mem, ticks));
+        self.tape.push(|| tracer::enters(call, mem, ticks));
         self.tell(|observer| observer.enter(call, mem, ticks));
     }
 
     fn exit(&mut self, call: &Call<'_>, errno: Option<u32>, mem: &[u8], ticks: i64) {
-        self.tape.push(tracer::exits(call, errno, mem, ticks));
+        self.tape.push(|| tracer::exits(call, errno, mem, ticks));
         self.tell(|observer| observer.exit(call, errno, mem, ticks));
     }
 
@@ -266,11 +277,11 @@ impl Observer for Watch {
         match event {
             Event::RunBegins(run) => {
                 let (given, part) = given::of(run);
-                self.tape.push(Some(Record::Given(given)));
-                self.tape.push(Some(Record::Part(part)));
+                self.tape.push(|| Some(Record::Given(given)));
+                self.tape.push(|| Some(Record::Part(part)));
             }
-            Event::RunEnds(result) => self.tape.push(Some(Record::RunEnds(tracer::run_ends(*result)))),
-            event => self.tape.push(tracer::sub_vm(event)),
+            Event::RunEnds(result) => self.tape.push(|| Some(Record::RunEnds(tracer::run_ends(*result)))),
+            event => self.tape.push(|| tracer::sub_vm(event)),
         }
         self.tell(|observer| observer.event(event));
     }

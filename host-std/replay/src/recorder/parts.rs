@@ -83,21 +83,26 @@ pub(super) struct RecordedPart<T: ?Sized> {
 }
 
 impl<T: ?Sized> RecordedPart<T> {
-    /// Asks the part, and writes down what it says: as `told` has it, or why it fails.
+    /// Asks the part, and writes down what it says: as `told` has it, which has `bytes`; or why it fails. The question has so many bytes.
     fn asked<R>(
         &self,
-        ask: Ask,
+        (question, ask): (usize, impl FnOnce() -> Ask),
         call: impl FnOnce(&mut T) -> Result<R, HostError>,
+        bytes: impl FnOnce(&R) -> usize,
         told: impl FnOnce(&R) -> Answer,
     ) -> Result<R, HostError> {
-        let asking = self.tape.asks(ask);
+        let asking = self.tape.asks(question, ask);
         let result = self.part.ask(call);
-        asking.answered(match &result {
-            Ok(answer) => told(answer),
-            Err(error) => Answer::Failed(crate::tracer::text(&**error)),
-        });
+        match &result {
+            Ok(answer) => asking.answered(bytes(answer), || told(answer)),
+            Err(error) => asking.answered(0, || failed(error)),
+        }
         result
     }
+}
+
+fn failed(error: &HostError) -> Answer {
+    Answer::Failed(crate::tracer::text(&**error))
 }
 
 impl Storage for RecordedPart<dyn Storage> {
@@ -110,29 +115,29 @@ impl Storage for RecordedPart<dyn Storage> {
         into: &mut [u8],
     ) -> Result<(), HostError> {
         let len = u32::try_from(into.len()).unwrap_or(u32::MAX);
-        let asking = self.tape.asks(Ask::Storage { state, contract: *contract, slot: *slot, index, len });
+        let asking = self.tape.asks(0, || Ask::Storage { state, contract: *contract, slot: *slot, index, len });
         let result = self.part.ask(|part| part.read(state, contract, slot, index, into));
-        asking.answered(match &result {
-            Ok(()) => Answer::Bytes(into.to_vec()),
-            Err(error) => Answer::Failed(crate::tracer::text(&**error)),
-        });
+        match &result {
+            Ok(()) => asking.answered(into.len(), || Answer::Bytes(into.to_vec())),
+            Err(error) => asking.answered(0, || failed(error)),
+        }
         result
     }
 }
 
 impl Clock for RecordedPart<dyn Clock> {
     fn transaction_time(&self) -> u64 {
-        let asking = self.tape.asks(Ask::TransactionTime);
+        let asking = self.tape.asks(0, || Ask::TransactionTime);
         let now = self.part.with(|part| part.transaction_time()).unwrap_or_default();
-        asking.answered(Answer::Nanos(now));
+        asking.answered(0, || Answer::Nanos(now));
         now
     }
 
     fn elapsed(&self) -> Duration {
-        let asking = self.tape.tells_time().then(|| self.tape.asks(Ask::Elapsed));
+        let asking = self.tape.tells_time().then(|| self.tape.asks(0, || Ask::Elapsed));
         let elapsed = self.part.with(|part| part.elapsed()).unwrap_or_default();
         if let Some(asking) = asking {
-            asking.answered(Answer::Nanos(nanos(elapsed)));
+            asking.answered(0, || Answer::Nanos(nanos(elapsed)));
         }
         elapsed
     }
@@ -140,42 +145,53 @@ impl Clock for RecordedPart<dyn Clock> {
 
 impl Rng for RecordedPart<dyn Rng> {
     fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
-        let asking = self.tape.asks(Ask::Random { len: into.len() as u64 });
+        let asking = self.tape.asks(0, || Ask::Random { len: into.len() as u64 });
         let result = self.part.ask(|part| part.fill(into));
-        asking.answered(match &result {
-            Ok(()) => Answer::Bytes(into.to_vec()),
-            Err(error) => Answer::Failed(crate::tracer::text(&**error)),
-        });
+        match &result {
+            Ok(()) => asking.answered(into.len(), || Answer::Bytes(into.to_vec())),
+            Err(error) => asking.answered(0, || failed(error)),
+        }
         result
     }
 }
 
 impl Host for RecordedPart<dyn Host> {
     fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError> {
-        let ask = Ask::Balance { state, address: *address };
-        self.asked(ask, |part| part.balance(state, address), |balance| Answer::Bytes(balance.to_vec()))
+        let ask = (0, || Ask::Balance { state, address: *address });
+        self.asked(ask, |part| part.balance(state, address), |_| 0, |balance| Answer::Bytes(balance.to_vec()))
     }
 
     fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
-        let tape = &self.tape;
-        let told = |code: &Code| {
-            Answer::Code(match code {
-                Code::Nothing => CodeAnswer::Nothing,
-                Code::Package(package) => tape.package(package),
-                Code::Malformed(invalid) => CodeAnswer::Malformed(*invalid),
-            })
-        };
-        self.asked(Ask::Code { state, address: *address }, |part| part.code(state, address), told)
+        let asking = self.tape.asks(0, || Ask::Code { state, address: *address });
+        let result = self.part.ask(|part| part.code(state, address));
+        match &result {
+            Ok(code) => {
+                // What is told of a package is written before the answer.
+                let told = Answer::Code(match code {
+                    Code::Nothing => CodeAnswer::Nothing,
+                    Code::Package(package) => self.tape.package(package),
+                    Code::Malformed(invalid) => CodeAnswer::Malformed(*invalid),
+                });
+                asking.answered(0, || told);
+            }
+            Err(error) => asking.answered(0, || failed(error)),
+        }
+        result
     }
 
     fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
-        let ask = Ask::LockedSlots { contract: *contract };
-        self.asked(ask, |part| part.locked_slots(contract), |slots| Answer::Slots(slots.clone()))
+        let ask = (0, || Ask::LockedSlots { contract: *contract });
+        let bytes = |slots: &Vec<SlotId>| slots.len().saturating_mul(size_of::<SlotId>());
+        self.asked(ask, |part| part.locked_slots(contract), bytes, |slots| Answer::Slots(slots.clone()))
     }
 
     fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError> {
-        let ask = Ask::EthCall { state, address: *address, calldata: calldata.to_vec() };
-        self.asked(ask, |part| part.eth_call(state, address, calldata), |answer| Answer::Eth(answer.clone()))
+        let ask = (calldata.len(), || Ask::EthCall { state, address: *address, calldata: calldata.to_vec() });
+        let bytes = |answer: &EthAnswer| match answer {
+            EthAnswer::Returned(bytes) | EthAnswer::Reverted(bytes) => bytes.len(),
+            EthAnswer::Refused => 0,
+        };
+        self.asked(ask, |part| part.eth_call(state, address, calldata), bytes, |answer| Answer::Eth(answer.clone()))
     }
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
@@ -185,18 +201,18 @@ impl Host for RecordedPart<dyn Host> {
 
 impl Modules for RecordedPart<dyn Modules> {
     fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
-        let ask = Ask::Start { request: request.to_vec() };
-        self.asked(ask, |part| part.start(request), |id| Answer::Id(id.0))
+        let ask = (request.len(), || Ask::Start { request: request.to_vec() });
+        self.asked(ask, |part| part.start(request), |_| 0, |id| Answer::Id(id.0))
     }
 
     fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError> {
-        let asking = self.tape.asks(Ask::Wait { id: id.0 });
+        let asking = self.tape.asks(0, || Ask::Wait { id: id.0 });
         let result = self.part.ask(|part| part.wait(id, at_most));
         match &result {
             // Who replays does not wait.
             Ok(Progress::Pending) => asking.dropped(),
-            Ok(Progress::Ready(bytes)) => asking.answered(Answer::Bytes(bytes.clone())),
-            Err(error) => asking.answered(Answer::Failed(crate::tracer::text(&**error))),
+            Ok(Progress::Ready(bytes)) => asking.answered(bytes.len(), || Answer::Bytes(bytes.clone())),
+            Err(error) => asking.answered(0, || failed(error)),
         }
         result
     }

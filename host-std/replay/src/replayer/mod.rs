@@ -19,6 +19,7 @@ use crate::{given, package};
 mod finding;
 mod parts;
 
+pub(crate) use finding::dotted;
 pub use finding::{Finding, Found, Verdict};
 
 /// Takes what guests print.
