@@ -70,6 +70,8 @@ amounts! {
     SUB_VM = 20_000;
     /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
     INSTANCE_BYTE = 1;
+    /// An import of a module that is not alone in its sub-VM: it is looked up by its name at each start.
+    LINKED_IMPORT = 400;
     /// An iovec, whatever its length.
     IOVEC = 8;
     /// A byte of a path: two of them may be a component to be looked up in the largest of directories.

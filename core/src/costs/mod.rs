@@ -12,6 +12,9 @@
 pub(crate) mod budget;
 pub mod calls;
 pub mod instructions;
+mod set_up;
+
+pub use set_up::SetUp;
 
 /// Bytes of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
 pub const RAM: u64 = u32::MAX as u64;

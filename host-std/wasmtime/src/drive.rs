@@ -5,17 +5,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use subvm_core::costs::SetUp;
 use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
-use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
+use wasmtime::{Instance, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
 use super::float_state;
+use super::link::{self, Linking};
 use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
 use super::units::Unit;
-use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use subvm_lower::{GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
@@ -54,31 +56,28 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
     Ok(Some(need))
 }
 
-async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Program) -> Ended {
+async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -> Ended {
     let last = parts.len() - 1;
-    let bytes = parts.iter().map(|(_, unit)| unit.instance_bytes).sum();
-    if store.data_mut().vm.charge_set_up(bytes).is_err() {
+    let instances: Vec<SetUp> = parts.iter().map(|(_, unit)| unit.set_up).collect();
+    if store.data_mut().vm.charge_set_up(&instances).is_err() {
         return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     }
-    for (position, (name, unit)) in parts.iter().enumerate() {
+    for (position, (_, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
-        if store.data_mut().vm.charge_ram(unit.instance_bytes).is_err() {
+        if store.data_mut().vm.charge_ram(unit.set_up.bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
-        let instance = instantiate(store, unit, linker.as_ref()).await?;
-        adopt(store, instance, ordinal, linker.as_mut())?;
+        let linking = host.as_deref().map(|host| Linking { host, before: &parts[..position] });
+        let instance = instantiate(store, unit, linking).await?;
+        adopt(store, instance, ordinal)?;
         if unit.has_start {
             call(store, instance, START_EXPORT).await?;
         }
         if instance.get_func(&mut *store, INITIALIZE).is_some() {
             call(store, instance, INITIALIZE).await?;
         }
-        if position < last {
-            if let Some(linker) = &mut linker {
-                linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
-            }
-        } else {
+        if position == last {
             let entry = if instance.get_func(&mut *store, "").is_some() { "" } else { "_start" };
             call(store, instance, entry).await?;
         }
@@ -92,20 +91,20 @@ const INITIALIZE: &str = "_initialize";
 async fn instantiate(
     store: &mut Store<Running>,
     unit: &Unit,
-    linker: Option<&Linker<Running>>,
+    linking: Option<Linking<'_>>,
 ) -> Result<Instance, Stopped> {
     // Loading the program called who listens.
     float_state::restore_for_guests();
     store.data_mut().instantiating = true;
     let code = unit.code(store.data().frames);
-    let instance = match (&code.alone, linker) {
-        (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
-        (None, Some(linker)) => {
-            let linked = linker.instantiate_pre(&code.module).map_err(|error| Refused::unlinkable(&error))?;
-            linked.instantiate_async(&mut *store).await?
+    let instance = match (&code.alone, linking) {
+        (Some(alone), None) => alone.instantiate_async(&mut *store).await?,
+        (_, Some(linking)) => {
+            let imports = linking.resolve(store, &code.module)?;
+            Instance::new_async(&mut *store, &code.module, &imports).await.map_err(link::failed)?
         }
         (None, None) => {
-            return Err(InternalError::new(InternalErrorKind::Bug, "a module without a linker").into());
+            return Err(InternalError::new(InternalErrorKind::Bug, "a module that is alone was not linked").into());
         }
     };
     store.data_mut().instantiating = false;
@@ -113,12 +112,7 @@ async fn instantiate(
 }
 
 /// Makes an instance known to host calls, and sets the counters with the first one.
-fn adopt(
-    store: &mut Store<Running>,
-    instance: Instance,
-    ordinal: usize,
-    linker: Option<&mut Linker<Running>>,
-) -> Result<(), Stopped> {
+fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Result<(), Stopped> {
     let memory = instance.get_memory(&mut *store, &subvm_lower::memory_export(0));
     let running = store.data_mut();
     if running.memories.len() <= ordinal {
@@ -138,12 +132,6 @@ fn adopt(
     let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
     counters.gas.set(&mut *store, Val::I64(ticks))?;
     counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
-    if let Some(linker) = linker {
-        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)]
-        {
-            linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
-        }
-    }
     store.data_mut().counters = Some(counters);
     Ok(())
 }

@@ -23,6 +23,7 @@ mod float_state;
 mod frames;
 mod host_calls;
 mod kept;
+mod link;
 mod mappings;
 pub mod pages;
 mod program;

@@ -26,8 +26,8 @@ const MAIN: &str = "main";
 pub(super) struct Program {
     /// Name and module.
     pub(super) parts: Vec<(String, Arc<Unit>)>,
-    /// Host functions for every ordinal; nothing where the start module is alone.
-    pub(super) linker: Option<Linker<Running>>,
+    /// Host functions for every ordinal, shared by all sub-VMs; nothing where the start module is alone.
+    pub(super) host: Option<Arc<Linker<Running>>>,
     /// Memories that the modules define.
     pub(super) memories: u32,
 }
@@ -37,7 +37,7 @@ pub(super) struct Programs {
     engines: Arc<Engines>,
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
-    linkers: Mutex<HashMap<(usize, Frames), Linker<Running>>>,
+    linkers: Mutex<HashMap<(usize, Frames), Arc<Linker<Running>>>>,
 }
 
 impl std::fmt::Debug for Programs {
@@ -72,7 +72,7 @@ impl Programs {
             parts.push((name.clone(), self.units.get(&library.wasm, &options, frames)?));
         }
         let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames)?;
-        let linker = if parts.is_empty() { None } else { Some(self.linker(parts.len(), frames)?) };
+        let host = if parts.is_empty() { None } else { Some(self.host(parts.len(), frames)?) };
         let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
         let name = own_name.unwrap_or(MAIN).to_owned();
         if is_taken(&name, &parts) {
@@ -85,20 +85,21 @@ impl Programs {
             let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
             return Err(Refused::new(Invalid::WasmLinking, why).into());
         }
-        Ok(Program { parts, linker, memories })
+        Ok(Program { parts, host, memories })
     }
 
     /// Host functions for a start module and so many libraries.
-    fn linker(&self, libraries: usize, frames: Frames) -> Result<Linker<Running>, Refused> {
+    fn host(&self, libraries: usize, frames: Frames) -> Result<Arc<Linker<Running>>, Refused> {
         let mut linkers = self.linkers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(linker) = linkers.get(&(libraries, frames)) {
-            return Ok(linker.clone());
+            return Ok(Arc::clone(linker));
         }
         let mut linker = self.engines.of(frames).linker.clone();
         (1..=libraries as u32)
             .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
             .map_err(|error| Refused::unlinkable(&error))?;
-        linkers.insert((libraries, frames), linker.clone());
+        let linker = Arc::new(linker);
+        linkers.insert((libraries, frames), Arc::clone(&linker));
         Ok(linker)
     }
 }

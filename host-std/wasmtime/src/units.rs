@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use subvm_core::costs::SetUp;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
 use wasmtime::Module;
 
@@ -33,8 +34,8 @@ pub(super) struct Unit {
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
     pub(super) defined_memories: u32,
-    /// What an instance is charged, in bytes of RAM, beside its memories and tables.
-    pub(super) instance_bytes: u64,
+    /// What an instance sets up.
+    pub(super) set_up: SetUp,
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
@@ -42,14 +43,14 @@ pub(super) struct Unit {
 
 impl Unit {
     fn new(module: Module, facts: Facts<'_>) -> Self {
-        let Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name } = facts;
+        let Facts { guest_functions, memories, defined_memories, set_up, has_start, name } = facts;
         Self {
             captured: Code { module, alone: None },
             ignored: OnceLock::new(),
             functions: FunctionMap::new(guest_functions),
             memories,
             defined_memories,
-            instance_bytes,
+            set_up,
             has_start,
             own_name: name.map(str::to_owned),
         }
@@ -60,7 +61,7 @@ impl Unit {
             guest_functions: self.functions.guest_functions(),
             memories: self.memories,
             defined_memories: self.defined_memories,
-            instance_bytes: self.instance_bytes,
+            set_up: self.set_up,
             has_start: self.has_start,
             name: self.own_name.as_deref(),
         }
@@ -225,14 +226,13 @@ impl Units {
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
         let lowered =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
-        let Lowered { wasm, functions, memories, defined_memories, instance_bytes, has_start, ref module_name, .. } =
-            lowered;
+        let Lowered { wasm, functions, memories, defined_memories, set_up, has_start, ref module_name, .. } = lowered;
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
         let (guest_functions, name) = (functions.guest_functions(), module_name.as_deref());
-        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name }))
+        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, set_up, has_start, name }))
     }
 
     /// Writes a unit to the cache on disk.
