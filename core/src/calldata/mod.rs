@@ -35,7 +35,7 @@ mod array;
 mod borrowed;
 mod build;
 mod convert;
-mod decode;
+pub(crate) mod decode;
 mod encode;
 mod encoder;
 mod error;
@@ -51,7 +51,7 @@ mod read;
 mod text;
 #[cfg(feature = "serde")]
 mod typed;
-mod validate;
+pub(crate) mod validate;
 mod value;
 mod walk;
 mod wire;

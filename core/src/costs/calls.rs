@@ -66,6 +66,8 @@ amounts! {
     STORAGE_PAGE = 150;
     /// A byte of a `gl_call` request: it is copied, checked and taken apart.
     REQUEST_BYTE = 4;
+    /// A value or a key of a `gl_call` request that is calldata: each gets a place of its own, however few bytes it has.
+    REQUEST_VALUE = 48;
     /// Starting a sub-VM.
     SUB_VM = 20_000;
     /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
@@ -82,6 +84,8 @@ amounts! {
     RANDOM_BYTE = 1;
     /// Seeding the deterministic generator of a sub-VM.
     RANDOM_SEED = 6000;
+    /// Asking the node's own generator, in non-deterministic mode: a call of the operating system.
+    RANDOM_NODE = 300;
 }
 
 /// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].

@@ -61,6 +61,8 @@ pub const REQUEST_RAM: u64 = 48;
 pub(crate) fn request_ram(bytes: usize) -> u64 {
     bytes as u64 * REQUEST_RAM
 }
+/// Bits of an integer that is printed for a model, as [`Int::payload_bits`](crate::calldata::Int::payload_bits) counts them: 308 digits.
+pub const PRINTED_INT_BITS: u64 = 1024;
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
 /// Bytes in a path.

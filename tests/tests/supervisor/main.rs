@@ -11,3 +11,4 @@ mod strategies;
 mod support;
 mod trees;
 mod vms;
+mod work;
