@@ -66,7 +66,7 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, cache } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, cache } = self.program.settings(None)?;
         let (code, malformed) = self.program.package(&self.contract, &[], false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
