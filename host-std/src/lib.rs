@@ -23,4 +23,4 @@ pub use subvm_observe as observe;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
 #[cfg(feature = "wasmtime")]
-pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache, pages};
+pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, PrepareError, Prepared, WasmtimeEngine, cache, pages};

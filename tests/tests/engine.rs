@@ -305,7 +305,7 @@ fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
             (if (i32.ne (memory.grow (i32.const 96)) (i32.const 1)) (then (call $exit (i32.const 5))))
             (if (i32.ne (memory.grow (i32.const 96)) (i32.const -1)) (then (call $exit (i32.const 6))))))"#;
     let mut params = subvm_core::Params::default();
-    params.limits.ram = 8 << 20;
+    (params.limits.ram, params.limits.gas_time) = (8 << 20, 1 << 40);
     let report = run_within(ENGINE.clone(), parts(start), &Arc::new(params), None).unwrap();
     assert_eq!(report.outcome, Outcome::null());
     // A sub-VM, 98 pages, a table of one entry; and the instance with an import, a function and three memories and tables.

@@ -150,6 +150,36 @@ impl SubVm {
         self.transaction_ref()?.time_left()
     }
 
+    /// Does what is no work of the run's own, as an engine that compiles: the deadline moves by as long as that takes, by the node's clock, and
+    /// by no more than `at_most` for a whole run. Results do not depend on it.
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere, or the deadline has passed before; nothing is done then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// let host = MemoryHost::new();
+    /// let clock = host.clone();
+    /// play(&host, move |machine| {
+    ///     let vm = machine.guest().vm;
+    ///     vm.beside_deadline(Duration::from_secs(60), || clock.pass(Duration::from_secs(30)))?;
+    ///     assert!(vm.time_left()?.is_none(), "without a deadline it may take what it takes");
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn beside_deadline(&mut self, at_most: Duration, act: impl FnOnce()) -> Result<(), InternalError> {
+        let transaction = self.transaction_mut()?;
+        transaction.time_left()?;
+        let before = transaction.node.clock.elapsed();
+        act();
+        let took = transaction.node.clock.elapsed().saturating_sub(before);
+        let moves = took.min(at_most.saturating_sub(transaction.moved));
+        transaction.moved += moves;
+        transaction.deadline = transaction.deadline.map(|deadline| deadline.saturating_add(moves));
+        Ok(())
+    }
+
     /// Charges RAM for an instance, and for a wasm memory or table, before it is created or grows.
     ///
     /// # Errors

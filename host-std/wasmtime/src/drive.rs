@@ -23,7 +23,9 @@ use subvm_lower::{GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
-    let program = programs.load(&package, mode, policy, store.data().frames)?;
+    let (frames, vm) = (store.data().frames, &mut store.data_mut().vm);
+    let mut beside = |act: &mut dyn FnMut()| vm.beside_deadline(programs.compile_time(), act);
+    let program = programs.load(&package, mode, policy, frames, &mut beside)?;
     let share = Share::take(program.memories as usize, store.data().vm.time_left()?);
     store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;

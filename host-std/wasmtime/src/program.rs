@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use subvm_core::costs::MEMORIES;
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
@@ -14,7 +15,7 @@ use super::frames::Frames;
 use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
-use super::units::{Unit, Units};
+use super::units::{Beside, Unit, Units};
 use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
 
 /// Bytes that the name of a linked module may have.
@@ -47,18 +48,30 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Programs {
-    pub(super) fn new(engines: Arc<Engines>, cache: Option<ModuleCache>, on_module: Option<OnModule>) -> Self {
-        let units = Units::new(Arc::clone(&engines), cache, on_module);
+    pub(super) fn new(
+        engines: Arc<Engines>,
+        cache: Option<ModuleCache>,
+        on_module: Option<OnModule>,
+        compile_time: Duration,
+    ) -> Self {
+        let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time);
         Self { engines, units, linkers: Mutex::default() }
     }
 
-    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames.
+    /// How long a run waits for a module, and by how much compiling moves its deadline.
+    pub(super) fn compile_time(&self) -> Duration {
+        self.units.compile_time
+    }
+
+    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames. What takes long is
+    /// done `beside` the run.
     pub(super) fn load(
         &self,
         package: &Package,
         mode: Mode,
         policy: FloatPolicy,
         frames: Frames,
+        beside: &mut Beside<'_>,
     ) -> Result<Program, Stopped> {
         let floats = floats(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
@@ -69,9 +82,9 @@ impl Programs {
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
             let options = options(floats, parts.len() as u32 + 1, parts.is_empty());
-            parts.push((name.clone(), self.units.get(&library.wasm, &options, frames)?));
+            parts.push((name.clone(), self.units.get(&library.wasm, &options, frames, beside)?));
         }
-        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames)?;
+        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames, beside)?;
         let host = if parts.is_empty() { None } else { Some(self.host(parts.len(), frames)?) };
         let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
         let name = own_name.unwrap_or(MAIN).to_owned();

@@ -14,6 +14,7 @@ const COMPILED: Compiled<'static> = Compiled {
         memories: 2,
         defined_memories: 1,
         set_up: SetUp { bytes: 5_000, pages: 3, entries: 10, imports: 2 },
+        values: 90,
         has_start: true,
         name: Some("contract"),
     },

@@ -12,6 +12,7 @@
 //! | 8 | pages that its own memories have from the start, little-endian |
 //! | 8 | entries that its own tables have from the start, little-endian |
 //! | 8 | what it imports, little-endian |
+//! | 8 | the values that a compiler makes of it, as lowering estimates them, little-endian |
 //! | 1 | whether the guest had a start function: 0 or 1 |
 //! | 4 | bytes of the module's own name, little-endian; 2^32 - 1 for none |
 //! | | the name, UTF-8 |
@@ -38,6 +39,7 @@ const NAMELESS: u32 = u32::MAX;
 ///     memories: 1,
 ///     defined_memories: 1,
 ///     set_up: SetUp { bytes: 4_160, pages: 1, ..SetUp::default() },
+///     values: 40,
 ///     has_start: false,
 ///     name: Some("main"),
 /// };
@@ -53,6 +55,8 @@ pub struct Facts<'a> {
     pub defined_memories: u32,
     /// What one instance sets up.
     pub set_up: SetUp,
+    /// The values that a compiler makes of it, as lowering estimates them.
+    pub values: u64,
     /// Whether the guest had a start function.
     pub has_start: bool,
     /// The module's own name.
@@ -65,7 +69,8 @@ pub struct Facts<'a> {
 /// use subvm_wasmtime::cache::{Key, file::{Compiled, MAGIC, parse}};
 /// # use subvm_wasmtime::cache::file::Facts;
 /// # let facts = Facts {
-/// #     guest_functions: 0, memories: 0, defined_memories: 0, set_up: Default::default(), has_start: false, name: None
+/// #     guest_functions: 0, memories: 0, defined_memories: 0,
+/// #     set_up: Default::default(), values: 0, has_start: false, name: None
 /// # };
 /// let (compiled, key) = (Compiled { facts, code: b"machine code" }, Key([7; 32]));
 /// let bytes = compiled.to_bytes(&key);
@@ -110,14 +115,14 @@ impl<'a> Compiled<'a> {
     }
 
     fn content(&self) -> Vec<u8> {
-        let Facts { guest_functions, memories, defined_memories, set_up, has_start, name } = self.facts;
+        let Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name } = self.facts;
         let SetUp { bytes, pages, entries, imports } = set_up;
         let name_len = name.map_or(NAMELESS, |name| u32::try_from(name.len()).expect("names are short"));
         [
             &guest_functions.to_le_bytes()[..],
             &memories.to_le_bytes(),
             &defined_memories.to_le_bytes(),
-            &[bytes, pages, entries, imports].map(u64::to_le_bytes).concat(),
+            &[bytes, pages, entries, imports, values].map(u64::to_le_bytes).concat(),
             &[u8::from(has_start)],
             &name_len.to_le_bytes(),
             name.unwrap_or_default().as_bytes(),
@@ -135,6 +140,7 @@ impl<'a> Compiled<'a> {
         let (pages, content) = u64_le(content)?;
         let (entries, content) = u64_le(content)?;
         let (imports, content) = u64_le(content)?;
+        let (values, content) = u64_le(content)?;
         let (has_start, content) = content.split_first()?;
         let (name_len, content) = u32_le(content)?;
         let (name, code) = match name_len {
@@ -150,7 +156,7 @@ impl<'a> Compiled<'a> {
             _ => return None,
         };
         let set_up = SetUp { bytes, pages, entries, imports };
-        let facts = Facts { guest_functions, memories, defined_memories, set_up, has_start, name };
+        let facts = Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name };
         Some(Self { facts, code })
     }
 }
