@@ -29,4 +29,4 @@ pub use subvm_replay as replay;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
 #[cfg(feature = "wasmtime")]
-pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache, pages};
+pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, PrepareError, Prepared, WasmtimeEngine, cache, pages};

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use subvm_core::costs::calls::{Amount, INSTANCE_BYTES_INCLUDED, PRICES, RATES};
-use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule, VALUES_INCLUDED};
+use subvm_core::costs::instructions::{
+    BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, LOCALS_INCLUDED, LOCALS_PER_PRICE, Schedule, VALUES_INCLUDED,
+};
 use subvm_core::{SCHEDULE_VERSION, sdk, wasi};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/spec/gas.md");
@@ -29,6 +31,10 @@ fn the_page_has_the_prices_of_the_code() {
 #[test]
 fn the_units_that_the_table_names_are_those_of_the_code() {
     assert!(Class::EntryFrame.what().contains(&format!("{FRAME_UNITS_PER_PRICE} units")));
+    let locals = Class::EntryLocals.what();
+    assert!(
+        locals.contains(&format!("{LOCALS_PER_PRICE} slots")) && locals.contains(&format!("first {LOCALS_INCLUDED}"))
+    );
     assert_eq!(VALUES_INCLUDED, 8);
     assert!(Class::Value.what().contains("beyond eight"));
     let per_byte = PRICES.iter().find(|price| price.name == "INSTANCE_BYTE").unwrap();

@@ -46,6 +46,34 @@ fn gas_is_the_sum_of_the_instructions_that_ran() {
     assert_eq!(GAS - seen.gas, 11 * (2 + 3) + 1 + 10 * (4 + 3 + 2));
 }
 
+/// Locals are set to zero as a function is entered: four slots beyond 32 pay a tick.
+#[test]
+fn declared_locals_are_paid_where_a_function_is_entered() {
+    let entry = |locals: &str, units: i64| {
+        let seen = observe(&format!("(module (func (export \"f\") {locals}))"), &[], GAS, STACK_UNITS);
+        GAS - seen.gas - 2 - units / 32
+    };
+    let many = |ty: &str, count: usize| format!("(local {})", format!("{ty} ").repeat(count));
+    for (locals, slots, zeroed) in [
+        (many("i64", 32), 32, 0),
+        (many("i32", 35), 35, 0),
+        (many("i32", 36), 36, 1),
+        (many("f64", 1_000), 1_000, 242),
+        (many("v128", 500), 1_000, 242),
+    ] {
+        assert_eq!(entry(&locals, 8 + slots), zeroed, "{slots} slots");
+    }
+    // Parameters are their caller's.
+    let wide = format!(
+        "(module (func $g (param {})) (func (export \"f\") {} (call $g)))",
+        "i64 ".repeat(200),
+        "(i64.const 0)".repeat(200)
+    );
+    let seen = observe(&wide, &[], GAS, STACK_UNITS);
+    let (caller, callee) = (8 + 200 + 202 / 8, 8 + 200);
+    assert_eq!(GAS - seen.gas, 2 + caller / 32 + 200 + 3 + 192 * 2 + 2 + callee / 32);
+}
+
 /// What takes and gives more than eight values pays 2 for each further one, but for `else` and `end`.
 #[test]
 fn many_values_are_paid_for_wherever_they_are_moved() {
@@ -59,7 +87,7 @@ fn many_values_are_paid_for_wherever_they_are_moved() {
         (format!("{ten} {}", drops(10)), 10),
         // A call gives ten; its callee costs 2 to enter, and constants.
         (format!("(call $gives) {}", drops(10)), 3 + 4 + 2 + 10),
-        (format!("(call_indirect (type $gives) (i32.const 0)) {}", drops(10)), 1 + 6 + 6 + 2 + 10),
+        (format!("(call_indirect (type $gives) (i32.const 0)) {}", drops(10)), 1 + 24 + 6 + 2 + 10),
         (format!("{ten} (call $takes)"), 10 + 3 + 4 + 2),
         (format!("{} (call $both) drop", values(7)), 7 + 3 + 2 + 1),
         (format!("{} (call $both8) drop", values(8)), 8 + 3 + 2 + 2 + 1),
@@ -381,8 +409,8 @@ fn growth_is_charged_by_the_page_before_it_happens() {
     let wat = "(module (memory 1) (func (export \"f\") (param i32) (result i32) (memory.grow (local.get 0))))";
     let seen = observe(wat, &[Val::I32(3)], GAS, STACK_UNITS);
     assert_eq!(seen.ending, returned(&[1]));
-    assert_eq!(GAS - seen.gas, 2 + 1 + 2000 + 3 * 4096);
-    let seen = observe(wat, &[Val::I32(3)], 2 + 1 + 2000 + 3 * 4096 - 1, STACK_UNITS);
+    assert_eq!(GAS - seen.gas, 2 + 1 + 2000 + 3 * 32_768);
+    let seen = observe(wat, &[Val::I32(3)], 2 + 1 + 2000 + 3 * 32_768 - 1, STACK_UNITS);
     assert_eq!(seen.ending, Ending::Lowering(TrapKind::OutOfGas));
     assert_eq!((seen.frames, seen.memories.len()), (vec![0], 1));
     assert_eq!(seen.memories[0], *blake3::hash(&[0; 65536]).as_bytes());

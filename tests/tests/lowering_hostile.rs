@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use subvm_core::costs::SetUp;
 use subvm_host_std::lower::{Floats, Limit, Lowered, Options, Refusal, lower};
 use subvm_tests::lowered::Generator;
 use wasm_encoder::{
@@ -319,7 +320,7 @@ fn imports_from_the_host_grow_within_what_the_parser_accepts() {
     let lowered = lower_all(&wasm).expect("accepted");
     wasmparser::validate(&lowered.wasm).expect("a lowered module is valid");
     assert_eq!(lowered.report.helpers, 10_000);
-    assert_eq!(lowered.instance_bytes, 4096 + 10_000 * 32);
+    assert_eq!(lowered.set_up.bytes, 4096 + 10_000 * 32);
     exports.export("one more", ExportKind::Func, 0);
     assert_eq!(
         refused_by(&Module::new().section(&types).section(&imports).section(&exports).clone().finish()),
@@ -330,17 +331,31 @@ fn imports_from_the_host_grow_within_what_the_parser_accepts() {
 #[test]
 fn an_instance_is_priced_by_what_it_holds() {
     let small = lower_all(&wat::parse_str("(module (memory 1))").expect("a module")).expect("accepted");
-    assert_eq!((small.memories, small.defined_memories, small.instance_bytes), (1, 1, 4096 + 64));
+    assert_eq!((small.memories, small.defined_memories, small.set_up.bytes), (1, 1, 4096 + 64));
     let imported = wat::parse_str("(module (import \"m\" \"m\" (memory 1)) (import \"m\" \"f\" (func)) (memory 1))");
     let imported = lower_all(&imported.expect("a module")).expect("accepted");
     assert_eq!((imported.memories, imported.defined_memories), (2, 1));
-    assert_eq!(imported.instance_bytes, 4096 + 2 * 64 + 32);
+    assert_eq!(imported.set_up.bytes, 4096 + 2 * 64 + 32);
     let many = lower_all(&module(50_000, &[], |_| {})).expect("accepted");
-    assert_eq!(many.instance_bytes, 4096 + 64 + 50_000 * 32);
+    assert_eq!(many.set_up.bytes, 4096 + 64 + 50_000 * 32);
     let globals = format!(
         "(module {} (table 9 funcref) (elem (i32.const 0) 0 0 0) (func))",
         "(global i32 (i32.const 0))".repeat(1_000)
     );
     let globals = lower_all(&wat::parse_str(globals).expect("a module")).expect("accepted");
-    assert_eq!(globals.instance_bytes, 4096 + 64 + 1_000 * 16 + 32 + 32 + 3 * 16);
+    assert_eq!(globals.set_up.bytes, 4096 + 64 + 1_000 * 16 + 32 + 32 + 3 * 16);
+}
+
+/// What an instance makes anew is counted: its own memories and tables, and all that it imports.
+#[test]
+fn an_instance_is_priced_by_what_it_declares() {
+    let set_up = |wat: &str| {
+        let SetUp { pages, entries, imports, .. } = lower_all(&wat::parse_str(wat).unwrap()).expect("accepted").set_up;
+        (pages, entries, imports)
+    };
+    assert_eq!(set_up("(module)"), (0, 0, 0));
+    assert_eq!(set_up("(module (memory 3) (memory 65536) (table 7 funcref) (table 10 externref))"), (65_539, 17, 0));
+    let imported = r#"(module (import "m" "a" (memory 9)) (import "m" "b" (table 9 funcref)) (import "m" "c" (func))
+        (import "m" "d" (global i32)) (memory 1) (table 2 funcref))"#;
+    assert_eq!(set_up(imported), (1, 2, 4));
 }

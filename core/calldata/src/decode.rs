@@ -7,6 +7,7 @@ use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits, Int, Value};
 use alloc::vec::Vec;
 use core::iter;
+use core::ops::ControlFlow;
 
 impl Value {
     /// The value whose encoding `bytes` is, within the default limits.
@@ -51,6 +52,57 @@ impl Value {
     }
 }
 
+/// Why [`decode_while`] gives no value.
+///
+/// ```
+/// use subvm_calldata::{Undecoded, decode_while};
+/// assert_eq!(decode_while(b"\x0f", &mut || true), Err(Undecoded::Malformed));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecoded {
+    /// The bytes are no encoding.
+    Malformed,
+    /// Whoever was asked wanted no more.
+    Stopped,
+}
+
+impl From<DecodeError> for Undecoded {
+    fn from(_: DecodeError) -> Self {
+        Self::Malformed
+    }
+}
+
+/// Items or entries, and containers, between two questions whether to go on: some 100 us of work.
+const PAUSE: usize = 4096;
+
+/// As [`Value::decode`], and asks now and then whether to `go_on`: what a guest sends may take a second.
+///
+/// # Errors
+/// [`Undecoded`]: what is wrong with the bytes is not told.
+///
+/// # Cost
+/// As [`Value::decode`], and a call of `go_on` for each 4,096 items.
+///
+/// ```
+/// use subvm_calldata::{Undecoded, Value, decode_while};
+/// let long = Value::from(vec![Value::Null; 5_000]).encode()?;
+/// assert!(decode_while(&long, &mut || true).is_ok());
+/// assert_eq!(decode_while(&long, &mut || false), Err(Undecoded::Stopped));
+/// # Ok::<(), subvm_calldata::EncodeError>(())
+/// ```
+pub fn decode_while(bytes: &[u8], go_on: &mut dyn FnMut() -> bool) -> Result<Value, Undecoded> {
+    let mut reader = Reader::new(bytes, &DecodeLimits::DEFAULT);
+    let mut value = Value::Null;
+    if let Some(container) = put_scalar(reader.head()?, &mut value) {
+        value = match read_while(&mut reader, container, go_on)? {
+            ControlFlow::Continue(value) => value,
+            ControlFlow::Break(()) => return Err(Undecoded::Stopped),
+        };
+    }
+    reader.end()?;
+    Ok(value)
+}
+
 /// Reads one value.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let mut value = Value::Null;
@@ -62,18 +114,41 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Reads what is inside a container whose head has been read.
 pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Result<Value, DecodeError> {
+    match read_while(reader, container, &mut || true)? {
+        ControlFlow::Continue(value) => Ok(value),
+        // Nobody said so.
+        ControlFlow::Break(()) => Ok(Value::Null),
+    }
+}
+
+/// Reads what is inside a container whose head has been read, as long as it is to go on.
+fn read_while(
+    reader: &mut Reader<'_>,
+    container: Container,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<ControlFlow<(), Value>, DecodeError> {
     let mut level = Level::new(container, reader, 0);
     let mut outer: Vec<Level<'_>> = Vec::new();
+    let mut containers = 0usize;
     loop {
-        if let Some(container) = level.fill(reader)? {
+        let inner = level.fill(reader)?;
+        let paused = inner.is_none() && level.left > 0;
+        containers += 1;
+        if (paused || containers.is_multiple_of(PAUSE)) && !go_on() {
+            return Ok(ControlFlow::Break(()));
+        }
+        if let Some(container) = inner {
             let inner = Level::new(container, reader, level.owed());
             outer.push(core::mem::replace(&mut level, inner));
+            continue;
+        }
+        if paused {
             continue;
         }
         reader.close();
         let value = level.open.close();
         let Some(parent) = outer.pop() else {
-            return Ok(value);
+            return Ok(ControlFlow::Continue(value));
         };
         level = parent;
         level.open.add(value);
@@ -176,14 +251,15 @@ impl<'a> Level<'a> {
         self.owed.saturating_add(self.left.saturating_mul(bytes))
     }
 
-    /// Reads up to the end of this container, or up to the first container in it.
+    /// Reads up to the end of this container, up to the first container in it, or as much as is read without a pause.
     #[inline]
     fn fill(&mut self, reader: &mut Reader<'a>) -> Result<Option<Container>, DecodeError> {
         let mut own = reader.clone();
         let mut inner = None;
+        let until = self.left.saturating_sub(PAUSE);
         match &mut self.open {
             Open::Array(items) => {
-                while self.left > 0 && inner.is_none() {
+                while self.left > until && inner.is_none() {
                     self.left -= 1;
                     match own.small_int() {
                         Some(n) => items.put(n, small),
@@ -192,7 +268,7 @@ impl<'a> Level<'a> {
                 }
             }
             Open::Map(entries, next) => {
-                while self.left > 0 && inner.is_none() {
+                while self.left > until && inner.is_none() {
                     self.left -= 1;
                     let key = own.raw_key(self.last_key)?;
                     self.last_key = Some(key);

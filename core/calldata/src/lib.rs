@@ -70,6 +70,7 @@ pub use address::Address;
 pub use array::Array;
 pub use borrowed::{ArrayRef, Entries, Items, MapRef, ValueRef};
 pub use convert::WrongType;
+pub use decode::{Undecoded, decode_while};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use int::{Int, IntRangeError, ParseIntError};
@@ -79,5 +80,5 @@ pub use map::{IntoEntries, Map};
 pub use text::{TextError, TextErrorKind};
 #[cfg(feature = "serde")]
 pub use typed::{Bytes, SerdeError, from_slice, from_value, to_bytes, to_value};
-pub use validate::validate;
+pub use validate::{count, validate};
 pub use value::Value;

@@ -28,21 +28,43 @@ pub fn validate(bytes: &[u8], limits: &DecodeLimits) -> Result<(), DecodeError> 
     reader.end()
 }
 
-/// Reads what is inside a container whose head has been read; nothing for other heads.
-pub(super) fn skip_content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Result<(), DecodeError> {
+/// How many values and keys there are in an encoding: itself, and what is inside of it.
+///
+/// # Errors
+/// As [`validate`] within the default limits.
+///
+/// ```
+/// use subvm_calldata::{Map, Value, count};
+/// let map = Value::Map(Map::from([("a", vec![Value::Null, true.into()])]));
+/// assert_eq!(count(&map.encode()?), Ok(5));
+/// # Ok::<(), subvm_calldata::EncodeError>(())
+/// ```
+pub fn count(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let mut reader = Reader::new(bytes, &DecodeLimits::DEFAULT);
+    let head = reader.head()?;
+    let inside = skip_content(&mut reader, head)?;
+    reader.end()?;
+    Ok(1 + inside)
+}
+
+/// Reads what is inside a container whose head has been read; nothing for other heads. Gives how many values and keys that was.
+pub(super) fn skip_content<'a>(reader: &mut Reader<'a>, head: Head<'a>) -> Result<u64, DecodeError> {
     let Some(mut level) = Level::inside(head) else {
-        return Ok(());
+        return Ok(0);
     };
     let mut outer = Vec::new();
+    let mut count = level.values();
     loop {
         if let Some(inner) = level.advance(reader)? {
+            // No more than there are bytes.
+            count += inner.values();
             outer.push(core::mem::replace(&mut level, inner));
             continue;
         }
         reader.close();
         match outer.pop() {
             Some(parent) => level = parent,
-            None => return Ok(()),
+            None => return Ok(count),
         }
     }
 }
@@ -64,6 +86,14 @@ enum Level<'a> {
 }
 
 impl<'a> Level<'a> {
+    /// Values and keys that are still to come.
+    const fn values(&self) -> u64 {
+        match self {
+            Self::Items(left) => *left as u64,
+            Self::Entries(left, _) => 2 * *left as u64,
+        }
+    }
+
     /// Reads up to the end of this container, or up to the first container in it.
     #[inline]
     fn advance(&mut self, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {

@@ -40,6 +40,21 @@ impl FloatPolicy {
 
 /// What all nodes of a chain must have in common.
 ///
+/// # How long a run may work by default
+/// An endless loop ends as `out_of gas time`, a result that nodes agree on, and not by the deadline, which is a *timeout* of each. So the
+/// default of time gas, [`GAS_TIME`](crate::costs::GAS_TIME), is what the slowest machine can work off in the time that nodes are given:
+///
+/// | what | how much |
+/// |---|--:|
+/// | the median price, on the reference machine | .475 ns a tick |
+/// | the worst price that is left: loads that miss every cache | 15 times that |
+/// | the slowest machine, against the reference | 5 times |
+/// | 800,000,000 ticks there | 28.5 s |
+/// | the same in non-deterministic sub-VMs before | 57 s |
+/// | the default deadline of a node (`run.deadline` of its configuration) | 60 s |
+///
+/// At the median price a run of all these ticks takes .4 s on the reference machine. A chain whose contracts need more raises both.
+///
 /// ```
 /// use subvm_core::Params;
 /// let params = Params::default();

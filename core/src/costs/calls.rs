@@ -66,10 +66,20 @@ amounts! {
     STORAGE_PAGE = 150;
     /// A byte of a `gl_call` request: it is copied, checked and taken apart.
     REQUEST_BYTE = 4;
+    /// A value or a key of a `gl_call` request that is calldata: each gets a place of its own, however few bytes it has.
+    REQUEST_VALUE = 48;
     /// Starting a sub-VM.
     SUB_VM = 20_000;
     /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
     INSTANCE_BYTE = 1;
+    /// An import of a module that is not alone in its sub-VM: it is looked up by its name at each start.
+    LINKED_IMPORT = 400;
+    /// A byte of a module that is prepared at deployment, for each mode: it is validated, lowered and kept.
+    COMPILE_BYTE = 8;
+    /// A function of a module that is prepared, imported ones included, for each mode.
+    COMPILE_FUNCTION = 200_000;
+    /// A value that a compiler makes of a module that is prepared, by the estimate of `docs/spec/lowering.md`, for each mode.
+    COMPILE_VALUE = 1000;
     /// An iovec, whatever its length.
     IOVEC = 8;
     /// A byte of a path: two of them may be a component to be looked up in the largest of directories.
@@ -80,6 +90,8 @@ amounts! {
     RANDOM_BYTE = 1;
     /// Seeding the deterministic generator of a sub-VM.
     RANDOM_SEED = 6000;
+    /// Asking the node's own generator, in non-deterministic mode: a call of the operating system.
+    RANDOM_NODE = 300;
 }
 
 /// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].
@@ -103,4 +115,19 @@ amounts! {
 #[must_use]
 pub const fn copying(bytes: u64) -> u64 {
     bytes.div_ceil(COPIED_PER_TICK)
+}
+
+/// What compiling a module costs, in one mode: its bytes, its functions, imported ones included, and its values as lowering estimates them.
+/// A chain charges it at deployment; no run pays it.
+///
+/// ```
+/// use subvm_core::costs::calls::compiling;
+/// // A contract in Rust, and the largest module that lowering accepts.
+/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [201_600_000, 70_536_870_912]);
+/// ```
+#[must_use]
+pub const fn compiling(bytes: u64, functions: u64, values: u64) -> u64 {
+    let bytes = bytes.saturating_mul(COMPILE_BYTE);
+    let functions = functions.saturating_mul(COMPILE_FUNCTION);
+    bytes.saturating_add(functions).saturating_add(values.saturating_mul(COMPILE_VALUE))
 }

@@ -64,12 +64,14 @@ classes! {
     BranchTable, "branch_table", 3;
     /// `call` and `return_call`, apart from the callee's entry.
     Call, "call", 3;
-    /// `call_indirect` and `return_call_indirect`, apart from the callee's entry.
-    CallIndirect, "call_indirect", 6;
+    /// `call_indirect` and `return_call_indirect`, apart from the callee's entry: three loads and a jump that may each be far away.
+    CallIndirect, "call_indirect", 24;
     /// Entering a function, apart from the size of its frame.
     Entry, "entry", 2;
     /// 32 units of a function's frame (`docs/spec/lowering.md`, stack bound), charged at its entry.
     EntryFrame, "entry_frame", 1;
+    /// 4 slots of a function's declared locals beyond the first 32 (a vector has two), charged at its entry: they are set to zero.
+    EntryLocals, "entry_locals", 1;
     /// A value beyond eight that an instruction other than `else` and `end` takes or gives: calls and labels have places for values, to which they are moved.
     Value, "value", 2;
     /// `table.get` and `table.set`.
@@ -106,14 +108,20 @@ classes! {
     BulkEntry, "bulk_entry", 8;
     /// `memory.grow` and `table.grow`, apart from their size.
     Grow, "grow", 2000;
-    /// One page of 65,536 bytes that `memory.grow` is asked for: what it costs to touch it for the first time.
-    GrowPage, "grow_page", 4096;
-    /// One entry that `table.grow` is asked for.
+    /// One page of 65,536 bytes that `memory.grow` is asked for, or that a memory has from the start: what it costs to touch it for the first time, and to hash it when the run fails.
+    GrowPage, "grow_page", 32768;
+    /// One entry that `table.grow` is asked for, or that a table has from the start.
     GrowEntry, "grow_entry", 8;
 }
 
 /// Frame units that one [`Class::EntryFrame`] pays for.
 pub const FRAME_UNITS_PER_PRICE: u32 = 32;
+
+/// Slots of declared locals that entering a function sets to zero for its own price.
+pub const LOCALS_INCLUDED: u32 = 32;
+
+/// Further slots of declared locals that one [`Class::EntryLocals`] pays for.
+pub const LOCALS_PER_PRICE: u32 = 4;
 
 /// Values that an instruction takes and gives for its own price; each further one costs a [`Class::Value`].
 pub const VALUES_INCLUDED: u32 = 8;

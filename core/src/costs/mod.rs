@@ -12,9 +12,15 @@
 pub(crate) mod budget;
 pub mod calls;
 pub mod instructions;
+mod set_up;
+
+pub use set_up::SetUp;
 
 /// Bytes of RAM that all deterministic sub-VMs of a run may hold together, and all non-deterministic ones.
 pub const RAM: u64 = u32::MAX as u64;
+/// Ticks of time gas of the deterministic side of a run, and of all its non-deterministic sub-VMs together, where a chain chooses nothing else.
+/// How it was chosen stands at [`Params`](crate::Params).
+pub const GAS_TIME: u64 = 800_000_000;
 /// Bytes of RAM charged for a descriptor number used for the first time.
 pub const FD_ALLOCATION: u64 = 96;
 /// Bytes of RAM charged for a mapped file, beside those of its path.
@@ -58,6 +64,8 @@ pub const REQUEST_RAM: u64 = 48;
 pub(crate) fn request_ram(bytes: usize) -> u64 {
     bytes as u64 * REQUEST_RAM
 }
+/// Bits of an integer that is printed for a model, as [`Int::payload_bits`](crate::calldata::Int::payload_bits) counts them: 308 digits.
+pub const PRINTED_INT_BITS: u64 = 1024;
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
 /// Bytes in a path.
@@ -125,8 +133,8 @@ impl Default for Limits {
             stack_units: STACK_UNITS,
             nondet_result: NONDET_RESULT,
             fingerprint_frames: FINGERPRINT_FRAMES,
-            gas_time: 1_000_000_000_000,
-            gas_time_nondet: 1_000_000_000_000,
+            gas_time: GAS_TIME,
+            gas_time_nondet: GAS_TIME,
             gas_storage: 1 << 20,
             gas_data: 64 << 20,
         }

@@ -11,7 +11,7 @@ use crate::run::sub_vm::SubVm;
 ///
 /// A run goes like this:
 /// 1. The modules of [`SubVm::package`] are validated, lowered and compiled (or taken from a cache) for [`SubVm::mode`]; what fails is
-///    [`VmError::InvalidContract`](crate::VmError::InvalidContract).
+///    [`VmError::InvalidContract`](crate::VmError::InvalidContract). What takes long there is done by [`SubVm::beside_deadline`].
 /// 2. What is set up is charged with [`SubVm::charge_set_up`]. The modules are instantiated, in order; instances, memories and tables are charged
 ///    with [`SubVm::charge_ram`]; the counters are set to [`SubVm::ticks`] and [`SubVm::stack_units`].
 /// 3. Each host call goes to an entry of [`wasi::entry`](crate::wasi::entry) or [`sdk::entry`](crate::sdk::entry).

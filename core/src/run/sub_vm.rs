@@ -9,8 +9,8 @@ use crate::consensus::message::Message;
 use crate::consensus::package::Package;
 use crate::consensus::params::Params;
 use crate::consensus::permissions::Permissions;
+use crate::costs::SetUp;
 use crate::costs::budget::Exhausted;
-use crate::costs::calls::{INSTANCE_BYTE, INSTANCE_BYTES_INCLUDED};
 use crate::ids::Mode;
 use crate::ids::State;
 use crate::outcome::{InternalError, InternalErrorKind, Outcome, Resource, VmError};
@@ -27,7 +27,7 @@ const DIAGNOSTIC: usize = 1024;
 /// The engine owns it while it runs; through it passes the transaction's state, which has one owner at a time.
 ///
 /// ```
-/// use subvm_core::Mode;
+/// use subvm_core::{Mode, costs::SetUp};
 /// use subvm_host_mock::{MemoryHost, play};
 /// let report = play(&MemoryHost::new(), |machine| {
 ///     let vm = machine.guest().vm;
@@ -36,7 +36,7 @@ const DIAGNOSTIC: usize = 1024;
 ///     assert_eq!(vm.fingerprint_frames()?, 128);
 ///     // An instance of 100 bytes more than are included in the price of a start.
 ///     let ticks = vm.ticks;
-///     vm.charge_set_up(16_484).unwrap();
+///     vm.charge_set_up(&[SetUp { bytes: 16_484, ..SetUp::default() }]).unwrap();
 ///     assert_eq!(vm.ticks, ticks - 100);
 ///     // As a memory that grows by a page, and then cannot.
 ///     vm.charge_ram(65_536).unwrap();
@@ -150,6 +150,36 @@ impl SubVm {
         self.transaction_ref()?.time_left()
     }
 
+    /// Does what is no work of the run's own, as an engine that compiles: the deadline moves by as long as that takes, by the node's clock, and
+    /// by no more than `at_most` for a whole run. Results do not depend on it.
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere, or the deadline has passed before; nothing is done then.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// let host = MemoryHost::new();
+    /// let clock = host.clone();
+    /// play(&host, move |machine| {
+    ///     let vm = machine.guest().vm;
+    ///     vm.beside_deadline(Duration::from_secs(60), || clock.pass(Duration::from_secs(30)))?;
+    ///     assert!(vm.time_left()?.is_none(), "without a deadline it may take what it takes");
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn beside_deadline(&mut self, at_most: Duration, act: impl FnOnce()) -> Result<(), InternalError> {
+        let transaction = self.transaction_mut()?;
+        transaction.time_left()?;
+        let before = transaction.node.clock.elapsed();
+        act();
+        let took = transaction.node.clock.elapsed().saturating_sub(before);
+        let moves = took.min(at_most.saturating_sub(transaction.moved));
+        transaction.moved += moves;
+        transaction.deadline = transaction.deadline.map(|deadline| deadline.saturating_add(moves));
+        Ok(())
+    }
+
     /// Charges RAM for an instance, and for a wasm memory or table, before it is created or grows.
     ///
     /// # Errors
@@ -159,13 +189,12 @@ impl SubVm {
         self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(bytes))
     }
 
-    /// Charges time for setting up all instances, which are charged `bytes` of RAM together, before the first one is made.
+    /// Charges time for setting up the instances of all its modules, before the first one is made: [`SetUp::ticks`].
     ///
     /// # Errors
     /// [`Exhausted`] when it is not there: the sub-VM ends, as [`conclude`](Self::conclude) will say.
-    pub fn charge_set_up(&mut self, bytes: u64) -> Result<(), Exhausted> {
-        let price = bytes.saturating_sub(INSTANCE_BYTES_INCLUDED).saturating_mul(INSTANCE_BYTE);
-        self.ticks = self.ticks.saturating_sub_unsigned(price);
+    pub fn charge_set_up(&mut self, instances: &[SetUp]) -> Result<(), Exhausted> {
+        self.ticks = self.ticks.saturating_sub_unsigned(SetUp::ticks(instances));
         if self.ticks < 0 { Err(Exhausted) } else { Ok(()) }
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Transaction {
     pub(crate) state: State,
     /// In terms of the clock's elapsed time.
     pub(crate) deadline: Option<Duration>,
+    /// By how much it was moved.
+    pub(crate) moved: Duration,
     /// The instant, in nanoseconds since 1970, and as text.
     pub(crate) now: u64,
     pub(crate) datetime: String,

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::calldata::{Undecoded, count, decode_while};
 use crate::costs;
 use crate::fd::Content;
 use crate::host::RequestId;
 use crate::outcome::Outcome;
-use crate::outcome::{End, Resource};
+use crate::outcome::{End, InternalError, InternalErrorKind, Resource};
 use crate::run::sub_vm::Guest;
 use crate::sdk::request::Request;
 use crate::sdk::{Answer, Errno};
@@ -40,6 +41,8 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     guest.charge(u64::from(len) * costs::calls::REQUEST_BYTE)?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
+    let values = count(mem::bytes(guest.mem, range.clone())).map_err(|_| Stop::Errno(Errno::Inval))?;
+    guest.charge(values * costs::calls::REQUEST_VALUE)?;
     let request = guest.parse(range)?;
     let content = match guest.grant(request)? {
         Given::Nothing => None,
@@ -68,13 +71,19 @@ impl Guest<'_> {
         }
     }
 
-    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts.
+    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it.
     fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
         let cx = self.cx()?;
         let bytes = mem::bytes(cx.mem, range);
         let held = costs::request_ram(bytes.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
-        let request = Request::parse(bytes);
+        let (clock, deadline) = (&cx.node.clock, cx.deadline);
+        let value = decode_while(bytes, &mut || deadline.is_none_or(|deadline| clock.elapsed() < deadline));
+        let request = match value {
+            Ok(value) => Request::of(&value, bytes),
+            Err(Undecoded::Malformed) => None,
+            Err(Undecoded::Stopped) => return Err(late().into()),
+        };
         cx.ram.release(held);
         request.ok_or(Stop::Errno(Errno::Inval))
     }
@@ -88,4 +97,9 @@ impl Guest<'_> {
         }
         Ok(attached?.0)
     }
+}
+
+#[cold]
+fn late() -> InternalError {
+    InternalError::new(InternalErrorKind::Deadline, "the deadline passed while a request was taken apart")
 }

@@ -66,9 +66,8 @@ pub(super) enum CalledState {
 }
 
 impl Request {
-    /// Reads a request. Nothing where it is none.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let value = Value::decode(bytes).ok()?;
+    /// The request that `value` is, of which `bytes` are the encoding. Nothing where it is none.
+    pub(super) fn of(value: &Value, bytes: &[u8]) -> Option<Self> {
         let (name, argument) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
         match name {
             "Return" => Some(Self::Return(argument.encode().ok()?)),

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::calldata::{Int, Map, Value};
+use crate::costs::PRINTED_INT_BITS;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
 use crate::run::sub_vm::Guest;
@@ -56,7 +57,7 @@ impl Guest<'_> {
                 }
                 let (Some(own), Some(leaders)) = (returned(&own), returned(leaders)) else { return Ok(false) };
                 // A leader chooses what its answer says, never what it is.
-                if !alike(&own, &leaders, |_, _| true) {
+                if !alike(&own, &leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
                     return Ok(false);
                 }
                 Map::from([
@@ -67,7 +68,7 @@ impl Guest<'_> {
                 ])
             }
             Strategy::NonComparative { task, criteria } => {
-                let Some(leaders) = returned(leaders) else { return Ok(false) };
+                let Some(leaders) = returned(leaders).filter(is_printed) else { return Ok(false) };
                 Map::from([
                     ("criteria", Value::Str(criteria.clone())),
                     ("input", Value::Str(input_of(data).to_string())),
@@ -108,12 +109,27 @@ fn returned(result: &[u8]) -> Option<Value> {
     Value::decode(value).ok()
 }
 
-/// What a block was given to work on: calldata, else text, else bytes.
+/// What a block was given to work on: calldata that can be printed, else text, else bytes.
 fn input_of(data: &[u8]) -> Value {
-    Value::decode(data).unwrap_or_else(|_| match core::str::from_utf8(data) {
+    Value::decode(data).ok().filter(is_printed).unwrap_or_else(|| match core::str::from_utf8(data) {
         Ok(text) => Value::Str(text.to_string()),
         Err(_) => Value::Bytes(data.to_vec()),
     })
+}
+
+/// Whether a value is printed for a model: one with an integer of more than [`PRINTED_INT_BITS`] is not, for to write that in decimal takes
+/// time by the square of its length.
+fn is_printed(value: &Value) -> bool {
+    let mut values: Vec<&Value> = alloc::vec![value];
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Int(int) if int.payload_bits() > PRINTED_INT_BITS => return false,
+            Value::Array(items) => values.extend(items.iter()),
+            Value::Map(entries) => values.extend(entries.values()),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// Whether two results are returns of one shape whose integers are close and whose other values are equal.

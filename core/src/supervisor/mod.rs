@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use num_bigint::BigUint;
 
@@ -141,6 +142,7 @@ fn begin(
         contract: run.message.contract_address,
         state: run.state,
         deadline: prepared.deadline,
+        moved: Duration::ZERO,
         now: prepared.now,
         datetime: prepared.datetime,
         depth: 0,

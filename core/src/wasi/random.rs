@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rand_mt::Mt;
 
-use crate::costs::calls::{RANDOM_BYTE, RANDOM_SEED};
+use crate::costs::calls::{RANDOM_BYTE, RANDOM_NODE, RANDOM_SEED};
 use crate::host::Rng;
 use crate::ids::Mode;
 use crate::wasi::call::Cx;
@@ -35,11 +35,15 @@ impl Generator {
 /// `Io` where the host's generator fails, in non-deterministic mode.
 ///
 /// # Cost
-/// The bytes; in deterministic mode, until a call succeeds, the seeding of the generator too.
+/// The bytes; in deterministic mode, until a call succeeds, the seeding of the generator too; in the other, asking the node.
 pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
     let deterministic = cx.wasi.config.mode == Mode::Deterministic;
-    let seeding = if deterministic && cx.wasi.random.is_none() { RANDOM_SEED } else { 0 };
-    cx.charge(seeding + u64::from(buf_len) * RANDOM_BYTE)?;
+    let beginning = match (deterministic, &cx.wasi.random) {
+        (true, None) => RANDOM_SEED,
+        (true, Some(_)) => 0,
+        (false, _) => RANDOM_NODE,
+    };
+    cx.charge(beginning + u64::from(buf_len) * RANDOM_BYTE)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let into = mem::bytes_mut(cx.mem, range);
     if deterministic {

@@ -27,8 +27,8 @@ pub(super) fn finding(parts: &[Part<'_>], package: &Package, params: &Params) ->
     }
     for part in parts {
         let Ok(lowered) = &part.lowered else { continue };
-        if ram.charge(lowered.instance_bytes).is_err() {
-            let what = format!("an instance of it takes {} bytes", lowered.instance_bytes);
+        if ram.charge(lowered.set_up.bytes).is_err() {
+            let what = format!("an instance of it takes {} bytes", lowered.set_up.bytes);
             return Some(out_of(part, Resource::Memory, what));
         }
         for (index, memory) in part.facts.memories.iter().enumerate() {

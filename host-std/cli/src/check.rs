@@ -33,7 +33,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let Settings { params, .. } = self.program.settings()?;
+        let Settings { params, .. } = self.program.settings(None)?;
         let checked = match self.program.package(&self.module, &self.args, false, &params)? {
             (Code::Package(package), _) => check(&package, &params),
             (Code::Malformed(invalid), why) => malformed(&self.module, VmError::InvalidContract(invalid), why),

@@ -16,6 +16,8 @@ use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
 use subvm_host_std::{EngineBuilder, ModuleEvent};
 
+/// How long a module may take to compile: people wait for interpreters, and can interrupt.
+const COMPILE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// What compiles faster than this needs no sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -63,7 +65,7 @@ pub(super) fn engine(
     cache: Option<ModuleCache>,
     quiet: bool,
 ) -> Result<Arc<dyn Engine>, Failure> {
-    let mut builder = builder.compile_in_parallel().cache(cache);
+    let mut builder = builder.compile_in_parallel().cache(cache).compile_time(COMPILE_TIME);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {

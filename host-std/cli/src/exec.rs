@@ -14,6 +14,8 @@ use super::report::{Done, tell};
 use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::RedbLedger;
 
+/// Ticks where neither an option nor a configuration says how many: people run interpreters, which no chain's default is for.
+const GAS_TIME: u64 = 1_000_000_000_000;
 /// The instant when none is given.
 pub(super) const EPOCH: &str = "2024-01-01T00:00:00Z";
 
@@ -68,7 +70,7 @@ impl Exec {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings(Some(GAS_TIME))?;
         let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
         let stdin = match self.stdin.as_deref() {
             None => Some(Vec::new()),

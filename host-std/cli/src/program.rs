@@ -48,7 +48,7 @@ pub(super) struct ProgramOptions {
     /// What float instructions do in deterministic mode
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     floats: Option<Floats>,
-    /// Limit time gas, in ticks
+    /// Limit time gas, in ticks [default: as the configuration says; without one, 10^12 for exec and the library's for run]
     #[arg(long, value_name = "N", help_heading = "Consensus parameters", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     gas_time: Option<u64>,
     /// Limit RAM, in bytes
@@ -119,7 +119,8 @@ impl ProgramOptions {
     }
 
     /// What the configuration and the options over it ask for.
-    pub(super) fn settings(&self) -> Result<Settings, Failure> {
+    /// Without any, time gas is `ticks`, where that is something.
+    pub(super) fn settings(&self, ticks: Option<u64>) -> Result<Settings, Failure> {
         let unusable = |error: ConfigError| Failure::Usage(error.to_string());
         let mut config = match &self.config {
             Some(path) => Config::load(path).map_err(unusable)?,
@@ -132,7 +133,7 @@ impl ProgramOptions {
         let services = config.services().map_err(unusable)?;
         let mut params = config.consensus.params();
         params.floats = self.floats.map_or(params.floats, Floats::policy);
-        if let Some(ticks) = self.gas_time {
+        if let Some(ticks) = self.gas_time.or(ticks.filter(|_| self.config.is_none())) {
             params.limits.gas_time = ticks;
             params.limits.gas_time_nondet = ticks;
         }

@@ -74,7 +74,7 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } = self.program.settings()?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings(None)?;
         let (code, malformed) = self.program.package(&self.contract, &self.args, false, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;

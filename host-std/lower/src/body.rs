@@ -62,9 +62,8 @@ impl Context<'_> {
         locals.push((1, ValType::I64));
         let scratch = Scratch::after(count + 1);
         let facts = self.survey.facts[index];
-        let ticks = gas::entry_ticks(&self.options.schedule, facts.units);
         let small = facts.small.is_some();
-        let blocks = Blocks::new(meter, ticks, small, notes.switched.first() == Some(&FUNCTION_LABEL));
+        let blocks = Blocks::new(meter, facts.entry, small, notes.switched.first() == Some(&FUNCTION_LABEL));
         let mut body_writer = Body { context: self, facts, meter, scratch, blocks, wide_stores: 0, probes: 0 };
         body_writer.open_function(self.exit_type(index));
         body_writer.operators(body, notes)?;

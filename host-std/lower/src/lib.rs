@@ -65,12 +65,13 @@ pub use names::{
 pub use options::{Counters, Floats, Options};
 pub use report::{Frame, Import, Report};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
+use subvm_core::costs::SetUp;
 pub use traps::TrapKind;
 
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 ///
@@ -92,9 +93,8 @@ pub struct Lowered {
     pub memories: u32,
     /// How many of them it defines itself: a package may have [`MEMORIES`](subvm_core::costs::MEMORIES) in all.
     pub defined_memories: u32,
-    /// Bytes of the node's memory that an instance takes beside memories and tables, to be charged as RAM before it is
-    /// made.
-    pub instance_bytes: u64,
+    /// What an instance sets up, to be charged before it is made: the bytes as RAM, and all of it as time.
+    pub set_up: SetUp,
     /// Whether the guest had a start function, now exported as [`START_EXPORT`].
     pub has_start: bool,
     /// The module's name from its name section, where that is well-formed and has one.
@@ -169,7 +169,7 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
         functions: FunctionMap { guest_functions: survey.function_count() },
         memories: survey.memories,
         defined_memories: survey.memories - survey.imported_memories,
-        instance_bytes: instance::bytes(&survey),
+        set_up: instance::set_up(&survey),
         has_start: survey.start.is_some(),
         module_name: survey.module_name.clone(),
         report: report::report(&survey, &lowered),

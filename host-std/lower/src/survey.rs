@@ -60,6 +60,11 @@ pub(super) struct Survey<'a> {
     pub(super) globals: u32,
     pub(super) memories: u32,
     pub(super) imported_memories: u32,
+    /// Imports of every kind.
+    pub(super) imports: u64,
+    /// Pages that the memories which it defines have from the start, and entries that its own tables have.
+    pub(super) initial_pages: u64,
+    pub(super) initial_entries: u64,
     pub(super) tables: Vec<RefType>,
     /// The type of each defined function, by index into `types`.
     pub(super) function_types: Vec<u32>,
@@ -215,12 +220,17 @@ impl<'a> Survey<'a> {
             Payload::TableSection(tables) => {
                 sections.tables = Some(tables.clone());
                 for table in tables {
-                    self.note_table(table?.ty)?;
+                    let ty = table?.ty;
+                    self.note_table(ty)?;
+                    self.initial_entries += ty.initial;
                 }
             }
             Payload::MemorySection(memories) => {
                 self.memories += memories.count();
-                sections.memories = Some(memories);
+                sections.memories = Some(memories.clone());
+                for memory in memories {
+                    self.initial_pages += memory?.initial;
+                }
             }
             Payload::GlobalSection(globals) => {
                 self.globals = globals.count();
@@ -271,6 +281,7 @@ impl<'a> Survey<'a> {
     fn note_imports(&mut self, imports: ImportSectionReader<'a>) -> Result<(), Refusal> {
         for import in imports.into_imports() {
             let ty = import?.ty;
+            self.imports += 1;
             match ty {
                 TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.imported_function_types.push(ty),
                 TypeRef::Global(_) => self.imported_globals += 1,

@@ -71,15 +71,30 @@ pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
 /// # drop(engine);
 /// # Ok::<(), wasmtime::Error>(())
 /// ```
-#[derive(Default)]
 pub struct EngineBuilder {
     pub(super) codegen: Codegen,
     pub(super) parallel: bool,
     pub(super) cache: Option<ModuleCache>,
     pub(super) on_module: Option<OnModule>,
+    pub(super) compile_time: Duration,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            codegen: Codegen::default(),
+            parallel: false,
+            cache: None,
+            on_module: None,
+            compile_time: Self::COMPILE_TIME,
+        }
+    }
 }
 
 impl EngineBuilder {
+    /// How long a run waits for a module, where nobody says otherwise: five minutes.
+    pub const COMPILE_TIME: Duration = Duration::from_secs(300);
+
     /// Makes code as `codegen` says; without this, for speed.
     ///
     /// ```
@@ -93,10 +108,9 @@ impl EngineBuilder {
         Self { codegen, ..self }
     }
 
-    /// Compiles a module on several threads: those of `rayon`'s global pool. Without this, on the thread that needs the module.
+    /// Compiles a module on several threads: those of `rayon`'s global pool. Without this, on one thread of the engine's own.
     ///
-    /// Not for a node that runs transactions on that pool: a thread of it that waits for a module is given another transaction meanwhile,
-    /// which may wait for the same module, and so for ever.
+    /// Not for a node that runs transactions on that pool: when all its threads wait for modules, nobody is left to compile them.
     #[must_use]
     pub fn compile_in_parallel(self) -> Self {
         Self { parallel: true, ..self }
@@ -108,8 +122,26 @@ impl EngineBuilder {
         Self { cache: cache.into(), ..self }
     }
 
-    /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that waits for the module,
-    /// so it should be quick, and must not run anything on this engine; a panic of it is ignored.
+    /// Has a run wait no longer than `time` for a module that must be compiled; without this, [`COMPILE_TIME`](Self::COMPILE_TIME).
+    ///
+    /// It is a limit of its own: a run's deadline moves by what compiling takes, and by no more than this for the whole run. What takes
+    /// longer is an internal error of the run; what has begun is compiled to its end all the same, once, and is there for the next run.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use subvm_wasmtime::WasmtimeEngine;
+    /// // A node that prepares each contract when it is deployed.
+    /// let engine = WasmtimeEngine::builder().compile_time(Duration::from_secs(5)).build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn compile_time(self, time: Duration) -> Self {
+        Self { compile_time: time, ..self }
+    }
+
+    /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that compiles, while runs wait for
+    /// the module, so it should be quick, and must not run anything on this engine; a panic of it is ignored.
     #[must_use]
     pub fn on_module(self, on_module: impl Fn(&ModuleEvent<'_>) + Send + Sync + 'static) -> Self {
         Self { on_module: Some(Arc::new(on_module)), ..self }
@@ -126,13 +158,14 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, parallel, cache, on_module } = self;
+        let Self { codegen, parallel, cache, on_module, compile_time } = self;
         let told = on_module.is_some();
         f.debug_struct("EngineBuilder")
             .field("codegen", codegen)
             .field("parallel", parallel)
             .field("cache", cache)
             .field("told", &told)
+            .field("compile_time", compile_time)
             .finish()
     }
 }

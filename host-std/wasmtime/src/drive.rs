@@ -5,24 +5,27 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use subvm_core::costs::SetUp;
 use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
-use wasmtime::{Instance, Linker, Store, UpdateDeadline, Val};
+use wasmtime::{Instance, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
 use super::float_state;
-use super::linking;
+use super::link::Linking;
 use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
 use super::units::Unit;
-use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use subvm_lower::{GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
-    let program = programs.load(&package, mode, policy, store.data().frames)?;
+    let (frames, vm) = (store.data().frames, &mut store.data_mut().vm);
+    let mut beside = |act: &mut dyn FnMut()| vm.beside_deadline(programs.compile_time(), act);
+    let program = programs.load(&package, mode, policy, frames, &mut beside)?;
     let share = Share::take(program.memories as usize, store.data().vm.time_left()?);
     store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
@@ -55,31 +58,28 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
     Ok(Some(need))
 }
 
-async fn run(store: &mut Store<Running>, Program { parts, mut linker, .. }: Program) -> Ended {
+async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -> Ended {
     let last = parts.len() - 1;
-    let bytes = parts.iter().map(|(_, unit)| unit.instance_bytes).sum();
-    if store.data_mut().vm.charge_set_up(bytes).is_err() {
+    let instances: Vec<SetUp> = parts.iter().map(|(_, unit)| unit.set_up).collect();
+    if store.data_mut().vm.charge_set_up(&instances).is_err() {
         return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     }
-    for (position, (name, unit)) in parts.iter().enumerate() {
+    for (position, (_, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
-        if store.data_mut().vm.charge_ram(unit.instance_bytes).is_err() {
+        if store.data_mut().vm.charge_ram(unit.set_up.bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
-        let instance = instantiate(store, unit, linker.as_ref()).await?;
-        adopt(store, instance, ordinal, linker.as_mut())?;
+        let linking = host.as_deref().map(|host| Linking { host, before: &parts[..position] });
+        let instance = instantiate(store, unit, linking).await?;
+        adopt(store, instance, ordinal)?;
         if unit.has_start {
             call(store, instance, START_EXPORT).await?;
         }
         if instance.get_func(&mut *store, INITIALIZE).is_some() {
             call(store, instance, INITIALIZE).await?;
         }
-        if position < last {
-            if let Some(linker) = &mut linker {
-                linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
-            }
-        } else {
+        if position == last {
             let entry = if instance.get_func(&mut *store, "").is_some() { "" } else { "_start" };
             call(store, instance, entry).await?;
         }
@@ -93,22 +93,21 @@ const INITIALIZE: &str = "_initialize";
 async fn instantiate(
     store: &mut Store<Running>,
     unit: &Unit,
-    linker: Option<&Linker<Running>>,
+    linking: Option<Linking<'_>>,
 ) -> Result<Instance, Stopped> {
     // Loading the program called who listens.
     float_state::restore_for_guests();
     store.data_mut().instantiating = true;
     let code = unit.code(store.data().frames);
-    let instance = match (&code.alone, linker) {
-        (Some(alone), _) => alone.instantiate_async(&mut *store).await?,
-        (None, Some(linker)) => {
-            let linked = linker.instantiate_pre(&code.module);
-            let linked =
-                linked.map_err(|error| linking::refused(&code.module, linking::linked(linker, &mut *store), &error))?;
-            linked.instantiate_async(&mut *store).await?
+    let instance = match (&code.alone, linking) {
+        (Some(alone), None) => alone.instantiate_async(&mut *store).await?,
+        (_, Some(linking)) => {
+            let imports = linking.resolve(store, &code.module)?;
+            let instance = Instance::new_async(&mut *store, &code.module, &imports).await;
+            instance.map_err(|error| linking.failed(store, &code.module, error))?
         }
         (None, None) => {
-            return Err(InternalError::new(InternalErrorKind::Bug, "a module without a linker").into());
+            return Err(InternalError::new(InternalErrorKind::Bug, "a module that is alone was not linked").into());
         }
     };
     store.data_mut().instantiating = false;
@@ -116,12 +115,7 @@ async fn instantiate(
 }
 
 /// Makes an instance known to host calls, and sets the counters with the first one.
-fn adopt(
-    store: &mut Store<Running>,
-    instance: Instance,
-    ordinal: usize,
-    linker: Option<&mut Linker<Running>>,
-) -> Result<(), Stopped> {
+fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Result<(), Stopped> {
     let memory = instance.get_memory(&mut *store, &subvm_lower::memory_export(0));
     let running = store.data_mut();
     if running.memories.len() <= ordinal {
@@ -141,12 +135,6 @@ fn adopt(
     let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
     counters.gas.set(&mut *store, Val::I64(ticks))?;
     counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
-    if let Some(linker) = linker {
-        for (name, global) in [(GAS_GLOBAL, counters.gas), (STACK_GLOBAL, counters.stack), (TRAP_GLOBAL, counters.trap)]
-        {
-            linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
-        }
-    }
     store.data_mut().counters = Some(counters);
     Ok(())
 }

@@ -22,16 +22,19 @@ mod engines;
 mod float_state;
 mod frames;
 mod host_calls;
+mod jobs;
 mod kept;
-mod linking;
+mod link;
 mod mappings;
 pub mod pages;
+mod prepare;
 mod program;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;
 mod running;
 mod stopped;
 mod units;
+mod unlinkable;
 
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
@@ -39,6 +42,7 @@ use ended::{Concluded, ZeroTrees};
 use engines::Engines;
 use float_state::FloatState;
 use frames::Frames;
+pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
 use subvm_lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES};
@@ -136,9 +140,10 @@ impl WasmtimeEngine {
         EngineBuilder::default()
     }
 
-    fn from_builder(EngineBuilder { codegen, parallel, cache, on_module }: EngineBuilder) -> wasmtime::Result<Self> {
+    fn from_builder(builder: EngineBuilder) -> wasmtime::Result<Self> {
+        let EngineBuilder { codegen, parallel, cache, on_module, compile_time } = builder;
         let engines = Arc::new(Engines::new(codegen, parallel)?);
-        let programs = Programs::new(Arc::clone(&engines), cache, on_module);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module, compile_time);
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
         Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines })
     }

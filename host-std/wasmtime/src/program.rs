@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use subvm_core::costs::MEMORIES;
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
@@ -14,7 +15,7 @@ use super::frames::Frames;
 use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
-use super::units::{Unit, Units};
+use super::units::{Beside, Unit, Units};
 use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
 
 /// Bytes that the name of a linked module may have.
@@ -26,8 +27,8 @@ const MAIN: &str = "main";
 pub(super) struct Program {
     /// Name and module.
     pub(super) parts: Vec<(String, Arc<Unit>)>,
-    /// Host functions for every ordinal; nothing where the start module is alone.
-    pub(super) linker: Option<Linker<Running>>,
+    /// Host functions for every ordinal, shared by all sub-VMs; nothing where the start module is alone.
+    pub(super) host: Option<Arc<Linker<Running>>>,
     /// Memories that the modules define.
     pub(super) memories: u32,
 }
@@ -37,7 +38,7 @@ pub(super) struct Programs {
     engines: Arc<Engines>,
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
-    linkers: Mutex<HashMap<(usize, Frames), Linker<Running>>>,
+    linkers: Mutex<HashMap<(usize, Frames), Arc<Linker<Running>>>>,
 }
 
 impl std::fmt::Debug for Programs {
@@ -47,18 +48,30 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Programs {
-    pub(super) fn new(engines: Arc<Engines>, cache: Option<ModuleCache>, on_module: Option<OnModule>) -> Self {
-        let units = Units::new(Arc::clone(&engines), cache, on_module);
+    pub(super) fn new(
+        engines: Arc<Engines>,
+        cache: Option<ModuleCache>,
+        on_module: Option<OnModule>,
+        compile_time: Duration,
+    ) -> Self {
+        let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time);
         Self { engines, units, linkers: Mutex::default() }
     }
 
-    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames.
+    /// How long a run waits for a module, and by how much compiling moves its deadline.
+    pub(super) fn compile_time(&self) -> Duration {
+        self.units.compile_time
+    }
+
+    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames. What takes long is
+    /// done `beside` the run.
     pub(super) fn load(
         &self,
         package: &Package,
         mode: Mode,
         policy: FloatPolicy,
         frames: Frames,
+        beside: &mut Beside<'_>,
     ) -> Result<Program, Stopped> {
         let floats = floats(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
@@ -69,10 +82,10 @@ impl Programs {
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
             let options = options(floats, parts.len() as u32 + 1, parts.is_empty());
-            parts.push((name.clone(), self.units.get(&library.wasm, &options, frames)?));
+            parts.push((name.clone(), self.units.get(&library.wasm, &options, frames, beside)?));
         }
-        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames)?;
-        let linker = if parts.is_empty() { None } else { Some(self.linker(parts.len(), frames)?) };
+        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames, beside)?;
+        let host = if parts.is_empty() { None } else { Some(self.host(parts.len(), frames)?) };
         let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
         let name = own_name.unwrap_or(MAIN).to_owned();
         if is_taken(&name, &parts) {
@@ -85,20 +98,21 @@ impl Programs {
             let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
             return Err(Refused::new(Invalid::WasmLinking, why).into());
         }
-        Ok(Program { parts, linker, memories })
+        Ok(Program { parts, host, memories })
     }
 
     /// Host functions for a start module and so many libraries.
-    fn linker(&self, libraries: usize, frames: Frames) -> Result<Linker<Running>, Refused> {
+    fn host(&self, libraries: usize, frames: Frames) -> Result<Arc<Linker<Running>>, Refused> {
         let mut linkers = self.linkers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(linker) = linkers.get(&(libraries, frames)) {
-            return Ok(linker.clone());
+            return Ok(Arc::clone(linker));
         }
         let mut linker = self.engines.of(frames).linker.clone();
         (1..=libraries as u32)
             .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
             .map_err(|error| Refused::unlinkable(&error))?;
-        linkers.insert((libraries, frames), linker.clone());
+        let linker = Arc::new(linker);
+        linkers.insert((libraries, frames), Arc::clone(&linker));
         Ok(linker)
     }
 }

@@ -1,8 +1,13 @@
 //! Modules, lowered and compiled: each once in a process, and once on a machine where there is a cache on disk.
 
+use std::error::Error;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use subvm_core::costs::SetUp;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
 use wasmtime::Module;
 
@@ -11,10 +16,11 @@ use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
+use super::jobs::{Jobs, Waited};
 use super::kept::Kept;
-use super::linking;
 use super::running::Part;
 use super::stopped::{Refused, Stopped};
+use super::unlinkable;
 use subvm_lower::{Counters, FunctionMap, Lowered, Options, lower};
 use subvm_observe::{self as observe, Found};
 
@@ -22,8 +28,6 @@ use subvm_observe::{self as observe, Found};
 const UNITS: (usize, usize) = (256, 1 << 30);
 /// Refusals that are kept in memory, and the bytes of their texts.
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
-/// Locks that keep threads from compiling one module at the same time; those of different modules may meet at one, and wait.
-const TURNS: usize = 64;
 
 /// A compiled module, and what the engine must know of it.
 pub(super) struct Unit {
@@ -34,8 +38,10 @@ pub(super) struct Unit {
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
     pub(super) defined_memories: u32,
-    /// What an instance is charged, in bytes of RAM, beside its memories and tables.
-    pub(super) instance_bytes: u64,
+    /// What an instance sets up.
+    pub(super) set_up: SetUp,
+    /// The values that a compiler makes of it, as lowering estimates them.
+    pub(super) values: u64,
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
@@ -43,14 +49,15 @@ pub(super) struct Unit {
 
 impl Unit {
     fn new(module: Module, facts: Facts<'_>) -> Self {
-        let Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name } = facts;
+        let Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name } = facts;
         Self {
             captured: Code { module, alone: None },
             ignored: OnceLock::new(),
             functions: FunctionMap::new(guest_functions),
             memories,
             defined_memories,
-            instance_bytes,
+            set_up,
+            values,
             has_start,
             own_name: name.map(str::to_owned),
         }
@@ -61,7 +68,8 @@ impl Unit {
             guest_functions: self.functions.guest_functions(),
             memories: self.memories,
             defined_memories: self.defined_memories,
-            instance_bytes: self.instance_bytes,
+            set_up: self.set_up,
+            values: self.values,
             has_start: self.has_start,
             name: self.own_name.as_deref(),
         }
@@ -88,8 +96,60 @@ impl Unit {
     }
 }
 
-/// Makes units, and keeps them.
+/// Does what is no work of the run's own, and may take long; fails where the run's time is over.
+pub(super) type Beside<'a> = dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError> + 'a;
+
+/// What came of making a unit, for all who wait for it.
+type Made = Result<Arc<Unit>, Failed>;
+
+#[derive(Clone)]
+enum Failed {
+    Refused(Refused),
+    Internal(Shared),
+}
+
+/// An internal error that several runs end with.
+#[derive(Clone, Debug)]
+struct Shared(Arc<InternalError>);
+
+impl fmt::Display for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Error for Shared {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<Failed> for Stopped {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Refused(refused) => Self::Refused(refused),
+            Failed::Internal(error) => {
+                let kind = error.0.kind();
+                Self::Internal(InternalError::caused_by(kind, "a module could not be made ready", error.into()))
+            }
+        }
+    }
+}
+
+/// Where a unit was found, and what came of compiling it: told by the run that brought it about, in whose thread it is listened for.
+#[derive(Clone, Copy)]
+struct Told(Found, Option<(observe::Compiled, Duration)>);
+
+/// Makes units, each once for all who ask for it, and keeps them.
 pub(super) struct Units {
+    maker: Arc<Maker>,
+    jobs: Jobs<Key, (Made, Told)>,
+    /// How long a run waits for a unit.
+    pub(super) compile_time: Duration,
+}
+
+/// What makes units.
+struct Maker {
     engines: Arc<Engines>,
     id: EngineId,
     cache: Option<ModuleCache>,
@@ -97,55 +157,121 @@ pub(super) struct Units {
     units: Mutex<Kept<Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
     refusals: Mutex<Kept<Refused>>,
-    turns: [Mutex<()>; TURNS],
 }
 
 impl Units {
-    pub(super) fn new(engines: Arc<Engines>, cache: Option<ModuleCache>, on_module: Option<OnModule>) -> Self {
-        Self {
+    pub(super) fn new(
+        engines: Arc<Engines>,
+        cache: Option<ModuleCache>,
+        on_module: Option<OnModule>,
+        compile_time: Duration,
+    ) -> Self {
+        let maker = Maker {
             id: EngineId::of(&engines.of(Frames::Captured).engine),
             engines,
             cache,
             on_module,
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
-            turns: [const { Mutex::new(()) }; TURNS],
-        }
+        };
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self { maker: Arc::new(maker), jobs: Jobs::new(processors), compile_time }
     }
 
-    /// The unit of a module, for the engine that does so with frames.
+    /// The unit of a module, for the engine that does so with frames. What takes long is done `beside` the run.
     ///
     /// # Cost
     /// A look-up, where this process knows the module; its digest comes with it.
-    pub(super) fn get(&self, wasm: &Wasm, options: &Options, frames: Frames) -> Result<Arc<Unit>, Stopped> {
-        let unit = self.captured(wasm, options)?;
+    pub(super) fn get(
+        &self,
+        wasm: &Wasm,
+        options: &Options,
+        frames: Frames,
+        beside: &mut Beside<'_>,
+    ) -> Result<Arc<Unit>, Stopped> {
+        let key = Key::new(wasm, options, &self.maker.id);
+        let unit = match self.maker.known(&key) {
+            Some(known) => {
+                observe::looked_for(Found::Memory);
+                known?
+            }
+            None => done(beside, || self.make(wasm, options, key))??,
+        };
         if frames == Frames::Ignored && unit.ignored.get().is_none() {
-            let code = self.copy(&unit.captured.module, options)?;
+            let code = done(beside, || self.maker.copy(&unit.captured.module, options))??;
             // Another thread may have been faster; both are right.
             let _ = unit.ignored.set(code);
         }
         Ok(unit)
     }
 
-    fn captured(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
-        let key = Key::new(wasm, options, &self.id);
-        if let Some(known) = self.known(&key) {
-            observe::looked_for(Found::Memory);
-            return Ok(known?);
+    /// Has a unit made, or waits for who makes it already.
+    fn make(&self, wasm: &Wasm, options: &Options, key: Key) -> Result<Arc<Unit>, Stopped> {
+        let (maker, wasm, options) = (Arc::clone(&self.maker), wasm.clone(), *options);
+        let bytes = wasm.len();
+        let waited = self.jobs.wait(key, self.compile_time, move || maker.make_kept(&wasm, &options, &key));
+        let waited = waited.map_err(|error| {
+            InternalError::caused_by(InternalErrorKind::Engine, "starting a thread that compiles", error.into())
+        })?;
+        match waited {
+            Waited::Done { value: (made, Told(found, compiled)), first } => {
+                if first {
+                    observe::looked_for(found);
+                    compiled.into_iter().for_each(|(what, took)| observe::compiled(what, took));
+                }
+                Ok(made?)
+            }
+            Waited::GaveUp => Err(InternalError::new(
+                InternalErrorKind::Deadline,
+                format!(
+                    "compiling a module of {bytes} bytes takes longer than the {:?} that the engine allows: prepare packages when they are \
+                    deployed (WasmtimeEngine::prepare), or allow more (EngineBuilder::compile_time)",
+                    self.compile_time
+                ),
+            )
+            .into()),
         }
-        // Whoever waits here finds the module known afterwards.
-        let _turn = locked(&self.turns[usize::from(key.0[0]) % TURNS]);
-        if let Some(known) = self.known(&key) {
-            return Ok(known?);
+    }
+}
+
+/// What `act` comes to, done beside the run.
+fn done<T>(beside: &mut Beside<'_>, act: impl Fn() -> T) -> Result<T, InternalError> {
+    let mut result = None;
+    beside(&mut || result = Some(act()))?;
+    result.ok_or_else(|| InternalError::new(InternalErrorKind::Bug, "what was to be done beside a run was not"))
+}
+
+impl Maker {
+    /// A unit, kept for who asks next. It does not unwind.
+    fn make_kept(&self, wasm: &Wasm, options: &Options, key: &Key) -> (Made, Told) {
+        // Whoever asked before may have made it meanwhile.
+        if let Some(known) = self.known(key) {
+            return (known.map_err(Failed::Refused), Told(Found::Memory, None));
         }
-        let made = self.make(wasm, options, &key);
+        let mut told = Told(Found::Nowhere, None);
+        let made = catch_unwind(AssertUnwindSafe(|| self.make(wasm, options, key, &mut told)));
+        let made = made.unwrap_or_else(|panic| {
+            let error = super::panicked(&*panic);
+            // To drop what was thrown could panic again.
+            std::mem::forget(panic);
+            Err(error.into())
+        });
+        let made = made.map_err(|stopped| match stopped {
+            Stopped::Refused(refused) => Failed::Refused(refused),
+            Stopped::Internal(error) => Failed::Internal(Shared(Arc::new(error))),
+            Stopped::Unwound(error) => {
+                let what = "making a module ready";
+                let error = InternalError::caused_by(InternalErrorKind::Engine, what, error.into());
+                Failed::Internal(Shared(Arc::new(error)))
+            }
+        });
         match &made {
-            Ok(unit) => locked(&self.units).put(key, Arc::clone(unit), unit.bytes()),
-            Err(Stopped::Refused(refused)) => locked(&self.refusals).put(key, refused.clone(), refused.why.len()),
+            Ok(unit) => locked(&self.units).put(*key, Arc::clone(unit), unit.bytes()),
+            Err(Failed::Refused(refused)) => locked(&self.refusals).put(*key, refused.clone(), refused.why.len()),
             // This node failed, and may do better next time.
-            Err(Stopped::Internal(_) | Stopped::Unwound(_)) => {}
+            Err(Failed::Internal(_)) => {}
         }
-        made
+        (made, told)
     }
 
     fn known(&self, key: &Key) -> Option<Result<Arc<Unit>, Refused>> {
@@ -153,16 +279,19 @@ impl Units {
         unit.map(Ok).or_else(|| locked(&self.refusals).get(key).map(Err))
     }
 
-    fn make(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Arc<Unit>, Stopped> {
+    fn make(
+        &self,
+        wasm: &Wasm,
+        options: &Options,
+        key: &Key,
+        Told(found, compiled): &mut Told,
+    ) -> Result<Arc<Unit>, Stopped> {
         let mut unit = match self.load(wasm, key) {
             Some(unit) => {
-                observe::looked_for(Found::Disk);
+                *found = Found::Disk;
                 unit
             }
-            None => {
-                observe::looked_for(Found::Nowhere);
-                self.compile_told(wasm, options, key)?
-            }
+            None => self.compile_told(wasm, options, key, compiled)?,
         };
         self.link(&mut unit.captured, options, Frames::Captured)?;
         Ok(Arc::new(unit))
@@ -172,7 +301,7 @@ impl Units {
     fn link(&self, code: &mut Code, options: &Options, frames: Frames) -> Result<(), Refused> {
         if options.ordinal == 0 && options.counters == Counters::Defined {
             let linked = self.engines.of(frames).linker.instantiate_pre(&code.module);
-            code.alone = Some(linked.map_err(|error| linking::refused(&code.module, linking::alone, &error))?);
+            code.alone = Some(linked.map_err(|error| unlinkable::refused(&code.module, unlinkable::alone, &error))?);
         }
         Ok(())
     }
@@ -203,21 +332,27 @@ impl Units {
         Some(Unit::new(module, facts))
     }
 
-    fn compile_told(&self, wasm: &Wasm, options: &Options, key: &Key) -> Result<Unit, Stopped> {
+    fn compile_told(
+        &self,
+        wasm: &Wasm,
+        options: &Options,
+        key: &Key,
+        told: &mut Option<(observe::Compiled, Duration)>,
+    ) -> Result<Unit, Stopped> {
         let bytes = wasm.len();
         self.tell(&ModuleEvent::Compiling { bytes });
         let start = Instant::now();
         let compiled = self.compile(wasm, options);
         let took = start.elapsed();
         self.tell(&ModuleEvent::Compiled { bytes, took, accepted: compiled.is_ok() });
-        observe::compiled(
+        *told = Some((
             match &compiled {
                 Ok(_) => observe::Compiled::Done,
                 Err(Stopped::Refused(_)) => observe::Compiled::Refused,
                 Err(Stopped::Internal(_) | Stopped::Unwound(_)) => observe::Compiled::Failed,
             },
             took,
-        );
+        ));
         let unit = compiled?;
         self.keep(&unit, key);
         Ok(unit)
@@ -226,14 +361,16 @@ impl Units {
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
         let lowered =
             lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
-        let Lowered { wasm, functions, memories, defined_memories, instance_bytes, has_start, ref module_name, .. } =
-            lowered;
+        let Lowered {
+            wasm, functions, memories, defined_memories, set_up, has_start, ref module_name, ref report, ..
+        } = lowered;
+        let values = report.values;
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
         let (guest_functions, name) = (functions.guest_functions(), module_name.as_deref());
-        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name }))
+        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name }))
     }
 
     /// Writes a unit to the cache on disk.

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use subvm_core::costs::SetUp;
 use subvm_host_std::cache::Key;
 use subvm_host_std::cache::file::{Compiled, Facts, parse};
 
@@ -12,7 +13,8 @@ const COMPILED: Compiled<'static> = Compiled {
         guest_functions: 7,
         memories: 2,
         defined_memories: 1,
-        instance_bytes: 5_000,
+        set_up: SetUp { bytes: 5_000, pages: 3, entries: 10, imports: 2 },
+        values: 90,
         has_start: true,
         name: Some("contract"),
     },

@@ -165,7 +165,7 @@ impl Reencode for Counting {
         for body in section {
             let body = body?;
             let mut function = self.new_function_with_parsed_locals(&body)?;
-            self.charge(&mut function, prices::entry(self.units[self.function]));
+            self.charge(&mut function, prices::entry(self.units[self.function], &body));
             for operator in body.get_operators_reader()? {
                 let operator = operator?;
                 if let Some(ticks @ 1..) = plain_ticks(&operator) {

@@ -1,7 +1,7 @@
 //! What `docs/spec/gas.md` asks for an instruction, for those who count ticks beside lowering.
 
 use subvm_core::costs::instructions::{BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, Schedule};
-use wasmparser::Operator;
+use wasmparser::{FunctionBody, Operator, ValType};
 
 /// What a size costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +12,14 @@ pub(super) struct Size {
     pub(super) shift: u32,
 }
 
-/// Ticks for entering a function whose frame has `units`.
-pub(super) fn entry(units: u32) -> i64 {
-    of(Class::Entry) + i64::from(units / FRAME_UNITS_PER_PRICE) * of(Class::EntryFrame)
+/// Ticks for entering a function whose frame has `units`, and which declares these locals.
+pub(super) fn entry(units: u32, body: &FunctionBody<'_>) -> i64 {
+    let slots = |(count, ty)| i64::from(count) * if ty == ValType::V128 { 2 } else { 1 };
+    let locals = body.get_locals_reader().expect("a valid body").into_iter();
+    let declared: i64 = locals.map(|locals| slots(locals.expect("a valid body"))).sum();
+    // A tick for each four slots beyond 32.
+    let zeroed = (declared - 32).max(0) / 4;
+    of(Class::Entry) + i64::from(units / FRAME_UNITS_PER_PRICE) * of(Class::EntryFrame) + zeroed
 }
 
 /// Ticks of one instruction, apart from its size; nothing of a vector instruction.

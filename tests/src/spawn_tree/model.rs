@@ -185,11 +185,11 @@ impl Model {
         self.peak[mode] = self.peak[mode].max(self.used(mode));
     }
 
-    /// A request of so many bytes is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
-    pub(super) fn parse(&mut self, len: usize, ticks: i64) -> bool {
-        let (mode, bytes) = (self.top().mode, len as u64 * REQUEST);
+    /// A request of these bytes is made with `ticks` left. Whether the RAM is there that taking it apart needs for a moment.
+    pub(super) fn parse(&mut self, request: &[u8], ticks: i64) -> bool {
+        let (mode, bytes) = (self.top().mode, request.len() as u64 * REQUEST);
         let parsed = self.fits(mode, bytes);
-        if parsed && ticks >= spawn::BASE + spawn::BYTE * len as i64 {
+        if parsed && ticks >= spawn::price(request) {
             self.hold(mode, bytes);
             self.held[mode] -= bytes;
         }

@@ -171,7 +171,7 @@ fn ask(
     bytes: &[u8],
     expected: impl FnOnce(&mut Model) -> Expected,
 ) -> Result<Option<u32>, End> {
-    let parsed = setting.model().parse(bytes.len(), machine.ticks());
+    let parsed = setting.model().parse(bytes, machine.ticks());
     let (seen, answer) = seen(machine.gl_call_bytes(bytes));
     setting.model().settle(parsed, machine.ticks(), &seen, expected);
     answer
@@ -211,7 +211,7 @@ pub(super) fn spawning(step: &Step) -> Option<(Vec<u8>, Spawn)> {
 
 fn spawn(setting: &Setting, machine: &mut Machine<'_>, step: &Step) -> Result<(), End> {
     let Some((bytes, spawn)) = spawning(step) else { return Ok(()) };
-    let made = setting.model().spawning(spawn, machine.ticks(), bytes.len());
+    let made = setting.model().spawning(spawn, machine.ticks(), &bytes);
     let (seen, answer) = seen(machine.gl_call_bytes(&bytes));
     setting.model().spawned(spawn, made, machine.ticks(), &seen);
     let Some(fd) = answer? else { return Ok(()) };

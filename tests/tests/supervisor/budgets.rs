@@ -34,6 +34,38 @@ fn running_out_of_time_is_reported_as_the_limit() {
     assert_eq!(report.receipt.gas.time, 12_345);
 }
 
+/// Endless loops on the clock of a machine five times slower than the reference, where each tick takes 15 times the median: first in a
+/// non-deterministic block, then in the contract.
+#[test]
+fn the_default_of_time_gas_ends_endless_loops_well_inside_the_default_deadline() {
+    /// Picoseconds that a tick takes there.
+    const WORST: u64 = 475 * 15 * 5;
+    const STEP: u64 = 1_000_000;
+    /// The default of `run.deadline` (`docs/config.md`).
+    const DEADLINE: std::time::Duration = std::time::Duration::from_secs(60);
+    let host = std::sync::Arc::new(std::sync::OnceLock::<MemoryHost>::new());
+    let clock = host.clone();
+    let world = World::new(move |machine| {
+        if part(machine)?.0 == 0 {
+            machine.request("RunNondet", block(b""))?.unwrap();
+        }
+        loop {
+            machine.work(STEP as i64)?;
+            clock.get().unwrap().pass(std::time::Duration::from_nanos(STEP * WORST / 1000));
+        }
+    });
+    host.set(world.host.clone()).unwrap();
+    let started = subvm_core::host::Clock::elapsed(&world.host);
+    let report = world.clone().within(DEADLINE).lead();
+    let took = subvm_core::host::Clock::elapsed(&world.host) - started;
+    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+    assert_eq!(report.receipt.nondet, [b"\x02out_of gas time"]);
+    // Each by itself within half of it, and both within all of it.
+    assert!(took <= DEADLINE, "{took:?} of {DEADLINE:?}");
+    let each = report.receipt.gas.time.max(report.ticks_nondet) * WORST / 1000;
+    assert!(u128::from(each) <= DEADLINE.as_nanos() / 2, "{each} ns of {DEADLINE:?}");
+}
+
 #[test]
 fn ram_of_ended_sub_vms_is_released() {
     let world = World::new(|machine| {

@@ -12,3 +12,4 @@ mod strategies;
 mod support;
 mod trees;
 mod vms;
+mod work;

@@ -23,6 +23,8 @@ use crate::stack;
 pub(crate) struct Facts {
     /// What its frame costs, in stack units.
     pub(crate) units: u32,
+    /// What entering it costs, in ticks.
+    pub(crate) entry: u64,
     /// Whether it calls nothing.
     pub(crate) leaf: bool,
     /// What all its instructions cost together, in ticks, where it is small: it calls nothing, has no loop, and costs little.
@@ -47,7 +49,7 @@ impl Survey<'_> {
         options: &Options,
     ) -> Result<FuncValidatorAllocations, Refusal> {
         let parameters = validator.len_locals();
-        let locals_slots = self.locals(parameters, body)?;
+        let (locals_slots, declared) = self.locals(parameters, body)?;
         validator.read_locals(&mut body.get_binary_reader())?;
         let locals = validator.len_locals();
         if let Some(flow) = &mut flow {
@@ -102,30 +104,32 @@ impl Survey<'_> {
         self.note_work(&work, locals_slots + heights.highest)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators, further);
-        ticks += gas::entry_ticks(schedule, units);
+        let entry = gas::entry_ticks(schedule, units, declared);
+        ticks += entry;
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
         self.switched.extend(named);
         let pins = motion.finish();
         let (switched, pinned) = (named.len() as u32, pins.len() as u32);
         self.pins.extend(pins);
-        self.facts.push(Facts { units, leaf, small, canonicalised, switched, moving, pins: pinned });
+        self.facts.push(Facts { units, entry, leaf, small, canonicalised, switched, moving, pins: pinned });
         Ok(validator.into_allocations())
     }
 
-    /// Counts the slots of parameters and declared locals, and holds both to their limits.
-    fn locals(&mut self, parameters: u32, body: &FunctionBody<'_>) -> Result<u32, Refusal> {
+    /// Counts the slots of parameters and declared locals, and of the latter alone, and holds both to their limits.
+    fn locals(&mut self, parameters: u32, body: &FunctionBody<'_>) -> Result<(u32, u32), Refusal> {
         let mut count = parameters;
-        let mut total: u32 = self.function_type(self.facts.len()).params().iter().copied().map(slots).sum();
+        let mut declared = 0;
+        let own: u32 = self.function_type(self.facts.len()).params().iter().copied().map(slots).sum();
         for declaration in body.get_locals_reader()? {
             let (repeated, ty) = declaration?;
             count = count.saturating_add(repeated);
             Limit::Locals.check(count)?;
-            total += repeated * slots(ty);
+            declared += repeated * slots(ty);
         }
         self.locals += u64::from(count);
         Limit::ModuleLocals.check(self.locals)?;
-        Ok(total)
+        Ok((own + declared, declared))
     }
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Refusal> {

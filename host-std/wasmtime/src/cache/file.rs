@@ -9,6 +9,10 @@
 //! | 4 | how many memories the lowered module has, little-endian |
 //! | 4 | how many of them it defines, little-endian |
 //! | 8 | bytes of RAM that an instance is charged, little-endian |
+//! | 8 | pages that its own memories have from the start, little-endian |
+//! | 8 | entries that its own tables have from the start, little-endian |
+//! | 8 | what it imports, little-endian |
+//! | 8 | the values that a compiler makes of it, as lowering estimates them, little-endian |
 //! | 1 | whether the guest had a start function: 0 or 1 |
 //! | 4 | bytes of the module's own name, little-endian; 2^32 - 1 for none |
 //! | | the name, UTF-8 |
@@ -16,22 +20,26 @@
 //!
 //! The content is what follows the digest.
 
+use subvm_core::costs::SetUp;
+
 use super::Key;
 
 /// What a file begins with; the last byte is the format's version.
-pub const MAGIC: [u8; 8] = *b"subvm-m\x02";
+pub const MAGIC: [u8; 8] = *b"subvm-m\x03";
 /// The length that says that there is no name.
 const NAMELESS: u32 = u32::MAX;
 
 /// What the engine must know of a module beside its code.
 ///
 /// ```
+/// use subvm_core::costs::SetUp;
 /// use subvm_wasmtime::cache::file::Facts;
 /// let facts = Facts {
 ///     guest_functions: 1,
 ///     memories: 1,
 ///     defined_memories: 1,
-///     instance_bytes: 65_536,
+///     set_up: SetUp { bytes: 4_160, pages: 1, ..SetUp::default() },
+///     values: 40,
 ///     has_start: false,
 ///     name: Some("main"),
 /// };
@@ -45,8 +53,10 @@ pub struct Facts<'a> {
     pub memories: u32,
     /// Memories that it defines.
     pub defined_memories: u32,
-    /// What one instance is charged, in bytes of RAM, beside its memories and tables.
-    pub instance_bytes: u64,
+    /// What one instance sets up.
+    pub set_up: SetUp,
+    /// The values that a compiler makes of it, as lowering estimates them.
+    pub values: u64,
     /// Whether the guest had a start function.
     pub has_start: bool,
     /// The module's own name.
@@ -59,7 +69,8 @@ pub struct Facts<'a> {
 /// use subvm_wasmtime::cache::{Key, file::{Compiled, MAGIC, parse}};
 /// # use subvm_wasmtime::cache::file::Facts;
 /// # let facts = Facts {
-/// #     guest_functions: 0, memories: 0, defined_memories: 0, instance_bytes: 0, has_start: false, name: None
+/// #     guest_functions: 0, memories: 0, defined_memories: 0,
+/// #     set_up: Default::default(), values: 0, has_start: false, name: None
 /// # };
 /// let (compiled, key) = (Compiled { facts, code: b"machine code" }, Key([7; 32]));
 /// let bytes = compiled.to_bytes(&key);
@@ -104,13 +115,14 @@ impl<'a> Compiled<'a> {
     }
 
     fn content(&self) -> Vec<u8> {
-        let Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name } = self.facts;
+        let Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name } = self.facts;
+        let SetUp { bytes, pages, entries, imports } = set_up;
         let name_len = name.map_or(NAMELESS, |name| u32::try_from(name.len()).expect("names are short"));
         [
             &guest_functions.to_le_bytes()[..],
             &memories.to_le_bytes(),
             &defined_memories.to_le_bytes(),
-            &instance_bytes.to_le_bytes(),
+            &[bytes, pages, entries, imports, values].map(u64::to_le_bytes).concat(),
             &[u8::from(has_start)],
             &name_len.to_le_bytes(),
             name.unwrap_or_default().as_bytes(),
@@ -124,7 +136,11 @@ impl<'a> Compiled<'a> {
         let (guest_functions, content) = u32_le(content)?;
         let (memories, content) = u32_le(content)?;
         let (defined_memories, content) = u32_le(content)?;
-        let (instance_bytes, content) = content.split_first_chunk()?;
+        let (bytes, content) = u64_le(content)?;
+        let (pages, content) = u64_le(content)?;
+        let (entries, content) = u64_le(content)?;
+        let (imports, content) = u64_le(content)?;
+        let (values, content) = u64_le(content)?;
         let (has_start, content) = content.split_first()?;
         let (name_len, content) = u32_le(content)?;
         let (name, code) = match name_len {
@@ -139,8 +155,8 @@ impl<'a> Compiled<'a> {
             1 => true,
             _ => return None,
         };
-        let instance_bytes = u64::from_le_bytes(*instance_bytes);
-        let facts = Facts { guest_functions, memories, defined_memories, instance_bytes, has_start, name };
+        let set_up = SetUp { bytes, pages, entries, imports };
+        let facts = Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name };
         Some(Self { facts, code })
     }
 }
@@ -148,4 +164,9 @@ impl<'a> Compiled<'a> {
 fn u32_le(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u32::from_le_bytes(*number), rest))
+}
+
+fn u64_le(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_le_bytes(*number), rest))
 }

@@ -154,6 +154,8 @@ impl Model {
         if !result_fd.is_multiple_of(4) {
             return Err(Trap::HeapMisaligned.into());
         }
+        let value = Value::decode(bytes).map_err(|_| Errno::Inval)?;
+        self.pay(values(&value) * calls::REQUEST_VALUE)?;
         if u64::from(len) * costs::REQUEST_RAM > self.ram_limit - self.ram {
             return Err(Resource::Memory.into());
         }
@@ -292,6 +294,15 @@ pub(super) fn take(budget: &mut Left, amount: u64, of: Resource) -> Verdict<()> 
         }
     }
     Ok(())
+}
+
+/// A value, and the values and keys inside of it.
+fn values(value: &Value) -> u64 {
+    1 + match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Map(entries) => entries.values().map(|value| 1 + values(value)).sum(),
+        _ => 0,
+    }
 }
 
 fn word(balance: &BigUint) -> [u8; 32] {

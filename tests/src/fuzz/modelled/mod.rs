@@ -197,7 +197,7 @@ impl<'a> Callees<'a> {
                 _ => None,
             })
             .collect();
-        let entries: Vec<i64> = units.iter().map(|units| prices::entry(*units)).collect();
+        let entries: Vec<i64> = units.iter().zip(&bodies).map(|(units, body)| prices::entry(*units, body)).collect();
         let small = bodies.iter().zip(&entries).map(|(body, entry)| small(&operators(body), *entry)).collect();
         Self { bodies, entries, small }
     }

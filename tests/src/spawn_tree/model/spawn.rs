@@ -9,9 +9,24 @@ use crate::spawn_tree::Strategy;
 use crate::spawn_tree::chain::NOBODY;
 
 /// Ticks: the base of `gl_call`, a byte of its request, and starting a sub-VM of a module of 8 bytes.
-pub(super) const BASE: i64 = 30;
-pub(super) const BYTE: i64 = 4;
+const BASE: i64 = 30;
+const BYTE: i64 = 4;
+/// A value or a key in it.
+const VALUE: i64 = 48;
 const START: i64 = 20_000 + 8 / 4;
+
+/// What a request of these bytes costs before it has any effect.
+pub(super) fn price(request: &[u8]) -> i64 {
+    BASE + BYTE * request.len() as i64 + VALUE * Value::decode(request).as_ref().map_or(0, values)
+}
+
+fn values(value: &Value) -> i64 {
+    1 + match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Map(entries) => entries.values().map(|value| 1 + values(value)).sum(),
+        _ => 0,
+    }
+}
 
 /// A request that spawns.
 #[derive(Clone, Copy, Debug)]
@@ -22,24 +37,24 @@ pub(in super::super) enum Spawn {
     BlockWith(Strategy),
 }
 
-/// A request to spawn that was made: how many sub-VMs there were then, the ticks left, its bytes, and whether it could be taken apart.
+/// A request to spawn that was made: how many sub-VMs there were then, the ticks left, what it costs by itself, and whether it could be taken apart.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Made {
     depth: usize,
     ticks: i64,
-    len: usize,
+    price: i64,
     parsed: bool,
 }
 
 impl Model {
-    /// A request to spawn is made with `ticks` left; its bytes are `len`.
-    pub(in super::super) fn spawning(&mut self, spawn: Spawn, ticks: i64, len: usize) -> Made {
-        let (depth, parsed) = (self.stack.len(), self.parse(len, ticks));
-        let left = ticks - BASE - BYTE * len as i64 - START;
+    /// A request to spawn is made with `ticks` left.
+    pub(in super::super) fn spawning(&mut self, spawn: Spawn, ticks: i64, request: &[u8]) -> Made {
+        let (depth, parsed, price) = (self.stack.len(), self.parse(request, ticks), price(request));
+        let left = ticks - price - START;
         if let Some(child) = self.child(spawn, left) {
             self.stack.push(child);
         }
-        Made { depth, ticks, len, parsed }
+        Made { depth, ticks, price, parsed }
     }
 
     /// The sub-VM that the request starts, where there is one and nothing is missing.
@@ -80,7 +95,7 @@ impl Model {
 
     /// The request came to `seen`, leaving `after` ticks.
     pub(in super::super) fn spawned(&mut self, spawn: Spawn, made: Made, after: i64, seen: &Seen) {
-        let Made { depth, ticks, len, parsed } = made;
+        let Made { depth, ticks, price, parsed } = made;
         if self.dead {
             return;
         }
@@ -100,7 +115,6 @@ impl Model {
             Spawn::Block | Spawn::BlockWith(_) => model.block(spawn, ran.as_ref(), depth),
             _ => model.result_of(spawn, child.as_ref(), depth),
         });
-        let price = BASE + BYTE * len as i64;
         if let (true, Seen::Fd(_)) = (before, seen) {
             let nobody = matches!(spawn, Spawn::Call { address: NOBODY, .. });
             let price = price + if nobody { 0 } else { START } + if block { 0 } else { used };

@@ -63,8 +63,12 @@ impl Reference {
     }
 
     pub(super) fn random(&mut self, at: u32, len: u32) -> Done {
-        let seeds = self.settings.deterministic && self.generator.is_none();
-        self.charge(u64::from(len) * prices::RANDOM_BYTE + if seeds { prices::RANDOM_SEED } else { 0 })?;
+        let beginning = match (self.settings.deterministic, &self.generator) {
+            (false, _) => prices::RANDOM_NODE,
+            (true, None) => prices::RANDOM_SEED,
+            (true, Some(_)) => 0,
+        };
+        self.charge(u64::from(len) * prices::RANDOM_BYTE + beginning)?;
         self.range(at, len.into(), 1)?;
         let bytes = if self.settings.deterministic {
             self.generator.get_or_insert_with(Generator::seeded).bytes(len as usize)

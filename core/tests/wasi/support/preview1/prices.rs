@@ -10,6 +10,8 @@ pub(super) const LISTING_BYTE: u64 = 1;
 pub(super) const RANDOM_BYTE: u64 = 1;
 /// Seeding the deterministic generator of a sub-VM.
 pub(super) const RANDOM_SEED: u64 = 6000;
+/// Asking the node's own generator.
+pub(super) const RANDOM_NODE: u64 = 300;
 
 /// Copying bytes: one tick for 16, rounded up.
 pub(super) fn copying(bytes: u64) -> u64 {

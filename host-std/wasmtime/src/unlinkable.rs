@@ -5,9 +5,8 @@ use std::fmt::Display;
 use subvm_core::wasi::ParamType;
 use subvm_core::{Invalid, sdk, wasi};
 use subvm_lower::{COUNTERS_MODULE, HOST_MODULES, RESERVED};
-use wasmtime::{AsContextMut, ExternType, FuncType, ImportType, Linker, Module, ValType};
+use wasmtime::{ExternType, FuncType, ImportType, Module, ValType};
 
-use super::running::Running;
 use super::stopped::Refused;
 
 /// Parameters of a function that lowering passes ticks to, these included.
@@ -28,20 +27,6 @@ pub(super) enum Library {
     Lacks,
     /// It exports something of this type.
     Has(ExternType),
-}
-
-/// What the libraries that are linked already have for an import.
-pub(super) fn linked<'a>(
-    linker: &'a Linker<Running>,
-    mut store: impl AsContextMut<Data = Running> + 'a,
-) -> impl FnMut(&str, &str) -> Library + 'a {
-    move |module, name| {
-        if let Ok(found) = linker.get(&mut store, module, name) {
-            return Library::Has(found.ty(&store));
-        }
-        let known = linker.iter(&mut store).any(|(known, _, _)| known == module);
-        if known { Library::Lacks } else { Library::Unknown }
-    }
 }
 
 /// The refusal of a module that the linker did not take, for the `error` that it gave.

@@ -1,0 +1,215 @@
+//! Work that is done once for all who wait for it, each piece on a thread of its own. Who waits may give up; what has begun goes on, and is
+//! there for who asks next. What has not begun when nobody waits any more is never done.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes of stack of a thread that works: compilers nest deeply, and a node's threads may be small.
+const STACK: usize = 16 << 20;
+
+/// Pieces of work by their key.
+pub(super) struct Jobs<K, T> {
+    shared: Arc<Shared<K, T>>,
+}
+
+struct Shared<K, T> {
+    state: Mutex<State<K, T>>,
+    /// A job was done or given up.
+    changed: Condvar,
+    /// How many are worked on at once.
+    at_most: usize,
+}
+
+struct State<K, T> {
+    jobs: HashMap<K, Job<T>>,
+    /// How many are being worked on.
+    begun: usize,
+}
+
+struct Job<T> {
+    /// How many wait for it.
+    waiting: usize,
+    begun: bool,
+    done: Option<T>,
+}
+
+/// What waiting came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Waited<T> {
+    /// It was done; `first` says whether this is who brought it about.
+    Done { value: T, first: bool },
+    /// It took too long.
+    GaveUp,
+}
+
+impl<K, T> Jobs<K, T>
+where
+    K: Copy + Eq + Hash + Send + 'static,
+    T: Clone + Send + 'static,
+{
+    /// No more than `at_most` are worked on at once.
+    pub(super) fn new(at_most: usize) -> Self {
+        let state = Mutex::new(State { jobs: HashMap::new(), begun: 0 });
+        Self { shared: Arc::new(Shared { state, changed: Condvar::new(), at_most: at_most.max(1) }) }
+    }
+
+    /// What the job under `key` comes to: one that is under way, or else `work`, which must not unwind. Waits no longer than `time`.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
+    pub(super) fn wait(
+        &self,
+        key: K,
+        time: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<Waited<T>> {
+        let mut state = self.shared.lock();
+        let first = !state.jobs.contains_key(&key);
+        state.jobs.entry(key).or_insert(Job { waiting: 0, begun: false, done: None }).waiting += 1;
+        if first {
+            let shared = Arc::clone(&self.shared);
+            let thread = thread::Builder::new().name("subvm-compile".into()).stack_size(STACK);
+            if let Err(error) = thread.spawn(move || shared.work(key, work)) {
+                state.jobs.remove(&key);
+                return Err(error);
+            }
+        }
+        let pending = |state: &mut State<K, T>| state.jobs.get(&key).is_some_and(|job| job.done.is_none());
+        let waited = self.shared.changed.wait_timeout_while(state, time, pending);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let Some(job) = state.jobs.get_mut(&key) else { return Ok(Waited::GaveUp) };
+        job.waiting -= 1;
+        let (left, done) = (job.waiting, job.done.clone());
+        if left == 0 && done.is_some() {
+            state.jobs.remove(&key);
+        } else if left == 0 {
+            // Its thread may wait for its turn in vain.
+            self.shared.changed.notify_all();
+        }
+        Ok(done.map_or(Waited::GaveUp, |value| Waited::Done { value, first }))
+    }
+}
+
+impl<K: Copy + Eq + Hash, T> Shared<K, T> {
+    fn lock(&self) -> MutexGuard<'_, State<K, T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for its turn, works, and leaves the result to who waits.
+    fn work(&self, key: K, work: impl FnOnce() -> T) {
+        let wanted = |state: &State<K, T>| state.jobs.get(&key).is_some_and(|job| job.waiting > 0);
+        let turn = |state: &mut State<K, T>| state.begun >= self.at_most && wanted(state);
+        let mut state = self.changed.wait_while(self.lock(), turn).unwrap_or_else(PoisonError::into_inner);
+        if !wanted(&state) {
+            state.jobs.remove(&key);
+            return;
+        }
+        state.begun += 1;
+        state.jobs.entry(key).and_modify(|job| job.begun = true);
+        drop(state);
+        let value = work();
+        let mut state = self.lock();
+        state.begun -= 1;
+        if wanted(&state) {
+            state.jobs.entry(key).and_modify(|job| job.done = Some(value));
+        } else {
+            state.jobs.remove(&key);
+        }
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+    const NO_TIME: Duration = Duration::ZERO;
+
+    /// Work that counts how often it is done, says that it begins, and ends when it is told to.
+    fn held(count: &Arc<AtomicUsize>) -> (impl FnOnce() -> u8 + Send + 'static, Receiver<()>, Sender<u8>) {
+        let (begins, begun) = channel();
+        let (finish, finished) = channel();
+        let count = Arc::clone(count);
+        let work = move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            begins.send(()).unwrap();
+            finished.recv().unwrap()
+        };
+        (work, begun, finish)
+    }
+
+    fn waiting<K: Copy + Eq + Hash + Send + 'static, T>(jobs: &Jobs<K, T>, key: K) -> usize {
+        jobs.shared.lock().jobs.get(&key).map_or(0, |job| job.waiting)
+    }
+
+    #[test]
+    fn who_asks_for_the_same_waits_for_one_piece_of_work() {
+        let (jobs, count) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)));
+        let (work, begun, finish) = held(&count);
+        thread::scope(|threads| {
+            let first = threads.spawn(|| jobs.wait(7, LONG, work).unwrap());
+            begun.recv().unwrap();
+            let others: Vec<_> =
+                (0..8).map(|_| threads.spawn(|| jobs.wait(7, LONG, || panic!("it is under way")).unwrap())).collect();
+            while waiting(&jobs, 7) < 9 {
+                thread::yield_now();
+            }
+            finish.send(42).unwrap();
+            assert_eq!(first.join().unwrap(), Waited::Done { value: 42, first: true });
+            for other in others {
+                assert_eq!(other.join().unwrap(), Waited::Done { value: 42, first: false });
+            }
+        });
+        assert_eq!((count.load(Ordering::SeqCst), jobs.shared.lock().jobs.len()), (1, 0));
+        assert_eq!(jobs.wait(7, LONG, || 1).unwrap(), Waited::Done { value: 1, first: true }, "nothing is kept");
+    }
+
+    #[test]
+    fn what_has_begun_goes_on_when_nobody_waits() {
+        let (jobs, count) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)));
+        let (work, begun, finish) = held(&count);
+        thread::scope(|threads| {
+            let gave_up = threads.spawn(|| {
+                let work = move || work();
+                jobs.wait(7, Duration::from_millis(1), work).unwrap()
+            });
+            // It may have given up before it began; then there was nothing to go on.
+            if begun.recv().is_ok() {
+                assert_eq!(gave_up.join().unwrap(), Waited::GaveUp);
+                let next = threads.spawn(|| jobs.wait(7, LONG, || panic!("it is under way")).unwrap());
+                while waiting(&jobs, 7) < 1 {
+                    thread::yield_now();
+                }
+                finish.send(9).unwrap();
+                assert_eq!(next.join().unwrap(), Waited::Done { value: 9, first: false });
+            }
+        });
+        assert!(count.load(Ordering::SeqCst) <= 1);
+    }
+
+    #[test]
+    fn what_has_not_begun_is_not_done_when_nobody_waits() {
+        let (jobs, count) = (Jobs::new(1), Arc::new(AtomicUsize::new(0)));
+        let (work, begun, finish) = held(&count);
+        thread::scope(|threads| {
+            let first = threads.spawn(|| jobs.wait(1, LONG, work).unwrap());
+            begun.recv().unwrap();
+            // One at a time: this one cannot begin.
+            assert_eq!(jobs.wait(2, NO_TIME, || panic!("nobody waits for it")).unwrap(), Waited::GaveUp);
+            while jobs.shared.lock().jobs.contains_key(&2) {
+                thread::yield_now();
+            }
+            finish.send(1).unwrap();
+            assert_eq!(first.join().unwrap(), Waited::Done { value: 1, first: true });
+        });
+        assert_eq!(jobs.wait(2, LONG, || 3).unwrap(), Waited::Done { value: 3, first: true });
+    }
+}

@@ -1,0 +1,174 @@
+//! What linking holds and what it costs: the libraries of a package, in each sub-VM of a nest.
+
+use std::sync::{Arc, LazyLock};
+
+use subvm_core::costs::calls::{INSTANCE_BYTES_INCLUDED, LINKED_IMPORT};
+use subvm_core::costs::instructions::{Class, Schedule};
+use subvm_core::costs::{LIBRARIES, SUB_VM};
+use subvm_core::{Invalid, Library, Outcome, Params, Parts, Report, Resource, Run, VmError, Wasm, run};
+use subvm_host_std::WasmtimeEngine;
+use subvm_tests::transaction::{deployed, embedded, transaction};
+
+static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
+
+fn module(wat: &str) -> Wasm {
+    wat::parse_str(wat).unwrap().into()
+}
+
+fn parts(start: &str, libraries: &[(String, Wasm)]) -> Parts {
+    let libraries = libraries.iter().map(|(name, wasm)| Library { name: name.clone(), wasm: wasm.clone() });
+    Parts { start: module(start), libraries: libraries.collect(), ..Parts::default() }
+}
+
+fn run_within(parts: Parts, params: Params) -> Report {
+    let node = deployed(parts).node();
+    run(ENGINE.clone(), node, Run { params: Arc::new(params), ..transaction() }).1.expect("no internal error")
+}
+
+fn run_parts(parts: Parts) -> Report {
+    run_within(parts, Params::default())
+}
+
+fn ticks(parts: Parts) -> u64 {
+    let report = run_parts(parts);
+    assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+    report.receipt.gas.time
+}
+
+/// A start module that opens a sandbox in itself, so that each opens the next.
+fn nest() -> String {
+    let sandbox = r#"{"Sandbox": {"data": b#, "allow_write_storage": false, "allow_send_messages": false}}"#;
+    let (request, length) = embedded(sandbox);
+    format!(
+        r#"(module
+        (import "genlayer_sdk" "gl_call" (func $gl (param i32 i32 i32) (result i32)))
+        (memory 1) (data (i32.const 1024) "{request}")
+        (func (export "_start") (drop (call $gl (i32.const 1024) (i32.const {length}) (i32.const 16)))))"#
+    )
+}
+
+/// 16 libraries with as many exports as there may be, in a nest: they were 109 MB a level, of which 8 MB were charged in all.
+#[test]
+fn a_nest_of_large_libraries_holds_what_it_was_charged() {
+    let exports: String = (0..49_990).map(|number| format!("(export \"{number}\" (global 0))")).collect();
+    let wasm = module(&format!("(module (global i32 (i32.const 0)) {exports})"));
+    let libraries: Vec<(String, Wasm)> = (0..LIBRARIES).map(|number| (format!("lib{number}"), wasm.clone())).collect();
+    // The peak of what a nest allocates: guests' memories, tables and stacks are mapped beside it, and charged as they are.
+    let nested = |depth: u32| {
+        let mut params = Params::default();
+        params.limits.depth = depth;
+        let parts = parts(&nest(), &libraries);
+        let mut report = None;
+        let allocated = allocation_counter::measure(|| report = Some(run_within(parts, params)));
+        let report = report.unwrap();
+        assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+        (allocated.bytes_max as usize, report.ram_peak as usize)
+    };
+    // The first run compiles, and keeps what it compiled.
+    nested(1);
+    const MORE: u32 = 100;
+    let ((few, few_charged), (many, many_charged)) = (nested(1), nested(1 + MORE));
+    let [held, charged] = [many - few, many_charged - few_charged].map(|bytes| bytes / MORE as usize);
+    // A sub-VM is charged for 17 instances and itself, and for a page of memory, which is not allocated here.
+    let model = (LIBRARIES + 1) * 4_096 + SUB_VM as usize;
+    eprintln!("{held} bytes held, {charged} charged");
+    assert!(held <= model && model + 65_536 <= charged, "{held} bytes held, {model} by the model, {charged} charged");
+}
+
+#[test]
+fn imports_are_paid_where_modules_are_linked() {
+    let library = module(r#"(module (global (export "g") i32 (i32.const 0)) (func (export "f")))"#);
+    let library = [("lib".to_owned(), library)];
+    let start = |imports: &str| format!(r#"(module {imports} (func (export "_start")))"#);
+    let unlinked = ticks(parts(&start(""), &library));
+    let global = r#"(import "lib" "g" (global i32))"#;
+    let function = r#"(import "lib" "f" (func))"#;
+    let host = r#"(import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))"#;
+    for (imports, count) in
+        [(global.into(), 1), (function.into(), 1), (host.into(), 1), (global.repeat(5) + function + host, 7)]
+    {
+        // Their records are within what a start includes.
+        assert_eq!(ticks(parts(&start(&imports), &library)) - unlinked, count * LINKED_IMPORT, "{imports}");
+    }
+    assert_eq!(ticks(parts(&start(&host.repeat(7)), &[])), ticks(parts(&start(""), &[])), "a module alone");
+}
+
+#[test]
+fn instances_are_paid_beyond_what_a_start_includes() {
+    let empty = module("(module)");
+    let start = r#"(module (func (export "_start")))"#;
+    let with = |count: usize| {
+        let libraries: Vec<(String, Wasm)> = (0..count).map(|number| (format!("l{number}"), empty.clone())).collect();
+        ticks(parts(start, &libraries))
+    };
+    let own = 4_096 + 32;
+    assert_eq!(with(16) - with(0), (16 * 4_096 + own) - INSTANCE_BYTES_INCLUDED);
+}
+
+/// What a module declares is paid as if it grew by it.
+#[test]
+fn declared_memories_and_tables_are_paid_as_growth_is() {
+    let start = |declared: &str| format!(r#"(module {declared} (func (export "_start")))"#);
+    let price = |class| Schedule::V1.ticks(class);
+    let alone = ticks(parts(&start(""), &[]));
+    let (page, entry) = (price(Class::GrowPage), price(Class::GrowEntry));
+    for (declared, expected) in [
+        ("(memory 1)", page),
+        ("(memory 1000)", 1_000 * page),
+        ("(memory 3) (memory 4)", 7 * page),
+        ("(table 1000 funcref)", 1_000 * entry),
+        ("(table 5 externref) (table 6 funcref) (memory 0)", 11 * entry),
+    ] {
+        assert_eq!(ticks(parts(&start(declared), &[])) - alone, expected, "{declared}");
+    }
+    // Whoever imports a memory makes none.
+    let library = [("lib".to_owned(), module(r#"(module (memory (export "m") 10))"#))];
+    let imported = r#"(import "lib" "m" (memory 10))"#;
+    assert_eq!(ticks(parts(&start(imported), &library)) - ticks(parts(&start(""), &library)), LINKED_IMPORT);
+}
+
+#[test]
+fn what_cannot_be_paid_is_not_set_up() {
+    let start = r#"(module (memory 60000) (func (export "_start")))"#;
+    let mut params = Params::default();
+    params.limits.gas_time = 60_000 * Schedule::V1.ticks(Class::GrowPage) - 1;
+    let report = run_within(parts(start, &[]), params);
+    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
+    assert!(report.fingerprint.unwrap().module_instances.is_empty() && report.ram_peak < 1 << 20);
+}
+
+#[test]
+fn what_cannot_be_linked_is_refused_and_says_why() {
+    let library = r#"(module (global (export "g") i32 (i32.const 0)) (func (export "f")) (memory (export "m") 1 2)
+        (table (export "t") 1 funcref))"#;
+    let library = [("lib".to_owned(), module(library))];
+    let report = |import: &str| run_parts(parts(&format!(r#"(module {import} (func (export "_start")))"#), &library));
+    for (import, why) in [
+        (r#"(import "lib" "absent" (func))"#, "\"lib\" does not export \"absent\""),
+        (r#"(import "nobody" "f" (func))"#, "\"nobody\" does not export \"f\""),
+        (r#"(import "main" "f" (func))"#, "\"main\" does not export \"f\""),
+        (r#"(import "genlayer_sdk" "absent" (func))"#, "does not export"),
+        (r#"(import "lib" "f" (func (param i32)))"#, "incompatible import type for `lib::f`"),
+        (r#"(import "lib" "g" (func))"#, "incompatible import type for `lib::g`"),
+        (r#"(import "lib" "g" (global (mut i32)))"#, "incompatible import type for `lib::g`"),
+        (r#"(import "lib" "m" (memory 2))"#, "incompatible import type for `lib::m`"),
+        (r#"(import "lib" "t" (table 1 externref))"#, "incompatible import type for `lib::t`"),
+        (r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#, "incompatible import type"),
+    ] {
+        let report = report(import);
+        let refused = Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking));
+        assert_eq!(report.outcome, refused, "{import}: {:?}", report.diagnostics);
+        assert!(report.diagnostics.iter().any(|said| said.contains(why)), "{import}: {:?}", report.diagnostics);
+    }
+    assert_eq!(report(r#"(import "lib" "m" (memory 1 2))"#).outcome, Outcome::null());
+}
+
+/// As the specification of WebAssembly says: what counts is how large it is when it is imported.
+#[test]
+fn a_memory_that_grew_is_as_large_as_it_is() {
+    let library = r#"(module (memory (export "m") 1)
+        (func (export "_initialize") (drop (memory.grow (i32.const 4)))))"#;
+    let start = r#"(module (import "lib" "m" (memory 5)) (func (export "_start") (i32.store (i32.const 327676) (i32.const 1))))"#;
+    let report = run_parts(parts(start, &[("lib".to_owned(), module(library))]));
+    assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+}

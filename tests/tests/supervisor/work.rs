@@ -1,0 +1,139 @@
+//! What a node does for a request is paid, and ends when its time is over.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use subvm_core::InternalErrorKind;
+use subvm_core::costs::PRINTED_INT_BITS;
+use subvm_core::costs::calls::{REQUEST_BYTE, REQUEST_VALUE, TRANSFER};
+use subvm_core::host::{Clock, Node};
+
+use super::support::*;
+
+/// What a request costs that is none, however well-formed: base, bytes and values.
+fn ticks(request: &[u8]) -> u64 {
+    let request = request.to_vec();
+    let world = World::new(move |machine| {
+        let before = machine.ticks();
+        assert_eq!(machine.gl_call_bytes(&request)?, Err(INVAL));
+        machine.end_with("UserError", (before - machine.ticks()).to_string())
+    });
+    match world.lead().outcome {
+        Outcome::UserError(ticks) => ticks.parse().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_value_and_each_key_of_a_request_is_paid() {
+    let empty = Value::array([0i64; 0]);
+    for (value, values) in [
+        (Value::Null, 1),
+        (empty.clone(), 1),
+        (Value::array(vec![Value::Null; 1_000]), 1_001),
+        (Value::array(vec![empty.clone(); 1_000]), 1_001),
+        (Value::array(vec![map([]); 1_000]), 1_001),
+        (Value::array([Value::array([empty, 1.into()]), "text".into()]), 5),
+        (map([("a", 1.into()), ("b", map([("c", Value::Null)]))]), 1 + 4 + 2),
+    ] {
+        let bytes = value.encode().unwrap();
+        let expected = TRANSFER + bytes.len() as u64 * REQUEST_BYTE + values * REQUEST_VALUE;
+        assert_eq!(ticks(&bytes), expected, "{} bytes", bytes.len());
+    }
+    // Nothing is taken apart of what is no calldata: an array whose last item is missing, one with more behind it, and nothing at all.
+    for bytes in [&b"\x25\0\0\0"[..], b"\x0d\0\0", b""] {
+        assert_eq!(ticks(bytes), TRANSFER + bytes.len() as u64 * REQUEST_BYTE);
+    }
+}
+
+/// A clock that goes on by a millisecond whenever it is asked.
+#[derive(Default)]
+struct Asked(AtomicU32);
+
+impl Clock for Asked {
+    fn transaction_time(&self) -> u64 {
+        0
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed).into())
+    }
+}
+
+#[test]
+fn a_deadline_ends_the_taking_apart_of_a_request() {
+    let empty = Value::array([0i64; 0]);
+    let deep = |value: Value| (0..100).fold(value, |inner, _| Value::array([inner]));
+    for value in [
+        Value::array(vec![Value::Null; 200_000]),
+        Value::array(vec![empty.clone(); 200_000]),
+        deep(Value::array(vec![empty; 200_000])),
+    ] {
+        let request = map([("Return", value)]).encode().unwrap();
+        let run = |deadline| {
+            let request = request.clone();
+            let world = World::new(move |machine| machine.gl_call_bytes(&request).map(drop));
+            let node = Node { clock: Box::new(Asked::default()), ..world.host.node() };
+            world.within(Duration::from_millis(deadline)).run_on(node, Role::Leader).1
+        };
+        assert!(run(1_000_000).is_ok());
+        let late = run(10).expect_err("the clock is asked more often");
+        assert_eq!(late.kind(), InternalErrorKind::Deadline);
+    }
+}
+
+/// `2^bits - 1`, of that many bits.
+fn of_bits(bits: u64) -> Value {
+    let mut digits = num_bigint::BigInt::from(1);
+    digits <<= bits;
+    digits -= 1;
+    Value::Int(digits.into())
+}
+
+/// To write an integer in decimal takes the square of its length, and a leader may post 16 MiB of them.
+#[test]
+fn long_integers_are_not_printed_for_a_model() {
+    let strategies = [
+        map([("Comparative", map([("principle", "any".into())]))]),
+        map([("NonComparative", map([("task", "any".into()), ("criteria", "any".into())]))]),
+    ];
+    for strategy in strategies {
+        for (bits, printed) in [(64, true), (PRINTED_INT_BITS, true), (PRINTED_INT_BITS + 1, false), (30_601, false)] {
+            let strategy = strategy.clone();
+            let world = World::new(move |machine| match part(machine)? {
+                (0, ..) => {
+                    let request = map([("data", bytes(b"7")), ("strategy", strategy.clone())]);
+                    machine.request("RunNondetWith", request)?.unwrap();
+                    Ok(())
+                }
+                _ => machine.end_with("Return", Value::array([map([("deep", 1.into())])])),
+            });
+            world.host.answer(map([("ok", true.into())]).encode().unwrap());
+            let leaders = Value::array([map([("deep", of_bits(bits))])]);
+            let report = world.run(Role::Validator { results: vec![returned(leaders)] });
+            assert_eq!(matches!(report.outcome, Outcome::Return(_)), printed, "{bits} bits");
+            assert_eq!(world.host.asked().len(), usize::from(printed), "{bits} bits");
+        }
+    }
+}
+
+#[test]
+fn a_task_of_long_integers_is_shown_as_bytes() {
+    let task = Value::array([of_bits(4_000)]).encode().unwrap();
+    let data = task.clone();
+    let world = World::new(move |machine| match part(machine)? {
+        (0, ..) => {
+            let fields = map([("task", "any".into()), ("criteria", "any".into())]);
+            let strategy = map([("NonComparative", fields)]);
+            machine.request("RunNondetWith", map([("data", bytes(&data)), ("strategy", strategy)]))?.unwrap();
+            Ok(())
+        }
+        _ => Ok(()),
+    });
+    world.host.answer(map([("ok", true.into())]).encode().unwrap());
+    world.run(Role::Validator { results: vec![returned("short")] });
+    let asked = Value::decode(&world.host.asked()[0]).unwrap();
+    let shown = asked["ExecPromptTemplate"]["input"].as_str().unwrap();
+    let hex: String = task.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(shown, format!("b#{hex}"));
+}
