@@ -14,7 +14,7 @@ use subvm_host_std::check::{Checked, Finding, Function, Module, check};
 /// Something would be refused.
 const REFUSED: u8 = 1;
 
-/// Finds everything that would make a run refuse a module. It takes what `exec` and `run` take, and runs nothing.
+/// Finds everything that would make a run refuse a module. It takes the options that `exec` and `run` have in common, and runs nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm check contract.wasm
