@@ -200,6 +200,7 @@ fn redirects_are_followed_under_the_rules() {
             "/other" => response("302 Found", &to, ""),
             "/circle" => response("301 Moved", "Location: /circle\r\n", ""),
             "/bad" => response("301 Moved", "Location: http://\r\n", ""),
+            "/user" => response("301 Moved", "Location: http://user@127.0.0.1/\r\n", ""),
             "/file" => response("301 Moved", "Location: file:///etc/passwd\r\n", ""),
             "/metadata" => response("301 Moved", "Location: http://169.254.169.254/\r\n", ""),
             _ => response("200 OK", "", "here"),
@@ -226,6 +227,7 @@ fn redirects_are_followed_under_the_rules() {
     assert_code(&ask("/circle"), "redirects");
     assert_eq!(server.requests().iter().filter(|request| request.path() == "/circle").count(), 4);
     assert_code(&ask("/bad"), "protocol");
+    assert_code(&ask("/user"), "forbidden");
     assert_code(&ask("/file"), "forbidden");
     assert_code(&ask("/metadata"), "forbidden");
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use subvm_core::costs::{LIBRARIES, STACK_UNITS, SUB_VM_STACK_UNITS};
 use subvm_core::host::{Call, Event, Observer, State};
-use subvm_core::{Entry, InternalErrorKind, Invalid, Library, Message, Mode, Params, Run, Wasm, run};
+use subvm_core::wasi::{Env, Refused};
+use subvm_core::{Entry, InternalErrorKind, Invalid, Library, Message, Mode, Package, Params, Run, Wasm, run};
 
 use super::support::*;
 
@@ -121,6 +122,15 @@ fn run_alone(
     let mut package = Arc::unwrap_or_clone(engine.script(script));
     let library = |number| Library { name: format!("library_{number}"), wasm: Wasm::default() };
     package.libraries = (0..libraries).map(library).collect();
+    run_package(engine, package, entry, params)
+}
+
+fn run_package(
+    engine: ScriptedEngine,
+    package: Package,
+    entry: Entry,
+    params: Params,
+) -> std::result::Result<Report, InternalErrorKind> {
     let host = MemoryHost::new();
     host.deploy(CONTRACT, Arc::new(package));
     let message = Message { contract_address: CONTRACT, ..Message::default() };
@@ -138,6 +148,20 @@ fn packages_made_by_hand_have_no_more_libraries() {
     for libraries in [LIBRARIES + 1, LIBRARIES + 2] {
         assert_eq!(outcome(libraries), Outcome::VmError(VmError::InvalidContract(Invalid::Package)));
     }
+}
+
+/// Whatever list it was made under: the chain's counts, at every start.
+#[test]
+fn a_package_whose_environment_the_chain_refuses_does_not_start() {
+    let outcome = |refused_env: Refused| {
+        let mut engine = ScriptedEngine::new();
+        let mut package = Arc::unwrap_or_clone(engine.script(|_| Ok(())));
+        package.env = Arc::new(Env::new([("HOME", "/")], &Refused::default()).unwrap());
+        run_package(engine, package, Entry::Contract, Params { refused_env, ..Params::default() }).unwrap().outcome
+    };
+    assert_eq!(outcome(Refused::default()), Outcome::null());
+    let refused = Refused::new(["HOME".parse().unwrap()]);
+    assert_eq!(outcome(refused), Outcome::VmError(VmError::InvalidContract(Invalid::Env)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use url::Url;
 
 use super::Rules;
 use super::resolver::{Checked, Unreachable};
-use super::rules::BAD_REQUEST;
+use super::rules::{BAD_REQUEST, FORBIDDEN};
 use crate::{Failure, Service};
 use subvm_observe::event;
 
@@ -183,7 +183,8 @@ impl WebClient {
 
     /// The request that follows a redirect, as browsers do it: 303, and 301 and 302 after `POST`, become `GET`.
     fn redirected(&self, mut hop: Hop, status: u16, url: Url) -> Result<Hop, Failure> {
-        self.rules.check(&url)?;
+        // Whatever is wrong with it is not the guest's mistake.
+        self.rules.check(&url).map_err(|_| FORBIDDEN)?;
         let becomes_get = match status {
             303 => hop.method != Method::HEAD,
             301 | 302 => hop.method == Method::POST,

@@ -10,7 +10,7 @@
 //! | code | when |
 //! |---|---|
 //! | `bad_request` | the address, the method or a header is malformed, or a body comes with a method that takes none |
-//! | `forbidden` | the rules refuse the scheme, host, port, method or header, or the host has an address that is not public, or denied |
+//! | `forbidden` | the rules refuse the scheme, host, port, method or header, or the host has an address that is not public, or denied; or a redirect leads to what is refused, or carries a user |
 //! | `unresolved` | the name has no address |
 //! | `unreachable` | no connection, or it broke |
 //! | `tls` | the server's certificate, or its TLS, is wrong |
