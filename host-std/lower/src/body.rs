@@ -35,7 +35,7 @@ use super::pins;
 use super::scratch::{Scratch, Use};
 use super::stack;
 use super::stores::{PROBE_BYTES, WideStore};
-use super::survey::{FUNCTION_LABEL, Facts, Notes, Pin, Pinned, Survey};
+use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
 
 /// What the bodies of a module have in common.
@@ -141,6 +141,7 @@ impl Body<'_> {
         let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
         let mut moving = notes.moving.iter().peekable();
         let mut pins = notes.pins.iter().peekable();
+        let mut passed = notes.passed;
         let mut number = 0;
         while !reader.eof() {
             let from = reader.original_position() - start;
@@ -154,15 +155,22 @@ impl Body<'_> {
             if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
                 self.blocks.count(moving.ticks, false);
             }
-            while let Some(pin) = pins.next_if(|pin| pin.instruction == number && pin.what.is_before()) {
-                self.pin(*pin);
+            let mut tied = false;
+            while let Some(pin) = pins.next_if(|pin| pin.instruction == number) {
+                let through;
+                (through, passed) = passed.split_at(pin.passed as usize);
+                self.barrier(through);
+                tied |= through.is_empty();
             }
-            self.operator(&operator, &bytes[from..to], switched)?;
+            match operator {
+                Operator::V128Const { value } if tied => {
+                    self.blocks.count(gas::ticks(&self.context.options.schedule, &operator), false);
+                    self.tied(value.i128() as u128);
+                }
+                _ => self.operator(&operator, &bytes[from..to], switched)?,
+            }
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
-            }
-            while let Some(pin) = pins.next_if(|pin| pin.instruction == number) {
-                self.pin(*pin);
             }
             number += 1;
         }
@@ -253,14 +261,19 @@ impl Body<'_> {
     }
 
     /// Keeps work where it stands.
-    fn pin(&mut self, Pin { what, ty, .. }: Pin) {
-        let Globals { trap: zero, .. } = self.context.globals;
-        let kept = self.context.globals.kept(ty);
-        let scratch = match what {
-            Pinned::Under | Pinned::Kept => self.scratch.local(Use::Value(encoded(ty))),
-            _ => 0,
-        };
-        pins::write(&mut self.sink(), what, ty, &pins::Places { zero, kept, scratch });
+    fn barrier(&mut self, passed: &[Passed]) {
+        if passed.is_empty() {
+            return;
+        }
+        let ticks = self.meter.cache;
+        pins::write(&mut self.blocks.code(), passed, ticks, &mut self.scratch);
+    }
+
+    /// A vector that is made of what no compiler knows.
+    fn tied(&mut self, value: u128) {
+        self.sink().i64_const(value as i64);
+        self.barrier(&[Passed { local: None, ty: wasmparser::ValType::I64 }]);
+        self.sink().i64x2_splat().i64_const((value >> 64) as i64).i64x2_replace_lane(1);
     }
 
     fn bulk(&mut self, bulk: Bulk) {

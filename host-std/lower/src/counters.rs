@@ -4,20 +4,12 @@ use wasm_encoder::{
     ConstExpr, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection, ValType,
 };
 
-use super::appended::encoded;
 use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
 use super::options::Counters;
-use super::survey::{Pin, Pinned};
 
 /// The counters, in the order in which they stand in the global index space.
 const COUNTERS: [(&str, ValType); 3] =
     [(GAS_GLOBAL, ValType::I64), (STACK_GLOBAL, ValType::I32), (TRAP_GLOBAL, ValType::I32)];
-
-/// The types of values that are kept.
-const KEPT: [wasmparser::ValType; 5] = {
-    use wasmparser::ValType::{F32, F64, I32, I64, V128};
-    [I32, I64, F32, F64, V128]
-};
 
 /// Where the counters are in a lowered module's global index space.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +17,6 @@ pub(super) struct Globals {
     pub(super) gas: u32,
     pub(super) stack: u32,
     pub(super) trap: u32,
-    /// Where values are kept that nobody reads, by type, in the order of [`KEPT`].
-    kept: [Option<u32>; KEPT.len()],
     /// Guest globals from this index on are moved up by the number of imported counters.
     first_moved: u32,
 }
@@ -34,47 +24,17 @@ pub(super) struct Globals {
 impl Globals {
     /// Places the counters in a module that imports and defines so many globals: the last of the imported ones, or the last
     /// of all.
-    /// Behind them, a global for each type of `pins` whose values are kept.
-    pub(super) fn place(imported_globals: u32, globals: u32, counters: Counters, pins: &[Pin]) -> Globals {
+    pub(super) fn place(imported_globals: u32, globals: u32, counters: Counters) -> Globals {
         let (first, first_moved) = match counters {
             Counters::Imported => (imported_globals, imported_globals),
             Counters::Defined => (imported_globals + globals, u32::MAX),
         };
-        let mut next = imported_globals + globals + COUNTERS.len() as u32;
-        let kept = KEPT.map(|ty| {
-            let is_kept = |pin: &Pin| pin.ty == ty && matches!(pin.what, Pinned::Kept | Pinned::KeptLocal(_));
-            pins.iter().any(is_kept).then(|| {
-                next += 1;
-                next - 1
-            })
-        });
-        Globals { gas: first, stack: first + 1, trap: first + 2, kept, first_moved }
+        Globals { gas: first, stack: first + 1, trap: first + 2, first_moved }
     }
 
     /// The new index of guest global `index`.
     pub(super) fn map(&self, index: u32) -> u32 {
         if index < self.first_moved { index } else { index + COUNTERS.len() as u32 }
-    }
-}
-
-impl Globals {
-    /// Where values of this type are kept that nobody reads.
-    pub(super) fn kept(&self, ty: wasmparser::ValType) -> Option<u32> {
-        KEPT.iter().position(|kept| *kept == ty).and_then(|place| self.kept[place])
-    }
-
-    /// Defines the globals of which nobody reads.
-    pub(super) fn define_kept(&self, globals: &mut GlobalSection) {
-        for ty in KEPT.iter().zip(self.kept).filter(|(_, index)| index.is_some()).map(|(ty, _)| encoded(*ty)) {
-            let zero = match ty {
-                ValType::I64 => ConstExpr::i64_const(0),
-                ValType::F32 => ConstExpr::f32_const(0.0.into()),
-                ValType::F64 => ConstExpr::f64_const(0.0.into()),
-                ValType::V128 => ConstExpr::v128_const(0),
-                _ => ConstExpr::i32_const(0),
-            };
-            globals.global(counter(ty), &zero);
-        }
     }
 }
 

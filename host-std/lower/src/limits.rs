@@ -87,8 +87,8 @@ limits! {
     /// Operands on the stack at once, in slots of 8 bytes.
     OperandHeight, "operands on the stack", 20_000;
     /// Blocks, loops, ifs and conditional branches of a function, two for each instruction on a table, four for a bulk
-    /// instruction on a memory, one for `memory.grow`, for a tail call and for each fourth direct call: compilers take time by
-    /// their square.
+    /// instruction on a memory, one for `memory.grow`, for a tail call and for each fourth direct call, and one for each barrier
+    /// that lowering sets: compilers take time by their square.
     Branches, "branches and labels of a function", 32_768;
     /// The squares of each function's branches and labels, together.
     BranchSquares, "squares of functions' branches and labels", 1_073_741_824;

@@ -32,7 +32,7 @@ pub(super) struct Rewritten {
 
 /// Writes the surveyed module.
 pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritten, Refusal> {
-    let globals = Globals::place(survey.imported_globals, survey.globals, options.counters, &survey.pins);
+    let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
     let helpers = Helpers::make(survey, options, &globals);
     let count = helpers.appended.functions().len() as u32;
     let mut writer = Writer { context: Context { survey, options, globals, helpers } };
@@ -91,7 +91,6 @@ impl Writer<'_> {
         if options.counters == Counters::Defined {
             counters::define_counters(&mut globals);
         }
-        self.context.globals.define_kept(&mut globals);
         module.section(&globals);
         let mut exports = ExportSection::new();
         if let Some(reader) = &sections.exports {

@@ -14,13 +14,15 @@ pub(super) enum Use {
     Operand(u8),
     /// A value of this type: one that is stored, or made canonical.
     Value(ValType),
+    /// An operand of this type that goes through a barrier, by its place from the top.
+    Passed(u32, ValType),
 }
 
 impl Use {
     fn ty(self) -> ValType {
         match self {
             Use::Address | Use::Operand(_) => ValType::I32,
-            Use::Value(ty) => ty,
+            Use::Value(ty) | Use::Passed(_, ty) => ty,
         }
     }
 }

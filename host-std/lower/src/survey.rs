@@ -29,7 +29,7 @@ mod switched;
 mod work;
 
 pub(super) use function::Facts;
-pub(super) use notes::{FUNCTION_LABEL, Notes, Pin, Pinned};
+pub(super) use notes::{FUNCTION_LABEL, Notes, Passed, Pin};
 
 /// The sections of a module that the second pass rewrites.
 #[derive(Default)]
@@ -77,6 +77,8 @@ pub(super) struct Survey<'a> {
     moving: Vec<Moving>,
     /// Where work is kept from being moved, function after function.
     pub(super) pins: Vec<Pin>,
+    /// What goes through the barriers there, one after the other.
+    pub(super) passed: Vec<Passed>,
     /// Parameters and declared locals of all functions.
     locals: u64,
     /// The estimated values of all functions.

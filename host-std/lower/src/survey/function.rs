@@ -2,10 +2,12 @@
 
 use alloc::vec::Vec;
 
-use wasmparser::{FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources};
+use wasmparser::{
+    FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources, WasmModuleResources,
+};
 
 use super::Survey;
-use super::motion::{Motion, Seen};
+use super::motion::{Barriers, Recorded, Subject, barriers};
 use super::notes::{Canonicalise, Moving};
 use super::switched::Switched;
 use super::work::Work;
@@ -14,7 +16,7 @@ use crate::floats::canonical::Flow;
 use crate::floats::float_op;
 use crate::gas;
 use crate::limits::{Limit, Refusal};
-use crate::options::{Floats, Options};
+use crate::options::Options;
 use crate::owed::SMALL_FUNCTION_TICKS;
 use crate::stack;
 
@@ -57,7 +59,7 @@ impl Survey<'_> {
         }
         let schedule = &options.schedule;
         let mut heights = Heights::default();
-        let mut motion = Motion::new(locals, matches!(options.floats, Floats::Soft | Floats::Trap));
+        let mut recorded = Recorded::default();
         let (mut leaf, mut loops) = (true, false);
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
@@ -80,14 +82,14 @@ impl Survey<'_> {
             leaf &= !is_call(&operator);
             loops |= matches!(operator, Operator::Loop { .. });
             let own_ticks = gas::ticks(schedule, &operator);
-            motion.step(&Seen {
-                operator: &operator,
-                arity,
-                falls,
-                ticks: own_ticks,
-                height: validator.operand_stack_height(),
-                types: &|place| validator.get_operand_type(place).flatten(),
-            });
+            let changes = match operator {
+                Operator::GlobalGet { global_index } => {
+                    validator.resources().global_at(global_index).is_none_or(|global| global.mutable)
+                }
+                _ => true,
+            };
+            let height = validator.operand_stack_height();
+            recorded.push(arity, height, changes, |place| validator.get_operand_type(place).flatten());
             let for_values = gas::value_ticks(schedule, &operator, arity);
             ticks += own_ticks + for_values;
             if for_values > 0 {
@@ -102,6 +104,10 @@ impl Survey<'_> {
         }
         reader.finish()?;
         self.note_work(&work, locals_slots + heights.highest)?;
+        let types: Vec<ValType> = (0..locals).filter_map(|local| validator.get_local_type(local)).collect();
+        let subject = Subject { body, recorded: &recorded, locals: &types, parameters, loops };
+        let barriers = barriers(&subject, options)?;
+        self.note_barriers(&work, &barriers)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators, further);
         let entry = gas::entry_ticks(schedule, units, declared);
@@ -109,9 +115,9 @@ impl Survey<'_> {
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
         let named = switched.finish();
         self.switched.extend(named);
-        let pins = motion.finish();
-        let (switched, pinned) = (named.len() as u32, pins.len() as u32);
-        self.pins.extend(pins);
+        let (switched, pinned) = (named.len() as u32, barriers.pins.len() as u32);
+        self.pins.extend(barriers.pins);
+        self.passed.extend(barriers.passed);
         self.facts.push(Facts { units, entry, leaf, small, canonicalised, switched, moving, pins: pinned });
         Ok(validator.into_allocations())
     }
@@ -153,6 +159,16 @@ impl Survey<'_> {
         Limit::ModuleValues.check(self.values)?;
         self.branch_squares += work.branches() * work.branches();
         Limit::BranchSquares.check(self.branch_squares)
+    }
+
+    /// Holds what barriers add to a function to the limits.
+    fn note_barriers(&mut self, work: &Work, barriers: &Barriers) -> Result<(), Refusal> {
+        let (own, added) = (work.branches(), barriers.pins.len() as u64);
+        Limit::Branches.check(own + added)?;
+        self.branch_squares += added * (2 * own + added);
+        Limit::BranchSquares.check(self.branch_squares)?;
+        self.values += barriers.passed.len() as u64;
+        Limit::ModuleValues.check(self.values)
     }
 
     fn note_canonicalised(&mut self, flow: &mut Flow) -> u32 {

@@ -2,385 +2,357 @@
 //! (`docs/RATIONALE.md#work-that-compilers-move`).
 //!
 //! Compilers lift pure instructions to the entry of the outermost loop in which their operands do not change, and place
-//! them, once for each place, where they are used. Both are bounded here, by an estimate from above of what could be
-//! lifted out of each loop, and of the *cone* of pure work behind each value:
+//! them where they are used, once for each of several places. Both are bounded here by totals over all values together:
 //!
-//! - what is beyond [`LOOP_TICKS`] in a loop is *bound* to where it stands: an operand is made to depend on a global that
-//!   is always 0, which no compiler knows and no load of which it moves out of a loop that writes globals, as each does;
-//! - a local with a cone beyond [`LOCAL_TICKS`], and an operand beyond [`OPERAND_TICKS`], is *kept*: stored to a global that
-//!   nobody reads, so that it is computed there, once, and whatever uses it later finds it.
+//! - what may be found again behind a place where control divides: the cones of all locals, and of the operands that go on.
+//!   Where they are beyond [`PENDING_TICKS`], all of them go through a *barrier* before it, and are computed there;
+//! - what may be lifted out of a loop: beyond [`LIFTED_TICKS`], every local that is read in the loop with a value from
+//!   outside goes through a barrier at its head, in each round;
+//! - what depends on no local (constants that no compiler folds, loads that may be found again): beyond [`ADRIFT_TICKS`],
+//!   an operand of each further instruction goes through a barrier of its own.
+//!
+//! A function with loops is walked twice: the first walk learns what each loop writes.
 
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use wasmparser::{Operator, ValType};
+use wasmparser::{FunctionBody, Operator, ValType};
 
-use super::notes::{Pin, Pinned};
-use super::work::GUARD;
-use crate::floats::float_op;
-use crate::gas::memory_offset;
+use super::notes::{Passed, Pin};
+use crate::gas;
+use crate::limits::{Limit, Refusal};
+use crate::options::{Floats, Options};
+use loops::{Learned, Loops};
+use state::State;
+use value::Value;
 
+mod loops;
+mod moved;
+mod state;
+mod value;
+mod ways;
+mod work;
+
+/// Ticks of pure work that may be pending where control divides.
+const PENDING_TICKS: u64 = 24;
 /// Ticks of pure work that a compiler may lift out of one loop.
-const LOOP_TICKS: u64 = 64;
-/// Ticks of pure work behind a local, which may run again at each use.
-const LOCAL_TICKS: u64 = 32;
-/// Ticks of pure work behind an operand, which is used once.
-const OPERAND_TICKS: u64 = 64;
+const LIFTED_TICKS: u64 = 12;
+/// The same of work that no barrier at a loop's head holds, in an outermost loop and all within.
+const ADRIFT_TICKS: u64 = 16;
+/// Operands of a block that are looked at where control divides; deeper ones are kept when they are put down.
+const OPERANDS: usize = 256;
+/// Bytes that a local takes in a barrier at least.
+const PASSED_BYTES: usize = 4;
 
-/// What is known of a value.
+/// What the validator saw of each instruction of a function.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    steps: Vec<Step>,
+    /// The types of what each gives, from the bottom.
+    types: Vec<Option<ValType>>,
+}
+
+/// An instruction: what it takes and gives, the operands behind it, and whether it reads what a call may change.
 #[derive(Clone, Copy, Debug)]
-struct Value {
+struct Step {
+    takes: u32,
+    gives: u32,
+    height: u32,
+    changes: bool,
+}
+
+impl Recorded {
+    /// Notes the next instruction; `ty` says of an operand behind it what type it has, from the top.
+    pub(super) fn push(
+        &mut self,
+        (takes, gives): (u32, u32),
+        height: u32,
+        changes: bool,
+        ty: impl Fn(usize) -> Option<ValType>,
+    ) {
+        self.steps.push(Step { takes, gives, height, changes });
+        // What is beyond that is refused, before anybody reads this.
+        if (self.types.len() as u64) < Limit::Values.value() {
+            self.types.extend((0..gives as usize).rev().map(ty));
+        }
+    }
+}
+
+/// Barriers in a function, in the order of its instructions, and what goes through them, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Barriers {
+    pub(super) pins: Vec<Pin>,
+    pub(super) passed: Vec<Passed>,
+}
+
+/// What one function is, for [`barriers`].
+pub(super) struct Subject<'a, 'b> {
+    pub(super) body: &'a FunctionBody<'b>,
+    pub(super) recorded: &'a Recorded,
+    /// The types of parameters and locals.
+    pub(super) locals: &'a [ValType],
+    pub(super) parameters: u32,
+    pub(super) loops: bool,
+}
+
+/// Where a function needs barriers.
+pub(super) fn barriers(subject: &Subject<'_, '_>, options: &Options) -> Result<Barriers, Refusal> {
+    let mut learned = Vec::new();
+    if subject.loops {
+        learned = Walk::new(subject, options, None).run()?.learned;
+    }
+    let mut walk = Walk::new(subject, options, Some(learned)).run()?;
+    // Those at heads of loops were found at their ends.
+    walk.found.sort_by_key(|(instruction, _)| *instruction);
+    let mut barriers = Barriers::default();
+    for (instruction, passed) in walk.found {
+        barriers.pins.push(Pin { instruction, passed: passed.len() as u32 });
+        barriers.passed.extend(passed);
+    }
+    Ok(barriers)
+}
+
+/// An operand.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    value: Value,
+    /// The local that was read, or has been written with it.
+    local: Option<u32>,
     ty: Option<ValType>,
-    /// The innermost loop that it may not be lifted out of, by number; 0 is the function.
-    within: u32,
-    /// Ticks of pure work behind it.
-    cone: u64,
 }
 
-/// What is known of a local.
-#[derive(Clone, Copy, Debug, Default)]
-struct Local {
-    /// When it was written last, in instructions.
-    written: u32,
-    within: u32,
-    cone: u64,
-    /// The most that any value of it had.
-    most: u64,
-}
-
-/// A loop, or the function itself.
+/// What is known on the ways to a label: the locals, and the operands that they bring.
 #[derive(Debug)]
-struct Loop {
-    parent: u32,
-    /// How many loops are around it; `None` once it has ended.
-    depth: Option<usize>,
-    /// Ticks that may be lifted out of it.
-    movable: u64,
+struct Meeting {
+    state: State,
+    operands: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Block,
+    Loop,
+    If,
 }
 
 /// An open block.
 #[derive(Debug)]
 struct Frame {
-    opened: u32,
-    is_loop: bool,
-    /// The operands that an `else` gets.
-    taken: Vec<Value>,
-    /// The largest cone that a branch carries to its label.
-    carried: u64,
+    kind: Kind,
+    /// The operands below it.
+    base: usize,
+    /// Whether control reaches it.
+    alive: bool,
+    /// What is known where the `else` of an `if` starts.
+    otherwise: Option<Meeting>,
+    /// What is known at its label, on the ways so far; of a loop, what was known before it.
+    label: Option<Meeting>,
+    /// The number of a loop, in the order of the text.
+    number: usize,
+    /// The loop in which its label stands, and of a loop the newest value when it was opened.
+    within: u16,
+    clock: u32,
 }
 
-/// Follows one function.
-#[derive(Debug)]
-pub(super) struct Motion {
-    now: u32,
-    stack: Vec<Value>,
-    locals: Vec<Local>,
-    frames: Vec<Frame>,
-    loops: Vec<Loop>,
-    /// The open loops, the function first.
-    open: Vec<u32>,
-    /// When the blocks that have ended were open: what was written there may not be what is there now.
-    ended: Vec<(u32, u32)>,
-    /// Whether float instructions become calls, which no compiler moves.
+/// A walk through a function.
+struct Walk<'a, 'b> {
+    subject: &'a Subject<'a, 'b>,
+    options: &'a Options,
     float_calls: bool,
-    pins: Vec<Pin>,
+    /// What the first walk learned of each loop; `None` in the first.
+    known: Option<Vec<Learned>>,
+    learned: Vec<Learned>,
+    /// The instruction, by number.
+    now: u32,
+    /// The newest value.
+    clock: u32,
+    stack: Vec<Entry>,
+    state: State,
+    alive: bool,
+    frames: Vec<Frame>,
+    loops: Loops,
+    /// The loops that are open, by their number in the text.
+    open: Vec<usize>,
+    /// The last instruction at which control divided.
+    divided: u32,
+    /// Ticks of work adrift since no loop was open.
+    adrift: u64,
+    /// Where types of what is given are read next.
+    typed: usize,
+    found: Vec<(u32, Vec<Passed>)>,
+    /// How many values go through barriers.
+    through: usize,
 }
 
-/// An operator as the validator sees it: what it takes and gives, and whether control can reach it.
-pub(super) struct Seen<'a, 'b> {
-    pub(super) operator: &'a Operator<'b>,
-    pub(super) arity: (u32, u32),
-    pub(super) falls: bool,
-    pub(super) ticks: u64,
-    /// The operands afterwards, and the type of each from the top.
-    pub(super) height: u32,
-    pub(super) types: &'a dyn Fn(usize) -> Option<ValType>,
-}
-
-impl Motion {
-    pub(super) fn new(locals: u32, float_calls: bool) -> Self {
-        Motion {
+impl<'a, 'b> Walk<'a, 'b> {
+    fn new(subject: &'a Subject<'a, 'b>, options: &'a Options, known: Option<Vec<Learned>>) -> Self {
+        let count = subject.locals.len() as u32;
+        let parameter = |local| Value::fresh(local, 0);
+        // Locals may share one and the same zero.
+        let zero = |local| Value { firm: false, ..Value::constant(local, false) };
+        let first = (0..count).map(|local| if local < subject.parameters { parameter(local) } else { zero(local) });
+        let function = Frame {
+            kind: Kind::Block,
+            base: 0,
+            alive: true,
+            otherwise: None,
+            label: None,
+            number: 0,
+            within: 0,
+            clock: 0,
+        };
+        Walk {
+            subject,
+            options,
+            float_calls: matches!(options.floats, Floats::Soft | Floats::Trap),
+            known,
+            learned: Vec::new(),
             now: 0,
+            clock: count,
             stack: Vec::new(),
-            locals: vec![Local::default(); locals as usize],
-            frames: vec![Frame { opened: 0, is_loop: false, taken: Vec::new(), carried: 0 }],
-            loops: vec![Loop { parent: 0, depth: Some(0), movable: 0 }],
-            open: vec![0],
-            ended: Vec::new(),
-            float_calls,
-            pins: Vec::new(),
+            state: State::new(first),
+            alive: true,
+            frames: vec![function],
+            loops: Loops::new(),
+            open: Vec::new(),
+            divided: 0,
+            adrift: 0,
+            typed: 0,
+            found: Vec::new(),
+            through: 0,
         }
     }
 
-    /// Where the function is to be changed, in the order of its instructions.
-    pub(super) fn finish(self) -> Vec<Pin> {
-        self.pins
+    fn run(mut self) -> Result<Self, Refusal> {
+        let mut reader = self.subject.body.get_operators_reader()?;
+        for step in &self.subject.recorded.steps {
+            let operator = reader.read()?;
+            self.step(&operator, *step)?;
+            self.settle(*step);
+            Limit::LoweredFunctionSize.check(self.through * PASSED_BYTES)?;
+            self.now += 1;
+        }
+        Ok(self)
     }
 
-    /// Follows the next instruction.
-    pub(super) fn step(&mut self, seen: &Seen<'_, '_>) {
-        let Seen { operator, arity, falls, .. } = *seen;
-        let taken = self.take(arity.0 as usize);
-        let given = match operator {
-            Operator::LocalGet { local_index } if falls => Some(self.get(*local_index, (seen.types)(0))),
-            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } if falls => {
-                taken.first().map(|value| self.set(*local_index, *value))
+    fn step(&mut self, operator: &Operator<'_>, step: Step) -> Result<(), Refusal> {
+        match operator {
+            Operator::Block { .. } => self.open(Kind::Block, step),
+            Operator::Loop { .. } => self.open(Kind::Loop, step),
+            Operator::If { .. } => self.open(Kind::If, step),
+            Operator::Else => self.otherwise(step),
+            Operator::End => self.end(step),
+            _ if !self.alive => {}
+            Operator::Br { relative_depth } => {
+                self.way(*relative_depth, step.takes as usize);
+                self.alive = false;
             }
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                self.open(matches!(operator, Operator::Loop { .. }), &taken);
-                None
+            Operator::BrIf { relative_depth } => {
+                self.stack.pop();
+                self.divide(self.operands_of_block());
+                self.way(*relative_depth, (step.takes as usize).saturating_sub(1));
             }
-            Operator::Else => self.else_(),
-            Operator::End => self.end(&taken),
-            _ if falls => self.plain(seen, &taken),
-            _ => None,
-        };
-        self.give(seen, &taken, given);
-        self.now += 1;
+            Operator::BrTable { targets } => {
+                self.stack.pop();
+                self.divide(self.operands_of_block());
+                let mut all: BTreeSet<u32> = targets.targets().collect::<Result<_, _>>()?;
+                all.insert(targets.default());
+                for target in all {
+                    self.way(target, (step.takes as usize).saturating_sub(1));
+                }
+                self.alive = false;
+            }
+            Operator::Return | Operator::Unreachable => self.alive = false,
+            Operator::LocalGet { local_index } => self.get(*local_index),
+            Operator::LocalSet { local_index } => {
+                if let Some(entry) = self.stack.pop() {
+                    self.set(*local_index, entry.value);
+                }
+            }
+            Operator::LocalTee { local_index } => {
+                if let Some(entry) = self.stack.last_mut() {
+                    entry.local = Some(*local_index);
+                    let value = entry.value;
+                    self.set(*local_index, value);
+                }
+            }
+            _ => {
+                let ticks = gas::ticks(&self.options.schedule, operator);
+                self.plain(work::doing(operator, ticks, self.float_calls), step);
+                if matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. }) {
+                    self.alive = false;
+                }
+            }
+        }
+        Ok(())
     }
 
-    fn take(&mut self, count: usize) -> Vec<Value> {
-        let from = self.stack.len().saturating_sub(count);
+    /// Brings the operands to the height that the validator saw, and gives those that were put down their types.
+    fn settle(&mut self, step: Step) {
+        let (height, gives) = (step.height as usize, step.gives as usize);
+        let unknown = Entry { value: Value::fresh(0, 0), local: None, ty: None };
+        self.stack.resize(height, unknown);
+        let types = self.subject.recorded.types.get(self.typed..self.typed + gives).unwrap_or_default();
+        for (entry, ty) in self.stack.iter_mut().rev().zip(types.iter().rev()) {
+            entry.ty = *ty;
+        }
+        self.typed += gives;
+    }
+
+    /// A number for a new value.
+    fn new_id(&mut self) -> u32 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn fresh(&mut self) -> Value {
+        Value::fresh(self.new_id(), self.loops.innermost())
+    }
+
+    fn push(&mut self, value: Value, local: Option<u32>) {
+        self.stack.push(Entry { value, local, ty: None });
+    }
+
+    fn take(&mut self, count: u32) -> Vec<Entry> {
+        let from = self.stack.len().saturating_sub(count as usize);
         self.stack.split_off(from)
     }
 
-    /// Puts down what the instruction gives: `given` where it is one value, else what it took, as far as it goes.
-    fn give(&mut self, seen: &Seen<'_, '_>, taken: &[Value], given: Option<Value>) {
-        let (height, count) = (seen.height as usize, seen.arity.1 as usize);
-        let through = matches!(seen.operator, Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. });
-        let unknown = Value { ty: None, within: self.innermost(), cone: 0 };
-        self.stack.resize(height.saturating_sub(count), unknown);
-        for place in self.stack.len()..height {
-            let passed = if through {
-                (place + taken.len()).checked_sub(height).and_then(|place| taken.get(place))
-            } else {
-                given.as_ref()
-            };
-            let ty = (seen.types)(height - 1 - place);
-            self.stack.push(Value { ty, ..*passed.unwrap_or(&unknown) });
+    fn get(&mut self, local: u32) {
+        let mut value = self.state.get(local);
+        let depth = self.loops.depth();
+        if depth > 0 && (!value.sure || self.loops.depth_of(value.high) < depth) {
+            self.loops.current().reads.insert(local);
+            // What comes from outside goes through the barrier at the head.
+            value.adrift &= value.born > self.loops.current().clock;
+        }
+        self.push(value, Some(local));
+    }
+
+    fn set(&mut self, local: u32, value: Value) {
+        self.state.set(local, value);
+        if let Some(innermost) = self.open.last() {
+            self.learned[*innermost].written.insert(local);
         }
     }
 
-    fn innermost(&self) -> u32 {
-        self.open.last().copied().unwrap_or_default()
-    }
-
-    /// How deep in loops that are still open something stands that was computed in loop `within`.
-    fn depth(&self, mut within: u32) -> usize {
-        loop {
-            let Loop { parent, depth, .. } = self.loops[within as usize];
-            match depth {
-                Some(depth) => return depth,
-                None => within = parent,
+    /// What an instruction with an effect needs is computed where it stands. Not so what a store needs, which may be removed,
+    /// nor a condition, of which compilers take off layer after layer.
+    fn needed(&mut self, entry: &Entry) {
+        if let Some(local) = entry.local {
+            let held = self.state.get(local);
+            if held.id == entry.value.id && held.cone > 0 {
+                self.state.set(local, Value { cone: 0, ..held });
             }
         }
     }
 
-    /// The outermost loop that work on something at `depth` may be lifted out of.
-    fn lifted_from(&self, depth: usize) -> Option<u32> {
-        self.open.get(depth + 1).copied()
-    }
-
-    fn is_full(&self, depth: usize) -> bool {
-        self.lifted_from(depth).is_some_and(|from| self.loops[from as usize].movable >= LOOP_TICKS)
-    }
-
-    fn pin(&mut self, what: Pinned, ty: ValType) {
-        self.pins.push(Pin { instruction: self.now, what, ty });
-    }
-
-    fn get(&mut self, index: u32, ty: Option<ValType>) -> Value {
-        let local = self.locals[index as usize];
-        let stale = self.ended.partition_point(|&(_, ended)| ended <= local.written);
-        let is_stale = self.ended.get(stale).is_some_and(|&(opened, _)| opened < local.written);
-        let (within, cone) = if is_stale { (0, local.most) } else { (local.within, local.cone) };
-        let (Some(known), true) = (ty.filter(|ty| is_number(*ty)), self.is_full(self.depth(within))) else {
-            return Value { ty, within, cone };
-        };
-        self.pin(Pinned::Local(index), known);
-        let bound = Value { ty, within: self.innermost(), cone: cone.saturating_add(1) };
-        self.write(index, bound);
-        bound
-    }
-
-    fn set(&mut self, index: u32, mut value: Value) -> Value {
-        if let Some(ty) = value.ty.filter(|ty| is_number(*ty) && value.cone > LOCAL_TICKS) {
-            self.pin(Pinned::KeptLocal(index), ty);
-            value.cone = 0;
-        }
-        self.write(index, value);
-        value
-    }
-
-    fn write(&mut self, index: u32, value: Value) {
-        let local = &mut self.locals[index as usize];
-        let most = local.most.max(value.cone);
-        // At the instruction's end: a block that it opens has not begun.
-        *local = Local { written: self.now + 1, within: value.within, cone: value.cone, most };
-    }
-
-    fn open(&mut self, is_loop: bool, taken: &[Value]) {
-        self.frames.push(Frame { opened: self.now + 1, is_loop, taken: taken.to_vec(), carried: 0 });
-        if is_loop {
-            self.loops.push(Loop { parent: self.innermost(), depth: Some(self.open.len()), movable: 0 });
-            self.open.push((self.loops.len() - 1) as u32);
+    /// A barrier before instruction `at`.
+    fn barrier(&mut self, at: u32, passed: Vec<Passed>) {
+        if self.known.is_some() {
+            self.through += passed.len();
+            self.found.push((at, passed));
         }
     }
-
-    /// What was written since `opened` need not be there any more.
-    fn forget(&mut self, opened: u32) {
-        while self.ended.last().is_some_and(|&(other, _)| other >= opened) {
-            self.ended.pop();
-        }
-        self.ended.push((opened, self.now + 1));
-    }
-
-    fn else_(&mut self) -> Option<Value> {
-        let frame = self.frames.last_mut()?;
-        let (opened, taken) = (frame.opened, core::mem::take(&mut frame.taken));
-        self.forget(opened);
-        Some(Value { ty: None, within: 0, cone: widest(&taken) })
-    }
-
-    fn end(&mut self, taken: &[Value]) -> Option<Value> {
-        let frame = self.frames.pop()?;
-        if let Some(ended) = frame.is_loop.then(|| self.open.pop()).flatten() {
-            self.loops[ended as usize].depth = None;
-        }
-        self.forget(frame.opened);
-        Some(Value { ty: None, within: 0, cone: widest(taken).max(frame.carried) })
-    }
-
-    /// An instruction that stays within its block, or leaves it.
-    fn plain(&mut self, seen: &Seen<'_, '_>, taken: &[Value]) -> Option<Value> {
-        let here = Value { ty: None, within: self.innermost(), cone: 0 };
-        match seen.operator {
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
-                self.carry(*relative_depth, taken);
-                // What `br_if` leaves is what it took.
-                return Some(Value { ty: None, within: 0, cone: widest(taken) });
-            }
-            Operator::BrTable { targets } => {
-                let all = targets.targets().flatten().chain([targets.default()]);
-                all.for_each(|target| self.carry(target, taken));
-            }
-            _ => {}
-        }
-        let Some(work) = work(seen.operator, seen.ticks, self.float_calls) else { return Some(here) };
-        if taken.is_empty() {
-            // A constant, or something read anew.
-            return Some(Value { within: if work.is_pure { 0 } else { self.innermost() }, ..here });
-        }
-        // What a memory or table instruction computes depends on its address alone.
-        let (operands, under) = match work.address {
-            Some(place) => (taken.get(place..=place).unwrap_or_default(), place + 1 < taken.len()),
-            None => (taken, false),
-        };
-        let depth = operands.iter().map(|value| self.depth(value.within)).max().unwrap_or_default();
-        let bound = self.is_full(depth) && self.bind(taken, under);
-        if let Some(from) = self.lifted_from(depth).filter(|_| !bound) {
-            self.loops[from as usize].movable += work.ticks;
-        }
-        if !work.is_pure {
-            return Some(here);
-        }
-        let within = if bound { self.innermost() } else { self.open[depth] };
-        let mut cone = taken.iter().fold(work.ticks, |cone, value| cone.saturating_add(value.cone));
-        if let Some(ty) = (seen.types)(0).filter(|ty| is_number(*ty) && cone > OPERAND_TICKS) {
-            self.pin(Pinned::Kept, ty);
-            cone = 0;
-        }
-        Some(Value { ty: None, within, cone })
-    }
-
-    /// Binds the topmost operand, or the one below it; not a reference, on which there is little to compute.
-    fn bind(&mut self, taken: &[Value], under: bool) -> bool {
-        let [.., top] = taken else { return false };
-        match (under, top.ty) {
-            (false, Some(ty)) if is_number(ty) => self.pin(Pinned::Operand, ty),
-            (true, Some(ty)) if is_number(ty) => self.pin(Pinned::Under, ty),
-            _ => return false,
-        }
-        true
-    }
-
-    fn carry(&mut self, depth: u32, taken: &[Value]) {
-        let place = self.frames.len().checked_sub(1 + depth as usize);
-        if let Some(frame) = place.and_then(|place| self.frames.get_mut(place)) {
-            frame.carried = frame.carried.max(widest(taken));
-        }
-    }
-}
-
-/// The largest cone among them.
-fn widest(values: &[Value]) -> u64 {
-    values.iter().map(|value| value.cone).max().unwrap_or_default()
-}
-
-/// The work that an instruction does and that could be done elsewhere.
-struct Work {
-    ticks: u64,
-    /// Whether all of it, its result included.
-    is_pure: bool,
-    /// The operand that it depends on, where that is one of several.
-    address: Option<usize>,
-}
-
-fn work(operator: &Operator<'_>, ticks: u64, float_calls: bool) -> Option<Work> {
-    let inner = |ticks, address| Some(Work { ticks, is_pure: false, address });
-    if let Some(offset) = memory_offset(operator) {
-        return inner(if offset > GUARD { 4 } else { 1 }, Some(0));
-    }
-    if float_op(operator).is_some() {
-        return (!float_calls).then_some(Work { ticks, is_pure: true, address: None });
-    }
-    match operator {
-        Operator::TableGet { .. } | Operator::TableSet { .. } => inner(8, Some(0)),
-        Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } | Operator::BrTable { .. } => {
-            inner(8, None)
-        }
-        Operator::I32DivS
-        | Operator::I32DivU
-        | Operator::I32RemS
-        | Operator::I32RemU
-        | Operator::I64DivS
-        | Operator::I64DivU
-        | Operator::I64RemS
-        | Operator::I64RemU => inner(4, None),
-        _ if is_rooted(operator) => None,
-        _ => Some(Work { ticks: ticks.max(1), is_pure: true, address: None }),
-    }
-}
-
-/// Whether an instruction is done where it stands: it has an effect, reads what may change, or transfers control.
-fn is_rooted(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::Call { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::GlobalGet { .. }
-            | Operator::GlobalSet { .. }
-            | Operator::TableGrow { .. }
-            | Operator::TableSize { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableCopy { .. }
-            | Operator::TableInit { .. }
-            | Operator::ElemDrop { .. }
-            | Operator::DataDrop { .. }
-            | Operator::MemoryGrow { .. }
-            | Operator::MemorySize { .. }
-            | Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
-            | Operator::MemoryInit { .. }
-            | Operator::RefFunc { .. }
-            | Operator::Return
-            | Operator::Unreachable
-            | Operator::Drop
-            | Operator::Nop
-    )
-}
-
-/// Whether values of this type can be computed with.
-fn is_number(ty: ValType) -> bool {
-    !matches!(ty, ValType::Ref(_))
 }

@@ -1,4 +1,4 @@
-;; A local with much pure work behind it is kept: stored to a global that nobody reads, so that it is computed here, and not again at each use.
+;; Where control divides and much pure work is pending, the locals that hold it go through a barrier: it is computed here, and not again at each use.
 (module
   (global $out (mut i64) (i64.const 0))
   (func (export "f") (param i64 i32) (local i64)
@@ -27,13 +27,12 @@
 ;;   (global (;1;) (mut i64) i64.const 0)
 ;;   (global (;2;) (mut i32) i32.const 0)
 ;;   (global (;3;) (mut i32) i32.const 0)
-;;   (global (;4;) (mut i64) i64.const 0)
 ;;   (export "f" (func 0))
 ;;   (export "$subvm:gas" (global 1))
 ;;   (export "$subvm:stack" (global 2))
 ;;   (export "$subvm:trap" (global 3))
 ;;   (func (;0;) (type 0) (param i64 i32)
-;;     (local i64 i64 i64)
+;;     (local i64 i64)
 ;;     global.get 2
 ;;     i32.const 25
 ;;     i32.lt_s
@@ -113,9 +112,6 @@
 ;;         i64.mul
 ;;         i64.const 3
 ;;         i64.mul
-;;         local.tee 4
-;;         local.get 4
-;;         global.set 4
 ;;         i64.const 5
 ;;         i64.mul
 ;;         i64.const 7
@@ -140,6 +136,13 @@
 ;;         i64.mul
 ;;         local.set 2
 ;;         local.get 1
+;;         local.get 3
+;;         i64.const -2147483648
+;;         i64.eq
+;;         if ;; label = @3
+;;           i64.const 0
+;;           local.set 2
+;;         end
 ;;         if ;; label = @3
 ;;           local.get 3
 ;;           i64.const 2

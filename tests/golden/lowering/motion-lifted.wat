@@ -1,4 +1,4 @@
-;; Work beyond what may be lifted out of a loop is bound to where it stands: a local comes to depend on a global that is always 0.
+;; Beyond what may be lifted out of a loop, every local that is read in it with a value from outside goes through a barrier at its head.
 (module
   (global $never (mut i32) (i32.const 0))
   (global $out (mut i64) (i64.const 0))
@@ -62,6 +62,13 @@
 ;;           i64.const 0
 ;;           i64.lt_s
 ;;           br_if 2 (;@1;)
+;;           local.get 1
+;;           i64.const -2147483648
+;;           i64.eq
+;;           if ;; label = @4
+;;             i64.const 0
+;;             local.set 0
+;;           end
 ;;           global.get 0
 ;;           if ;; label = @4
 ;;             local.get 1
@@ -135,10 +142,6 @@
 ;;             i64.mul
 ;;             global.set 1
 ;;             local.get 0
-;;             global.get 4
-;;             i64.extend_i32_u
-;;             i64.xor
-;;             local.tee 0
 ;;             i64.const 11
 ;;             i64.mul
 ;;             global.set 1
