@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -201,18 +201,22 @@ fn a_driver_that_is_not_there_is_the_nodes_trouble() {
     assert!(error.starts_with("unavailable: /nowhere/chromedriver cannot be started"), "{error}");
 }
 
-/// A driver of a test's own: a script that announces the port of `server`, and writes its environment down.
+/// A driver of a test's own: a script that writes its environment down and ends, as one whose port was taken. The second time it announces
+/// the port of `server`.
 fn scripted(dir: &Path, server: &Server) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let path = dir.join("driver");
     let environment = dir.join("environment");
     let text = format!(
-        "#!/bin/sh\nenv > '{}'\necho 'ChromeDriver was started successfully on port {}.'\n",
+        "#!/bin/sh\nif [ ! -e '{0}' ]; then env > '{0}'; exit 1; fi\necho 'ChromeDriver was started successfully on port {1}.'\n",
         environment.display(),
         server.port
     );
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    // By another process: what this one has open for writing, its other children have open, too, and no such file can be run.
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat > \"$0\" && chmod +x \"$0\""]).arg(&path).stdin(Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
     path
 }
 

@@ -55,18 +55,25 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn start(program: &Path) -> Result<Self, HostError> {
+        // The port that it chose may be taken before it listens on every address: it ends then, and chooses another the next time.
+        let started = Self::start_once(program)?;
+        let started = if started.is_some() { started } else { Self::start_once(program)? };
+        started.ok_or_else(|| format!("{} does not say on which port it listens", program.display()).into())
+    }
+
+    /// A driver, where it says its port.
+    fn start_once(program: &Path) -> Result<Option<Self>, HostError> {
         let mut command = Command::new(program);
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)));
         let mut process = command.spawn().map_err(|error| {
             format!("{} cannot be started: {error}: install it, or name it as render.driver", program.display())
         })?;
-        let port = process.stdout.take().and_then(announced_port);
-        let Some(port) = port else {
+        let Some(port) = process.stdout.take().and_then(announced_port) else {
             stop(&mut process);
-            return Err(format!("{} does not say on which port it listens", program.display()).into());
+            return Ok(None);
         };
-        Ok(Self { process: Mutex::new(process), port })
+        Ok(Some(Self { process: Mutex::new(process), port }))
     }
 
     pub(super) fn port(&self) -> u16 {

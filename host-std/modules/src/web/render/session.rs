@@ -24,7 +24,12 @@ pub(super) struct Session {
 impl Session {
     /// Starts a browser.
     pub(super) fn open(port: u16, capabilities: &Json, deadline: Instant) -> Result<Self, Failure> {
-        let config = Agent::config_builder().proxy(None).http_status_as_error(false).build();
+        let config = Agent::config_builder()
+            .proxy(None)
+            .http_status_as_error(false)
+            // One that the driver has closed in the meantime would fail the next command.
+            .max_idle_connections(0)
+            .build();
         let mut session = Self { agent: config.into(), base: format!("http://127.0.0.1:{port}/session"), deadline };
         let opened = session.send(None, "", Some(capabilities)).map_err(|failure| match failure {
             Failure::Code("render") => Failure::Unavailable(
