@@ -67,5 +67,6 @@ c report/report.c report/report.wasm
 c listing/listing.c listing/listing-c.wasm
 rust listing/listing.rs listing/listing-rust.wasm
 go listing/listing.go listing/listing-go.wasm
+rust waiting/waiting.rs waiting/waiting-rust.wasm
 
 exit $status

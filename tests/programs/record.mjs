@@ -4,9 +4,10 @@
 //   node record.mjs [NAME...]            runs them and writes the expected output
 //   node record.mjs --check [NAME...]    runs them and compares; fails where one byte differs
 //
-// Two functions of the runtime are replaced, since every runtime answers them in its own way: the clock, which stands
-// at 2024-01-01T00:00:00Z, and the random bytes, which are those of docs/spec/wasi.md, derived here once more. A
-// module that was not fetched is left out with a loud line.
+// Three functions of the runtime are replaced, since every runtime answers them in its own way: the clock, which begins
+// at 2024-01-01T00:00:00Z; waiting, which nobody has time for, so that the clock goes on by what was waited for; and
+// the random bytes, which are those of docs/spec/wasi.md, derived here once more. A module that was not fetched is left
+// out with a loud line.
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -57,13 +58,32 @@ function mersenneTwister(key) {
   };
 }
 
-/** The imports of a WASI runtime whose clock stands still and whose random bytes are known. */
+/** The imports of a WASI runtime whose clock goes on where somebody waits and whose random bytes are known. */
 function imports(wasi, memory) {
+  let now = NOW;
   const word = mersenneTwister([...'GenLayer'].map((c) => c.charCodeAt(0)));
   const functions = {
     ...wasi.getImportObject().wasi_snapshot_preview1,
     clock_time_get(_id, _precision, out) {
-      new DataView(memory().buffer).setBigUint64(out, NOW, true);
+      new DataView(memory().buffer).setBigUint64(out, now, true);
+      return 0;
+    },
+    poll_oneoff(subscriptions, events, count, written) {
+      const view = new DataView(memory().buffer);
+      const asked = Array.from({ length: count }, (_, index) => {
+        const at = subscriptions + 48 * index;
+        if (view.getUint8(at + 8) !== 0) throw new Error('a program polls a descriptor: say what comes of it');
+        const timeout = view.getBigUint64(at + 24, true);
+        return { userdata: view.getBigUint64(at, true), due: view.getUint16(at + 40, true) & 1 ? timeout : now + timeout };
+      });
+      const first = asked.map(({ due }) => due).reduce((a, b) => (a < b ? a : b));
+      if (first > now) now = first;
+      const fired = asked.filter(({ due }) => due <= now);
+      fired.forEach(({ userdata }, index) => {
+        new Uint8Array(memory().buffer, events + 32 * index, 32).fill(0);
+        view.setBigUint64(events + 32 * index, userdata, true);
+      });
+      view.setUint32(written, fired.length, true);
       return 0;
     },
     random_get(buf, len) {

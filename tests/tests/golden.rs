@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::Node;
-use subvm_core::{Entry, Message, Mode, Parts, Report, Run, run};
+use subvm_core::{Entry, Message, Mode, Params, Parts, Personality, Report, Run, run};
 use subvm_host_mock::trace::Trace;
 use subvm_host_std::{Codegen, WasmtimeEngine};
 use subvm_replay::{Buffer, Options, Recorded, Recorder, Replay, Verdict};
@@ -22,9 +22,12 @@ fn bytes(path: &str) -> Arc<[u8]> {
     fs::read(format!("{ROOT}/{path}")).unwrap().into()
 }
 
+/// What runs, and how.
+type Kind = (Personality, Entry);
+
 /// Runs a package and compares its trace and its receipt with what is recorded under `name`.
 #[track_caller]
-fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers: &[Value]) {
+fn compare(name: &str, parts: Parts, (personality, entry): Kind, entry_data: Vec<u8>, answers: &[Value]) {
     let host = deployed(parts);
     host.set_now(NOW);
     answers.iter().for_each(|answer| host.answer(answer.encode().unwrap()));
@@ -33,7 +36,9 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
     let message = Message { entry_data, ..transaction().message };
     let (recording, options) = (Buffer::default(), Options { code: true, ..Options::default() });
     let (node, recorder) = Recorder::wrap(node, recording.clone(), options);
-    let (node, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
+    let params = Arc::new(Params { personality, ..Params::default() });
+    let run_of = Run { message, entry, params, ..transaction() };
+    let (node, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, run_of);
     let (report, recorded) = (report.unwrap(), recorder.finish(node).1);
     replay(&recording, &report, &recorded);
     let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -66,30 +71,29 @@ fn replay(recording: &Buffer, report: &Report, recorded: &Recorded) {
     }
 }
 
-fn listing(announce_root: bool) -> Parts {
+fn listing() -> Parts {
     let files = ["fruit.csv", "note.txt", "deep/er/leaf.txt"]
         .map(|path| (format!("/data/{path}"), bytes(&format!("tests/programs/data/{path}"))));
     Parts {
         start: bytes("tests/guests/listing/listing-c.wasm").into(),
         files: files.into(),
         args: vec!["listing-c.wasm".into(), "/data".into()],
-        announce_root,
         ..Parts::default()
     }
 }
 
-fn program() -> Entry {
-    Entry::Program { mode: Mode::Deterministic, stdin: Some(Arc::default()) }
+fn program(personality: Personality) -> Kind {
+    (personality, Entry::Program { mode: Mode::Deterministic, stdin: Some(Arc::default()) })
 }
 
 #[test]
 fn a_program_that_lists_and_reads() {
-    compare("listing-c", listing(true), program(), Vec::new(), &[]);
+    compare("listing-c", listing(), program(Personality::Program), Vec::new(), &[]);
 }
 
 #[test]
 fn a_program_whose_root_is_hidden() {
-    compare("listing-c-hidden-root", listing(false), program(), Vec::new(), &[]);
+    compare("listing-c-hidden-root", listing(), program(Personality::Seed), Vec::new(), &[]);
 }
 
 #[test]
@@ -100,10 +104,9 @@ fn a_program_that_prints_floats() {
         start: bytes("tests/guests/report/report.wasm").into(),
         files: files.into(),
         args: ["report.wasm", "/data/numbers.txt", "/data", "7"].map(String::from).into(),
-        announce_root: true,
         ..Parts::default()
     };
-    compare("report", parts, program(), Vec::new(), &[]);
+    compare("report", parts, program(Personality::Program), Vec::new(), &[]);
 }
 
 #[test]
@@ -116,5 +119,5 @@ fn a_contract_that_asks_the_web() {
         ("status", Value::from(200)),
     ]);
     let answer = Value::Map(Map::from([("ok", Value::Map(page))]));
-    compare("oracle-ask", parts, Entry::Contract, Value::Map(call).encode().unwrap(), &[answer]);
+    compare("oracle-ask", parts, (Personality::Seed, Entry::Contract), Value::Map(call).encode().unwrap(), &[answer]);
 }

@@ -75,8 +75,8 @@ fn types_of_many_parameters_and_results() {
         };
         Parts { types: (0..count).map(ty).collect(), ..Parts::default() }.module(|_| {})
     };
-    accepted(&types(2_500));
-    assert_eq!(refused_by(&types(3_500)), Limit::ModuleValues);
+    accepted(&types(7_500));
+    assert_eq!(refused_by(&types(10_500)), Limit::ModuleValues);
 }
 
 /// A function that may be called from outside has a way in of its own: 16 bytes of it asked for 9 kilobytes of code.
@@ -88,25 +88,25 @@ fn functions_that_escape() {
     };
     let none = || (ElementSection::new(), ExportSection::new(), GlobalSection::new());
     let (elements, exports, globals) = none();
-    let within = accepted(&module(15_000, elements, exports, globals)).report.values;
-    assert!(within < 10_000_000, "{within}");
+    let within = accepted(&module(38_000, elements, exports, globals)).report.values;
+    assert!(within < 30_000_000, "{within}");
     let (mut elements, exports, globals) = none();
-    elements.declared(Elements::Functions((0..15_000).collect::<Vec<_>>().into()));
-    assert_eq!(refused_by(&module(15_000, elements, exports, globals)), Limit::ModuleValues);
+    elements.declared(Elements::Functions((0..38_000).collect::<Vec<_>>().into()));
+    assert_eq!(refused_by(&module(38_000, elements, exports, globals)), Limit::ModuleValues);
     let (mut elements, exports, globals) = none();
-    let references: Vec<_> = (0..15_000).map(ConstExpr::ref_func).collect();
+    let references: Vec<_> = (0..38_000).map(ConstExpr::ref_func).collect();
     elements.passive(Elements::Expressions(RefType::FUNCREF, references.into()));
-    assert_eq!(refused_by(&module(15_000, elements, exports, globals)), Limit::ModuleValues);
+    assert_eq!(refused_by(&module(38_000, elements, exports, globals)), Limit::ModuleValues);
     let (elements, exports, mut globals) = none();
     let ty = GlobalType { val_type: ValType::FUNCREF, mutable: false, shared: false };
-    (0..15_000).for_each(|function| _ = globals.global(ty, &ConstExpr::ref_func(function)));
-    assert_eq!(refused_by(&module(15_000, elements, exports, globals)), Limit::ModuleValues);
+    (0..38_000).for_each(|function| _ = globals.global(ty, &ConstExpr::ref_func(function)));
+    assert_eq!(refused_by(&module(38_000, elements, exports, globals)), Limit::ModuleValues);
     // However often one function is named, its way in is one.
     let (mut elements, mut exports, globals) = none();
-    elements.declared(Elements::Functions(vec![0; 15_000].into()));
+    elements.declared(Elements::Functions(vec![0; 38_000].into()));
     (0..100).for_each(|number| _ = exports.export(&number.to_string(), ExportKind::Func, 0));
-    let lowered = accepted(&module(15_000, elements, exports, globals));
-    assert_eq!(lowered.report.values, within + 16 * 15_000 + 64 + 16 * 256);
+    let lowered = accepted(&module(38_000, elements, exports, globals));
+    assert_eq!(lowered.report.values, within + 16 * 38_000 + 64 + 16 * 256);
 }
 
 /// Three bytes of an element segment were 24 bytes of code, and 3 kilobytes of the compiler's memory.
@@ -127,10 +127,10 @@ fn items_of_element_segments() {
         }
         parts.module(|_| {})
     };
-    assert_eq!(accepted(&module(199_000, false)).report.most_values, 199_000 * 20 + 4);
-    assert_eq!(refused_by(&module(201_000, false)), Limit::Values);
-    assert_eq!(accepted(&module(250_000, true)).report.most_values, 4_000_000);
-    assert_eq!(refused_by(&module(250_001, true)), Limit::Values);
+    assert_eq!(accepted(&module(299_000, false)).report.most_values, 299_000 * 20 + 4);
+    assert_eq!(refused_by(&module(301_000, false)), Limit::Values);
+    assert_eq!(accepted(&module(375_000, true)).report.most_values, 6_000_000);
+    assert_eq!(refused_by(&module(375_001, true)), Limit::Values);
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn constant_expressions() {
         parts.globals.global(ty, &ConstExpr::raw(bytes));
         parts.module(|_| {})
     };
-    assert_eq!(accepted(&module(999_998)).report.most_values, 4 * 999_999);
-    assert_eq!(refused_by(&module(1_000_000)), Limit::Values);
+    assert_eq!(accepted(&module(1_499_998)).report.most_values, 4 * 1_499_999);
+    assert_eq!(refused_by(&module(1_500_000)), Limit::Values);
 }
 
 /// As many segments of data as are allowed, and what they set up together with the rest.
@@ -155,8 +155,8 @@ fn segments_of_data() {
         parts.elements.passive(Elements::Functions(vec![0; items].into()));
         parts.module(|_| {})
     };
-    assert_eq!(accepted(&module(100_000, 100_000)).report.most_values, 4_000_000);
-    assert_eq!(refused_by(&module(100_000, 100_001)), Limit::Values);
+    assert_eq!(accepted(&module(100_000, 225_000)).report.most_values, 6_000_000);
+    assert_eq!(refused_by(&module(100_000, 225_001)), Limit::Values);
     assert_eq!(refused_by(&module(100_001, 0)), Limit::DataSegments);
 }
 

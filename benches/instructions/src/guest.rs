@@ -6,7 +6,7 @@ use subvm_core::costs::Limits;
 use subvm_core::host::Node;
 use subvm_core::vfs::Tree;
 use subvm_core::wasi::{Args, Config, Env, Refused, State, entry};
-use subvm_core::{Cx, Mode, Ram};
+use subvm_core::{Cx, Mode, Personality, Ram};
 use subvm_host_mock::MemoryHost;
 
 /// fd_read, fd_seek, fd_tell, fd_filestat_get.
@@ -39,7 +39,7 @@ impl Guest {
             files: Arc::new(tree.build()),
             args: Arc::new(Args::new(["prog", "--flag", "value"]).expect("arguments")),
             env: Arc::new(Env::new([("HOME", "/"), ("USER", "vm")], &Refused::default()).expect("an environment")),
-            announce_root: true,
+            personality: Personality::Program,
             now: 1_700_000_000_000_000_000,
         };
         let mut ram = Ram::new(1 << 30);

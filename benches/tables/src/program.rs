@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use subvm_core::costs::Limits;
 use subvm_core::host::State;
-use subvm_core::{Engine, Entry, Message, Outcome, Package, Params, Parts, Report, Role, Run, run};
+use subvm_core::{Engine, Entry, Message, Outcome, Package, Params, Parts, Personality, Report, Role, Run, run};
 
 use crate::node::{Marks, node};
 
@@ -30,7 +30,7 @@ pub fn transact(engine: &Arc<dyn Engine>, package: &Arc<Package>, marks: &Marks,
         message: Message::default(),
         entry: Entry::Contract,
         role: Role::Leader,
-        params: Arc::new(Params { limits, fingerprints, ..Params::default() }),
+        params: Arc::new(Params { limits, fingerprints, personality: Personality::Program, ..Params::default() }),
         state: State::Accepted,
         deadline: None,
     };

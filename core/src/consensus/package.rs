@@ -97,8 +97,6 @@ pub struct Package {
     pub args: Arc<Args>,
     /// Its environment.
     pub env: Arc<Env>,
-    /// Whether descriptor 3 is announced as a preopened directory (`docs/spec/wasi.md`, *Announced root*).
-    pub announce_root: bool,
 }
 
 /// The parts of a package as they are stored or typed, unchecked.
@@ -123,8 +121,6 @@ pub struct Parts {
     pub args: Vec<String>,
     /// Names and values.
     pub env: Vec<(String, String)>,
-    /// Whether descriptor 3 is announced as a preopened directory.
-    pub announce_root: bool,
 }
 
 impl Parts {
@@ -149,7 +145,6 @@ impl Parts {
             files: Arc::new(files.build()),
             args: Arc::new(Args::new(&self.args).map_err(PackageError::Args)?),
             env: Arc::new(Env::new(self.env, refused).map_err(PackageError::Env)?),
-            announce_root: self.announce_root,
         })
     }
 }

@@ -38,6 +38,35 @@ impl FloatPolicy {
     }
 }
 
+/// How the file and process interface reads where its users differ: what a libc needs, or the seed to the letter
+/// (`docs/spec/wasi.md`, *Personalities*).
+///
+/// ```
+/// use subvm_core::{Params, Personality};
+/// let params = Params { personality: Personality::Program, ..Params::default() };
+/// assert_eq!(Personality::default().name(), "seed");
+/// assert_ne!(params.digest(), Params::default().digest(), "a chain has one personality");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Personality {
+    /// The seed to the letter: what contracts have.
+    #[default]
+    Seed,
+    /// What programs of stock libcs expect: what `subvm exec` has.
+    Program,
+}
+
+impl Personality {
+    /// The name in the parameters' encoding, in the configuration and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Seed => "seed",
+            Self::Program => "program",
+        }
+    }
+}
+
 /// What all nodes of a chain must have in common.
 ///
 /// # How long a run may work by default
@@ -65,6 +94,8 @@ impl FloatPolicy {
 pub struct Params {
     /// What float instructions do.
     pub floats: FloatPolicy,
+    /// How the file and process interface reads.
+    pub personality: Personality,
     /// The version of the price table.
     pub schedule: u32,
     /// The version of lowering.
@@ -86,6 +117,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             floats: FloatPolicy::default(),
+            personality: Personality::default(),
             schedule: SCHEDULE_VERSION,
             lowering: LOWERING_VERSION,
             limits: Limits::default(),
@@ -96,7 +128,8 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The canonical encoding: a calldata map of every parameter.
+    /// The canonical encoding: a calldata map of every parameter. `personality` is left out where it is the seed's, so that parameters from before
+    /// there were others have the digest that they had.
     ///
     /// ```
     /// use subvm_core::{Params, calldata::Value};
@@ -106,15 +139,18 @@ impl Params {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let refused = self.refused_env.patterns().iter().map(|pattern| Value::Str(pattern.to_string())).collect();
-        let value = Value::Map(Map::from([
+        let mut map = Map::from([
             ("fingerprints", Value::Bool(self.fingerprints)),
             ("floats", Value::Str(String::from(self.floats.name()))),
             ("limits", limits(&self.limits)),
             ("lowering", Value::Int(self.lowering.into())),
             ("refused_env", Value::Array(refused)),
             ("schedule", Value::Int(self.schedule.into())),
-        ]));
-        crate::own::encode(&value)
+        ]);
+        if self.personality != Personality::Seed {
+            map.insert(String::from("personality"), Value::Str(String::from(self.personality.name())));
+        }
+        crate::own::encode(&Value::Map(map))
     }
 
     /// BLAKE3 of the encoding, which stands in every receipt.

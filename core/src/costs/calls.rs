@@ -82,6 +82,8 @@ amounts! {
     COMPILE_VALUE = 1000;
     /// An iovec, whatever its length.
     IOVEC = 8;
+    /// A subscription of `poll_oneoff`, where the personality judges it.
+    SUBSCRIPTION = 16;
     /// A byte of a path: two of them may be a component to be looked up in the largest of directories.
     PATH_BYTE = 16;
     /// A byte of a directory listing's buffer.

@@ -68,6 +68,10 @@ pub(crate) fn request_ram(bytes: usize) -> u64 {
 pub const PRINTED_INT_BITS: u64 = 1024;
 /// iovecs in one call.
 pub const IOVECS: u32 = 1024;
+/// Subscriptions in one call.
+pub const SUBSCRIPTIONS: u32 = 1024;
+/// Nanoseconds that the clocks of a run may be ahead of its transaction's instant, for what its programs waited: 366 days.
+pub const WAITING: u64 = 366 * 86_400 * 1_000_000_000;
 /// Bytes in a path.
 pub const PATH: usize = 4096;
 /// Bytes in a component of a path.

@@ -18,7 +18,7 @@ use crate::vfs::{NodeId, Tree};
 /// #     files: subvm_core::vfs::Tree::builder().build().into(),
 /// #     args: Default::default(),
 /// #     env: Default::default(),
-/// #     announce_root: false,
+/// #     personality: Default::default(),
 /// #     now: 0,
 /// # };
 /// let mut state = State::new(config, &mut ram).unwrap();
@@ -41,10 +41,12 @@ pub enum Content {
 /// One open descriptor.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
-    /// What it may be used for.
+    /// The rights that it reports.
     pub(crate) base: Rights,
-    /// What those opened through it may be used for.
+    /// The rights that those opened through it may report.
     pub(crate) inheriting: Rights,
+    /// What it may be used for: what it reports, and what a personality allows beside.
+    pub(crate) allowed: Rights,
     /// What it refers to.
     pub(crate) object: Object,
 }

@@ -21,8 +21,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Descriptors 0 to 3: `message`, the two streams, the root.
-    pub(crate) fn new(message: Source) -> Self {
+    /// Descriptors 0 to 3: `message`, the two streams, the root. Each may be used for what its rights say, and for what is `beside`.
+    pub(crate) fn new(message: Source, beside: Rights) -> Self {
         let message = Object::File(File { source: message, offset: 0 });
         let root = Object::Directory { node: NodeId::ROOT, initial: true };
         let slots = [
@@ -31,7 +31,7 @@ impl Table {
             (Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stderr)),
             (Rights::DIRECTORY, Rights::BELOW, root),
         ]
-        .map(|(base, inheriting, object)| Some(Descriptor { base, inheriting, object }));
+        .map(|(base, inheriting, object)| Some(Descriptor { base, inheriting, allowed: base | beside, object }));
         Self { slots: Vec::from(slots), free: Vec::new() }
     }
 

@@ -73,6 +73,7 @@ pub(crate) fn run_child(mut transaction: Box<Transaction>, child: Child) -> Ran 
             #[expect(clippy::expect_used, reason = "a broken engine, never a guest: see Engine::run")]
             let mut transaction = vm.transaction.take().expect("the engine hands the sub-VM back as it got it");
             transaction.depth -= 1;
+            transaction.passed = vm.wasi.passed();
             let root_hidden = vm.wasi.prestat_refused();
             let refusals = if vm.main { vm.wasi.refusals() } else { Vec::new() };
             Ran { transaction, result, fingerprint, ticks: vm.ticks.clamp(0, ticks), root_hidden, refusals }
@@ -108,10 +109,11 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
         files: Arc::clone(&child.package.files),
         args: Arc::clone(&child.package.args),
         env: Arc::clone(&child.package.env),
-        announce_root: child.package.announce_root,
+        personality: transaction.params.personality,
         now: transaction.now,
     };
-    let wasi = wasi::State::new(config, ram)?;
+    let mut wasi = wasi::State::new(config, ram)?;
+    wasi.set_passed(transaction.passed);
     Ok(Box::new(SubVm {
         ticks: child.ticks,
         stack_units,
@@ -159,12 +161,18 @@ impl Guest<'_> {
         Ok(result?)
     }
 
+    /// A child's clocks go on where this guest's are. Those of this guest go on where the child's ended, unless only some nodes ran it.
     fn spawn(&mut self, child: Child) -> Result<(Result<Outcome, InternalError>, i64), InternalError> {
-        let transaction =
+        let same_mode = child.mode == self.vm.mode;
+        let mut transaction =
             self.vm.transaction.take().ok_or_else(|| {
                 InternalError::new(InternalErrorKind::Bug, "a sub-VM spawned while a child of it ran")
             })?;
+        transaction.passed = self.vm.wasi.passed();
         let Ran { transaction, result, ticks, .. } = run_child(transaction, child);
+        if same_mode {
+            self.vm.wasi.set_passed(transaction.passed);
+        }
         self.vm.transaction = Some(transaction);
         Ok((result, ticks))
     }

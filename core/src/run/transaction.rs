@@ -33,6 +33,8 @@ pub(crate) struct Transaction {
     /// The instant, in nanoseconds since 1970, and as text.
     pub(crate) now: u64,
     pub(crate) datetime: String,
+    /// Nanoseconds that were waited for since the instant, where a sub-VM begins or has ended.
+    pub(crate) passed: u64,
     pub(crate) ram: RamOfModes,
     pub(crate) storage: Meter,
     pub(crate) data: Meter,

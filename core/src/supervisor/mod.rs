@@ -104,7 +104,7 @@ fn run_watched(engine: Arc<dyn Engine>, mut node: Node, run: Run) -> (Node, Resu
 }
 
 const HIDDEN_ROOT: &str = "the program ended with exit code 71 after fd_prestat_get answered Notsup: its libc looks for a preopened directory; \
-    announce the root (announce_root, `--announce-root true`) or keep it from opening files";
+    give it the personality `program` (consensus.personality, `--personality program`) or keep it from opening files";
 
 fn begin(
     engine: Arc<dyn Engine>,
@@ -145,6 +145,7 @@ fn begin(
         moved: Duration::ZERO,
         now: prepared.now,
         datetime: prepared.datetime,
+        passed: 0,
         depth: 0,
         locked: prepared.locked,
         overlay: Overlay::default(),

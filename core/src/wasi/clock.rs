@@ -13,13 +13,13 @@ pub(super) fn clock_res_get(cx: &mut Cx<'_>, id: u32, resolution: u32) -> Done {
     put(cx, id, resolution, 1)
 }
 
-/// Writes the transaction's instant to `time`, an aligned u64, in nanoseconds since the epoch. All four clocks agree.
+/// Writes the transaction's instant, and what was waited for since, to `time`, an aligned u64, in nanoseconds since the epoch. All four clocks agree.
 ///
 /// # Errors
 /// `Inval` where there is no such clock.
 #[inline]
 pub(super) fn clock_time_get(cx: &mut Cx<'_>, id: u32, _precision: u64, time: u32) -> Done {
-    put(cx, id, time, cx.wasi.config.now)
+    put(cx, id, time, cx.wasi.now())
 }
 
 /// Clocks are 0 to 3: realtime, monotonic, the process's and the thread's CPU time.

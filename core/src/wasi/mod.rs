@@ -4,7 +4,8 @@
 //! engine's linker calls; [`FUNCTIONS`] describes them; [`dispatch`] calls one by its name.
 //! What each does stands in the file of its prefix: `args`, `clock`, `environ`, `fd`, `path`, `proc`, `random`.
 //! Small ones are inlined into the engine's linker (`docs/RATIONALE.md#what-a-host-call-is-made-of`).
-//! Those that always answer the same (`sock_*`, `poll_oneoff`, `sched_yield` and others) are rows of the table and nothing more.
+//! Those that always answer the same (`sock_*`, `fd_allocate` and others) are rows of the table and nothing more.
+//! What a [`Personality`](crate::Personality) decides stands in `personality`, one row for each; the functions that it may refuse outright in `read_only` and `poll`.
 //!
 //! Source: `docs/spec/wasi.md`.
 //!
@@ -14,7 +15,7 @@
 //!
 //! assert_eq!((MODULE, FUNCTIONS.len()), ("wasi_snapshot_preview1", 46));
 //! play(&MemoryHost::new(), |machine| {
-//!     assert_eq!(machine.wasi("sched_yield", &[])?, Errno::Notsup.number());
+//!     assert_eq!(machine.wasi("proc_raise", &[6])?, Errno::Notsup.number());
 //!     Ok(())
 //! });
 //! ```
@@ -28,8 +29,11 @@ mod flags;
 mod functions;
 pub(crate) mod mem;
 mod path;
+mod personality;
+mod poll;
 mod proc;
 mod random;
+mod read_only;
 mod refusals;
 mod state;
 mod strings;
@@ -48,8 +52,12 @@ mod implementation {
     pub(super) use super::environ::{environ_get, environ_sizes_get};
     pub(super) use super::fd::*;
     pub(super) use super::path::{path_filestat_get, path_open};
-    pub(super) use super::proc::proc_exit;
+    pub(super) use super::poll::poll_oneoff;
+    pub(super) use super::proc::{proc_exit, sched_yield};
     pub(super) use super::random::random_get;
+    pub(super) use super::read_only::{
+        fd_fdstat_set_flags, path_readlink, path_remove_directory, path_rename, path_unlink_file,
+    };
 }
 
 /// What a function comes to: success, an errno, or the end of the sub-VM.

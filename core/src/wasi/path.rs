@@ -26,7 +26,7 @@ pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32,
     let place = Place::<64>::check(cx.mem, stat, 8)?;
     let tree = &*cx.wasi.config.files;
     let node = tree.walk(directory, mem::bytes(cx.mem, path)).map_err(Errno::from)?;
-    place.put(cx.mem, Filestat::of(tree, node).record());
+    place.put(cx.mem, Filestat::of(tree, node).record(cx.wasi.rules.times));
     Ok(())
 }
 
@@ -65,23 +65,23 @@ pub(super) fn path_open(
     let place = Place::u32(cx.mem, fd)?;
     let found = cx.wasi.config.files.walk(directory, mem::bytes(cx.mem, path));
     let node = wanted(&cx.wasi.config.files, found, oflags, base)?;
-    let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted);
+    let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted, cx.wasi.rules.beside);
     let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
     place.put(cx.mem, fd.0.to_le_bytes());
     Ok(())
 }
 
-/// The directory behind a descriptor that has this right.
-fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId, Errno> {
+/// The directory behind a descriptor that has this right, or needs none.
+pub(super) fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId, Errno> {
     match descriptor.object {
-        Object::Directory { node, .. } if descriptor.base.contains(right) => Ok(node),
+        Object::Directory { node, .. } if descriptor.allowed.contains(right) => Ok(node),
         Object::Directory { .. } => Err(Errno::Notcapable),
         _ => Err(Errno::Notdir),
     }
 }
 
 /// Charges a path, and checks its range and its form.
-fn checked(cx: &mut Cx<'_>, path: u32, path_len: u32) -> Result<Range<usize>, Stop<Errno>> {
+pub(super) fn checked(cx: &mut Cx<'_>, path: u32, path_len: u32) -> Result<Range<usize>, Stop<Errno>> {
     cx.charge(u64::from(path_len) * PATH_BYTE)?;
     let range = mem::range(cx.mem, path, path_len)?;
     check_path(mem::bytes(cx.mem, range.clone()))?;
@@ -107,12 +107,13 @@ fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rig
     Ok(node)
 }
 
-/// A descriptor with those of the rights that its kind supports.
-fn open(tree: &Tree, node: NodeId, base: Rights, inheriting: Rights) -> Descriptor {
-    if tree.node(node).is_directory() {
-        let object = Object::Directory { node, initial: false };
-        return Descriptor { base: base & Rights::DIRECTORY, inheriting: inheriting & Rights::BELOW, object };
-    }
-    let object = Object::File(File { source: Source::Tree(node), offset: 0 });
-    Descriptor { base: base & Rights::FILE, inheriting: inheriting & Rights::FILE, object }
+/// A descriptor with those of the rights that its kind supports, which may also be used for what is `beside`.
+fn open(tree: &Tree, node: NodeId, base: Rights, inheriting: Rights, beside: Rights) -> Descriptor {
+    let (supported, below, object) = if tree.node(node).is_directory() {
+        (Rights::DIRECTORY, Rights::BELOW, Object::Directory { node, initial: false })
+    } else {
+        (Rights::FILE, Rights::FILE, Object::File(File { source: Source::Tree(node), offset: 0 }))
+    };
+    let base = base & supported;
+    Descriptor { base, inheriting: inheriting & below, allowed: base | beside, object }
 }

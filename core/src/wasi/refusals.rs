@@ -49,13 +49,17 @@ impl Refusals {
 /// What people should know of a refusal: the rule (`docs/spec/wasi.md`), and what helps. Nothing where every runtime would have answered so.
 fn rule(call: &str, errno: Errno) -> Option<&'static str> {
     Some(match (call, errno) {
-        ("poll_oneoff", Errno::Notsup) => "there is nothing to wait for, and no time passes; do without sleeping",
-        ("sched_yield", Errno::Notsup) => "there is one thread; do without yielding",
+        ("poll_oneoff", Errno::Notsup) => {
+            "nothing waits: no time passes under the personality `seed`, 366 days at most under `program`; give `--personality program`, or do without sleeping"
+        }
+        ("sched_yield", Errno::Notsup) => "there is one thread; give `--personality program`, or do without yielding",
         ("proc_raise", Errno::Notsup) => "there are no signals",
         ("path_readlink", Errno::Badf) => {
-            "there are no symbolic links; give the program real paths (`--map` follows links)"
+            "there are no symbolic links; give `--personality program`, or real paths (`--map` follows links)"
         }
-        ("fd_fdstat_set_flags", Errno::Rofs) => "flags cannot be changed; open files without them",
+        ("fd_fdstat_set_flags", Errno::Rofs) => {
+            "flags cannot be changed; give `--personality program`, or open files without them"
+        }
         ("fd_pwrite", Errno::Notsup) => "files cannot be written; write to standard output (descriptor 1)",
         (_, Errno::Rofs) => {
             "the file tree is read-only; write to standard output (descriptor 1), and map what is to be read (`--map`)"
@@ -66,7 +70,9 @@ fn rule(call: &str, errno: Errno) -> Option<&'static str> {
         ("path_open" | "path_filestat_get", Errno::Notcapable) => {
             "the path is absolute or leads above its directory, or the directory was opened without the right for it; name paths below `/`"
         }
-        (_, Errno::Notcapable) => "the descriptor was opened without the right for it; ask `path_open` for the right",
+        (_, Errno::Notcapable) => {
+            "the descriptor was opened without the right for it; give `--personality program`, or ask `path_open` for the right"
+        }
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::consensus::params::Personality;
 use crate::costs::Limits;
 use crate::costs::budget::Ram;
 use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
@@ -12,6 +13,7 @@ use crate::host::Modules;
 use crate::ids::Mode;
 use crate::outcome::{Resource, VmError};
 use crate::vfs::Tree;
+use crate::wasi::personality::{Rules, rules};
 use crate::wasi::random::Generator;
 use crate::wasi::refusals::Refusals;
 use crate::wasi::{Args, Env, Errno};
@@ -20,7 +22,7 @@ use crate::wasi::{Args, Env, Errno};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use subvm_core::{Mode, Ram, vfs::Tree, wasi::{Args, Config, Env, State}};
+/// use subvm_core::{Mode, Personality, Ram, vfs::Tree, wasi::{Args, Config, Env, State}};
 ///
 /// let mut files = Tree::builder();
 /// files.map("/data", b"x"[..].into()).unwrap();
@@ -30,7 +32,7 @@ use crate::wasi::{Args, Env, Errno};
 ///     files: Arc::new(files.build()),
 ///     args: Arc::new(Args::new(["prog"]).unwrap()),
 ///     env: Arc::new(Env::default()),
-///     announce_root: false,
+///     personality: Personality::Program,
 ///     now: 1_704_067_200_000_000_000,
 /// };
 /// let mut ram = Ram::new(1_000);
@@ -50,8 +52,8 @@ pub struct Config {
     pub args: Arc<Args>,
     /// The environment.
     pub env: Arc<Env>,
-    /// Whether descriptor 3 is announced as a preopened directory (`docs/spec/wasi.md`, *Announced root*).
-    pub announce_root: bool,
+    /// How the interface reads (`docs/spec/wasi.md`, *Personalities*).
+    pub personality: Personality,
     /// The transaction's instant, in nanoseconds since 1970-01-01T00:00:00Z.
     pub now: u64,
 }
@@ -66,7 +68,7 @@ pub struct Config {
 /// #     files: subvm_core::vfs::Tree::builder().build().into(),
 /// #     args: Default::default(),
 /// #     env: Default::default(),
-/// #     announce_root: false,
+/// #     personality: Default::default(),
 /// #     now: 0,
 /// # };
 /// let mut ram = Ram::new(1_000);
@@ -80,7 +82,11 @@ pub struct Config {
 #[derive(Debug)]
 pub struct State {
     pub(super) config: Config,
+    /// What its personality says.
+    pub(super) rules: &'static Rules,
     pub(super) fds: Table,
+    /// Nanoseconds that were waited for since the transaction's instant. With it they are at most 2^64 - 1.
+    pub(super) passed: u64,
     /// Made at the first use: most sub-VMs need none.
     pub(super) random: Option<Box<Generator>>,
     /// The iovecs of the call that is being made, kept so that calls in loops allocate nothing.
@@ -99,10 +105,13 @@ impl State {
     /// [`Tree::ram`] bytes of RAM; what is open at the start is free.
     pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
         ram.charge(config.files.ram()).map_err(|_| VmError::OutOf(Resource::Memory))?;
-        let fds = Table::new(Source::Held { bytes: config.stdin.clone(), charged: 0 });
+        let rules = rules(config.personality);
+        let fds = Table::new(Source::Held { bytes: config.stdin.clone(), charged: 0 }, rules.beside);
         Ok(Self {
             config,
+            rules,
             fds,
+            passed: 0,
             random: None,
             iovecs: Vec::new(),
             prestat_refused: false,
@@ -127,7 +136,8 @@ impl State {
             Content::Pending { id, held } => (Source::Pending { id, charged: held }, held),
         };
         let object = Object::File(File { source, offset: 0 });
-        let descriptor = Descriptor { base: Rights::CONTENT, inheriting: Rights::empty(), object };
+        let (base, inheriting) = (Rights::CONTENT, Rights::empty());
+        let descriptor = Descriptor { base, inheriting, allowed: base | self.rules.beside, object };
         self.fds.allocate(descriptor, bytes, ram, limits.open_fds)
     }
 
@@ -137,7 +147,7 @@ impl State {
     }
 
     /// Whether `fd_prestat_get` ever answered `Notsup`, which a libc takes for a fatal error and exits with code 71: the diagnostics of such an
-    /// end name [`Config::announce_root`].
+    /// end name [`Config::personality`].
     #[must_use]
     pub fn prestat_refused(&self) -> bool {
         self.prestat_refused
@@ -148,6 +158,22 @@ impl State {
     #[must_use]
     pub fn refusals(&self) -> Vec<String> {
         self.refusals.lines()
+    }
+
+    /// What all clocks show: the transaction's instant, and what was waited for since.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.config.now.saturating_add(self.passed)
+    }
+
+    /// Nanoseconds that were waited for since the transaction's instant.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// Lets the clocks show what another sub-VM of the same run came to.
+    pub(crate) fn set_passed(&mut self, passed: u64) {
+        self.passed = passed;
     }
 
     #[inline]

@@ -9,8 +9,8 @@
 /// ```
 ///
 /// where `PRICE` names the base price in [`costs::calls`](crate::costs::calls), and the answer is
-/// `errno` for a function that does something, `never` for one that does not come back, and the name of an [`Errno`](crate::wasi::Errno)
-/// for one that always answers it. All but those that never come back return one i32 to the guest.
+/// `errno` for a function that does something, `never` for one that does not come back, the name of an [`Errno`](crate::wasi::Errno)
+/// for one that always answers it, and `personal` for one that does the one or the other as the personality has it. All but those that never come back return one i32 to the guest.
 ///
 /// ```
 /// macro_rules! names {
@@ -35,7 +35,7 @@ macro_rules! wasi_functions {
             environ_sizes_get(environc: i32, environ_buf_size: i32) -> errno, VALUE;
             /// Writes 1.
             clock_res_get(id: i32, resolution: i32) -> errno, VALUE;
-            /// Writes the transaction's instant, in nanoseconds since the epoch.
+            /// Writes the transaction's instant and what was waited for since, in nanoseconds since the epoch.
             clock_time_get(id: i32, precision: i64, time: i32) -> errno, VALUE;
             /// Does nothing.
             fd_advise(fd: i32, offset: i64, len: i64, advice: i32) -> Success, ANSWER;
@@ -47,8 +47,8 @@ macro_rules! wasi_functions {
             fd_datasync(fd: i32) -> Success, ANSWER;
             /// Writes a descriptor's kind and rights: 24 bytes.
             fd_fdstat_get(fd: i32, stat: i32) -> errno, ATTRIBUTES;
-            /// Refuses.
-            fd_fdstat_set_flags(fd: i32, flags: i32) -> Rofs, ANSWER;
+            /// Refuses, or takes flags that change nothing.
+            fd_fdstat_set_flags(fd: i32, flags: i32) -> personal, ANSWER;
             /// Refuses.
             fd_fdstat_set_rights(fd: i32, fs_rights_base: i64, fs_rights_inheriting: i64) -> Rofs, ANSWER;
             /// Writes a file's attributes: 64 bytes.
@@ -97,25 +97,25 @@ macro_rules! wasi_functions {
                 fdflags: i32, fd: i32
             ) -> errno, WALK;
             /// Refuses: there are no symbolic links.
-            path_readlink(fd: i32, path: i32, path_len: i32, buf: i32, buf_len: i32, bufused: i32) -> Badf, ANSWER;
+            path_readlink(fd: i32, path: i32, path_len: i32, buf: i32, buf_len: i32, bufused: i32) -> personal, ANSWER;
             /// Refuses.
-            path_remove_directory(fd: i32, path: i32, path_len: i32) -> Rofs, ANSWER;
+            path_remove_directory(fd: i32, path: i32, path_len: i32) -> personal, ANSWER;
             /// Refuses.
             path_rename(
                 fd: i32, old_path: i32, old_path_len: i32, new_fd: i32, new_path: i32, new_path_len: i32
-            ) -> Rofs, ANSWER;
+            ) -> personal, ANSWER;
             /// Refuses.
             path_symlink(old_path: i32, old_path_len: i32, fd: i32, new_path: i32, new_path_len: i32) -> Rofs, ANSWER;
             /// Refuses.
-            path_unlink_file(fd: i32, path: i32, path_len: i32) -> Rofs, ANSWER;
-            /// Refuses: there is nothing to wait for.
-            poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: i32, nevents: i32) -> Notsup, ANSWER;
+            path_unlink_file(fd: i32, path: i32, path_len: i32) -> personal, ANSWER;
+            /// Refuses, or lets the time pass that is waited for.
+            poll_oneoff(subscriptions: i32, events: i32, nsubscriptions: i32, nevents: i32) -> personal, ANSWER;
             /// Ends the sub-VM.
             proc_exit(rval: i32) -> never, VALUE;
             /// Refuses.
             proc_raise(sig: i32) -> Notsup, ANSWER;
-            /// Refuses.
-            sched_yield() -> Notsup, ANSWER;
+            /// Refuses, or does nothing.
+            sched_yield() -> personal, ANSWER;
             /// Writes random bytes.
             random_get(buf: i32, buf_len: i32) -> errno, RANDOM;
             /// Refuses.

@@ -47,7 +47,7 @@ fn bytes_cost_what_is_requested() {
     ] {
         assert_eq!(cost(&mut guest, name, args), (base(name) + bytes, Ok(Errno::Success)), "{name}");
     }
-    let mut guest = Guest::with(subvm_core::wasi::Config { announce_root: true, ..crate::support::config() });
+    let mut guest = Guest::program();
     assert_eq!(cost(&mut guest, "fd_prestat_dir_name", &[3, 0, 33]).0, base("fd_prestat_dir_name") + 3);
 }
 

@@ -38,7 +38,7 @@ fn memory_of_no_pages_has_no_place_for_anything() {
 
 #[test]
 fn closing_everything_leaves_nothing() {
-    let mut guest = Guest::new();
+    let mut guest = Guest::program();
     for fd in 0..4 {
         guest.ok("fd_close", &[fd]);
     }

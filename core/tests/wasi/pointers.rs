@@ -9,7 +9,11 @@ type Place = (usize, u32, u32);
 
 fn guest() -> Guest {
     let args = subvm_core::wasi::Args::new(["ab", "c"]).unwrap();
-    let mut guest = Guest::with(subvm_core::wasi::Config { args: args.into(), announce_root: true, ..config() });
+    let mut guest = Guest::with(subvm_core::wasi::Config {
+        args: args.into(),
+        personality: subvm_core::Personality::Program,
+        ..config()
+    });
     guest.put(0x1000, b"a.txt");
     guest.put_iovecs(0x2000, &[(0x100, 4)]);
     guest

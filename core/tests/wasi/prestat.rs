@@ -1,14 +1,14 @@
 //! `fd_prestat_get`, `fd_prestat_dir_name`.
 
 use subvm_core::Trap;
-use subvm_core::wasi::{Config, Errno};
+use subvm_core::wasi::Errno;
 
-use crate::support::{Guest, config};
+use crate::support::Guest;
 
 const BOTH: [(&str, &[u64]); 2] = [("fd_prestat_get", &[1]), ("fd_prestat_dir_name", &[0xFFFF_FFFF, 9])];
 
 fn announced() -> Guest {
-    Guest::with(Config { announce_root: true, ..config() })
+    Guest::program()
 }
 
 fn with_fd(fd: u64, rest: &[u64]) -> Vec<u64> {

@@ -97,11 +97,11 @@ fn packages<H: Host>(host: &mut H, other: &mut H, state: State, sample: &HostSam
     })
 }
 
-type Bytes = (Vec<u8>, Vec<(String, Vec<u8>)>, bool);
+type Bytes = (Vec<u8>, Vec<(String, Vec<u8>)>);
 
 fn bytes(package: &Package) -> Bytes {
     let library = |library: &Library| (library.name.clone(), library.wasm.to_vec());
-    (package.start.to_vec(), package.libraries.iter().map(library).collect(), package.announce_root)
+    (package.start.to_vec(), package.libraries.iter().map(library).collect())
 }
 
 fn library_name(name: &str) -> bool {

@@ -208,7 +208,6 @@ impl Host for Chain {
                 files: Arc::default(),
                 args: Arc::default(),
                 env: Arc::default(),
-                announce_root: false,
             })
         };
         Ok(if everywhere || *address == SAMPLE.contract { Code::Package(package()) } else { Code::Nothing })

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value as Json, json};
-use subvm_core::VmError;
 use subvm_core::host::Code;
+use subvm_core::{Personality, VmError};
 
 use super::program::{ProgramOptions, Settings};
 use super::{Failure, terminal};
@@ -33,8 +33,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let Settings { params, .. } = self.program.settings(None)?;
-        let checked = match self.program.package(&self.module, &self.args, false, &params)? {
+        let Settings { params, .. } = self.program.settings(Personality::Seed, None)?;
+        let checked = match self.program.package(&self.module, &self.args, &params)? {
             (Code::Package(package), _) => check(&package, &params),
             (Code::Malformed(invalid), why) => malformed(&self.module, VmError::InvalidContract(invalid), why),
             (Code::Nothing, _) => Checked::default(),

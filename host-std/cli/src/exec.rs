@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::State;
-use subvm_core::{Entry, Message, Mode, Role, Run};
+use subvm_core::{Entry, Message, Mode, Personality, Role, Run};
 
 use super::host::{OneContract, Output, node};
 use super::program::{ProgramOptions, Settings, transact};
@@ -70,8 +70,9 @@ impl Exec {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } = self.program.settings(Some(GAS_TIME))?;
-        let (code, malformed) = self.program.package(&self.module, &self.args, true, &params)?;
+        let Settings { params, deadline, rng, services, engine } =
+            self.program.settings(Personality::Program, Some(GAS_TIME))?;
+        let (code, malformed) = self.program.package(&self.module, &self.args, &params)?;
         let stdin = match self.stdin.as_deref() {
             None => Some(Vec::new()),
             Some(message) if message == Path::new("message") => None,

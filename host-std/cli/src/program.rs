@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{Code, Node, Observer};
-use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Run};
+use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Personality, Run};
 
 use super::Failure;
 use super::engine::{EngineOptions, engine};
@@ -42,9 +42,12 @@ pub(super) struct ProgramOptions {
     /// Argument 0 [default: the module's file name]
     #[arg(long, value_name = "NAME", help_heading = "Sub-VM")]
     arg0: Option<String>,
-    /// Announce descriptor 3 as a preopened directory [default: true for exec, false for run]
-    #[arg(long, value_name = "BOOL", help_heading = "Sub-VM")]
-    announce_root: Option<bool>,
+    /// Once an option: the error says which took its place
+    #[arg(long, hide = true, num_args = 0..=1, value_name = "BOOL")]
+    announce_root: Option<Option<String>>,
+    /// How files and processes behave [default: the configuration's, else program for exec, seed for run]
+    #[arg(long, value_enum, help_heading = "Consensus parameters")]
+    personality: Option<PersonalityName>,
     /// What float instructions do in deterministic mode
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     floats: Option<Floats>,
@@ -86,6 +89,23 @@ enum Floats {
     Canonical,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PersonalityName {
+    /// The seed to the letter, as contracts have it
+    Seed,
+    /// What stock libcs expect: a root that is announced, sleep, realpath, files with a date
+    Program,
+}
+
+impl PersonalityName {
+    fn personality(self) -> Personality {
+        match self {
+            Self::Seed => Personality::Seed,
+            Self::Program => Personality::Program,
+        }
+    }
+}
+
 impl Floats {
     fn policy(self) -> FloatPolicy {
         match self {
@@ -118,9 +138,14 @@ impl ProgramOptions {
         if self.trace { Some(Box::new(Calls::new(spans))) } else { spans }
     }
 
-    /// What the configuration and the options over it ask for.
-    /// Without any, time gas is `ticks`, where that is something.
-    pub(super) fn settings(&self, ticks: Option<u64>) -> Result<Settings, Failure> {
+    /// What the configuration and the options over it ask for; `personality`, and `ticks` of time gas where that is something, where neither
+    /// says one.
+    pub(super) fn settings(&self, personality: Personality, ticks: Option<u64>) -> Result<Settings, Failure> {
+        if self.announce_root.is_some() {
+            let instead =
+                "give --personality program for a root that is announced, --personality seed for one that is not";
+            return Err(Failure::usage("--announce-root is no option any more", instead));
+        }
         let unusable = |error: ConfigError| Failure::Usage(error.to_string());
         let mut config = match &self.config {
             Some(path) => Config::load(path).map_err(unusable)?,
@@ -132,6 +157,8 @@ impl ProgramOptions {
         terminal::log(config.run.filter().map_err(unusable)?);
         let services = config.services().map_err(unusable)?;
         let mut params = config.consensus.params();
+        let chosen = self.personality.map(PersonalityName::personality).or(config.consensus.personality);
+        params.personality = chosen.unwrap_or(personality);
         params.floats = self.floats.map_or(params.floats, Floats::policy);
         if let Some(ticks) = self.gas_time.or(ticks.filter(|_| self.config.is_none())) {
             params.limits.gas_time = ticks;
@@ -150,7 +177,6 @@ impl ProgramOptions {
         &self,
         module: &Path,
         args: &[String],
-        announce_root: bool,
         params: &Params,
     ) -> Result<(Code, Option<String>), Failure> {
         let name = || module.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -158,7 +184,6 @@ impl ProgramOptions {
             start: input::module(module)?.into(),
             args: std::iter::once(self.arg0.clone().unwrap_or_else(name)).chain(args.iter().cloned()).collect(),
             env: self.env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect(),
-            announce_root: self.announce_root.unwrap_or(announce_root),
             ..Parts::default()
         };
         for Pair { left, right } in &self.link {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Receipt, Report, Role, Vote, vote};
+use subvm_core::{Address, Entry, InternalError, Personality, Receipt, Report, Role, Vote, vote};
 
 use super::host::{OneContract, Output, node};
 use super::message::{Transaction, transaction};
@@ -74,8 +74,8 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } = self.program.settings(None)?;
-        let (code, malformed) = self.program.package(&self.contract, &self.args, false, &params)?;
+        let Settings { params, deadline, rng, services, engine } = self.program.settings(Personality::Seed, None)?;
+        let (code, malformed) = self.program.package(&self.contract, &self.args, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
         let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();

@@ -58,14 +58,14 @@ fn programs_print_what_they_print_elsewhere() {
 }
 
 #[test]
-fn without_an_announced_root_a_libc_gives_up_and_the_option_is_named() {
+fn under_the_seed_a_libc_gives_up_and_the_option_is_named() {
     for program in programs() {
-        let Some(exit) = program["exit_unannounced"].as_i64() else { continue };
-        let output = exec(&program, &["--announce-root", "false"]);
+        let Some(exit) = program["exit_seed"].as_i64() else { continue };
+        let output = exec(&program, &["--personality", "seed"]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code().map(i64::from), Some(exit), "{}: {stderr}", program["name"]);
         if exit == 71 {
-            assert!(stderr.contains("--announce-root true"), "{}: {stderr}", program["name"]);
+            assert!(stderr.contains("--personality program"), "{}: {stderr}", program["name"]);
         }
     }
 }

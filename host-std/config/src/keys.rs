@@ -28,6 +28,7 @@ macro_rules! keys {
 
 keys! {
     "consensus.floats": "What float instructions do: `soft`, `trap` or `canonical`.",
+    "consensus.personality": "How files and processes behave: `seed`, the seed to the letter, or `program`, as stock libcs expect. Where it is left out, `program` for `subvm exec`, `seed` for all else.",
     "consensus.fingerprints": "Whether a failed run carries a fingerprint of its machine.",
     "consensus.refused_env": "Names that an environment must not hold, whatever their case: letters, digits and `_`, with `*` before, after, or both.",
     "consensus.limits.ram": "Bytes of RAM for all deterministic sub-VMs of a run, and as many for the others.",
@@ -82,12 +83,20 @@ keys! {
     "model.providers.backoff": "The wait before the first of them; each next one waits twice as long, unless the endpoint says how long.",
 }
 
+/// Keys that there were, in any section, and what took their place.
+const GONE: &[(&str, &str)] = &[("announce_root", "now consensus.personality, `program` for true, `seed` for false")];
+
 /// Looks for keys that are none.
 pub(super) fn check(text: &str, name: &str) -> Result<(), ConfigError> {
     let table = DeTable::parse(text).map_err(|error| ConfigError::toml(name, text, &error))?;
     check_table(table.get_ref(), "").map_err(|(offset, path)| {
-        let nearest = nearest(&path).map_or_else(String::new, |near| format!(": did you mean {near}?"));
-        ConfigError::at(name, text, offset, &format!("unknown key {path}{nearest}"))
+        let gone = GONE.iter().find(|(old, _)| path.rsplit('.').next() == Some(*old));
+        let hint = match (gone, nearest(&path)) {
+            (Some((_, instead)), _) => format!(": it is {instead}"),
+            (None, Some(near)) => format!(": did you mean {near}?"),
+            (None, None) => String::new(),
+        };
+        ConfigError::at(name, text, offset, &format!("unknown key {path}{hint}"))
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subvm_core::costs::Limits;
 use subvm_core::wasi::Refused;
-use subvm_core::{FloatPolicy, Params};
+use subvm_core::{FloatPolicy, Params, Personality};
 
 use super::{Engine, Time};
 use subvm_modules::model::Provider;
@@ -29,6 +29,9 @@ pub struct Consensus {
     /// What float instructions do.
     #[serde(with = "super::types::FloatPolicyKeys")]
     pub floats: FloatPolicy,
+    /// How files and processes behave, where the chain says so.
+    #[serde(with = "super::types::personality", skip_serializing_if = "Option::is_none")]
+    pub personality: Option<Personality>,
     /// Whether failed runs carry a fingerprint.
     pub fingerprints: bool,
     /// Names that an environment must not hold.
@@ -268,7 +271,7 @@ fn backoff() -> Time {
 impl Default for Consensus {
     fn default() -> Self {
         let Params { floats, fingerprints, refused_env, limits, .. } = Params::default();
-        Self { floats, fingerprints, refused_env, limits }
+        Self { floats, personality: None, fingerprints, refused_env, limits }
     }
 }
 

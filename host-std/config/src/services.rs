@@ -104,8 +104,9 @@ impl Consensus {
     /// The consensus parameters, for runs on this release.
     #[must_use]
     pub fn params(&self) -> Params {
-        let Self { floats, fingerprints, refused_env, limits } = self.clone();
-        Params { floats, fingerprints, refused_env, limits, ..Params::default() }
+        let Self { floats, personality, fingerprints, refused_env, limits } = self.clone();
+        let personality = personality.unwrap_or_default();
+        Params { floats, personality, fingerprints, refused_env, limits, ..Params::default() }
     }
 
     fn check(&self) -> Result<(), ConfigError> {

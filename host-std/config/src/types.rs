@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use subvm_core::FloatPolicy;
 use subvm_core::costs::Limits;
+use subvm_core::{FloatPolicy, Personality};
 
 /// How [`FloatPolicy`] is written.
 #[derive(Deserialize, Serialize)]
@@ -16,6 +16,31 @@ pub(super) enum FloatPolicyKeys {
     Soft,
     Trap,
     Canonical,
+}
+
+/// How [`Personality`] is written.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "Personality", rename_all = "lowercase")]
+enum PersonalityKeys {
+    Seed,
+    Program,
+}
+
+/// A [`Personality`] that may be left out.
+pub(super) mod personality {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use subvm_core::Personality;
+
+    #[derive(Deserialize, Serialize)]
+    struct Key(#[serde(with = "super::PersonalityKeys")] Personality);
+
+    pub(crate) fn serialize<S: Serializer>(key: &Option<Personality>, serializer: S) -> Result<S::Ok, S::Error> {
+        key.map(Key).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Personality>, D::Error> {
+        Key::deserialize(deserializer).map(|Key(personality)| Some(personality))
+    }
 }
 
 /// The keys of [`Limits`]: the compiler holds them to the core's fields.

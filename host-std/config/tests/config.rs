@@ -17,7 +17,7 @@ fn error(text: &str) -> String {
 /// A configuration with everything in it.
 fn full() -> Config {
     let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'\nproxy = 'http://p'";
-    Config::parse(provider, "full").unwrap()
+    Config::parse(&format!("{provider}\n[consensus]\npersonality = 'program'"), "full").unwrap()
 }
 
 /// The paths and values of everything in a configuration.
@@ -82,6 +82,12 @@ fn mistakes_are_explained() {
             "node.toml:2: \"http://example.com\" is no host: write example.com",
         ),
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
+        ("[consensus]\npersonality = 'odd'", "node.toml:2: unknown variant `odd`, expected `seed` or `program`"),
+        (
+            "[consensus]\nannounce_root = true",
+            "node.toml:2: unknown key consensus.announce_root: it is now consensus.personality, `program` for true, `seed` for false",
+        ),
+        ("announce_root = true", "node.toml:1: unknown key announce_root: it is now consensus.personality"),
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
         ("[consensus]\ngas_time = 1", "node.toml:2: unknown key consensus.gas_time"),
@@ -135,9 +141,10 @@ fn services_are_what_is_configured() {
 
 #[test]
 fn a_chain_chooses_its_parameters() {
-    let text = "[consensus]\nfloats = 'trap'\nrefused_env = ['my_*']\n[consensus.limits]\ngas_time = 5";
+    let text = "[consensus]\nfloats = 'trap'\npersonality = 'program'\nrefused_env = ['my_*']\n[consensus.limits]\ngas_time = 5";
     let params = Config::parse(text, "node.toml").unwrap().consensus.params();
     assert_eq!(params.floats, subvm_core::FloatPolicy::Trap);
+    assert_eq!(params.personality, subvm_core::Personality::Program);
     assert!(params.refused_env.refuses("MY_NAME") && !params.refused_env.refuses("LD_PRELOAD"));
     assert_eq!((params.limits.gas_time, params.limits.depth), (5, 512));
 }
@@ -179,7 +186,8 @@ fn page() -> String {
             let title = if of == "model.providers" { format!("[[{of}]]") } else { format!("[{of}]") };
             write!(page, "\n## `{title}`\n\n| key | default | meaning |\n|---|---|---|\n").unwrap();
         }
-        let given = ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
+        let given = key.path == "consensus.personality"
+            || ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
         let default = values.iter().find(|(path, _)| path == key.path).filter(|_| !given);
         let default = default.map_or("".into(), |(_, value)| format!("`{value}`"));
         writeln!(page, "| `{name}` | {default} | {} |", key.meaning).unwrap();

@@ -49,7 +49,7 @@ macro_rules! limits {
 
 limits! {
     /// Bytes of a module.
-    ModuleSize, "bytes of the module", 67_108_864;
+    ModuleSize, "bytes of the module", 134_217_728;
     /// Types.
     Types, "types", 20_000;
     /// Imports of every kind.
@@ -100,9 +100,9 @@ limits! {
     /// Loops around an instruction: compilers take time by the product of values and the depth of loops.
     LoopNesting, "nested loops", 64;
     /// Values that a compiler makes of a function, estimated: what its operators take and give, and what meets at labels.
-    Values, "values of a function", 4_000_000;
+    Values, "values of a function", 6_000_000;
     /// Values of all functions together.
-    ModuleValues, "values of all functions", 48_000_000;
+    ModuleValues, "values of all functions", 144_000_000;
     /// The sum over imports and exports of what they are: 1, and for a function 2 and its parameters and results. The
     /// parser stops at 1,000,000; lowering adds 20,022 at most (16 memories, three counters, the start function, and 2 for
     /// each import that is a function of the host).

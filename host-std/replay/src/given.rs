@@ -5,7 +5,7 @@ use std::sync::Arc;
 use subvm_core::calldata::Value;
 use subvm_core::costs::Limits;
 use subvm_core::wasi::Refused;
-use subvm_core::{EntryKind, FloatPolicy, Message, Params, Run};
+use subvm_core::{EntryKind, FloatPolicy, Message, Params, Personality, Run};
 
 use crate::format::record::{Given, Part};
 
@@ -53,6 +53,7 @@ fn message(bytes: &[u8]) -> Option<Message> {
 }
 
 const POLICIES: [FloatPolicy; 3] = [FloatPolicy::Soft, FloatPolicy::Trap, FloatPolicy::Canonical];
+const PERSONALITIES: [Personality; 2] = [Personality::Seed, Personality::Program];
 
 fn params(bytes: &[u8]) -> Option<Params> {
     let fields = Value::decode(bytes).ok()?;
@@ -63,7 +64,16 @@ fn params(bytes: &[u8]) -> Option<Params> {
     let floats = fields.get("floats")?.as_str()?;
     let refused = fields.get("refused_env")?.as_array()?.iter();
     let refused = refused.map(|pattern| pattern.as_str()?.parse().ok()).collect::<Option<Vec<_>>>()?;
+    // Left out where it is the seed's.
+    let personality = match fields.get("personality") {
+        None => Personality::Seed,
+        Some(name) => {
+            let name = name.as_str()?;
+            PERSONALITIES.into_iter().find(|personality| personality.name() == name)?
+        }
+    };
     let params = Params {
+        personality,
         floats: POLICIES.into_iter().find(|policy| policy.name() == floats)?,
         schedule: version("schedule")?,
         lowering: version("lowering")?,
@@ -115,9 +125,11 @@ mod tests {
     fn parameters_come_back_as_they_were() {
         let limits = Limits { gas_time: 5, depth: 3, ..Limits::default() };
         let refused_env = Refused::new(["A*".parse().unwrap(), "*B".parse().unwrap()]);
-        for floats in POLICIES {
+        let kinds = POLICIES.into_iter().flat_map(|floats| PERSONALITIES.map(|personality| (floats, personality)));
+        for (floats, personality) in kinds {
             let own = Params {
                 floats,
+                personality,
                 schedule: 7,
                 lowering: 9,
                 limits: limits.clone(),

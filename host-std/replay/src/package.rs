@@ -61,7 +61,6 @@ fn put_surroundings(bytes: &mut Vec<u8>, package: &Package) {
     package.args.iter().for_each(|arg| put_bytes(bytes, arg.as_bytes()));
     put_uint(bytes, package.env.iter().count() as u64);
     package.env.iter().for_each(|variable| put_bytes(bytes, variable));
-    bytes.push(package.announce_root.into());
 }
 
 /// The package that has these bytes, and no other.
@@ -86,7 +85,7 @@ fn parts(source: &mut Source<'_>) -> Read<Parts> {
         let (name, value) = source.text()?.split_once('=').ok_or(Wrong::Malformed("a variable without ="))?;
         Ok((name.to_owned(), value.to_owned()))
     })?;
-    Ok(Parts { start, libraries, files, directories, args, env, announce_root: source.one_of(&[false, true])? })
+    Ok(Parts { start, libraries, files, directories, args, env })
 }
 
 #[cfg(test)]
@@ -102,7 +101,6 @@ mod tests {
             directories: vec!["/empty/er".into()],
             args: vec!["prog".into(), "--flag".into()],
             env: vec![("TZ".into(), "CET".into()), ("HOME".into(), "/=".into())],
-            announce_root: true,
         };
         parts.check(&Refused::default()).unwrap()
     }
@@ -144,6 +142,5 @@ mod tests {
         assert_ne!(with(|package| package.files = Arc::default()), digest);
         assert_ne!(with(|package| package.args = Arc::default()), digest);
         assert_ne!(with(|package| package.env = Arc::default()), digest);
-        assert_ne!(with(|package| package.announce_root = false), digest);
     }
 }

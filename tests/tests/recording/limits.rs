@@ -113,7 +113,7 @@ fn a_package_may_come_from_elsewhere_and_is_named_where_it_does_not() {
     assert!(matches!(replayed.verdict, Verdict::Same), "{}", replayed.verdict);
     let other = ScriptedEngine::new().script(|_| Ok(()));
     let mut other = (*other).clone();
-    other.announce_root = true;
+    other.start = b"another"[..].into();
     let replayed = open().with_package(Arc::new(other)).on(world.engine.clone()).unwrap();
     assert!(matches!(replayed.verdict, Verdict::NoPackage(_)), "another package is none: {}", replayed.verdict);
 }

@@ -2,6 +2,7 @@
 
 mod ballots;
 mod budgets;
+mod clocks;
 mod faults;
 mod permissions;
 mod receipts;

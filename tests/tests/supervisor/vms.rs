@@ -275,6 +275,6 @@ fn a_hidden_root_is_named_where_a_libc_gives_up() {
             machine.wasi("proc_exit", &[code]).map(drop)
         });
         let notes = world.lead().diagnostics;
-        assert_eq!(notes.iter().any(|note| note.contains("announce_root")), asks && code == 71, "{notes:?}");
+        assert_eq!(notes.iter().any(|note| note.contains("--personality program")), asks && code == 71, "{notes:?}");
     }
 }

@@ -47,7 +47,6 @@ pub fn contract(case: &Case, times: u32) -> Arc<Package> {
         files: files(),
         args: ARGS.map(str::to_owned).into(),
         env: ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        announce_root: true,
         ..Parts::default()
     };
     package(&text(case, times, MarkBy::Stderr), parts)

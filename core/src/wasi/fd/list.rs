@@ -38,7 +38,7 @@ pub(in crate::wasi) fn fd_readdir(cx: &mut Cx<'_>, fd: u32, buf: u32, buf_len: u
 
 fn readable(descriptor: &Descriptor) -> Result<NodeId, Errno> {
     match descriptor.object {
-        Object::Directory { node, .. } if descriptor.base.contains(Rights::FD_READDIR) => Ok(node),
+        Object::Directory { node, .. } if descriptor.allowed.contains(Rights::FD_READDIR) => Ok(node),
         Object::Directory { .. } => Err(Errno::Notcapable),
         _ => Err(Errno::Notdir),
     }

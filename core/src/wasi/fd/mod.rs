@@ -4,7 +4,7 @@ mod list;
 mod offset;
 mod prestat;
 pub(super) mod stat;
-mod transfer;
+pub(super) mod transfer;
 
 use alloc::sync::Arc;
 
@@ -50,7 +50,7 @@ pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
 /// # Errors
 /// `out_of memory`, or what waiting ends in.
 #[inline]
-fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
+pub(super) fn await_content(cx: &mut Cx<'_>, fd: u32) -> Result<(), End> {
     match file(cx, fd) {
         Some(&mut File { source: Source::Pending { id, charged }, .. }) => receive(cx.reborrow(), fd, id, charged),
         _ => Ok(()),

@@ -56,7 +56,7 @@ pub(in crate::wasi) fn fd_tell(cx: &mut Cx<'_>, fd: u32, offset: u32) -> Done {
 fn positioned(descriptor: &Descriptor, any: Rights) -> Result<&File, Errno> {
     match &descriptor.object {
         Object::Stream(_) => Err(Errno::Spipe),
-        Object::File(file) if descriptor.base.intersects(any) => Ok(file),
+        Object::File(file) if descriptor.allowed.intersects(any) => Ok(file),
         _ => Err(Errno::Notcapable),
     }
 }

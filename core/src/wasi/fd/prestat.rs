@@ -1,4 +1,4 @@
-//! Preopened directories: none, unless the root is announced.
+//! Preopened directories: none, unless the personality announces the root.
 
 use crate::costs::calls::copying;
 use crate::fd::{Fd, Object};
@@ -45,7 +45,7 @@ pub(in crate::wasi) fn fd_prestat_dir_name(cx: &mut Cx<'_>, fd: u32, path: u32, 
 fn announced(cx: &Cx<'_>, fd: u32) -> Result<(), Errno> {
     let descriptor = cx.wasi.descriptor(fd)?;
     let initial_root = Fd(fd) == Fd::ROOT && matches!(descriptor.object, Object::Directory { initial: true, .. });
-    match (cx.wasi.config.announce_root, initial_root) {
+    match (cx.wasi.rules.announces_root, initial_root) {
         (true, true) => Ok(()),
         (true, false) => Err(Errno::Badf),
         (false, _) => Err(Errno::Notsup),

@@ -35,7 +35,7 @@ pub(in crate::wasi) fn fd_fdstat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Don
 #[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
 pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Done {
     let descriptor = cx.wasi.descriptor(fd)?;
-    if !descriptor.base.contains(Rights::FD_FILESTAT_GET) {
+    if !descriptor.allowed.contains(Rights::FD_FILESTAT_GET) {
         return Err(Errno::Notcapable.into());
     }
     let place = Place::<64>::check(cx.mem, stat, 8)?;
@@ -49,7 +49,7 @@ pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> D
             source => Filestat::outside(Filetype::RegularFile, source.bytes(tree).len() as u64),
         },
     };
-    place.put(cx.mem, filestat.record());
+    place.put(cx.mem, filestat.record(cx.wasi.rules.times));
     Ok(())
 }
 
@@ -76,14 +76,14 @@ impl Filestat {
         Self { dev: 0, ino: 0, filetype, size }
     }
 
-    /// 64 bytes, little-endian:
+    /// 64 bytes, little-endian, of which the last three words are `times`, the personality's:
     ///
     /// ```text
-    /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim, 0   48 mtim, 0   56 ctim, 0
+    /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim   48 mtim   56 ctim
     /// ```
     #[inline]
-    pub(in crate::wasi) fn record(self) -> [u8; 64] {
-        record([self.dev, self.ino, self.filetype as u64, 1, self.size, 0, 0, 0])
+    pub(in crate::wasi) fn record(self, times: u64) -> [u8; 64] {
+        record([self.dev, self.ino, self.filetype as u64, 1, self.size, times, times, times])
     }
 }
 

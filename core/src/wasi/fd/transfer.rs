@@ -36,7 +36,7 @@ pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
     check_count(iovs_len)?;
     let descriptor = cx.wasi.descriptor(fd)?;
     check_readable(descriptor)?;
-    if !descriptor.base.contains(Rights::FD_SEEK) {
+    if !descriptor.allowed.contains(Rights::FD_SEEK) {
         return Err(Errno::Notcapable.into());
     }
     read(cx, fd, Some(offset), iovs, iovs_len, nread)
@@ -64,15 +64,17 @@ fn check_count(iovs_len: u32) -> Result<(), Errno> {
     if iovs_len > IOVECS { Err(Errno::Inval) } else { Ok(()) }
 }
 
-fn check_readable(descriptor: &Descriptor) -> Result<(), Errno> {
+/// Whether `fd_read` may read what this refers to.
+pub(in crate::wasi) fn check_readable(descriptor: &Descriptor) -> Result<(), Errno> {
     match descriptor.object {
         Object::Directory { .. } => Err(Errno::Isdir),
-        Object::File(_) if descriptor.base.contains(Rights::FD_READ) => Ok(()),
+        Object::File(_) if descriptor.allowed.contains(Rights::FD_READ) => Ok(()),
         _ => Err(Errno::Badf),
     }
 }
 
-fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
+/// Whether `fd_write` may write to what this refers to.
+pub(in crate::wasi) fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
     match descriptor.object {
         Object::Stream(stream) => Ok(stream),
         _ => Err(Errno::Badf),

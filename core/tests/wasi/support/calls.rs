@@ -1,7 +1,7 @@
 //! Any calls with any arguments, made from bytes, against the reference model.
 
-use subvm_core::Mode;
 use subvm_core::wasi::{Args, Config, Env, FUNCTIONS, Refused};
+use subvm_core::{Mode, Personality};
 
 use super::files::Files;
 use super::model::Model;
@@ -66,9 +66,9 @@ struct Pair {
 }
 
 impl Pair {
-    /// The byte's bits: mode, announced root, two for the size of memory, two for ticks, little RAM, few descriptors.
+    /// The byte's bits: mode, personality, two for the size of memory, two for ticks, little RAM, few descriptors.
     fn new(setting: u8) -> Self {
-        let (deterministic, announce_root) = (setting & 1 == 0, setting & 2 != 0);
+        let (deterministic, program) = (setting & 1 == 0, setting & 2 != 0);
         let mem = memory([0, 64, 1024, 4096][usize::from(setting >> 2 & 3)]);
         let ticks = [i64::MAX, 100, 500, 6100][usize::from(setting >> 4 & 3)];
         let ram = if setting & 64 == 0 { 1 << 30 } else { 200 };
@@ -78,7 +78,7 @@ impl Pair {
         let env = Env::new([("Z", "last"), ("A", ""), ("LANG", "de_DE"), ("_", "=")], &Refused::default()).unwrap();
         let mut guest = Guest::with(Config {
             mode: if deterministic { Mode::Deterministic } else { Mode::NonDeterministic },
-            announce_root,
+            personality: if program { Personality::Program } else { Personality::Seed },
             args: Arc::new(Args::new(args).unwrap()),
             env: Arc::new(env),
             ..config()
@@ -88,14 +88,14 @@ impl Pair {
         guest.limits.open_fds = fds;
         let settings = Settings {
             deterministic,
-            announce_root,
+            program,
             args: args.map(str::to_owned).into(),
             env: ["A=", "LANG=de_DE", "LC_ALL=C.UTF-8", "TZ=UTC", "Z=last", "_=="].map(str::to_owned).into(),
             now: NOW,
             host_random: 1000,
         };
         *guest.script.random_until.lock().unwrap() = Some(settings.host_random as usize);
-        let descriptors = Model::new(Files::usual(), ram, fds as usize);
+        let descriptors = Model::new(program, Files::usual(), ram, fds as usize);
         Self { guest, reference: Reference::new(settings, mem, descriptors), ticks }
     }
 
@@ -136,7 +136,7 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(bytes.try_into().unwrap())
 }
 
-/// Memory with something to point to: paths, and iovecs.
+/// Memory with something to point to: paths, iovecs, and subscriptions.
 fn memory(len: usize) -> Vec<u8> {
     let mut mem = vec![0; len];
     for (place, text) in mem.chunks_mut(16).zip([&b"a.txt"[..], b"dir", b"dir/sub/deep", b"../a.txt"].iter().cycle()) {
@@ -145,6 +145,14 @@ fn memory(len: usize) -> Vec<u8> {
     for (index, iovec) in mem.chunks_exact_mut(8).enumerate().skip(16).take(16) {
         iovec[..4].copy_from_slice(&(index as u32 * 7).to_le_bytes());
         iovec[4..].copy_from_slice(&(index as u32).to_le_bytes());
+    }
+    // To be waited for: what is half a second away; what is past; what never is; what can be read, written, neither.
+    let half_second = [1, 0, 0, 500_000_000, 0, 0];
+    let [past, never] = [[2, 0, 1, 1, 0, 1], [3, 0, 2, u64::MAX, 0, 0]];
+    let [read, write, neither] = [[4, 1, 0, 0, 0, 0], [5, 2, 1, 0, 0, 0], [6, 1, 3, 0, 0, 0]];
+    let subscriptions = [half_second, never, past, half_second, read, write, neither, never];
+    for (place, subscription) in mem.chunks_exact_mut(48).skip(43).zip(subscriptions) {
+        place.copy_from_slice(&super::files::words(&subscription));
     }
     mem
 }

@@ -15,12 +15,14 @@ use subvm_core::costs::Limits;
 use subvm_core::host::{Node, Stream};
 use subvm_core::vfs::Tree;
 use subvm_core::wasi::{Args, Config, Env, Errno, State, dispatch};
-use subvm_core::{Cx, Mode, Outcome, Ram, Trap, VmError};
+use subvm_core::{Cx, Mode, Outcome, Personality, Ram, Trap, VmError};
 
 /// What memory holds before any call, so that a zero written shows.
 pub(crate) const FILL: u8 = 0xAA;
 /// Nanoseconds since the epoch.
 pub(crate) const NOW: u64 = 1_700_000_000_123_456_789;
+/// 1980-01-01T00:00:00Z, in nanoseconds since the epoch.
+pub(crate) const IN_1980: u64 = 315_532_800_000_000_000;
 /// What descriptor 0 reads.
 pub(crate) const MESSAGE: &[u8] = b"the message";
 
@@ -73,7 +75,7 @@ pub(crate) fn config() -> Config {
         files: Arc::new(files()),
         args: Arc::new(Args::default()),
         env: Arc::new(Env::default()),
-        announce_root: false,
+        personality: Personality::Seed,
         now: NOW,
     }
 }
@@ -82,6 +84,11 @@ impl Guest {
     /// With two pages of memory.
     pub(crate) fn new() -> Self {
         Self::with(config())
+    }
+
+    /// A program of a stock libc, likewise.
+    pub(crate) fn program() -> Self {
+        Self::with(Config { personality: Personality::Program, ..config() })
     }
 
     pub(crate) fn with(config: Config) -> Self {
@@ -243,7 +250,12 @@ pub(crate) const FD_WRITE: u64 = 0x40;
 pub(crate) const FD_ADVISE: u64 = 0x80;
 pub(crate) const PATH_OPEN: u64 = 0x2000;
 pub(crate) const FD_READDIR: u64 = 0x4000;
+pub(crate) const PATH_READLINK: u64 = 0x8000;
+/// Of the old path, and of the new one.
+pub(crate) const PATH_RENAME: u64 = 0x3_0000;
 pub(crate) const PATH_FILESTAT_GET: u64 = 0x4_0000;
 pub(crate) const FD_FILESTAT_GET: u64 = 0x20_0000;
+/// Of directories, and of files.
+pub(crate) const PATH_REMOVE: u64 = 0x600_0000;
 /// All 30 that there are.
 pub(crate) const ALL_RIGHTS: u64 = (1 << 30) - 1;

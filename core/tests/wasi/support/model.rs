@@ -11,6 +11,8 @@ use super::*;
 
 /// The state of a sub-VM.
 pub(crate) struct Model {
+    /// Whether rights are reported and not enforced, the root is announced, and files have a date.
+    pub(crate) program: bool,
     pub(crate) files: Files,
     pub(crate) open: BTreeMap<u32, Description>,
     pub(crate) free_pool: Vec<u32>,
@@ -52,7 +54,7 @@ const FILE: u64 = CONTENT | FD_ADVISE | FD_SYNC | FD_DATASYNC;
 const BELOW: u64 = DIRECTORY | FD_READ | FD_SEEK | FD_TELL | FD_WRITE;
 
 impl Model {
-    pub(crate) fn new(files: Files, ram_limit: u64, fds_limit: usize) -> Self {
+    pub(crate) fn new(program: bool, files: Files, ram_limit: u64, fds_limit: usize) -> Self {
         let stream =
             |stream| Description { base: FD_WRITE | FD_FILESTAT_GET, inheriting: 0, what: What::Stream(stream) };
         let message = What::File { path: None, bytes: MESSAGE.into(), offset: 0, charged: 0 };
@@ -60,7 +62,7 @@ impl Model {
         let root = What::Directory { path: String::new(), initial: true };
         let root = Description { base: DIRECTORY, inheriting: BELOW, what: root };
         let open = BTreeMap::from([(0, message), (1, stream(Stream::Stdout)), (2, stream(Stream::Stderr)), (3, root)]);
-        Self { files, open, free_pool: vec![], next_id: 3, ram: 0, ram_limit, fds_limit }
+        Self { program, files, open, free_pool: vec![], next_id: 3, ram: 0, ram_limit, fds_limit }
     }
 
     /// The seed's `allocate`.
@@ -143,7 +145,7 @@ impl Model {
     pub(crate) fn directory(&self, fd: u32, right: u64) -> Result<&str, Errno> {
         let description = self.get(fd)?;
         match &description.what {
-            What::Directory { .. } if description.base & right == 0 => Err(Errno::Notcapable),
+            What::Directory { .. } if self.lacks(fd, right)? => Err(Errno::Notcapable),
             What::Directory { path, .. } => Ok(path),
             _ => Err(Errno::Notdir),
         }
@@ -160,7 +162,7 @@ impl Model {
             Op::Renumber(fd, to) => self.renumber(fd, to),
             Op::Stat { dir, ref path } => {
                 let path = self.lookup(dir, path, PATH_FILESTAT_GET).map_err(|(errno, _)| errno)?;
-                Ok(self.files.stat(&path))
+                Ok(self.dated(self.files.stat(&path)))
             }
             Op::Read { fd, len } => self.read(fd, len, None),
             Op::Pread { fd, len, offset } => self.read(fd, len, Some(offset)),
@@ -178,6 +180,7 @@ impl Model {
             }
             Op::Filestat(fd) => self.filestat(fd),
             Op::Prestat(fd) => match self.get(fd)?.what {
+                _ if !self.program => Err(Errno::Notsup),
                 What::Directory { initial: true, .. } if fd == 3 => Ok(words(&[1 << 32])),
                 _ => Err(Errno::Badf),
             },
@@ -187,6 +190,17 @@ impl Model {
 
     pub(crate) fn get(&self, fd: u32) -> Result<&Description, Errno> {
         self.open.get(&fd).ok_or(Errno::Badf)
+    }
+
+    /// Whether a descriptor may not be used for any of this.
+    fn lacks(&self, fd: u32, any: u64) -> Result<bool, Errno> {
+        Ok(!self.program && self.get(fd)?.base & any == 0)
+    }
+
+    /// A file's attributes with the three times that all have.
+    fn dated(&self, mut filestat: Vec<u8>) -> Vec<u8> {
+        filestat[40..].copy_from_slice(&words(&[if self.program { IN_1980 } else { 0 }; 3]));
+        filestat
     }
 
     fn renumber(&mut self, fd: u32, to: u32) -> Result<Vec<u8>, Errno> {
@@ -207,8 +221,8 @@ impl Model {
         match description.what {
             What::Directory { .. } => Err(Errno::Isdir),
             What::Stream(_) => Err(Errno::Badf),
-            What::File { .. } if description.base & FD_READ == 0 => Err(Errno::Badf),
-            What::File { .. } if anywhere && description.base & FD_SEEK == 0 => Err(Errno::Notcapable),
+            What::File { .. } if self.lacks(fd, FD_READ)? => Err(Errno::Badf),
+            What::File { .. } if anywhere && self.lacks(fd, FD_SEEK)? => Err(Errno::Notcapable),
             What::File { .. } => Ok(()),
         }
     }
@@ -230,10 +244,10 @@ impl Model {
     /// The kind and the rights that seeking needs.
     pub(crate) fn seekable(&self, fd: u32, delta: i64, whence: u32) -> Result<(), Errno> {
         let description = self.get(fd)?;
-        let tells = description.base & FD_TELL != 0 && whence == 1 && delta == 0;
+        let tells = !self.lacks(fd, FD_TELL)? && whence == 1 && delta == 0;
         match description.what {
             What::Stream(_) => Err(Errno::Spipe),
-            What::File { .. } if description.base & FD_SEEK != 0 || tells => Ok(()),
+            What::File { .. } if !self.lacks(fd, FD_SEEK)? || tells => Ok(()),
             _ => Err(Errno::Notcapable),
         }
     }
@@ -258,7 +272,7 @@ impl Model {
         let description = self.get(fd)?;
         match description.what {
             What::Stream(_) => Err(Errno::Spipe),
-            What::File { offset, .. } if description.base & (FD_TELL | FD_SEEK) != 0 => Ok(words(&[offset])),
+            What::File { offset, .. } if !self.lacks(fd, FD_TELL | FD_SEEK)? => Ok(words(&[offset])),
             _ => Err(Errno::Notcapable),
         }
     }
@@ -266,7 +280,7 @@ impl Model {
     fn list(&self, fd: u32, len: u32, cookie: u64) -> Result<Vec<u8>, Errno> {
         let description = self.get(fd)?;
         match &description.what {
-            What::Directory { .. } if description.base & FD_READDIR == 0 => Err(Errno::Notcapable),
+            What::Directory { .. } if self.lacks(fd, FD_READDIR)? => Err(Errno::Notcapable),
             What::Directory { path, .. } => {
                 let page = self.files.listing(path).into_iter().skip(cookie.min(1 << 20) as usize).flatten();
                 let page: Vec<u8> = page.take(len as usize).collect();
@@ -278,13 +292,13 @@ impl Model {
 
     fn filestat(&self, fd: u32) -> Result<Vec<u8>, Errno> {
         let description = self.get(fd)?;
-        if description.base & FD_FILESTAT_GET == 0 {
+        if self.lacks(fd, FD_FILESTAT_GET)? {
             return Err(Errno::Notcapable);
         }
-        Ok(match &description.what {
+        Ok(self.dated(match &description.what {
             What::Stream(_) => words(&[0, 0, 0, 1, 0, 0, 0, 0]),
             What::Directory { path, .. } | What::File { path: Some(path), .. } => self.files.stat(path),
             What::File { path: None, bytes, .. } => words(&[0, 0, 4, 1, bytes.len() as u64, 0, 0, 0]),
-        })
+        }))
     }
 }

@@ -122,9 +122,14 @@ impl Source<'_> {
     }
 }
 
-/// Drives the model and the implementation with the calls that `bytes` make.
+/// Drives the model and the implementation with the calls that `bytes` make, under each personality.
 pub(crate) fn descriptors(bytes: &[u8]) {
-    let mut source = Source(bytes);
+    for personality in [Personality::Seed, Personality::Program] {
+        descriptors_of(personality, Source(bytes));
+    }
+}
+
+fn descriptors_of(personality: Personality, mut source: Source<'_>) {
     let mut tree = Tree::builder();
     let mut files = Files::default();
     for (path, bytes) in
@@ -133,7 +138,7 @@ pub(crate) fn descriptors(bytes: &[u8]) {
         tree.map(path, bytes.as_bytes().into()).unwrap();
         files.map(path, bytes.as_bytes()).unwrap();
     }
-    let mut pair = Pair::new(tree.build(), files, 1000);
+    let mut pair = Pair::new(personality, tree.build(), files, 1000);
     while !source.0.is_empty() {
         pair.step(&source.op());
     }
@@ -152,7 +157,7 @@ pub(crate) fn tree(bytes: &[u8]) {
     }
     let tree = tree.build();
     assert_eq!(tree.ram(), files.0.keys().map(|path| 256 + path.len() as u64).sum::<u64>());
-    let mut pair = Pair::new(tree, files.clone(), 1 << 20);
+    let mut pair = Pair::new(Personality::Seed, tree, files.clone(), 1 << 20);
     for path in files.0.keys() {
         let relative = &path.as_bytes()[1..];
         pair.step(&Op::Stat { dir: 3, path: relative.to_vec() });
@@ -178,15 +183,15 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(tree: Tree, files: Files, ram: u64) -> Self {
+    fn new(personality: Personality, tree: Tree, files: Files, ram: u64) -> Self {
         const FDS: u32 = 9;
         let mapped = tree.ram();
-        let mut guest = Guest::with(Config { files: Arc::new(tree), announce_root: true, ..config() });
+        let mut guest = Guest::with(Config { files: Arc::new(tree), personality, ..config() });
         assert_eq!(guest.ram.used(), mapped);
         guest.ram = Ram::new(ram);
         guest.limits.open_fds = FDS;
         guest.mem.truncate(0x2000);
-        Self { model: Model::new(files, ram, FDS as usize), guest }
+        Self { model: Model::new(personality == Personality::Program, files, ram, FDS as usize), guest }
     }
 
     fn step(&mut self, op: &Op) {

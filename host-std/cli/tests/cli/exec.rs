@@ -139,13 +139,18 @@ fn a_program_that_fails_after_a_rule_refused_it_names_the_call_and_what_helps() 
     let dir = scratch("refused");
     let module = refused_then_ends(dir.path(), 1);
     let says = ["exit_code 1", "poll_oneoff answered ENOTSUP", "path_readlink answered EBADF", "`--map` follows links"];
-    fails(&["exec", &module], 1, &says);
-    fails(&["exec", &module], 1, &["before it failed, path_open answered ENOTCAPABLE: the path is absolute"]);
-    let json: Json = serde_json::from_slice(&subvm(&["exec", "--json", &module]).stdout).unwrap();
+    fails(&["exec", "--personality", "seed", &module], 1, &says);
+    fails(
+        &["exec", "--personality", "seed", &module],
+        1,
+        &["before it failed, path_open answered ENOTCAPABLE: the path is absolute"],
+    );
+    let json: Json =
+        serde_json::from_slice(&subvm(&["exec", "--json", "--personality", "seed", &module]).stdout).unwrap();
     assert_eq!(json["diagnostics"].as_array().unwrap().len(), 3, "{json}");
     assert!(json["diagnostics"][0].as_str().unwrap().contains("path_open"), "the last one first: {json}");
     // Who came to an end of its own has nothing to be told, and who did not ask for any of this neither.
-    let Output { status, stderr, .. } = subvm(&["exec", &refused_then_ends(dir.path(), 0)]);
+    let Output { status, stderr, .. } = subvm(&["exec", "--personality", "seed", &refused_then_ends(dir.path(), 0)]);
     assert_eq!((status.code(), stderr.len()), (Some(0), 0));
     fails(&["exec", &guest("trap")], 125, &["error: wasm_trap unreachable\n"]);
 }

@@ -172,6 +172,10 @@ fn wrong_usage_has_status_126() {
     }
     fails(&[], 126, &["a command is missing"]);
     fails(&["exec", "--frob", "x.wasm"], 126, &["'--frob'", "try --help"]);
+    for old in [&["exec", "--announce-root", "true", "x.wasm"][..], &["exec", "--announce-root=false", "x.wasm"]] {
+        fails(old, 126, &["--announce-root is no option any more", "--personality program", "--personality seed"]);
+    }
+    fails(&["exec", "--personality", "odd", "x.wasm"], 126, &["'odd'", "seed, program"]);
     fails(&["exec", "--log", "web=loud", "x.wasm"], 126, &["run.log", "web=loud"]);
     assert_eq!(subvm(&["--help"]).status.code(), Some(0));
 }

@@ -186,7 +186,7 @@ fn every_command_shows_examples() {
 fn completions_are_there_for_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = String::from_utf8(subvm(&["completions", shell]).stdout).unwrap();
-        for word in ["subvm", "announce-root", "explain"] {
+        for word in ["subvm", "personality", "explain"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

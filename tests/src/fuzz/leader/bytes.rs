@@ -9,8 +9,8 @@ use subvm_core::host::State;
 use subvm_core::wasi::{Env, EnvError, Refused};
 use subvm_core::{
     Address, Ballot, Entry, EntryKind, FloatPolicy, InternalError, InternalErrorKind, Invalid, LOWERING_VERSION,
-    Message, Mode, Outcome, Package, PackageError, Params, Parts, Proposal, Receipt, ReceiptError, Report, Role, Run,
-    SCHEDULE_VERSION, VmError, Vote, datetime, run, vote,
+    Message, Mode, Outcome, Package, PackageError, Params, Parts, Personality, Proposal, Receipt, ReceiptError, Report,
+    Role, Run, SCHEDULE_VERSION, VmError, Vote, datetime, run, vote,
 };
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 
@@ -127,7 +127,7 @@ fn canonical(bytes: &[u8]) -> Value {
 }
 
 fn params(source: &mut Source<'_>) -> Params {
-    let mut limits = Limits::default();
+    let (mut limits, mut personality) = (Limits::default(), Personality::Seed);
     let amount = source.choose(&[0, 1, u64::MAX, 1 << 63]);
     match source.below(11) {
         0 => limits.ram = amount,
@@ -140,7 +140,7 @@ fn params(source: &mut Source<'_>) -> Params {
         7 => limits.gas_time_nondet = amount,
         8 => limits.gas_storage = amount,
         9 => limits.gas_data = amount,
-        _ => {}
+        _ => personality = Personality::Program,
     }
     let patterns = String::from_utf8_lossy(&source.bytes()).into_owned();
     Params {
@@ -148,6 +148,7 @@ fn params(source: &mut Source<'_>) -> Params {
         fingerprints: source.below(2) == 0,
         refused_env: refused(&patterns),
         limits,
+        personality,
         ..Params::default()
     }
 }

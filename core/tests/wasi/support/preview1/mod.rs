@@ -5,6 +5,7 @@
 
 mod guest;
 mod paths;
+mod poll;
 mod prices;
 mod transfer;
 
@@ -27,13 +28,16 @@ pub(crate) struct Reference {
     /// Whether `fd_prestat_get` ever answered `Notsup`.
     pub(crate) prestat_refused: bool,
     pub(crate) settings: Settings,
+    /// What all clocks show.
+    pub(crate) clock: u64,
     generator: Option<Generator>,
 }
 
 /// What does not change.
 pub(crate) struct Settings {
     pub(crate) deterministic: bool,
-    pub(crate) announce_root: bool,
+    /// The personality: `program`, or `seed`.
+    pub(crate) program: bool,
     pub(crate) args: Vec<String>,
     /// As `NAME=value`, in order.
     pub(crate) env: Vec<String>,
@@ -64,7 +68,17 @@ impl From<VmError> for Stop {
 
 impl Reference {
     pub(crate) fn new(settings: Settings, mem: Vec<u8>, descriptors: Model) -> Self {
-        Self { mem, ticks: i64::MAX, descriptors, printed: None, prestat_refused: false, settings, generator: None }
+        let clock = settings.now;
+        Self {
+            mem,
+            ticks: i64::MAX,
+            descriptors,
+            printed: None,
+            prestat_refused: false,
+            settings,
+            clock,
+            generator: None,
+        }
     }
 
     /// What the call comes to.
@@ -87,7 +101,7 @@ impl Reference {
             "environ_get" => self.strings(self.settings.env.clone(), int(0), int(1)),
             "environ_sizes_get" => self.sizes(&self.settings.env.clone(), int(0), int(1)),
             "clock_res_get" => self.clock(int(0), 1, int(1)),
-            "clock_time_get" => self.clock(int(0), self.settings.now, int(2)),
+            "clock_time_get" => self.clock(int(0), self.clock, int(2)),
             "random_get" => self.random(int(0), int(1)),
             "proc_exit" => Err(Stop::End(match int(0).cast_signed() {
                 0 => Outcome::Return(vec![0]),
@@ -110,6 +124,16 @@ impl Reference {
                 let flags = paths::Flags { lookup: int(1), open: int(4), descriptor: int(7) };
                 self.path_open(int(0), &flags, (int(2), int(3)), (long(5), long(6)), int(8))
             }
+            "fd_fdstat_set_flags" if self.settings.program => self.set_flags(int(0), int(1)),
+            "path_readlink" if self.settings.program => {
+                self.readlink(int(0), (int(1), int(2)), (int(3), int(4)), int(5))
+            }
+            "path_remove_directory" | "path_unlink_file" if self.settings.program => {
+                self.remove(int(0), (int(1), int(2)))
+            }
+            "path_rename" if self.settings.program => self.rename(int(0), (int(1), int(2)), int(3), (int(4), int(5))),
+            "poll_oneoff" if self.settings.program => self.poll(int(0), int(1), int(2), int(3)),
+            "sched_yield" if self.settings.program => Ok(()),
             _ => match always(name) {
                 Errno::Success => Ok(()),
                 errno => Err(errno.into()),
@@ -144,7 +168,7 @@ impl Reference {
     }
 }
 
-/// The answer of the functions that have but one.
+/// The answer of the functions that have but one, under this personality or under all.
 fn always(name: &str) -> Errno {
     match name {
         "sock_accept" | "sock_recv" | "sock_send" | "sock_shutdown" => Errno::Acces,

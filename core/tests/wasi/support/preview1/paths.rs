@@ -4,7 +4,7 @@ use subvm_core::VmError;
 use subvm_core::wasi::Errno;
 
 use super::super::files::form;
-use super::super::{ALL_RIGHTS, FD_READDIR, Op, PATH_FILESTAT_GET, PATH_OPEN};
+use super::super::{ALL_RIGHTS, FD_READDIR, Op, PATH_FILESTAT_GET, PATH_OPEN, PATH_READLINK, PATH_REMOVE, PATH_RENAME};
 use super::{Done, Reference, prices};
 
 /// Flags, with the bits that there are.
@@ -57,6 +57,38 @@ impl Reference {
             (Errno::Success, number) => self.put(at, &number),
             (errno, _) => return Err(errno.into()),
         }
+        Ok(())
+    }
+
+    pub(super) fn readlink(&mut self, fd: u32, path: Bytes, (at, len): Bytes, used: u32) -> Done {
+        self.charge(prices::WALK - prices::ANSWER)?;
+        let path = self.path(fd, PATH_READLINK, path)?;
+        self.range(at, len.into(), 1)?;
+        self.range(used, 4, 4)?;
+        self.exists(fd, path)?;
+        Err(Errno::Inval.into())
+    }
+
+    pub(super) fn remove(&mut self, fd: u32, path: Bytes) -> Done {
+        self.charge(prices::WALK - prices::ANSWER)?;
+        let path = self.path(fd, PATH_REMOVE, path)?;
+        self.exists(fd, path)?;
+        Err(Errno::Rofs.into())
+    }
+
+    pub(super) fn rename(&mut self, fd: u32, path: Bytes, new_fd: u32, new_path: Bytes) -> Done {
+        self.charge(prices::WALK - prices::ANSWER)?;
+        self.descriptors.directory(fd, PATH_RENAME)?;
+        self.descriptors.directory(new_fd, PATH_RENAME)?;
+        let path = self.path(fd, PATH_RENAME, path)?;
+        self.path(new_fd, PATH_RENAME, new_path)?;
+        self.exists(fd, path)?;
+        Err(Errno::Rofs.into())
+    }
+
+    /// Whether a path leads anywhere.
+    fn exists(&mut self, fd: u32, path: Vec<u8>) -> Done {
+        self.descriptors.call(&Op::Stat { dir: fd, path })?;
         Ok(())
     }
 

@@ -1,5 +1,15 @@
 //! Ticks, as `docs/spec/gas.md` has them.
 
+/// The base of a function that has a fixed answer.
+pub(super) const ANSWER: u64 = 10;
+/// The base of a function that looks at a descriptor.
+pub(super) const DESCRIPTOR: u64 = 20;
+/// The base of a function that moves bytes.
+pub(super) const TRANSFER: u64 = 30;
+/// The base of a function that walks a path.
+pub(super) const WALK: u64 = 60;
+/// A subscription.
+pub(super) const SUBSCRIPTION: u64 = 16;
 /// An iovec, whatever its length.
 pub(super) const IOVEC: u64 = 8;
 /// A byte of a path.
@@ -26,7 +36,7 @@ pub(super) fn base(name: &str) -> u64 {
         "fd_fdstat_get" | "fd_filestat_get" => 25,
         "args_get" | "environ_get" | "fd_pread" | "fd_read" | "fd_readdir" | "fd_write" | "random_get" => 30,
         "path_filestat_get" | "path_open" => 60,
-        // Those with one answer.
+        // Those with one answer, under one personality at least.
         _ => 10,
     }
 }

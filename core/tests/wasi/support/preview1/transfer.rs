@@ -99,6 +99,16 @@ impl Reference {
         self.answer(at, 8, &stat)
     }
 
+    /// None of the five flags changes anything.
+    pub(super) fn set_flags(&mut self, fd: u32, flags: u32) -> Done {
+        self.charge(prices::DESCRIPTOR - prices::ANSWER)?;
+        if flags > 31 {
+            return Err(Errno::Inval.into());
+        }
+        self.what(fd)?;
+        Ok(())
+    }
+
     pub(super) fn prestat(&mut self, fd: u32, at: u32) -> Done {
         let announced = self.announced(fd);
         self.prestat_refused |= matches!(announced, Err(Stop::Errno(Errno::Notsup)));
@@ -120,7 +130,7 @@ impl Reference {
 
     fn announced(&self, fd: u32) -> Done {
         match self.what(fd)? {
-            _ if !self.settings.announce_root => Err(Errno::Notsup.into()),
+            _ if !self.settings.program => Err(Errno::Notsup.into()),
             What::Directory { initial: true, .. } if fd == 3 => Ok(()),
             _ => Err(Errno::Badf.into()),
         }
