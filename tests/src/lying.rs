@@ -8,6 +8,7 @@ use subvm_core::host::{
     Code, EthAnswer, Host, HostError, Modules, Node, Progress, RequestId, Rng, State, Storage, Stream,
 };
 use subvm_core::{Address, SlotId};
+use subvm_replay::{Answer, Asked, Reader, Record};
 
 /// Changes one bit of the `nth` answer that has bytes, counted from 0: of storage, balances, locked slots, calls below, random bytes, module
 /// results. Which bit: `bit`, modulo those that there are. Counts on for later answers, which are true.
@@ -23,6 +24,54 @@ pub fn lying_at(node: Node, nth: u64, bit: usize) -> (Node, Arc<AtomicU64>) {
         ..node
     };
     (node, answers)
+}
+
+/// Where an answer stands in a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Steps before it.
+    pub steps: u64,
+    /// Whether it is one.
+    pub is_step: bool,
+    /// The host call that is made.
+    pub call: u64,
+    /// The sub-VM.
+    pub path: Vec<u64>,
+    /// The answer, with its question.
+    pub record: Record,
+}
+
+/// The `nth` answer that [`lying_at`] counts, in the recording of a node that does not lie; nothing where there are fewer.
+///
+/// # Panics
+/// Where the recording is damaged.
+#[must_use]
+pub fn told(recording: &[u8], nth: u64) -> Option<Told> {
+    let mut reader = Reader::new(recording).expect("a recording");
+    let mut before = 0;
+    loop {
+        let steps = reader.steps();
+        let record = reader.next()?.expect("a recording that is not damaged");
+        let Record::Asked(Asked { answer, .. }) = &record else { continue };
+        if !has_bytes(answer) {
+            continue;
+        }
+        if before == nth {
+            let (is_step, call, path) = (reader.is_step(), reader.calls(), reader.path());
+            return Some(Told { steps, is_step, call, path, record });
+        }
+        before += 1;
+    }
+}
+
+fn has_bytes(answer: &Answer) -> bool {
+    match answer {
+        Answer::Bytes(bytes) | Answer::Eth(EthAnswer::Returned(bytes) | EthAnswer::Reverted(bytes)) => {
+            !bytes.is_empty()
+        }
+        Answer::Slots(slots) => !slots.is_empty(),
+        _ => false,
+    }
 }
 
 struct Lie {

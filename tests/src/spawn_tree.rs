@@ -21,7 +21,7 @@ mod requests;
 mod wasm;
 
 use chain::{Setting, run_tree};
-pub use recorded::check_recorded;
+pub use recorded::{check_located, check_recorded};
 #[cfg(feature = "engine")]
 pub use wasm::check_engines;
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::block::{FULL, HEAD, Head, MAGIC, RECORD, STEPS, VERSION};
+use crate::format::block::{FULL, HEAD, Head, MAGIC, Packer, RECORD, STEPS, VERSION};
 use crate::format::code;
 use crate::format::place::Place;
 use crate::format::record::Record;
@@ -53,6 +53,7 @@ pub(crate) struct Writer {
     block: Vec<u8>,
     /// Bytes of the place.
     opening: usize,
+    packer: Packer,
     check: [u8; 8],
     hasher: blake3::Hasher,
     pub(crate) steps: u64,
@@ -68,6 +69,7 @@ impl Writer {
             place: Place::default(),
             block: Vec::with_capacity(FULL),
             opening: 0,
+            packer: Packer::default(),
             check: [0; 8],
             hasher: blake3::Hasher::new(),
             steps: 0,
@@ -134,7 +136,8 @@ impl Writer {
         if self.stopped.is_some() || self.block.len() == self.opening {
             return;
         }
-        let (head, stored) = Head::seal(self.check, &self.block, self.steps, self.trace());
+        let trace = self.trace();
+        let (head, stored) = Head::seal(&mut self.packer, self.check, &self.block, self.steps, trace);
         self.check.copy_from_slice(&head[..8]);
         debug_assert_eq!(head.len(), HEAD);
         self.write(&[&head, &stored]);

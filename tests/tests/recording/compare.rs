@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use subvm_core::host::Node;
 use subvm_replay::compare::{Comparison, What, recordings};
-use subvm_replay::{Answer, Ask, Asked, Reader, Record};
-use subvm_tests::lying::lying_at;
+use subvm_replay::{Ask, Asked, Record};
+use subvm_tests::lying::{Told, lying_at, told};
 
 use crate::support::{World, with_code};
 
@@ -21,24 +21,6 @@ fn scattered(seed: u64) -> impl Iterator<Item = u64> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     })
-}
-
-/// Where the `nth` answer with bytes stands in a recording: steps before it, whether it is one, the call and sub-VM, the record.
-fn place_of(bytes: &[u8], nth: u64) -> (u64, bool, u64, Vec<u64>, Record) {
-    let mut reader = Reader::new(bytes).unwrap();
-    let mut seen = 0;
-    loop {
-        let steps = reader.steps();
-        let record = reader.next().expect("there are so many answers").unwrap();
-        let Record::Asked(Asked { answer: Answer::Bytes(answer), .. }) = &record else { continue };
-        if answer.is_empty() {
-            continue;
-        }
-        if seen == nth {
-            return (steps, reader.is_step(), reader.calls(), reader.path(), record);
-        }
-        seen += 1;
-    }
 }
 
 #[test]
@@ -57,9 +39,9 @@ fn a_thousand_faults_in_a_node_s_answers_are_each_found_at_their_call() {
         let world = World::new();
         let (node, _) = lying_at(world.node(), nth, bit);
         let lied = record(&world, node);
-        let (steps, step, call, path, record) = place_of(&count, nth);
+        let Told { steps, is_step, call, path, record } = told(&count, nth).expect("there are so many answers");
         let found = compared(&count, &lied);
-        let divergence = if step {
+        let divergence = if is_step {
             deterministic += 1;
             assert!(found.beside.is_none(), "answer {nth}: {:?}", found.beside);
             found.divergence
@@ -97,10 +79,10 @@ fn two_recordings_of_one_run_are_the_same() {
 fn most_blocks_are_passed_over() {
     let world = World::new();
     let honest = record(&world, world.node());
-    let (node, _) = lying_at(world.node(), 250, 3);
+    let (node, _) = lying_at(world.node(), 290, 3);
     let found = compared(&honest, &record(&world, node));
     let divergence = found.divergence.expect("one answer is a lie");
-    assert!(divergence.step > 512, "{divergence:?}");
+    assert!(divergence.step > 1_024, "{divergence:?}");
     assert_eq!(found.blocks_read, 2, "one of each");
 }
 

@@ -1,15 +1,15 @@
 //! What recording costs a run: nothing that anybody votes on, whatever becomes of the recording.
 
 use std::io::{self, Cursor, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use subvm_core::host::{Call, Clock, Node, Observer, State};
+use subvm_core::host::{Call, Clock, HostError, Modules, Node, Observer, Progress, RequestId, State};
 use subvm_core::{InternalErrorKind, Message, Run};
 use subvm_host_mock::trace::Trace;
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
-use subvm_replay::{Buffer, Incomplete, Options, Recorder, Replay, ReplayError, Verdict};
+use subvm_replay::{Buffer, Incomplete, Options, Recorder, Replay, ReplayError, Verdict, forged};
 
 use crate::support::{CONTRACT, World, transaction, with_code};
 
@@ -221,4 +221,40 @@ fn a_call_takes_at_most_24_bytes() {
         recorded.bytes as f64 / recorded.calls as f64
     );
     assert!(recorded.bytes <= 24 * recorded.calls, "{recorded:?}");
+}
+
+/// A service that adds a key to what guests ask, as configured ones do.
+struct Keyed {
+    part: Box<dyn Modules>,
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+const KEY: &[u8] = b"sk-0123456789abcdef";
+
+impl Modules for Keyed {
+    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
+        self.sent.lock().unwrap().push([request, KEY].concat());
+        self.part.start(request)
+    }
+
+    fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError> {
+        self.part.wait(id, at_most)
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.part.cancel(id);
+    }
+}
+
+#[test]
+fn what_a_service_adds_to_a_request_is_in_no_recording() {
+    let (world, sent) = (World::new(), Arc::new(Mutex::new(Vec::new())));
+    let node = world.node();
+    let node = Node { modules: Box::new(Keyed { part: node.modules, sent: sent.clone() }), ..node };
+    let (recording, ..) = world.record(node, with_code());
+    let blocks = forged::blocks(&recording.bytes()).concat();
+    let holds = |bytes: &[u8]| blocks.windows(bytes.len()).any(|there| there == bytes);
+    let sent = sent.lock().unwrap();
+    assert!(sent.len() == 1 && sent[0].ends_with(KEY));
+    assert!(holds(&sent[0][..sent[0].len() - KEY.len()]) && !holds(KEY));
 }

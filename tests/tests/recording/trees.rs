@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use proptest::prelude::*;
-use subvm_tests::spawn_tree::{Tree, check_recorded};
+use subvm_tests::spawn_tree::{Tree, check_located, check_recorded};
 
 /// Bytes enough for all of a tree.
 const BYTES: usize = 700;
@@ -18,5 +18,11 @@ proptest! {
     #[test]
     fn every_tree_is_replayed_to_its_receipt_and_trace(tree in trees()) {
         check_recorded(&tree).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn a_lie_is_found_where_it_was_told(tree in trees()) {
+        let lied = check_located(&tree).map_err(TestCaseError::fail)?;
+        prop_assume!(lied);
     }
 }

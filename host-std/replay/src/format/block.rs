@@ -1,6 +1,8 @@
 //! Blocks: records that are kept together, with what says that they are whole. Source: `docs/spec/recording.md`, *Blocks*.
 
-use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
+};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
@@ -15,13 +17,43 @@ pub(crate) const HEAD: usize = 64;
 /// A block ends with the record with which it has so many bytes.
 pub(crate) const FULL: usize = 64 << 10;
 /// A block ends with the step whose number is a multiple of this.
-pub(crate) const STEPS: u64 = 256;
+pub(crate) const STEPS: u64 = 1024;
 /// The most bytes that a record has.
 pub(crate) const RECORD: usize = 256 << 20;
 /// Bytes of a block beside its last record: what a place and records below [`FULL`] take.
 const MOST: usize = RECORD + FULL + (64 << 10);
 /// How hard packing tries: more finds little in digests and numbers.
-const EFFORT: u8 = 1;
+const EFFORT: i32 = 1;
+
+/// What packs blocks. It is made once and used again: it has 300 KB.
+pub(crate) struct Packer(Box<CompressorOxide>);
+
+impl Default for Packer {
+    fn default() -> Self {
+        // Without a window of its own: a raw stream.
+        Self(Box::new(CompressorOxide::new(create_comp_flags_from_zip_params(EFFORT, 0, 0))))
+    }
+}
+
+impl Packer {
+    /// The block as a raw DEFLATE stream, or as it is where that is not shorter.
+    fn pack(&mut self, raw: &[u8]) -> Vec<u8> {
+        self.0.reset();
+        let (mut packed, mut taken, mut written) = (vec![0; raw.len()], 0, 0);
+        loop {
+            let (from, to) = (raw.get(taken..).unwrap_or_default(), packed.get_mut(written..).unwrap_or_default());
+            let (status, more_taken, more_written) = compress(&mut self.0, from, to, TDEFLFlush::Finish);
+            (taken, written) = (taken + more_taken, written + more_written);
+            match status {
+                TDEFLStatus::Done if written < raw.len() => break,
+                TDEFLStatus::Okay if written < raw.len() && (more_taken, more_written) != (0, 0) => {}
+                _ => return raw.to_vec(),
+            }
+        }
+        packed.truncate(written);
+        packed
+    }
+}
 
 /// What stands before a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +77,14 @@ pub(crate) type Wrong = &'static str;
 
 impl Head {
     /// Packs a block. Gives its head, and the bytes that follow.
-    pub(crate) fn seal(before: [u8; 8], raw: &[u8], steps: u64, trace: [u8; 32]) -> ([u8; HEAD], Vec<u8>) {
-        let packed = compress_to_vec(raw, EFFORT);
-        let stored = if packed.len() < raw.len() { packed } else { raw.to_vec() };
+    pub(crate) fn seal(
+        packer: &mut Packer,
+        before: [u8; 8],
+        raw: &[u8],
+        steps: u64,
+        trace: [u8; 32],
+    ) -> ([u8; HEAD], Vec<u8>) {
+        let stored = packer.pack(raw);
         let mut head = [0; HEAD];
         head[8..16].copy_from_slice(&short(&[&stored]));
         head[16..20].copy_from_slice(&(raw.len() as u32).to_le_bytes());
@@ -133,7 +170,7 @@ mod tests {
     use super::*;
 
     fn sealed(raw: &[u8]) -> (Head, Vec<u8>) {
-        let (head, stored) = Head::seal([1; 8], raw, 7, [9; 32]);
+        let (head, stored) = Head::seal(&mut Packer::default(), [1; 8], raw, 7, [9; 32]);
         (Head::read([1; 8], &head).unwrap(), stored)
     }
 
@@ -160,7 +197,7 @@ mod tests {
             assert!(raw.starts_with(&head.open_cut(&stored[..at])));
         }
         assert!(!head.open_cut(&stored[..stored.len() / 2]).is_empty(), "half of it is worth something");
-        let (bytes, _) = Head::seal([1; 8], &raw, 7, [9; 32]);
+        let (bytes, _) = Head::seal(&mut Packer::default(), [1; 8], &raw, 7, [9; 32]);
         for at in 0..HEAD {
             let mut changed = bytes;
             changed[at] ^= 1;
