@@ -24,6 +24,7 @@ mod program;
 mod progress;
 mod report;
 mod run;
+mod schema;
 mod terminal;
 
 /// Wrong usage, or input that cannot be read.
@@ -61,6 +62,8 @@ enum Command {
     Config(config::Config),
     /// Show what a module imports, and what lowering makes of it.
     Inspect(inspect::Inspect),
+    /// Show what a contract says of its methods and events.
+    Schema(schema::Schema),
     /// Work with the fingerprints of failed runs.
     #[command(subcommand)]
     Fingerprint(fingerprint::Fingerprint),
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Schema(schema) => schema.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),
     };

@@ -44,6 +44,7 @@ mod options;
 mod owed;
 mod pins;
 mod report;
+mod schema;
 mod scratch;
 mod stack;
 mod stores;
@@ -57,6 +58,7 @@ pub use names::{
 };
 pub use options::{Counters, Floats, Options};
 pub use report::{Frame, Import, Report};
+pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
 pub use traps::TrapKind;
 
