@@ -20,6 +20,7 @@ mod host;
 mod input;
 mod inspect;
 mod message;
+mod new;
 mod program;
 mod progress;
 mod report;
@@ -62,6 +63,8 @@ enum Command {
     Config(config::Config),
     /// Show what a module imports, and what lowering makes of it.
     Inspect(inspect::Inspect),
+    /// Write a project to begin with.
+    New(new::New),
     /// Show what a contract says of its methods and events.
     Schema(schema::Schema),
     /// Work with the fingerprints of failed runs.
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::New(new) => new.execute(),
         Command::Schema(schema) => schema.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 mod fingerprint;
 mod json;
+mod new;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;
