@@ -105,3 +105,8 @@ macro_rules! ensure {
         }
     };
 }
+
+// Without `std`, nothing else brings what copies and compares memory there.
+#[cfg(target_os = "wasi")]
+#[link(name = "c")]
+unsafe extern "C" {}

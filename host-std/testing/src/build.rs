@@ -35,7 +35,7 @@ pub fn build(directory: impl AsRef<Path>) -> Vec<u8> {
         directory.display()
     );
     let messages = String::from_utf8_lossy(&output.stdout);
-    let module = messages.split('"').filter(|text| text.ends_with(".wasm") && !text.contains("/deps/")).next_back();
+    let module = messages.split('"').rfind(|text| text.ends_with(".wasm") && !text.contains("/deps/"));
     let module = module.unwrap_or_else(|| panic!("{} makes no module: is its crate-type cdylib?", directory.display()));
     std::fs::read(module).unwrap_or_else(|error| panic!("{module}: {error}"))
 }

@@ -186,7 +186,7 @@ impl Chain {
         self.transact(&Call { sender, origin: sender, contract: address, data: arguments, value, init: true }, 0)
     }
 
-    /// Deploys the contract whose source lies in a directory, by nobody: [`build`](crate::build) and [`deploy`](Self::deploy).
+    /// Deploys the contract whose source lies in a directory, by nobody: [`build`](crate::build()) and [`deploy`](Self::deploy).
     ///
     /// # Panics
     /// As both.

@@ -21,7 +21,7 @@
 //! | say what the web and models answer, and to whom | [`web`], [`model`], [`Answer`] |
 //! | let a leader lie | [`Chain::tamper`] |
 //! | hold gas to a file | [`Golden`] |
-//! | build a contract from its source | [`build`] |
+//! | build a contract from its source | [`build`](build()) |
 //!
 //! What a test asks for in vain panics, with what there was instead.
 
