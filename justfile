@@ -46,4 +46,5 @@ instructions *args:
 # Rebuild what is compiled for tests and examples from its sources; `just guests --check` compares instead
 guests *args:
     tests/guests/rebuild.sh {{ args }}
+    tests/guests/contracts/rebuild.sh {{ args }}
     host-std/examples/oracle/rebuild.sh {{ args }}

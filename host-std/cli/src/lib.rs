@@ -23,11 +23,13 @@ mod host;
 mod input;
 mod inspect;
 mod message;
+mod new;
 mod program;
 mod progress;
 mod replay;
 mod report;
 mod run;
+mod schema;
 mod shown;
 mod terminal;
 mod trace;
@@ -73,6 +75,10 @@ enum Command {
     Config(config::Config),
     /// Show what a module imports, and what lowering makes of it.
     Inspect(inspect::Inspect),
+    /// Write a project to begin with.
+    New(new::New),
+    /// Show what a contract says of its methods and events.
+    Schema(schema::Schema),
     /// Work with the fingerprints of failed runs.
     #[command(subcommand)]
     Fingerprint(fingerprint::Fingerprint),
@@ -123,6 +129,8 @@ pub fn main() -> ExitCode {
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::New(new) => new.execute(),
+        Command::Schema(schema) => schema.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),
     })

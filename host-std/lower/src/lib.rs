@@ -51,6 +51,7 @@ mod options;
 mod owed;
 mod pins;
 mod report;
+mod schema;
 mod scratch;
 mod stack;
 mod stores;
@@ -64,6 +65,7 @@ pub use names::{
 };
 pub use options::{Counters, Floats, Options};
 pub use report::{Frame, Import, Report};
+pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
 use subvm_core::costs::SetUp;
 pub use traps::TrapKind;

@@ -11,15 +11,17 @@ use std::{env, fs};
 /// Where the API of each crate is written down.
 const FILES: &str = "tests/golden/api";
 /// Crates that others build on.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 14] = [
     "subvm-calldata",
     "subvm-core",
+    "subvm-sdk",
     "subvm-softfloat",
     "subvm-lower",
     "subvm-check",
     "subvm-observe",
     "subvm-replay",
     "subvm-system",
+    "subvm-testing",
     "subvm-wasmtime",
     "subvm-ledger",
     "subvm-modules",

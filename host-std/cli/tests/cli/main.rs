@@ -15,6 +15,7 @@ mod fingerprint;
 mod input;
 mod json;
 mod linking;
+mod new;
 mod recording;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
@@ -350,4 +351,21 @@ mod run {
         let tampered = write(world.dir.path(), "tampered.receipt", &bytes);
         assert_eq!(validate(&tampered), "disagree");
     }
+}
+
+#[test]
+fn a_contract_tells_its_schema() {
+    let oracle = "tests/guests/contracts/wasm/oracle.wasm";
+    let shown = subvm(&["schema", oracle]);
+    assert_eq!(shown.status.code(), Some(0));
+    let lines: Json = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert_eq!(lines["methods"]["ask"]["arguments"]["url"], "string");
+    let line = subvm(&["schema", "--json", oracle]).stdout;
+    assert_eq!(
+        (line.iter().filter(|byte| **byte == b'\n').count(), serde_json::from_slice(&line).ok()),
+        (1, Some(lines))
+    );
+    fails(&["schema", "tests/guests/report/report.wasm"], 126, &["tells no schema", "subvm.schema"]);
+    let dir = scratch("schema");
+    fails(&["schema", &write(dir.path(), "c.wasm", b"\0asm\x01\0\0\0\xff")], 126, &["tells no schema", "malformed"]);
 }

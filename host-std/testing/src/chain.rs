@@ -1,0 +1,369 @@
+//! The chain, and one transaction on it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::host::{self, State};
+use subvm_core::wasi::Refused;
+use subvm_core::{
+    Address, Entry, Gas, InternalError, Message, PageWrite, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote,
+    run, vote,
+};
+use subvm_host_mock::MemoryHost;
+use subvm_wasmtime::WasmtimeEngine;
+
+use crate::deliver::Letter;
+use crate::world::Seen;
+use crate::{Node, Script, Transaction};
+
+/// 2026-01-01T00:00:00Z.
+const GENESIS: u64 = 1_767_225_600_000_000_000;
+/// Between two blocks.
+const BLOCK: Duration = Duration::from_secs(1);
+/// The most a message's messages can go on.
+const DELIVERIES: usize = 64;
+
+/// What is done to a leader's non-deterministic results before validators see them.
+type Tamper = Box<dyn FnMut(&mut Vec<Vec<u8>>)>;
+
+/// A chain in memory. Each transaction is a block of its own, a second after the last.
+///
+/// A run is applied where most of the nodes agree on it, whether it returned or failed; what failed gives back the money that it was sent.
+/// Balances have 128 bits here.
+///
+/// ```
+/// use subvm_testing::{Chain, Map, Value};
+/// # let token = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/contracts/wasm/token.wasm"));
+/// let mut chain = Chain::new();
+/// let [alice, bob] = ["alice", "bob"].map(|name| chain.account(name, 0));
+/// let token = chain.deploy_as(alice, token, Map::from([("supply", 100)]));
+/// chain.call(alice, token, "transfer", Map::from([("to", bob.into()), ("amount", Value::from(30))])).returned();
+/// assert_eq!(chain.view(token, "balance_of", Map::from([("owner", bob)])).returned(), 30.into());
+/// ```
+pub struct Chain {
+    pub(crate) host: MemoryHost,
+    pub(crate) balances: BTreeMap<Address, u128>,
+    pub(crate) finalized_later: VecDeque<Letter>,
+    /// Validators beside the leader: 2, until more are wanted.
+    pub validators: usize,
+    params: Arc<Params>,
+    scripts: Vec<Script>,
+    tamper: Option<Tamper>,
+    now: u64,
+    deployed: u64,
+    pub(crate) unapplied: Vec<(Address, Receipt)>,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain").field("now", &self.now).field("balances", &self.balances).finish_non_exhaustive()
+    }
+}
+
+/// Modules are compiled once in a process, whatever chains run them.
+fn engine() -> Arc<WasmtimeEngine> {
+    static ENGINE: OnceLock<Arc<WasmtimeEngine>> = OnceLock::new();
+    let make = || Arc::new(WasmtimeEngine::new().expect("the engine starts"));
+    Arc::clone(ENGINE.get_or_init(make))
+}
+
+impl Chain {
+    /// An empty chain with a leader and two validators, at the beginning of 2026.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            host: MemoryHost::new(),
+            balances: BTreeMap::new(),
+            finalized_later: VecDeque::new(),
+            validators: 2,
+            params: Arc::default(),
+            scripts: Vec::new(),
+            tamper: None,
+            now: GENESIS,
+            deployed: 0,
+            unapplied: Vec::new(),
+        }
+    }
+
+    /// The chain under other consensus parameters.
+    #[must_use]
+    pub fn with_params(params: Params) -> Self {
+        Self { params: params.into(), ..Self::new() }
+    }
+
+    /// An account of this name, which has so much: an address that only its name decides.
+    pub fn account(&mut self, name: &str, balance: u128) -> Address {
+        let address = address_of(&[b"account", name.as_bytes()]);
+        self.balances.insert(address, balance);
+        address
+    }
+
+    /// What an account, or a contract, has.
+    #[must_use]
+    pub fn balance(&self, of: Address) -> u128 {
+        self.balances.get(&of).copied().unwrap_or_default()
+    }
+
+    /// The instant of the next block, in nanoseconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Lets time pass before the next block.
+    pub fn pass(&mut self, time: Duration) {
+        self.now += u64::try_from(time.as_nanos()).expect("less than 500 years");
+    }
+
+    /// Adds to what the web and models answer. Of two scripts for one request, the later counts.
+    pub fn world(&mut self, script: Script) {
+        self.scripts.push(script);
+    }
+
+    /// Lets the leaders lie from now on: `how` changes their non-deterministic results before validators see them. Each is a code byte and
+    /// data, as in the receipt.
+    pub fn tamper(&mut self, how: impl FnMut(&mut Vec<Vec<u8>>) + 'static) {
+        self.tamper = Some(Box::new(how));
+    }
+
+    /// Lets the leaders be honest again.
+    pub fn honest(&mut self) {
+        self.tamper = None;
+    }
+
+    /// Deploys a module by nobody: runs its constructor with these arguments.
+    ///
+    /// # Panics
+    /// Where the module makes no contract, or its constructor fails.
+    #[track_caller]
+    pub fn deploy(&mut self, module: &[u8], arguments: impl Into<Map>) -> Address {
+        self.deploy_as(Address::default(), module, arguments)
+    }
+
+    /// Deploys a module by an account.
+    ///
+    /// # Panics
+    /// As [`deploy`](Self::deploy).
+    #[track_caller]
+    pub fn deploy_as(&mut self, sender: Address, module: &[u8], arguments: impl Into<Map>) -> Address {
+        let deployed = self.try_deploy(sender, module, &arguments.into().into(), 0);
+        assert!(deployed.accepted, "the nodes disagree on the constructor: {:?}", deployed.votes);
+        deployed.returned();
+        deployed.contract
+    }
+
+    /// Puts a module at an address, and runs no constructor.
+    ///
+    /// # Panics
+    /// Where it makes no package.
+    #[track_caller]
+    pub fn install(&mut self, module: &[u8]) -> Address {
+        self.deployed += 1;
+        let address = address_of(&[b"contract", &self.deployed.to_le_bytes()]);
+        let parts = Parts { start: module.into(), ..Parts::default() };
+        self.host.deploy(address, Arc::new(parts.check(&Refused::default()).expect("a module alone is a package")));
+        address
+    }
+
+    /// Deploys a module: what its constructor came to. It is there afterwards, where the constructor returned.
+    ///
+    /// # Panics
+    /// Where the module makes no package.
+    #[track_caller]
+    pub fn try_deploy(&mut self, sender: Address, module: &[u8], arguments: &Value, value: u128) -> Transaction {
+        let address = self.install(module);
+        let arguments = arguments.encode().expect("arguments within the limits");
+        self.take(sender, value);
+        self.transact(&Call { sender, origin: sender, contract: address, data: arguments, value, init: true }, 0)
+    }
+
+    /// Deploys the contract whose source lies in a directory, by nobody: [`build`](crate::build()) and [`deploy`](Self::deploy).
+    ///
+    /// # Panics
+    /// As both.
+    #[track_caller]
+    pub fn deploy_source(&mut self, directory: impl AsRef<Path>, arguments: impl Into<Map>) -> Address {
+        self.deploy(&crate::build(directory), arguments)
+    }
+
+    /// Calls a method.
+    #[track_caller]
+    pub fn call(&mut self, sender: Address, contract: Address, method: &str, arguments: impl Into<Map>) -> Transaction {
+        self.pay(sender, contract, 0, method, arguments)
+    }
+
+    /// Calls a method, and sends money along.
+    ///
+    /// # Panics
+    /// Where the sender has not so much.
+    #[track_caller]
+    pub fn pay(
+        &mut self,
+        sender: Address,
+        contract: Address,
+        value: u128,
+        method: &str,
+        arguments: impl Into<Map>,
+    ) -> Transaction {
+        let mut call = arguments.into();
+        call.insert("method", method);
+        self.send(sender, contract, value, &call.into())
+    }
+
+    /// Sends any calldata, and money along.
+    ///
+    /// # Panics
+    /// Where the sender has not so much.
+    #[track_caller]
+    pub fn send(&mut self, sender: Address, contract: Address, value: u128, calldata: &Value) -> Transaction {
+        self.send_bytes(sender, contract, value, &calldata.encode().expect("calldata within the limits"))
+    }
+
+    /// Sends any bytes in the place of calldata, and money along.
+    ///
+    /// # Panics
+    /// Where the sender has not so much.
+    #[track_caller]
+    pub fn send_bytes(&mut self, sender: Address, contract: Address, value: u128, bytes: &[u8]) -> Transaction {
+        self.take(sender, value);
+        self.transact(&Call { sender, origin: sender, contract, data: bytes.into(), value, init: false }, 0)
+    }
+
+    /// Writes to a contract's storage past the contract: at most a page of 32 bytes, from its first byte; the rest of it becomes zero.
+    ///
+    /// # Panics
+    /// Where there are more bytes.
+    pub fn write(&mut self, contract: Address, slot: [u8; 32], page: u32, bytes: &[u8]) {
+        let mut content = [0; 32];
+        content[..bytes.len()].copy_from_slice(bytes);
+        let write = PageWrite { slot: SlotId(slot), page, content };
+        let receipt = Receipt {
+            params: [0; 32],
+            message: [0; 32],
+            result: vec![0, 0],
+            gas: Gas::default(),
+            storage: vec![write],
+            messages: Vec::new(),
+            nondet: Vec::new(),
+        };
+        self.host.apply(State::Accepted, contract, &receipt);
+    }
+
+    /// Calls a method, and keeps nothing of what it did.
+    #[track_caller]
+    pub fn view(&mut self, contract: Address, method: &str, arguments: impl Into<Map>) -> Transaction {
+        let mut call = arguments.into();
+        call.insert("method", method);
+        let data = Value::from(call).encode().expect("calldata within the limits");
+        let sender = Address::default();
+        let call = Call { sender, origin: sender, contract, data, value: 0, init: false };
+        let (transaction, _) = self.agree(&call);
+        transaction
+    }
+
+    /// Takes money from an account: it is on its way.
+    #[track_caller]
+    pub(crate) fn take(&mut self, from: Address, value: u128) {
+        let had = self.balance(from);
+        let left = had.checked_sub(value).unwrap_or_else(|| panic!("{from} has {had}, and sends {value}"));
+        self.balances.insert(from, left);
+    }
+
+    /// One block, whose money is on its way: the leader proposes, validators vote, what most agree on is applied, and its messages go on.
+    #[track_caller]
+    pub(crate) fn transact(&mut self, call: &Call, depth: usize) -> Transaction {
+        assert!(depth < DELIVERIES, "messages beget messages without end");
+        *self.balances.entry(call.contract).or_default() += call.value;
+        let (mut transaction, receipt) = self.agree(call);
+        self.now += BLOCK.as_nanos() as u64;
+        match receipt {
+            Some(receipt) if transaction.accepted && receipt.returned() => {
+                self.host.apply(State::Accepted, call.contract, &receipt);
+                transaction.delivered = self.post(call, &receipt, depth);
+                self.unapplied.push((call.contract, receipt));
+            }
+            _ => {
+                *self.balances.entry(call.contract).or_default() -= call.value;
+                *self.balances.entry(call.sender).or_default() += call.value;
+            }
+        }
+        transaction
+    }
+
+    /// The leader's run, and the votes on it. Nothing is applied.
+    fn agree(&mut self, call: &Call) -> (Transaction, Option<Receipt>) {
+        self.host.set_now(self.now);
+        for (address, balance) in &self.balances {
+            self.host.set_balance(*address, *balance);
+        }
+        let leader = self.run(call, Node::Leader, Role::Leader).ok();
+        let mut proposal = leader.as_ref().map(|leader| leader.receipt.clone());
+        if let (Some(proposal), Some(tamper)) = (&mut proposal, &mut self.tamper) {
+            tamper(&mut proposal.nondet);
+        }
+        let votes: Vec<Vote> = match &proposal {
+            Some(proposal) => (0..self.validators).map(|number| self.vote(call, number, proposal)).collect(),
+            None => Vec::new(),
+        };
+        // The leader agrees with itself.
+        let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
+        let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
+        (Transaction { contract: call.contract, leader, votes, accepted, delivered: Vec::new() }, proposal)
+    }
+
+    fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
+        let role = Role::Validator { results: proposal.nondet.clone() };
+        match self.run(call, Node::Validator(number), role) {
+            Ok(report) => report.vote(proposal),
+            Err(error) => vote(Err(error.into()), proposal),
+        }
+    }
+
+    fn run(&self, call: &Call, by: Node, role: Role) -> Result<Report, InternalError> {
+        let message = Message {
+            contract_address: call.contract,
+            sender_address: call.sender,
+            origin_address: call.origin,
+            value: call.value.into(),
+            is_init: call.init,
+            entry_data: call.data.clone(),
+            chain_id: 61_999.into(),
+            ..Message::default()
+        };
+        let node = host::Node { modules: Box::new(Seen::by(by, &self.scripts)), ..self.host.node() };
+        let (entry, params, state) = (Entry::Contract, Arc::clone(&self.params), State::Accepted);
+        let (_, report) = run(engine(), node, Run { message, entry, role, params, state, deadline: None });
+        report
+    }
+}
+
+/// What a transaction asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) sender: Address,
+    pub(crate) origin: Address,
+    pub(crate) contract: Address,
+    pub(crate) data: Vec<u8>,
+    pub(crate) value: u128,
+    pub(crate) init: bool,
+}
+
+/// An address that these parts decide.
+pub(crate) fn address_of(parts: &[&[u8]]) -> Address {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    let mut address = [0; 20];
+    address.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
+    Address(address)
+}

@@ -1,0 +1,41 @@
+//! A chain in memory, for tests of contracts: the real engine runs them, nothing of the VM is a double.
+//!
+//! ```
+//! use subvm_testing::{Chain, Map, Vote, web};
+//!
+//! # let oracle = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/contracts/wasm/oracle.wasm"));
+//! let mut chain = Chain::new();
+//! chain.world(web("https://prices.test/*").text("101.25"));
+//! let (alice, oracle) = (chain.account("alice", 0), chain.deploy(oracle, Map::new()));
+//!
+//! // One transaction: a leader runs it, two validators check and vote, and what most agree on is applied.
+//! let asked = chain.call(alice, oracle, "ask", Map::from([("url", "https://prices.test/btc")]));
+//! assert_eq!(asked.returned().to_string(), r#"{"answer":"101.25","count":1}"#);
+//! assert_eq!(asked.votes, [Vote::Agree, Vote::Agree]);
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | deploy and call | [`Chain::deploy`], [`Chain::call`], [`Chain::view`] |
+//! | send money, deliver messages, let time pass | [`Chain::send`], [`Transaction::delivered`], [`Chain::finalize`], [`Chain::pass`] |
+//! | say what the web and models answer, and to whom | [`web`], [`model`], [`Answer`] |
+//! | let a leader lie | [`Chain::tamper`] |
+//! | hold gas to a file | [`Golden`] |
+//! | build a contract from its source | [`build`](build()) |
+//!
+//! What a test asks for in vain panics, with what there was instead.
+
+mod build;
+mod chain;
+mod deliver;
+mod golden;
+mod transaction;
+mod world;
+
+pub use build::build;
+pub use chain::Chain;
+pub use golden::Golden;
+pub use subvm_core::calldata::{Map, Value};
+pub use subvm_core::{Address, Vote};
+pub use transaction::Transaction;
+pub use world::{Answer, Node, Script, model, web};

@@ -1,0 +1,200 @@
+//! What the web and models answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use subvm_core::calldata::{Map, Value};
+use subvm_core::host::{HostError, Modules, Progress, RequestId};
+
+/// Who of a transaction's nodes asks.
+///
+/// ```
+/// use subvm_testing::Node;
+/// assert_ne!(Node::Leader, Node::Validator(0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// The leader.
+    Leader,
+    /// A validator, counted from 0.
+    Validator(usize),
+}
+
+/// What a request comes to.
+///
+/// ```
+/// use subvm_testing::{Answer, Node, web};
+/// // The second validator's connection is down, and the leader is shown another page than the others.
+/// let _prices = web("https://prices.test/*").text("100").to(Node::Validator(1), Answer::Down).to(Node::Leader, Answer::page(200, "666"));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// What the module found: `{"ok": value}`.
+    Ok(Value),
+    /// It failed, with this code: `{"error": code}`. `timeout` is one of them.
+    Error(&'static str),
+    /// The module is not there: an internal error, for which a node votes *timeout*.
+    Down,
+}
+
+impl Answer {
+    /// A page, without headers.
+    #[must_use]
+    pub fn page(status: u16, body: impl AsRef<[u8]>) -> Self {
+        let body = Value::Bytes(body.as_ref().to_vec());
+        Self::Ok(Map::from([("status", Value::from(status)), ("headers", Map::new().into()), ("body", body)]).into())
+    }
+}
+
+/// Requests of a kind, and their answers.
+///
+/// ```
+/// use subvm_testing::{Answer, Chain, model, web};
+/// let mut chain = Chain::new();
+/// chain.world(web("https://*.test/*").method("POST").answers(Answer::Error("timeout")));
+/// chain.world(model("Who won*").answers(Answer::Ok("eve".into())));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Names of requests.
+    names: &'static [&'static str],
+    /// Fields that must be there, and patterns of what is in them.
+    fields: Vec<(&'static str, String)>,
+    answer: Answer,
+    /// For some nodes another.
+    to: Vec<(Node, Answer)>,
+}
+
+/// Requests to addresses of a pattern, in which `*` is any text; rendered pages too. Until more is said, they are answered by `404`.
+#[must_use]
+pub fn web(url: &str) -> Script {
+    Script::new(&["WebRequest", "WebRender"], ("url", url.to_owned()), Answer::page(404, ""))
+}
+
+/// Prompts of a pattern, in which `*` is any text. Until more is said, the model refuses.
+///
+/// The questions that strategies ask have no prompt: they are found by their principle, or by their task.
+#[must_use]
+pub fn model(prompt: &str) -> Script {
+    Script::new(
+        &["ExecPrompt", "ExecPromptTemplate"],
+        ("prompt|principle|task", prompt.to_owned()),
+        Answer::Error("refused"),
+    )
+}
+
+impl Script {
+    fn new(names: &'static [&'static str], field: (&'static str, String), answer: Answer) -> Self {
+        Self { names, fields: vec![field], answer, to: Vec::new() }
+    }
+
+    /// Requests of a method alone: `POST`.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.fields.push(("method", method.to_owned()));
+        self
+    }
+
+    /// What all nodes are answered.
+    #[must_use]
+    pub fn answers(mut self, answer: Answer) -> Self {
+        self.answer = answer;
+        self
+    }
+
+    /// All nodes are answered a page of success with this text.
+    #[must_use]
+    pub fn text(self, body: &str) -> Self {
+        self.answers(Answer::page(200, body))
+    }
+
+    /// What one node is answered instead.
+    #[must_use]
+    pub fn to(mut self, node: Node, answer: Answer) -> Self {
+        self.to.push((node, answer));
+        self
+    }
+
+    fn matches(&self, name: &str, fields: &Value) -> bool {
+        let found = |names: &str| names.split('|').find_map(|name| fields.get(name)?.as_str());
+        self.names.contains(&name)
+            && self.fields.iter().all(|(field, pattern)| found(field).is_some_and(|text| matches(pattern, text)))
+    }
+
+    fn answer(&self, node: Node) -> &Answer {
+        self.to.iter().rev().find(|(to, _)| *to == node).map_or(&self.answer, |(_, answer)| answer)
+    }
+}
+
+/// Whether a text is of a pattern, in which `*` is any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((before, after)) = pattern.split_once('*') else { return pattern == text };
+    let Some(rest) = text.strip_prefix(before) else { return false };
+    (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(after, &rest[at..]))
+}
+
+/// The world as one node sees it. The script that was said last counts.
+pub(crate) struct Seen {
+    node: Node,
+    scripts: Vec<Script>,
+    next: u64,
+    answers: BTreeMap<RequestId, Vec<u8>>,
+}
+
+impl Seen {
+    pub(crate) fn by(node: Node, scripts: &[Script]) -> Self {
+        Self { node, scripts: scripts.to_vec(), next: 0, answers: BTreeMap::new() }
+    }
+
+    fn answer(&self, request: &[u8]) -> Result<Value, HostError> {
+        let request = Value::decode(request)?;
+        let (name, fields) = request.as_map().and_then(|map| map.iter().next()).ok_or("no request")?;
+        let script = self.scripts.iter().rev().find(|script| script.matches(name, fields));
+        match script.map(|script| script.answer(self.node)) {
+            Some(Answer::Ok(value)) => Ok(Map::from([("ok", value.clone())]).into()),
+            Some(Answer::Error(code)) => Ok(Map::from([("error", *code)]).into()),
+            Some(Answer::Down) => Err(format!("the world has no {name} for {:?}", self.node).into()),
+            None => Err(format!("no script answers {request}: add one with Chain::world").into()),
+        }
+    }
+}
+
+impl Modules for Seen {
+    fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
+        let answer = self.answer(request)?.encode()?;
+        let id = RequestId(self.next);
+        self.next += 1;
+        self.answers.insert(id, answer);
+        Ok(id)
+    }
+
+    fn wait(&mut self, id: RequestId, _: Duration) -> Result<Progress, HostError> {
+        let answer = self.answers.remove(&id);
+        answer.map(Progress::Ready).ok_or_else(|| format!("request {} was never started, or is spent", id.0).into())
+    }
+
+    fn cancel(&mut self, id: RequestId) {
+        self.answers.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abbd", false),
+            ("*é*", "caféine", true),
+            ("https://*.test/*", "https://a.b.test/x?y=1", true),
+            ("**b", "ab", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
