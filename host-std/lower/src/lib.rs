@@ -53,6 +53,7 @@ mod pins;
 mod report;
 mod schema;
 mod scratch;
+mod segments;
 mod stack;
 mod stores;
 mod survey;
@@ -73,7 +74,7 @@ pub use traps::TrapKind;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 13;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 ///

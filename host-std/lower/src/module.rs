@@ -21,6 +21,7 @@ use super::imports::is_host_function;
 use super::limits::Refusal;
 use super::names::{START_EXPORT, host_import_name, memory_export};
 use super::options::{Counters, Options};
+use super::segments;
 use super::survey::Survey;
 
 /// The module rewritten, and how much was added.
@@ -35,7 +36,8 @@ pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritte
     let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
     let helpers = Helpers::make(survey, options, &globals);
     let count = helpers.appended.functions().len() as u32;
-    let mut writer = Writer { context: Context { survey, options, globals, helpers } };
+    let data = segments::merged(survey)?;
+    let mut writer = Writer { context: Context { survey, options, globals, helpers }, data };
     let mut module = Module::new();
     writer.declarations(&mut module).map_err(refusal)?;
     writer.definitions(&mut module)?;
@@ -52,6 +54,8 @@ fn refusal(error: reencode::Error) -> Refusal {
 
 struct Writer<'a> {
     context: Context<'a>,
+    /// The data section, where it is another one than the guest's.
+    data: Option<DataSection>,
 }
 
 impl Reencode for Writer<'_> {
@@ -104,6 +108,7 @@ impl Writer<'_> {
             module.section(&elements);
         }
         if let Some(count) = sections.data_count {
+            let count = self.data.as_ref().map_or(count, DataSection::len);
             module.section(&DataCountSection { count });
         }
         Ok(())
@@ -112,7 +117,9 @@ impl Writer<'_> {
     /// The code and what follows it.
     fn definitions(&mut self, module: &mut Module) -> Result<(), Refusal> {
         module.section(&self.code()?);
-        if let Some(reader) = &self.context.survey.sections.data {
+        if let Some(data) = &self.data {
+            module.section(data);
+        } else if let Some(reader) = &self.context.survey.sections.data {
             let mut data = DataSection::new();
             utils::parse_data_section(self, &mut data, reader.clone()).map_err(refusal)?;
             module.section(&data);

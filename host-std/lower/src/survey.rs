@@ -101,6 +101,8 @@ pub(super) struct Survey<'a> {
     pub(super) vector_float_sites: u64,
     /// The bulk and growth instructions in use.
     pub(super) bulk: BTreeSet<Bulk>,
+    /// Whether an instruction names a data segment.
+    pub(super) names_data: bool,
     pub(super) start: Option<u32>,
     pub(super) module_name: Option<String>,
     /// The names of custom sections that are not kept.

@@ -51,6 +51,8 @@ pub(super) const LIFTS: &[Attack] = &[
     Attack { name: "of many locals", text: of_many_locals, repeated: MULTIPLY },
     Attack { name: "of a global", text: of_a_global, repeated: MULTIPLY },
     Attack { name: "of memory", text: of_memory, repeated: MULTIPLY },
+    Attack { name: "of what was stored", text: of_what_was_stored, repeated: MULTIPLY },
+    Attack { name: "of a global that was set", text: of_what_was_set, repeated: MULTIPLY },
     Attack { name: "of a parameter", text: of_a_parameter, repeated: MULTIPLY },
     Attack { name: "of what cancels out", text: of_what_cancels_out, repeated: MULTIPLY },
     Attack { name: "of what branches leave alone", text: of_what_branches_leave_alone, repeated: MULTIPLY },
@@ -142,6 +144,19 @@ fn of_memory(work: usize) -> String {
 /// The square of local 3 and other numbers.
 fn of_local_3(work: usize) -> String {
     pieces(work, |piece| format!("local.get 3 i64.const {piece} i64.sub local.get 3 i64.mul"))
+}
+
+/// What is the same in each round, stored and loaded again in another place in each.
+fn of_what_was_stored(work: usize) -> String {
+    let (place, stored) = ("local.get 2 i32.wrap_i64", "local.get 0 i64.store");
+    let body = format!("end {place} {stored} {place} i64.load local.set 3 global.get 0 if {}", of_local_3(work));
+    in_loop(&body, "")
+}
+
+/// What is the same in each round, written to a global and read from it, behind a call.
+fn of_what_was_set(work: usize) -> String {
+    let set = "i32.const 1 memory.grow drop local.get 0 global.set 1 global.get 1 local.set 3";
+    in_loop(&format!("end {set} global.get 0 if {}", of_local_3(work)), "")
 }
 
 /// A parameter of the loop that each round hands on.

@@ -139,6 +139,7 @@ impl Survey<'_> {
     }
 
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Refusal> {
+        self.names_data |= matches!(operator, Operator::MemoryInit { .. } | Operator::DataDrop { .. });
         if let Operator::BrTable { targets } = operator {
             Limit::BranchTargets.check(targets.len())?;
         } else if let Some(bulk) = Bulk::of(operator) {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use wasmparser::ValType;
 
 use super::super::notes::Passed;
-use super::value::{Shape, Value, combined};
+use super::value::{FIXED, Shape, Value, combined};
 use super::work::Doing;
 use super::{ADRIFT_TICKS, Entry, OPERANDS, Step, Walk};
 
@@ -42,7 +42,7 @@ impl Walk<'_, '_> {
                 let taken = self.take(step.takes);
                 if let [address, stored, ..] = taken[..] {
                     self.inner(&[address, stored], 0, ticks);
-                    self.state.stored |= stored.value.roots;
+                    self.state.store(places(&address), stored.value, &self.loops);
                     if first {
                         let at = self.new_id();
                         self.state.store = super::state::Fence { within: self.loops.innermost(), at };
@@ -51,15 +51,20 @@ impl Walk<'_, '_> {
             }
             Doing::Read => {
                 let within = if step.changes { self.state.call.within } else { 0 };
-                let value = self.loaded(within);
+                let value = self.loaded(within, FIXED);
                 self.push(value, None);
+            }
+            Doing::Set => {
+                if let Some(set) = self.stack.pop() {
+                    self.state.store(FIXED, set.value, &self.loops);
+                }
             }
             Doing::Table { ticks } => {
                 let taken = self.take(step.takes);
                 self.inner(&taken, 0, ticks);
                 taken.first().into_iter().for_each(|index| self.needed(index));
                 for _ in 0..step.gives {
-                    let value = self.loaded(self.state.call.within);
+                    let value = self.loaded(0, FIXED);
                     self.push(value, None);
                 }
             }
@@ -74,6 +79,10 @@ impl Walk<'_, '_> {
             }
             Doing::Nothing => {
                 self.take(step.takes);
+                for _ in 0..step.gives {
+                    let value = self.loaded(0, FIXED);
+                    self.push(value, None);
+                }
             }
         }
     }
@@ -90,18 +99,17 @@ impl Walk<'_, '_> {
 
     /// What a load gives.
     fn load(&mut self, taken: &[Entry], first: bool, ticks: u64) -> Value {
-        let Some(address) = taken.first() else { return self.loaded(0) };
+        let Some(address) = taken.first() else { return self.loaded(0, FIXED) };
         self.inner(taken, 0, ticks);
         self.needed(address);
         let fence = if first { self.state.store } else { self.state.call };
         // What is loaded from an address of this round is not what was loaded before it.
         let within = if address.value.sure { self.loops.inner(fence.within, address.value.high) } else { fence.within };
-        self.loaded(within)
+        self.loaded(within, places(address))
     }
 
-    fn loaded(&mut self, within: u16) -> Value {
-        let adrift = self.loops.depth_of(within) < self.loops.depth();
-        Value::loaded(self.new_id(), within, self.state.stored, adrift)
+    fn loaded(&mut self, within: u16, places: u64) -> Value {
+        Value::loaded(self.new_id(), within, places, self.state.stored, &self.loops)
     }
 
     /// Puts down what is computed; where it lies too deep to be found where control divides, it is kept at once.
@@ -172,3 +180,8 @@ impl Walk<'_, '_> {
 
 /// What it costs to put what was loaded into a vector.
 const VECTOR: u64 = 2;
+
+/// The roots of an address.
+fn places(address: &Entry) -> u64 {
+    if address.value.roots == 0 { FIXED } else { address.value.roots }
+}

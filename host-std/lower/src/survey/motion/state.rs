@@ -28,8 +28,35 @@ pub(super) struct State {
     pub(super) call: Fence,
     /// The last call, or store to the first memory.
     pub(super) store: Fence,
-    /// The roots of what was stored since the last call.
-    pub(super) stored: u64,
+    /// What was stored since the last call.
+    pub(super) stored: Stored,
+}
+
+/// What was stored, and could be what a load gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// The roots of the values.
+    pub(super) roots: u64,
+    /// The roots of the addresses.
+    pub(super) places: u64,
+    /// The outermost loop in which one of the values was made.
+    pub(super) high: u16,
+    /// Whether none of them may be a constant.
+    pub(super) sure: bool,
+}
+
+impl Stored {
+    const NOTHING: Stored = Stored { roots: 0, places: 0, high: u16::MAX, sure: true };
+
+    /// Both.
+    fn with(self, other: Stored, loops: &Loops) -> Stored {
+        let high = match (self.high, other.high) {
+            (u16::MAX, high) | (high, u16::MAX) => high,
+            (one, other) => loops.outer(one, other),
+        };
+        let (roots, places) = (self.roots | other.roots, self.places | other.places);
+        Stored { roots, places, high, sure: self.sure && other.sure }
+    }
 }
 
 impl State {
@@ -47,7 +74,7 @@ impl State {
         }
         let fence = Fence { within: 0, at: 0 };
         let pieces = Rc::new(pieces.into_iter().map(Rc::new).collect());
-        State { pieces, pending: 0, call: fence, store: fence, stored: 0 }
+        State { pieces, pending: 0, call: fence, store: fence, stored: Stored::NOTHING }
     }
 
     pub(super) fn get(&self, local: u32) -> Value {
@@ -76,7 +103,13 @@ impl State {
     pub(super) fn fence(&mut self, within: u16, at: u32) {
         self.call = Fence { within, at };
         self.store = self.call;
-        self.stored = 0;
+        self.stored = Stored::NOTHING;
+    }
+
+    /// `value` is stored at what has `places` for roots.
+    pub(super) fn store(&mut self, places: u64, value: Value, loops: &Loops) {
+        let stored = Stored { roots: value.roots, places, high: value.high, sure: value.sure };
+        self.stored = self.stored.with(stored, loops);
     }
 
     /// The locals that differ, with what they are here and there.
@@ -106,6 +139,6 @@ impl State {
         let meet = |one: Fence, other: Fence| if one == other { one } else { here };
         self.call = meet(self.call, other.call);
         self.store = meet(self.store, other.store);
-        self.stored |= other.stored;
+        self.stored = self.stored.with(other.stored, loops);
     }
 }

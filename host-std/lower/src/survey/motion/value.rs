@@ -1,9 +1,13 @@
 //! What is known of a value: how far out a compiler may compute it, and how much pure work it may find at each use.
 
 use super::loops::Loops;
+use super::state::Stored;
 
 /// Roots of what was loaded: two loads may be one, and a load may be what was stored.
 const LOADED: u64 = 1 << 63;
+
+/// As the root of an address: a global, or a place in memory that is a constant.
+pub(super) const FIXED: u64 = 1 << 62;
 
 /// What is known of a value. All of it errs towards more that may be moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +62,14 @@ impl Value {
         Value { roots: 0, sure: false, whole: false, constant: true, literal, ..Value::fresh(id, u16::MAX) }
     }
 
-    /// What a load gives, which may be what was loaded before, or something of `stored`.
-    pub(super) fn loaded(id: u32, within: u16, stored: u64, adrift: bool) -> Self {
-        Value { roots: LOADED | stored, adrift, ..Value::fresh(id, within) }
+    /// What a load gives from what has `places` for roots: what was loaded before it in loop `within` or behind, or what was
+    /// stored.
+    pub(super) fn loaded(id: u32, within: u16, places: u64, stored: Stored, loops: &Loops) -> Self {
+        let found = stored.places & places != 0;
+        let high = if found { loops.outer(within, stored.high) } else { within };
+        let adrift = loops.depth_of(high) < loops.depth();
+        let sure = !found || stored.sure;
+        Value { roots: LOADED | stored.roots, adrift, sure, whole: sure, low: high, ..Value::fresh(id, high) }
     }
 
     /// The same at a label in loop `within` where it may be this value still, or another one in its place that no compiler
@@ -103,7 +112,7 @@ impl Value {
 }
 
 fn root(id: u32) -> u64 {
-    1 << (id % 63)
+    1 << (id % 62)
 }
 
 /// What an operator does with what it takes.

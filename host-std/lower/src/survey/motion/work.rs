@@ -22,13 +22,15 @@ pub(super) enum Doing {
     Store { first: bool, ticks: u64 },
     /// Something read that a call may have written.
     Read,
+    /// A global is written.
+    Set,
     /// A call, or what becomes one.
     Call,
     /// An instruction on a table, with the work on its index.
     Table { ticks: u64 },
     /// A call through a table, with the work on its index.
     CallTable { ticks: u64 },
-    /// Nothing that could be moved.
+    /// Nothing that could be moved; what it gives may have been made anywhere.
     Nothing,
 }
 
@@ -73,15 +75,15 @@ pub(super) fn doing(operator: &Operator<'_>, ticks: u64, float_calls: bool) -> D
         F32Const { .. } | F64Const { .. } | RefNull { .. } => {
             return Doing::Constant { literal: false };
         }
-        Call { .. } | ReturnCall { .. } | RefFunc { .. } | MemoryGrow { .. } | ElemDrop { .. } | DataDrop { .. } => {
-            return Doing::Call;
-        }
-        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } => return Doing::Call,
-        TableGrow { .. } | TableFill { .. } | TableCopy { .. } | TableInit { .. } => return Doing::Call,
+        Call { .. } | ReturnCall { .. } | MemoryGrow { .. } | TableGrow { .. } => return Doing::Call,
+        // An engine may do without a call for these.
+        MemoryFill { .. } | MemoryCopy { .. } | MemoryInit { .. } | DataDrop { .. } => return Doing::Nothing,
+        TableFill { .. } | TableCopy { .. } | TableInit { .. } | ElemDrop { .. } => return Doing::Nothing,
+        RefFunc { .. } | Drop | Nop | Return | Unreachable => return Doing::Nothing,
         CallIndirect { .. } | ReturnCallIndirect { .. } => return Doing::CallTable { ticks: TABLE },
         TableGet { .. } | TableSet { .. } => return Doing::Table { ticks: TABLE },
         GlobalGet { .. } | MemorySize { .. } | TableSize { .. } => return Doing::Read,
-        GlobalSet { .. } | Drop | Nop | Return | Unreachable => return Doing::Nothing,
+        GlobalSet { .. } => return Doing::Set,
         I32Add | I32Sub | I32Xor | I64Add | I64Sub | I64Xor => KEEPS,
         I64ExtendI32S | I64ExtendI32U => EXTENDS,
         I32Eqz | I32Eq | I32Ne | I32LtS | I32LtU | I32GtS | I32GtU | I32LeS | I32LeU | I32GeS | I32GeU => FOLDS,
