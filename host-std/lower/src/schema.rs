@@ -1,6 +1,9 @@
 //! What a contract says of itself: the custom section `subvm.schema`.
 
-use std::fmt;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
 
 use subvm_core::calldata::{Map, Value};
 use wasmparser::{Parser, Payload};
@@ -34,7 +37,7 @@ impl fmt::Display for SchemaError {
     }
 }
 
-impl std::error::Error for SchemaError {}
+impl core::error::Error for SchemaError {}
 
 /// What a contract says of itself: a map of `contract`, its name; `init` and `fallback`, each a method or null; `methods` by name, each of
 /// `arguments`, `payable`, `returns` and `view`; and `events` by name, each of `fields` and `topics`. Types are those of `subvm_sdk::Describe`.

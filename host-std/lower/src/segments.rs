@@ -1,6 +1,7 @@
 //! Data segments made few: Go writes one for each stretch of bytes between zeros, 46,150 of them, and engines compile code
 //! for each.
 
+use alloc::vec::Vec;
 use wasm_encoder::{ConstExpr, DataSection};
 use wasmparser::{DataKind, Operator};
 
