@@ -74,7 +74,7 @@ pub use traps::TrapKind;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// A module that behaves the same on every machine, and what the engine must know of it.
 ///
