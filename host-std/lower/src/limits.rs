@@ -20,7 +20,7 @@ macro_rules! limits {
         ///
         /// ```
         /// use subvm_lower::Limit;
-        /// assert_eq!((Limit::Locals.name(), Limit::Locals.value()), ("locals", 20_000));
+        /// assert_eq!((Limit::Locals.name(), Limit::Locals.value()), ("slots of locals", 20_000));
         /// assert!(Limit::ALL.contains(&Limit::Locals));
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,8 +75,9 @@ limits! {
     Parameters, "parameters", 256;
     /// Results of a function type.
     Results, "results", 256;
-    /// Parameters and declared locals of a function.
-    Locals, "locals", 20_000;
+    /// Parameters and declared locals of a function, in slots of 8 bytes: a vector counts two. An interpreter has 65,535 places for these,
+    /// for each of them once more, and for operands.
+    Locals, "slots of locals", 20_000;
     /// Parameters and declared locals of all functions together.
     ModuleLocals, "locals of all functions", 10_000_000;
     /// Bytes of a function's body.

@@ -120,8 +120,8 @@ impl Survey<'_> {
         for declaration in body.get_locals_reader()? {
             let (repeated, ty) = declaration?;
             count = count.saturating_add(repeated);
-            Limit::Locals.check(count)?;
-            total += repeated * slots(ty);
+            total = total.saturating_add(repeated.saturating_mul(slots(ty)));
+            Limit::Locals.check(total)?;
         }
         self.locals += u64::from(count);
         Limit::ModuleLocals.check(self.locals)?;
