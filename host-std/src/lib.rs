@@ -3,18 +3,19 @@
 //! | feature | gives | crate |
 //! |---|---|---|
 //! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-observe` |
+//! | `wasmi` | [`WasmiEngine`], [`lower`](mod@lower) | `subvm-wasmi`, `subvm-lower` |
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `postgres` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `wasmi`, `postgres` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "config")]
 pub use subvm_config as config;
 #[cfg(feature = "ledger")]
 pub use subvm_ledger as ledger;
-#[cfg(feature = "wasmtime")]
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 pub use subvm_lower as lower;
 #[cfg(feature = "modules")]
 pub use subvm_modules::{self as modules, model, web};
@@ -22,5 +23,7 @@ pub use subvm_modules::{self as modules, model, web};
 pub use subvm_observe as observe;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
+#[cfg(feature = "wasmi")]
+pub use subvm_wasmi::WasmiEngine;
 #[cfg(feature = "wasmtime")]
 pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, WasmtimeEngine, cache, pages};

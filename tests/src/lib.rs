@@ -1,11 +1,15 @@
-//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, transactions, requests, and modules lowered for tests.
+//! What the tests of subvm share: the bodies of the fuzz targets, the engines, spawn trees, transactions, vectors, requests, and modules lowered for tests.
 
+#[cfg(feature = "engine")]
+pub mod engines;
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
 pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;
+#[cfg(feature = "engine")]
+pub mod vectors;
 
 /// The code of the page for integrators, which has to compile.
 #[cfg(all(doctest, feature = "engine"))]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::Node;
-use subvm_core::{Entry, Message, Mode, Parts, Run, run};
+use subvm_core::{Engine, Entry, Message, Mode, Parts, Run, run};
 use subvm_host_mock::trace::Trace;
-use subvm_host_std::WasmtimeEngine;
+use subvm_tests::engines::engines;
 use subvm_tests::transaction::{deployed, transaction};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -21,16 +21,30 @@ fn bytes(path: &str) -> Arc<[u8]> {
     fs::read(format!("{ROOT}/{path}")).unwrap().into()
 }
 
-/// Runs a package and compares its trace and its receipt with what is recorded under `name`.
+/// Runs a package on each engine and compares its trace and its receipt with what is recorded under `name`.
 #[track_caller]
 fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers: &[Value]) {
+    for (engine_name, engine) in engines() {
+        let of = (parts.clone(), entry.clone(), entry_data.clone());
+        compare_on(&format!("{name} on {engine_name}"), engine, name, of, answers);
+    }
+}
+
+#[track_caller]
+fn compare_on(
+    what: &str,
+    engine: Arc<dyn Engine>,
+    name: &str,
+    (parts, entry, entry_data): (Parts, Entry, Vec<u8>),
+    answers: &[Value],
+) {
     let host = deployed(parts);
     host.set_now(NOW);
     answers.iter().for_each(|answer| host.answer(answer.encode().unwrap()));
     let trace = Trace::with_costs();
     let node = Node { observer: Some(Box::new(trace.clone())), ..host.node() };
     let message = Message { entry_data, ..transaction().message };
-    let (_, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, Run { message, entry, ..transaction() });
+    let (_, report) = run(engine, node, Run { message, entry, ..transaction() });
     let report = report.unwrap();
     let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut seen = trace.lines().join("\n");
@@ -44,7 +58,7 @@ fn compare(name: &str, parts: Parts, entry: Entry, entry_data: Vec<u8>, answers:
     let differs = expected.lines().zip(seen.lines()).position(|(expected, seen)| expected != seen);
     if let Some(line) = differs {
         let at = |text: &str| text.lines().nth(line).unwrap_or_default().to_owned();
-        panic!("{}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
+        panic!("{what}, {}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
     }
     assert_eq!(expected.lines().count(), seen.lines().count(), "{} and the trace differ in length", path.display());
 }
