@@ -21,7 +21,7 @@ mod wasm;
 
 use chain::{Setting, run_tree};
 #[cfg(feature = "engine")]
-pub use wasm::check_engines;
+pub use wasm::{check_engines, check_wasmi};
 
 /// Nodes of a tree.
 pub const NODES: usize = 6;
