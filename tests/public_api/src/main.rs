@@ -17,6 +17,7 @@ const CRATES: [&str; 11] = [
     "subvm-lower",
     "subvm-observe",
     "subvm-system",
+    "subvm-wasmi",
     "subvm-wasmtime",
     "subvm-ledger",
     "subvm-modules",
