@@ -22,8 +22,8 @@ if ! cargo +"$nightly" fuzz --version >/dev/null 2>&1 && ! cargo +"$nightly" ins
 fi
 
 # The targets that need no engine, and those that do.
-plain=$(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -vxE 'subvm-fuzz|lowering|execution|cache')
-engine="lowering execution cache"
+plain=$(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -vxE 'subvm-fuzz|lowering|engines|execution|cache')
+engine="lowering engines execution cache"
 
 # `fuzz run|tmin|cmin|build TARGET ...`. Without a sanitizer, unless FUZZ_SANITIZER names one for the targets that need the engine: the
 # others run no unsafe code. The engine's own assertions are off (-O), or it would take most of the time.

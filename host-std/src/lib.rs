@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-observe` |
 //! | `check` | `check`: what a run would refuse, found without a run | `subvm-check` |
+//! | `wasmi` | [`WasmiEngine`], [`lower`](mod@lower) | `subvm-wasmi`, `subvm-lower` |
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -18,7 +19,7 @@ pub use subvm_check as check;
 pub use subvm_config as config;
 #[cfg(feature = "ledger")]
 pub use subvm_ledger as ledger;
-#[cfg(feature = "wasmtime")]
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 pub use subvm_lower as lower;
 #[cfg(feature = "modules")]
 pub use subvm_modules::{self as modules, model, web};
@@ -28,5 +29,7 @@ pub use subvm_observe as observe;
 pub use subvm_replay as replay;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
+#[cfg(feature = "wasmi")]
+pub use subvm_wasmi::WasmiEngine;
 #[cfg(feature = "wasmtime")]
 pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, PrepareError, Prepared, WasmtimeEngine, cache, pages};

@@ -1,5 +1,7 @@
-//! What the tests of subvm share: the bodies of the fuzz targets, spawn trees, nodes that lie, transactions, requests, and modules lowered for tests.
+//! What the tests of subvm share: the bodies of the fuzz targets, the engines, spawn trees, nodes that lie, transactions, vectors, requests, and modules lowered for tests.
 
+#[cfg(feature = "engine")]
+pub mod engines;
 pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
@@ -7,6 +9,8 @@ pub mod lying;
 pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;
+#[cfg(feature = "engine")]
+pub mod vectors;
 
 /// The code of the page for integrators, which has to compile.
 #[cfg(all(doctest, feature = "engine"))]

@@ -23,7 +23,7 @@ mod wasm;
 use chain::{Setting, run_tree};
 pub use recorded::{check_located, check_recorded};
 #[cfg(feature = "engine")]
-pub use wasm::check_engines;
+pub use wasm::{check_engines, check_wasmi};
 
 /// Nodes of a tree.
 pub const NODES: usize = 6;

@@ -1,19 +1,18 @@
 //! A deadline ends a run wherever it is, as an internal error. How soon is for benches to measure: here only that it does.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
 use subvm_core::calldata::Value;
 use subvm_core::host::{HostError, Modules, Node, Progress, RequestId};
-use subvm_core::{InternalError, InternalErrorKind, Library, Params, Parts, Report, Run, Wasm, run};
+use subvm_core::{Engine, InternalError, InternalErrorKind, Library, Params, Parts, Report, Run, Wasm, run};
 use subvm_host_std::clock::SystemClock;
-use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_tests::engines::{engines, every_engine};
 use subvm_tests::transaction::{deployed, embedded, transaction};
 
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 const DEADLINE: Duration = Duration::from_millis(10);
 /// After this, a run hangs; it is far beyond what the slowest of machines takes.
 const HANGS: Duration = Duration::from_secs(180);
@@ -39,7 +38,7 @@ fn module(wat: &str) -> Wasm {
 }
 
 /// Runs `parts`, and fails where that never ends.
-fn run_within_deadline(engine: Arc<WasmtimeEngine>, parts: Parts) -> Result<Report, InternalError> {
+fn run_within_deadline(engine: Arc<dyn Engine>, parts: Parts) -> Result<Report, InternalError> {
     let (sender, ended) = channel();
     thread::spawn(move || {
         let node = Node { clock: Box::new(SystemClock::new(0)), modules: Box::new(Silent), ..deployed(parts).node() };
@@ -53,8 +52,16 @@ fn run_within_deadline(engine: Arc<WasmtimeEngine>, parts: Parts) -> Result<Repo
     ended.recv_timeout(HANGS).expect("a run with a deadline ends")
 }
 
+/// On both engines.
 #[track_caller]
-fn interrupts(what: &str, engine: Arc<WasmtimeEngine>, parts: Parts) {
+fn interrupts(what: &str, parts: Parts) {
+    for (name, engine) in engines() {
+        interrupts_on(&format!("{what} on {name}"), engine, parts.clone());
+    }
+}
+
+#[track_caller]
+fn interrupts_on(what: &str, engine: Arc<dyn Engine>, parts: Parts) {
     let error = run_within_deadline(engine, parts).expect_err(what);
     assert_eq!(error.kind(), InternalErrorKind::Deadline, "{what}: {error}, {:?}", error.source());
 }
@@ -83,35 +90,37 @@ fn asking(request: &str, main: &str, child: &str) -> Parts {
 
 #[test]
 fn loops_are_interrupted_however_code_is_made() {
-    for codegen in Codegen::ALL {
-        let engine = Arc::new(WasmtimeEngine::with(codegen).unwrap());
-        interrupts("a loop", engine, start(r#"(module (func (export "_start") (loop (br 0))))"#));
+    for (name, engine) in every_engine() {
+        interrupts_on(
+            &format!("a loop on {name}"),
+            engine,
+            start(r#"(module (func (export "_start") (loop (br 0))))"#),
+        );
     }
 }
 
 #[test]
 fn wherever_wasm_runs_it_is_interrupted() {
-    let engine = || Arc::clone(&ENGINE);
     let empty = r#"(module (func (export "_start")))"#;
-    interrupts("a start function", engine(), start("(module (start 0) (func (loop (br 0))))"));
+    interrupts("a start function", start("(module (start 0) (func (loop (br 0))))"));
     let library = |wat| Parts { libraries: vec![Library { name: "lib".into(), wasm: module(wat) }], ..start(empty) };
-    interrupts("a library", engine(), library(r#"(module (func (export "_initialize") (loop (br 0))))"#));
+    interrupts("a library", library(r#"(module (func (export "_initialize") (loop (br 0))))"#));
     let bulk = "(loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x20000000)) (br 0))";
-    interrupts("bulk", engine(), start(&format!(r#"(module (memory 8192) (func (export "_start") {bulk}))"#)));
+    interrupts("bulk", start(&format!(r#"(module (memory 8192) (func (export "_start") {bulk}))"#)));
     let recursion = "(call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1)))";
     let recursion = format!(
         r#"(module (func $f (param i32) (if (local.get 0) (then {recursion})))
             (func (export "_start") (call $f (i32.const 60))))"#
     );
-    interrupts("recursion", engine(), start(&recursion));
+    interrupts("recursion", start(&recursion));
 }
 
 #[test]
 fn no_parent_catches_the_deadline() {
     let sandbox = r#"{"Sandbox": {"data": b#, "allow_write_storage": false, "allow_send_messages": false}}"#;
-    interrupts("a sandbox", ENGINE.clone(), asking(sandbox, "(call $ask)", "(call $spin)"));
+    interrupts("a sandbox", asking(sandbox, "(call $ask)", "(call $spin)"));
     let block = r#"{"RunNondetWith": {"data": b#, "strategy": "StrictEq"}}"#;
-    interrupts("a block", ENGINE.clone(), asking(block, "(call $ask)", "(call $spin)"));
+    interrupts("a block", asking(block, "(call $ask)", "(call $spin)"));
 }
 
 /// The block asks a module and reads its answer, which never comes.
@@ -131,5 +140,5 @@ fn waiting_for_a_module_is_interrupted() {
         (drop (call $fd_read (i32.load (i32.const 64)) (i32.const 0) (i32.const 1) (i32.const 68))) (unreachable)",
         bytes.len()
     );
-    interrupts("waiting", ENGINE.clone(), asking(block, "(call $ask)", &child));
+    interrupts("waiting", asking(block, "(call $ask)", &child));
 }

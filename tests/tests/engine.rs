@@ -1,6 +1,6 @@
-//! Transactions on wasmtime: what every way of making code, every thread and every nesting have in common.
+//! Transactions on wasmtime and on wasmi: what every way of making code, both engines, every thread and every nesting have in common.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use subvm_core::costs::{LIBRARIES, Limits};
@@ -8,20 +8,18 @@ use subvm_core::fingerprint::Frame;
 use subvm_core::host::Node;
 use subvm_core::{
     Engine, InternalError, InternalErrorKind, Invalid, Library, Outcome, Parts, Report, Resource, Run, Trap, VmError,
-    run,
 };
 use subvm_host_std::clock::SystemClock;
-use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_tests::engines::{every_engine, on_both, same, wasmtime};
 use subvm_tests::transaction::{deployed, embedded, transaction};
 
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
-
-type Ran = Result<Report, InternalError>;
+type Ran = Result<Report, Box<InternalError>>;
 
 fn parts(start: &str) -> Parts {
     Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() }
 }
 
+/// Runs on `engine`, and on wasmi to compare.
 fn run_within(
     engine: Arc<dyn Engine>,
     parts: Parts,
@@ -29,8 +27,8 @@ fn run_within(
     deadline: Option<Duration>,
 ) -> Ran {
     // Deadlines are real time.
-    let node = Node { clock: Box::new(SystemClock::new(0)), ..deployed(parts).node() };
-    run(engine, node, Run { params: Arc::clone(params), deadline, ..transaction() }).1
+    let node = || Node { clock: Box::new(SystemClock::new(0)), ..deployed(parts.clone()).node() };
+    on_both(engine, node, &Run { params: Arc::clone(params), deadline, ..transaction() })
 }
 
 fn run_on(engine: Arc<dyn Engine>, parts: Parts) -> Report {
@@ -38,7 +36,7 @@ fn run_on(engine: Arc<dyn Engine>, parts: Parts) -> Report {
 }
 
 fn run_wat(start: &str) -> Report {
-    run_on(ENGINE.clone(), parts(start))
+    run_on(wasmtime(), parts(start))
 }
 
 /// The request of a sandbox that may write storage, as a string of the text format.
@@ -64,14 +62,10 @@ const FAILING: &str = r#"(module $failing
 
 #[test]
 fn every_way_of_making_code_gives_one_receipt_and_fingerprint() {
-    let reports: Vec<Report> = Codegen::ALL
-        .iter()
-        .map(|codegen| run_on(Arc::new(WasmtimeEngine::with(*codegen).unwrap()), parts(FAILING)))
-        .collect();
+    let reports: Vec<Report> = every_engine().into_iter().map(|(_, engine)| run_on(engine, parts(FAILING))).collect();
     for report in &reports {
         assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::IntegerDivideByZero)));
-        assert_eq!(report.fingerprint, reports[0].fingerprint);
-        assert_eq!(report.receipt, reports[0].receipt);
+        same("another engine", report, &reports[0]);
     }
     let fingerprint = reports[0].fingerprint.as_ref().unwrap();
     let frame = |func| Frame { module_name: "failing".into(), func };
@@ -132,7 +126,7 @@ fn host_calls_get_the_memory_of_the_module_that_calls() {
                 (i32.mul (i32.wrap_i64 (call $seen)) (i32.const 10))
                 (i32.wrap_i64 (i64.add (i64.load (i32.const 32)) (i64.load (i32.const 16))))))))"#;
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
-    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(start) });
+    let report = run_on(wasmtime(), Parts { libraries: vec![library], ..parts(start) });
     // The library saw 5, and the start module 5 in its own memory and nothing where the library wrote.
     assert_eq!(report.outcome, Outcome::VmError(VmError::ExitCode(55)), "{:?}", report.diagnostics);
     let names: Vec<&String> = report.fingerprint.as_ref().unwrap().module_instances.keys().collect();
@@ -157,7 +151,7 @@ fn reactor(entry: &str, initialize: &str) -> Parts {
 fn the_start_module_is_initialized_once_before_its_entry() {
     let adds = r#"(func (export "_initialize") (global.set $ran (i32.mul (i32.add (global.get $ran) (i32.const 1)) (i32.const 2))))"#;
     for entry in ["", "_start"] {
-        let outcome = |parts| run_on(ENGINE.clone(), parts).outcome;
+        let outcome = |parts| run_on(wasmtime(), parts).outcome;
         let exits = |code| Outcome::VmError(VmError::ExitCode(code));
         assert_eq!(outcome(reactor(entry, "")), exits(11), "the start function alone");
         assert_eq!(outcome(reactor(entry, adds)), exits(41), "the start function, then _initialize, then the entry");
@@ -170,7 +164,7 @@ fn the_start_module_is_initialized_once_before_its_entry() {
 
 #[test]
 fn what_ends_the_initialization_ends_the_sub_vm() {
-    let report = |initialize| run_on(ENGINE.clone(), reactor("", initialize));
+    let report = |initialize| run_on(wasmtime(), reactor("", initialize));
     let trapped = report(r#"(func (export "_initialize") unreachable)"#);
     assert_eq!(trapped.outcome, Outcome::VmError(VmError::Trap(Trap::Unreachable)));
     assert_eq!(trapped.fingerprint.unwrap().frames, [Frame { module_name: "main".into(), func: 2 }]);
@@ -205,8 +199,7 @@ fn host_functions_can_be_exported_again_and_stand_in_tables() {
             (drop (call $seek (i32.const 0) (i64.const 5) (i32.const 0) (i32.const 16)))
             (call $leave (i32.add (i32.mul (call $seen) (i32.const 10)) (i32.load (i32.const 16))))))"#;
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
-    for codegen in Codegen::ALL {
-        let engine = Arc::new(WasmtimeEngine::with(codegen).unwrap());
+    for (_, engine) in every_engine() {
         let report = run_on(engine, Parts { libraries: vec![library.clone()], ..parts(start) });
         assert_eq!(report.outcome, Outcome::VmError(VmError::ExitCode(50)), "{:?}", report.diagnostics);
         let fingerprint = report.fingerprint.unwrap();
@@ -259,7 +252,7 @@ fn modules_of_one_sub_vm_share_their_counters() {
         spin(10)
     );
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
-    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(&start) });
+    let report = run_on(wasmtime(), Parts { libraries: vec![library], ..parts(&start) });
     assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
     assert!(report.receipt.gas.time > 2_000_000, "{:?}", report.receipt.gas);
 }
@@ -306,7 +299,7 @@ fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
             (if (i32.ne (memory.grow (i32.const 96)) (i32.const -1)) (then (call $exit (i32.const 6))))))"#;
     let mut params = subvm_core::Params::default();
     (params.limits.ram, params.limits.gas_time) = (8 << 20, 1 << 40);
-    let report = run_within(ENGINE.clone(), parts(start), &Arc::new(params), None).unwrap();
+    let report = run_within(wasmtime(), parts(start), &Arc::new(params), None).unwrap();
     assert_eq!(report.outcome, Outcome::null());
     // A sub-VM, 98 pages, a table of one entry; and the instance with an import, a function and three memories and tables.
     assert_eq!(report.ram_peak, 65_536 + 98 * 65_536 + 64 + (4_096 + 32 + 32 + 3 * 64));
@@ -339,7 +332,7 @@ fn growth_beyond_what_the_type_can_have_costs_nothing_however_large_the_budget()
             fails(5, "(table.grow $t (ref.null func) (i32.const -1))"),
         ];
         let peak = |probes: &str| {
-            let report = run_within(ENGINE.clone(), parts(&start(memory, table, probes)), &params, None);
+            let report = run_within(wasmtime(), parts(&start(memory, table, probes)), &params, None);
             let report = report.expect("no internal error");
             assert_eq!(report.outcome, Outcome::null(), "{memory}, {table}");
             report.ram_peak
@@ -355,9 +348,8 @@ fn gas_ends_a_loop_at_the_same_tick_everywhere() {
     let mut params = subvm_core::Params::default();
     params.limits.gas_time = 1_000_000;
     let params = Arc::new(params);
-    let reports = Codegen::ALL.map(|codegen| {
-        run_within(Arc::new(WasmtimeEngine::with(codegen).unwrap()), parts(spin), &params, None).unwrap()
-    });
+    let reports: Vec<Report> =
+        every_engine().into_iter().map(|(_, engine)| run_within(engine, parts(spin), &params, None).unwrap()).collect();
     for report in &reports {
         assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
         assert_eq!(report.receipt, reports[0].receipt, "the memory stands in the fingerprint");
@@ -379,8 +371,7 @@ fn a_deadline_interrupts_wasm_and_no_parent_catches_it() {
         request.len() / 3
     );
     let started = Instant::now();
-    let error =
-        run_within(ENGINE.clone(), parts(&start), &Arc::default(), Some(Duration::from_millis(50))).unwrap_err();
+    let error = run_within(wasmtime(), parts(&start), &Arc::default(), Some(Duration::from_millis(50))).unwrap_err();
     assert_eq!(error.kind(), InternalErrorKind::Deadline);
     // How soon is for benches to measure; that it ends at all is what this shows.
     assert!(started.elapsed() >= Duration::from_millis(50));
@@ -391,7 +382,7 @@ fn names_that_cannot_be_linked_are_refused() {
     for (name, valid) in [("lib", true), ("", false), ("a b", false), ("genlayer_sdk", false), ("main", false)] {
         let library = Library { name: name.into(), wasm: wat::parse_str("(module)").unwrap().into() };
         let report =
-            run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(r#"(module (func (export "_start")))"#) });
+            run_on(wasmtime(), Parts { libraries: vec![library], ..parts(r#"(module (func (export "_start")))"#) });
         assert_eq!(matches!(report.outcome, Outcome::Return(_)), valid, "{name:?}: {:?}", report.outcome);
     }
 }
@@ -437,7 +428,7 @@ fn the_modules_of_a_package_define_16_memories_and_no_more() {
         let library = |number| Library { name: format!("l{number}"), wasm: wasm.clone().into() };
         let libraries = (0..count).map(library).collect();
         let start = r#"(module (memory 1) (func (export "_start")))"#;
-        let report = run_on(ENGINE.clone(), Parts { libraries, ..parts(start) });
+        let report = run_on(wasmtime(), Parts { libraries, ..parts(start) });
         let expected =
             if linked { Outcome::null() } else { Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking)) };
         assert_eq!(report.outcome, expected, "{:?}", report.diagnostics);
@@ -448,7 +439,7 @@ fn the_modules_of_a_package_define_16_memories_and_no_more() {
 fn what_an_instance_takes_of_the_node_is_charged() {
     let peak = |functions: &str| {
         let start = format!(r#"(module {functions} (func (export "_start")))"#);
-        run_on(ENGINE.clone(), parts(&start)).ram_peak
+        run_on(wasmtime(), parts(&start)).ram_peak
     };
     let more = peak(&"(func)".repeat(1_000)) - peak("");
     assert!(more >= 32 * 1_000, "{more}");
@@ -469,7 +460,7 @@ fn a_large_copy_within_a_memory_imported_twice_is_a_move() {
             (if (i32.ne (i32.load8_u $a (i32.const 0x1000000)) (i32.const 0x2a)) (then (call $exit (i32.const 1))))
             (if (i32.ne (i32.load8_u $a (i32.const 0x1000001)) (i32.const 0x3b)) (then (call $exit (i32.const 2))))))"#;
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
-    let report = run_on(ENGINE.clone(), Parts { libraries: vec![library], ..parts(start) });
+    let report = run_on(wasmtime(), Parts { libraries: vec![library], ..parts(start) });
     assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
 }
 
@@ -494,7 +485,7 @@ fn a_fingerprint_lists_the_innermost_frames() {
     let of = |fingerprint_frames, wat: &str| {
         let limits = Limits { fingerprint_frames, ..Limits::default() };
         let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
-        let report = run_within(ENGINE.clone(), parts(wat), &params, None).expect("no internal error");
+        let report = run_within(wasmtime(), parts(wat), &params, None).expect("no internal error");
         let frames: Vec<u32> = report.fingerprint.unwrap().frames.iter().map(|frame| frame.func).collect();
         (frames, report.receipt.result.len())
     };
@@ -517,14 +508,14 @@ fn what_is_set_up_at_a_start_is_paid_for() {
         let start = format!(r#"(module (func $f (export "_start")) (func $g) (elem func {}))"#, "$g ".repeat(items));
         parts(&start)
     };
-    let ticks = |items| run_on(ENGINE.clone(), of(items)).receipt.gas.time;
+    let ticks = |items| run_on(wasmtime(), of(items)).receipt.gas.time;
     assert_eq!(ticks(0), ticks(500), "little is included");
     // 16 bytes of RAM for each item.
     assert_eq!(ticks(3_000) - ticks(2_000), 16_000);
     assert!(ticks(100_000) > 1_580_000);
     let limits = Limits { gas_time: 1_000_000, ..Limits::default() };
     let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
-    let report = run_within(ENGINE.clone(), of(100_000), &params, None).expect("no internal error");
+    let report = run_within(wasmtime(), of(100_000), &params, None).expect("no internal error");
     assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     assert_eq!(report.receipt.gas.time, 1_000_000);
 }

@@ -60,6 +60,8 @@ replays! {
     calldata_text,
     descriptors,
     #[cfg(feature = "engine")]
+    engines,
+    #[cfg(feature = "engine")]
     execution,
     gl_call,
     leader,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::Node;
-use subvm_core::{Entry, Message, Mode, Params, Parts, Personality, Report, Run, run};
+use subvm_core::{Engine, Entry, Message, Mode, Params, Parts, Personality, Report, Run, run};
 use subvm_host_mock::trace::Trace;
-use subvm_host_std::{Codegen, WasmtimeEngine};
 use subvm_replay::{Buffer, Options, Recorded, Recorder, Replay, Verdict};
+use subvm_tests::engines::{engines, every_engine};
 use subvm_tests::transaction::{deployed, transaction};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -25,9 +25,23 @@ fn bytes(path: &str) -> Arc<[u8]> {
 /// What runs, and how.
 type Kind = (Personality, Entry);
 
-/// Runs a package and compares its trace and its receipt with what is recorded under `name`.
+/// Runs a package on each engine and compares its trace and its receipt with what is recorded under `name`.
 #[track_caller]
-fn compare(name: &str, parts: Parts, (personality, entry): Kind, entry_data: Vec<u8>, answers: &[Value]) {
+fn compare(name: &str, parts: Parts, kind: Kind, entry_data: Vec<u8>, answers: &[Value]) {
+    for (engine_name, engine) in engines() {
+        let of = (parts.clone(), kind.clone(), entry_data.clone());
+        compare_on(&format!("{name} on {engine_name}"), engine, name, of, answers);
+    }
+}
+
+#[track_caller]
+fn compare_on(
+    what: &str,
+    engine: Arc<dyn Engine>,
+    name: &str,
+    (parts, (personality, entry), entry_data): (Parts, Kind, Vec<u8>),
+    answers: &[Value],
+) {
     let host = deployed(parts);
     host.set_now(NOW);
     answers.iter().for_each(|answer| host.answer(answer.encode().unwrap()));
@@ -37,8 +51,7 @@ fn compare(name: &str, parts: Parts, (personality, entry): Kind, entry_data: Vec
     let (recording, options) = (Buffer::default(), Options { code: true, ..Options::default() });
     let (node, recorder) = Recorder::wrap(node, recording.clone(), options);
     let params = Arc::new(Params { personality, ..Params::default() });
-    let run_of = Run { message, entry, params, ..transaction() };
-    let (node, report) = run(Arc::new(WasmtimeEngine::new().unwrap()), node, run_of);
+    let (node, report) = run(engine, node, Run { message, entry, params, ..transaction() });
     let (report, recorded) = (report.unwrap(), recorder.finish(node).1);
     replay(&recording, &report, &recorded);
     let digest: String = report.receipt.digest().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -53,7 +66,7 @@ fn compare(name: &str, parts: Parts, (personality, entry): Kind, entry_data: Vec
     let differs = expected.lines().zip(seen.lines()).position(|(expected, seen)| expected != seen);
     if let Some(line) = differs {
         let at = |text: &str| text.lines().nth(line).unwrap_or_default().to_owned();
-        panic!("{}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
+        panic!("{what}, {}: line {}\nexpected {}\n    seen {}", path.display(), line + 1, at(&expected), at(&seen));
     }
     assert_eq!(expected.lines().count(), seen.lines().count(), "{} and the trace differ in length", path.display());
 }
@@ -62,10 +75,10 @@ fn compare(name: &str, parts: Parts, (personality, entry): Kind, entry_data: Vec
 #[track_caller]
 fn replay(recording: &Buffer, report: &Report, recorded: &Recorded) {
     assert!(recorded.incomplete.is_none(), "{recorded:?}");
-    for codegen in Codegen::ALL {
+    for (name, engine) in every_engine() {
         let replay = Replay::open(std::io::Cursor::new(recording.bytes())).unwrap();
-        let replayed = replay.on(Arc::new(WasmtimeEngine::with(codegen).unwrap())).unwrap();
-        assert!(matches!(replayed.verdict, Verdict::Same), "{codegen:?}: {}", replayed.verdict);
+        let replayed = replay.on(engine).unwrap();
+        assert!(matches!(replayed.verdict, Verdict::Same), "{name}: {}", replayed.verdict);
         assert_eq!((replayed.trace, replayed.calls), (recorded.trace, recorded.calls));
         assert_eq!(replayed.result.unwrap().receipt, report.receipt);
     }

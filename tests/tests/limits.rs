@@ -223,7 +223,7 @@ fn case(limit: Limit) -> Case {
             let blocks = |sink: &mut InstructionSink<'_>| {
                 (0..32_768).for_each(|_| _ = sink.block(BlockType::Empty).end());
             };
-            Case { inside: functions(1, 0, blocks), outside: functions(2, 0, blocks), heavy: false }
+            Case { inside: functions(2, 0, blocks), outside: functions(3, 0, blocks), heavy: false }
         }
         Limit::BranchTargets => Case::of(limit, |targets| {
             functions(1, 0, |sink| _ = sink.i32_const(0).br_table(vec![0; targets as usize], 0))
@@ -238,7 +238,7 @@ fn case(limit: Limit) -> Case {
         Limit::Values => Case::largest(limit, (1, 5_000), |calls| {
             calling(1, calls, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
         }),
-        Limit::ModuleValues => Case::largest(limit, (1, 200), |count| {
+        Limit::ModuleValues => Case::largest(limit, (1, 600), |count| {
             calling(count, 200, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
         })
         .heavy(),

@@ -144,16 +144,19 @@ fn what_cannot_be_linked_is_refused_and_says_why() {
     let library = [("lib".to_owned(), module(library))];
     let report = |import: &str| run_parts(parts(&format!(r#"(module {import} (func (export "_start")))"#), &library));
     for (import, why) in [
-        (r#"(import "lib" "absent" (func))"#, "\"lib\" does not export \"absent\""),
-        (r#"(import "nobody" "f" (func))"#, "\"nobody\" does not export \"f\""),
-        (r#"(import "main" "f" (func))"#, "\"main\" does not export \"f\""),
-        (r#"(import "genlayer_sdk" "absent" (func))"#, "does not export"),
-        (r#"(import "lib" "f" (func (param i32)))"#, "incompatible import type for `lib::f`"),
-        (r#"(import "lib" "g" (func))"#, "incompatible import type for `lib::g`"),
+        (r#"(import "lib" "absent" (func))"#, "it imports lib.absent, which the library lib does not export"),
+        (r#"(import "nobody" "f" (func))"#, "no library of the name \"nobody\" is linked before it"),
+        (r#"(import "main" "f" (func))"#, "no library of the name \"main\" is linked before it"),
+        (r#"(import "genlayer_sdk" "absent" (func))"#, "it imports genlayer_sdk.absent, which is none of the"),
+        (r#"(import "lib" "f" (func (param i32)))"#, "it imports lib.f as (func (param i32)), which is (func)"),
+        (r#"(import "lib" "g" (func))"#, "it imports lib.g as (func), which is a global"),
         (r#"(import "lib" "g" (global (mut i32)))"#, "incompatible import type for `lib::g`"),
         (r#"(import "lib" "m" (memory 2))"#, "incompatible import type for `lib::m`"),
         (r#"(import "lib" "t" (table 1 externref))"#, "incompatible import type for `lib::t`"),
-        (r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#, "incompatible import type"),
+        (
+            r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#,
+            "which is (func (param i32) (result i32))",
+        ),
     ] {
         let report = report(import);
         let refused = Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking));

@@ -1,7 +1,7 @@
 //! The fuzz bodies of lowering, replayed on inputs of a fixed generator. `SUBVM_ROUNDS` says how many of each.
 
 use subvm_tests::fuzz::modelled::{self, Compared};
-use subvm_tests::fuzz::{counting, lowering};
+use subvm_tests::fuzz::{counting, engines, lowering};
 
 /// Bytes of xorshift64* (S. Vigna), the same on every run.
 fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
@@ -49,6 +49,16 @@ fn counters_that_say_what_the_specification_says() {
     inputs(5, 3_000).for_each(|data| compared += modelled::calling(&data));
     let enough = [compared.returned, compared.trapped, compared.out_of_gas].map(|calls| calls >= 100);
     assert_eq!(enough, [true; 3], "{compared:?}");
+}
+
+#[test]
+fn whole_programs_on_both_engines() {
+    inputs(6, 6_000).for_each(|data| engines::programs(&data));
+}
+
+#[test]
+fn trees_of_sub_vms_on_both_engines() {
+    inputs(7, 600).for_each(|data| engines::trees(&data));
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn options(text: &str) -> Options {
             ("counters", "imported") => options.counters = Counters::Imported,
             ("ordinal", ordinal) => options.ordinal = ordinal.parse().expect("a number"),
             ("probe_stores", "") => options.probe_stores = true,
+            ("own_values", "") => options.own_values = true,
+            ("frames", "") => options.frames = true,
             _ => panic!("no such option: {option}"),
         }
     }

@@ -113,12 +113,15 @@ fn more_loops_than_a_compiler_can_bear_are_refused() {
 
 #[test]
 fn thousands_of_locals_are_handled_and_more_refused() {
-    let locals = |count| module(1, &[(count, ValType::V128)], |_| {});
-    assert_eq!(lower_all(&locals(20_000)).expect("accepted").report.largest_frames[0].units, 8 + 40_000);
-    assert_eq!(refused_by(&locals(20_001)), Limit::Locals);
+    let locals = |count, ty| module(1, &[(count, ty)], |_| {});
+    for (count, ty) in [(20_000, ValType::I64), (10_000, ValType::V128)] {
+        let lowered = lower_all(&locals(count, ty)).expect("accepted");
+        assert_eq!(lowered.report.largest_frames[0].units, 8 + 20_000, "a vector takes two slots");
+        assert_eq!(refused_by(&locals(count + 1, ty)), Limit::Locals);
+    }
     assert_eq!(refused_by(&module(501, &[(20_000, ValType::I32)], |_| {})), Limit::ModuleLocals);
     // More than the validator counts, in a declaration of five bytes.
-    assert_eq!(refused_by(&locals(u32::MAX)), Limit::Locals);
+    assert_eq!(refused_by(&locals(u32::MAX, ValType::V128)), Limit::Locals);
 }
 
 #[test]
@@ -230,7 +233,8 @@ fn what_is_accepted_compiles() {
     let engine = Generator::Speed.engine();
     let modules = [
         ("functions", module(50_000, &[], |code| code.push(Instruction::Nop))),
-        ("locals", module(1, &[(20_000, ValType::V128)], |_| {})),
+        ("locals", module(1, &[(20_000, ValType::I64)], |_| {})),
+        ("vectors", module(1, &[(10_000, ValType::V128)], |_| {})),
         (
             "br_if",
             module(1, &[(1, ValType::I32)], |code| {

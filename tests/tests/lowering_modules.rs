@@ -18,6 +18,8 @@ const NATIVE: Options = Options {
     ordinal: 0,
     schedule: subvm_core::costs::instructions::Schedule::V1,
     probe_stores: false,
+    own_values: false,
+    frames: false,
 };
 
 #[test]

@@ -1,13 +1,9 @@
-//! Sub-VMs on wasmtime: what a child does to its parent, which is nothing but its result.
-
-use std::sync::{Arc, LazyLock};
+//! Sub-VMs on wasmtime and on wasmi: what a child does to its parent, which is nothing but its result.
 
 use subvm_core::{Outcome, Parts, Report, run};
 use subvm_host_mock::Printed;
-use subvm_host_std::WasmtimeEngine;
+use subvm_tests::engines::{engines, same};
 use subvm_tests::transaction::{deployed, embedded, transaction};
-
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
 /// What every contract here begins with. `$level` is a number in storage, `$sandbox` runs the contract again and gives the bytes of its result,
 /// which lie at 8192.
@@ -40,9 +36,14 @@ fn run_contract(text: &str) -> (Report, Printed) {
     let prelude = PRELUDE.replace("REQUEST", &length.to_string());
     let wat = format!(r#"(module {prelude} (data (i32.const 1024) "{quoted}") {text})"#);
     let parts = Parts { start: wat::parse_str(wat).unwrap().into(), ..Parts::default() };
-    let host = deployed(parts);
-    let (_, report) = run(ENGINE.clone(), host.node(), transaction());
-    (report.expect("no internal error"), host.printed())
+    let [(report, printed), (other, others)] = engines().map(|(_, engine)| {
+        let host = deployed(parts.clone());
+        let (_, report) = run(engine, host.node(), transaction());
+        (report.expect("no internal error"), host.printed())
+    });
+    same("wasmi", &report, &other);
+    assert_eq!(printed, others);
+    (report, printed)
 }
 
 /// Each child fails in its own way; the parent prints their results, and finds its memory as it left it.

@@ -1,24 +1,19 @@
-//! Known answers for complete transactions, in `tests/vectors/transactions.json`: run here on wasmtime in every role, and worked out from the
-//! specification alone by `check_transactions.py`, which shares no code with this.
+//! Known answers for complete transactions, in `tests/vectors/transactions.json`: run here on wasmtime and on wasmi
+//! in every role, and worked out from the specification alone by `check_transactions.py`, which shares no code with this.
 //!
 //! `SUBVM_RECORD=1 cargo test --workspace --test transaction_vectors` records anew; a line in `CHANGELOG.md` says why.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value as Json, json};
 use subvm_core::calldata::Value;
-use subvm_core::host::{Node, State};
-use subvm_core::wasi::Refused;
-use subvm_core::{
-    Entry, Gas, Library, Message, Outcome, PageWrite, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote, run,
-};
-use subvm_host_mock::MemoryHost;
-use subvm_host_std::{Codegen, WasmtimeEngine};
+use subvm_core::{Outcome, Params, Receipt, Report, Role, Vote, run};
 use subvm_replay::{Buffer, Options, Recorder, Replay, Verdict};
+use subvm_tests::engines::{engines, every_engine, same, wasmtime};
+use subvm_tests::vectors::{bytes, hex, list, run_given, setting, text, value};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors");
 
@@ -29,9 +24,10 @@ fn transactions_come_to_what_is_recorded() {
     let mut vectors: Json = serde_json::from_str(&text).unwrap();
     for transaction in vectors["transactions"].as_array_mut().unwrap() {
         fill(&mut transaction["given"]);
-        let reports = Codegen::ALL.map(|codegen| run_given(&transaction["given"], &engine(codegen), Role::Leader));
-        let report = &reports[0];
-        reports.iter().for_each(|other| assert_eq!(other.receipt, report.receipt));
+        let report = &run_given(&transaction["given"], &wasmtime(), Role::Leader).unwrap();
+        for (name, engine) in every_engine() {
+            same(&name, report, &run_given(&transaction["given"], &engine, Role::Leader).unwrap());
+        }
         check_followers(&transaction["given"], report);
         check_machine(&transaction["effects"]["machine"], report);
         transaction["expected"] = expected(&transaction["given"], report);
@@ -46,19 +42,15 @@ fn transactions_come_to_what_is_recorded() {
     }
 }
 
-fn engine(codegen: Codegen) -> Arc<WasmtimeEngine> {
-    Arc::new(WasmtimeEngine::with(codegen).unwrap())
-}
-
-/// 64 threads over one engine, whose code is cold at first, each running both transactions in one of the roles.
+/// 64 threads over the two engines, each running both transactions in one of the roles.
 #[test]
 fn many_threads_come_to_what_is_recorded() {
     let recorded = fs::read_to_string(Path::new(VECTORS).join("transactions.json")).unwrap();
     let vectors: Json = serde_json::from_str(&recorded).unwrap();
-    let engine = engine(Codegen::ALL[0]);
+    let engines = engines();
     thread::scope(|threads| {
         for number in 0..64 {
-            let (engine, vectors) = (&engine, &vectors);
+            let (engine, vectors) = (&engines[number % 2].1, &vectors);
             threads.spawn(move || {
                 for transaction in list(&vectors["transactions"]) {
                     let results = list(&transaction["effects"]["nondet"]).iter().map(|result| {
@@ -67,7 +59,7 @@ fn many_threads_come_to_what_is_recorded() {
                     });
                     let results: Vec<Vec<u8>> = results.collect();
                     let roles = [Role::Leader, Role::Validator { results: results.clone() }, Role::Sync { results }];
-                    let report = run_given(&transaction["given"], engine, roles[number % 3].clone());
+                    let report = run_given(&transaction["given"], engine, roles[number % 3].clone()).unwrap();
                     assert_eq!(hex(&report.receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
                 }
             });
@@ -85,37 +77,6 @@ fn fill(given: &mut Json) {
     }
 }
 
-fn run_given(given: &Json, engine: &Arc<WasmtimeEngine>, role: Role) -> Report {
-    let (host, node, transaction) = setting(given, role);
-    let asks = !matches!(transaction.role, Role::Sync { .. });
-    let (_, report) = run(engine.clone(), node, transaction);
-    let modules = if asks { list(&given["modules"]) } else { &[] };
-    let asked: Vec<Vec<u8>> = modules.iter().map(|pair| value(&pair[0]).encode().unwrap()).collect();
-    assert_eq!(host.asked(), asked);
-    report.unwrap()
-}
-
-/// The chain, a node of it, and what it is to run.
-fn setting(given: &Json, role: Role) -> (MemoryHost, Node, Run) {
-    let message = message(given);
-    let host = MemoryHost::new();
-    host.set_now(given["now"].as_u64().unwrap());
-    host.set_balance(message.contract_address, given["balance"].as_u64().unwrap().into());
-    host.apply(State::Accepted, message.contract_address, &storage(given));
-    let libraries = list(&given["libraries"])
-        .iter()
-        .map(|library| Library { name: text(&library["name"]).into(), wasm: bytes(&library["wasm"]).into() });
-    let parts =
-        Parts { start: bytes(&given["start"]["wasm"]).into(), libraries: libraries.collect(), ..Parts::default() };
-    host.deploy(message.contract_address, Arc::new(parts.check(&Refused::default()).unwrap()));
-    let asks = !matches!(role, Role::Sync { .. });
-    let modules = if asks { list(&given["modules"]) } else { &[] };
-    modules.iter().for_each(|pair| host.answer(value(&pair[1]).encode().unwrap()));
-    let (entry, params, state) = (Entry::Contract, Arc::default(), State::Accepted);
-    let node = host.node();
-    (host, node, Run { message, entry, role, params, state, deadline: None })
-}
-
 /// In every role, recorded on one engine and replayed on each: one receipt, and one trace for all roles.
 #[test]
 fn recordings_of_transactions_replay_to_them() {
@@ -123,19 +84,19 @@ fn recordings_of_transactions_replay_to_them() {
     let vectors: Json = serde_json::from_str(&recorded).unwrap();
     for transaction in list(&vectors["transactions"]) {
         let given = &transaction["given"];
-        let results = run_given(given, &engine(Codegen::ALL[0]), Role::Leader).receipt.nondet;
+        let results = run_given(given, &wasmtime(), Role::Leader).unwrap().receipt.nondet;
         let roles = [Role::Leader, Role::Validator { results: results.clone() }, Role::Sync { results }];
         let traces = roles.map(|role| {
             let (recording, options) = (Buffer::default(), Options { code: true, ..Options::default() });
             let (_, node, transaction_) = setting(given, role);
             let (node, recorder) = Recorder::wrap(node, recording.clone(), options);
-            let (node, report) = run(engine(Codegen::ALL[0]), node, transaction_);
+            let (node, report) = run(wasmtime(), node, transaction_);
             let recorded = recorder.finish(node).1;
             assert_eq!(hex(&report.unwrap().receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
-            for codegen in Codegen::ALL {
+            for (name, engine) in every_engine() {
                 let replay = Replay::open(std::io::Cursor::new(recording.bytes())).unwrap();
-                let replayed = replay.on(engine(codegen)).unwrap();
-                assert!(matches!(replayed.verdict, Verdict::Same), "{codegen:?}: {}", replayed.verdict);
+                let replayed = replay.on(engine).unwrap();
+                assert!(matches!(replayed.verdict, Verdict::Same), "{name}: {}", replayed.verdict);
                 assert_eq!(replayed.trace, recorded.trace);
                 let receipt = replayed.result.unwrap().receipt;
                 assert_eq!(hex(&receipt.digest()), text(&transaction["expected"]["receipt_digest"]));
@@ -150,7 +111,9 @@ fn recordings_of_transactions_replay_to_them() {
 fn check_followers(given: &Json, leader: &Report) {
     let results = leader.receipt.nondet.clone();
     for role in [Role::Validator { results: results.clone() }, Role::Sync { results }] {
-        assert_eq!(run_given(given, &engine(Codegen::ALL[0]), role).vote(&leader.receipt), Vote::Agree);
+        for (name, engine) in engines() {
+            assert_eq!(run_given(given, &engine, role.clone()).unwrap().vote(&leader.receipt), Vote::Agree, "{name}");
+        }
     }
 }
 
@@ -203,21 +166,6 @@ fn expected(given: &Json, report: &Report) -> Json {
     })
 }
 
-fn message(given: &Json) -> Message {
-    let fields = value(&given["message"]);
-    let address = |name: &str| fields[name].as_address().unwrap();
-    Message {
-        contract_address: address("contract_address"),
-        sender_address: address("sender_address"),
-        origin_address: address("origin_address"),
-        stack: Vec::new(),
-        chain_id: fields["chain_id"].as_int().unwrap().clone(),
-        value: fields["value"].as_int().unwrap().clone(),
-        is_init: fields["is_init"].as_bool().unwrap(),
-        entry_data: fields["entry_data"].as_bytes().unwrap().to_vec(),
-    }
-}
-
 /// Descriptor 0 of the main sub-VM, put together by its own text.
 fn stdin(given: &Json) -> Vec<u8> {
     let Value::Map(mut fields) = value(&given["message"]) else { panic!("a message is a map") };
@@ -226,38 +174,6 @@ fn stdin(given: &Json) -> Vec<u8> {
     fields.insert("entry_stage_data", Value::Null);
     fields.insert("stack", Value::array([0i64; 0]));
     Value::Map(fields).encode().unwrap()
-}
-
-/// The storage before the run, as a receipt that writes whole pages.
-fn storage(given: &Json) -> Receipt {
-    let pages = list(&given["storage"]).iter().map(|write| PageWrite {
-        slot: SlotId(bytes(&write[0]).try_into().unwrap()),
-        page: (write[1].as_u64().unwrap() / 32).try_into().unwrap(),
-        content: bytes(&write[2]).try_into().unwrap(),
-    });
-    let [params, message] = [[0; 32]; 2];
-    let (result, gas, storage) = (vec![0, 0], Gas::default(), pages.collect());
-    Receipt { params, message, result, gas, storage, messages: Vec::new(), nondet: Vec::new() }
-}
-
-fn list(json: &Json) -> &[Json] {
-    json.as_array().unwrap()
-}
-
-fn text(json: &Json) -> &str {
-    json.as_str().unwrap()
-}
-
-fn value(json: &Json) -> Value {
-    text(json).parse().unwrap()
-}
-
-fn bytes(json: &Json) -> Vec<u8> {
-    format!("b#{}", text(json)).parse::<Value>().unwrap().try_into().unwrap()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Runs the script over a file of vectors; nothing where there is no Python.

@@ -1,14 +1,12 @@
-//! Each VM error text of `docs/spec/sub-vm.md`, brought about on wasmtime by the least that brings it about.
+//! Each VM error text of `docs/spec/sub-vm.md`, brought about on wasmtime and on wasmi by the least that brings it about.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use subvm_core::{FloatPolicy, Invalid, Outcome, Params, Parts, Resource, Role, Run, Trap, run};
+use subvm_core::{FloatPolicy, Invalid, Outcome, Params, Parts, Resource, Role, Run, Trap};
 use subvm_host_mock::MemoryHost;
-use subvm_host_std::WasmtimeEngine;
+use subvm_tests::engines::{on_both, wasmtime};
 use subvm_tests::transaction::{CONTRACT, deployed, embedded, transaction};
-
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
 /// What runs, and under which rules.
 struct Case {
@@ -71,15 +69,18 @@ impl Case {
     }
 
     fn outcome(self) -> Outcome {
-        let host = match &self.code {
-            Code::Bytes(bytes) => deployed(Parts { start: bytes.as_slice().into(), ..Parts::default() }),
-            Code::Nothing | Code::Malformed(_) => MemoryHost::new(),
+        let host = || {
+            let host = match &self.code {
+                Code::Bytes(bytes) => deployed(Parts { start: bytes.as_slice().into(), ..Parts::default() }),
+                Code::Nothing | Code::Malformed(_) => MemoryHost::new(),
+            };
+            if let Code::Malformed(invalid) = self.code {
+                host.deploy_malformed(CONTRACT, invalid);
+            }
+            host
         };
-        if let Code::Malformed(invalid) = self.code {
-            host.deploy_malformed(CONTRACT, invalid);
-        }
         let run_of = Run { role: self.role, params: Arc::new(self.params), ..transaction() };
-        run(ENGINE.clone(), host.node(), run_of).1.expect("no internal error").outcome
+        on_both(wasmtime(), || host().node(), &run_of).expect("no internal error").outcome
     }
 }
 

@@ -27,6 +27,7 @@ use super::blocks::{Blocks, Callee};
 use super::bulk::{Bulk, InPlace};
 use super::counters::Globals;
 use super::floats::{Form, canonical, float_op, lanes};
+use super::frames::{ENTRY_BYTES, Notebook, Page, TAIL_BYTES, length, moved};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
@@ -34,7 +35,7 @@ use super::options::{Floats, Options};
 use super::pins;
 use super::scratch::{Scratch, Use};
 use super::stack;
-use super::stores::{PROBE_BYTES, WideStore};
+use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
 
@@ -44,6 +45,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     pub(super) globals: Globals,
     pub(super) helpers: Helpers,
+    /// Where functions note themselves.
+    pub(super) notebook: Option<Notebook>,
 }
 
 impl Context<'_> {
@@ -64,7 +67,10 @@ impl Context<'_> {
         let facts = self.survey.facts[index];
         let small = facts.small.is_some();
         let blocks = Blocks::new(meter, facts.entry, small, notes.switched.first() == Some(&FUNCTION_LABEL));
-        let mut body_writer = Body { context: self, facts, meter, scratch, blocks, wide_stores: 0, probes: 0 };
+        let function = self.survey.imported_functions() + index as u32;
+        let page = self.notebook.map(|notebook| notebook.page(function, facts.units));
+        let mut body_writer =
+            Body { context: self, facts, page, meter, scratch, blocks, reserved: ENTRY_BYTES, added: 0 };
         body_writer.open_function(self.exit_type(index));
         body_writer.operators(body, notes)?;
         locals.extend(body_writer.scratch.locals());
@@ -72,6 +78,11 @@ impl Context<'_> {
         let mut function = Function::new(locals);
         function.raw(body_writer.blocks.into_bytes());
         Ok(function)
+    }
+
+    /// The index of the guest's memory `memory`.
+    pub(super) fn memory(&self, memory: u32) -> u32 {
+        self.notebook.map_or(memory, |notebook| notebook.memory(memory))
     }
 
     /// What a call of the guest's function `index` calls.
@@ -98,13 +109,15 @@ const OWN_LOCALS: usize = 12;
 struct Body<'a> {
     context: &'a Context<'a>,
     facts: Facts,
+    /// What the function notes of itself.
+    page: Option<Page>,
     meter: Meter,
     scratch: Scratch,
     blocks: Blocks,
-    /// How many wide stores there are.
-    wide_stores: usize,
-    /// What their probes take, in bytes.
-    probes: usize,
+    /// What all that only some engines and processors need could take at most, in bytes.
+    reserved: usize,
+    /// What of it was added.
+    added: usize,
 }
 
 impl Body<'_> {
@@ -115,22 +128,30 @@ impl Body<'_> {
 
     fn open_function(&mut self, exit: BlockType) {
         let Globals { stack, trap, .. } = self.context.globals;
+        let (Facts { units, leaf, .. }, page) = (self.facts, self.page);
+        let enter = |page| move |sink: &mut InstructionSink<'_>| stack::enter(sink, stack, trap, units, leaf, page);
+        self.added += length(enter(page)) - length(enter(None));
         let mut sink = self.blocks.outside();
-        stack::enter(&mut sink, stack, trap, self.facts.units, self.facts.leaf);
+        enter(page)(&mut sink);
         self.meter.refresh(&mut sink);
         sink.block(BlockType::Empty).block(exit);
     }
 
     fn close_function(&mut self) {
         self.blocks.end_function();
+        let (stack, Facts { units, leaf, .. }) = (self.context.globals.stack, self.facts);
+        let leave = |sink: &mut InstructionSink<'_>| stack::leave(sink, stack, units);
         let mut sink = self.blocks.outside();
-        if !self.facts.leaf {
-            stack::leave(&mut sink, self.context.globals.stack, self.facts.units);
+        if !leaf || self.page.is_some() {
+            leave(&mut sink);
         }
         sink.return_().end();
         self.meter.exhaust(&mut sink);
         TrapKind::OutOfGas.emit(&mut sink, self.context.globals.trap);
         sink.end();
+        if leaf && self.page.is_some() {
+            self.added += length(leave);
+        }
     }
 
     fn operators(&mut self, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<(), Refusal> {
@@ -211,8 +232,14 @@ impl Body<'_> {
                 self.blocks.after_unreachable();
             }
             Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
-                let (counter, units) = (self.context.globals.stack, self.facts.units);
-                stack::leave(&mut self.sink(), counter, units);
+                let (Globals { gas, stack, .. }, units) = (self.context.globals, self.facts.units);
+                stack::leave(&mut self.sink(), stack, units);
+                if let Operator::ReturnCallIndirect { .. } = operator {
+                    let page = self.page;
+                    self.add(TAIL_BYTES, page.is_some(), |sink| {
+                        page.iter().for_each(|page| page.tail(sink, gas, stack))
+                    });
+                }
                 self.blocks.copy(bytes);
                 self.blocks.after_tail_call();
             }
@@ -245,6 +272,10 @@ impl Body<'_> {
         }
         if let Some(store) = WideStore::of(operator) {
             self.probe(store);
+        }
+        let offset = gas::memory_offset(operator);
+        if offset.is_some() || matches!(operator, Operator::MemorySize { .. }) {
+            return self.memory(operator, offset.unwrap_or_default(), bytes);
         }
         match (self.context.options.floats, float_op(operator)) {
             (Floats::Soft, Some(float)) if float.form == Form::Bits => lanes::bits(&mut self.sink(), operator),
@@ -284,24 +315,51 @@ impl Body<'_> {
         }
         let operands = [0, 1, 2].map(|operand| self.scratch.local(Use::Operand(operand)));
         let place = InPlace { helper, label: self.blocks.depth() + 1, operands };
+        let context = self.context;
+        let bulk = bulk.moved(|memory| context.memory(memory));
         bulk.in_place(&mut self.blocks.code(), &self.context.options.schedule, &self.meter, place);
         self.blocks.after_bulk();
     }
 
     fn probe(&mut self, store: WideStore) {
-        self.wide_stores += 1;
         // Taken in any case: other scratch locals must have the same indices, and so the same length, on every processor.
         let locals = store.locals(&mut self.scratch);
-        if self.context.options.probe_stores {
+        let (context, probed) = (self.context, self.context.options.probe_stores);
+        self.add(PROBE_BYTES, probed, |sink| store.moved(|memory| context.memory(memory)).probe(sink, locals));
+    }
+
+    /// An instruction on a memory, at this offset, that stays what it is.
+    fn memory(&mut self, operator: &Operator<'_>, offset: u64, bytes: &[u8]) {
+        let context = self.context;
+        if let Some(store) = IntegerStore::of(operator) {
+            let far = offset > u64::from(u16::MAX) || context.memory(store.memory) > 0;
+            self.add(OWN_VALUE_BYTES, context.options.own_values && far, |sink| store.own_value(sink));
+        }
+        // With another index it takes a byte more at most.
+        self.reserved += 1;
+        let Some(notebook) = context.notebook.filter(|notebook| notebook.imported) else {
+            return self.blocks.copy(bytes);
+        };
+        let moved = moved(notebook, operator);
+        self.reserved += bytes.len();
+        self.added += moved.len();
+        self.blocks.copy(&moved);
+    }
+
+    /// Writes, where `wanted`, what takes `most` bytes at most and only some engines and processors need.
+    fn add(&mut self, most: usize, wanted: bool, write: impl FnOnce(&mut InstructionSink<'_>)) {
+        self.reserved += most;
+        if wanted {
             let before = self.blocks.size();
-            store.probe(&mut self.blocks.code(), locals);
-            self.probes += self.blocks.size() - before;
+            write(&mut self.blocks.code());
+            self.added += self.blocks.size() - before;
         }
     }
 
-    /// The bytes of the body, with the largest of probes whether they are there or not: what is refused may not depend
-    /// on the processor.
+    /// The bytes of the body, with the most of what only some engines and processors need, whether it is there or not: what is
+    /// refused may not depend on them.
     fn size(&self) -> usize {
-        self.blocks.size() - self.probes + self.wide_stores * PROBE_BYTES
+        debug_assert!(self.added <= self.reserved);
+        self.blocks.size() - self.added + self.reserved
     }
 }

@@ -64,6 +64,20 @@ impl Bulk {
         })
     }
 
+    /// The instruction on memories that have other indices.
+    pub(super) fn moved(self, memory: impl Fn(u32) -> u32) -> Bulk {
+        let moved = |space| match space {
+            Space::Memory(index) => Space::Memory(memory(index)),
+            Space::Table(_) => space,
+        };
+        match self {
+            Bulk::Fill(to) => Bulk::Fill(moved(to)),
+            Bulk::Copy { to, from } => Bulk::Copy { to: moved(to), from: moved(from) },
+            Bulk::Init { segment, to } => Bulk::Init { segment, to: moved(to) },
+            Bulk::Grow(to) => Bulk::Grow(moved(to)),
+        }
+    }
+
     /// The helper's signature; `element` says what a table holds.
     pub(super) fn signature(self, element: impl Fn(u32) -> RefType) -> Signature {
         const I32: ValType = ValType::I32;

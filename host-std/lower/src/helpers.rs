@@ -9,6 +9,7 @@ use super::appended::{Appended, signature};
 use super::bulk::Bulk;
 use super::counters::Globals;
 use super::floats;
+use super::frames::Notebook;
 use super::imports::HostImports;
 use super::options::{Floats, Options};
 use super::survey::Survey;
@@ -26,7 +27,12 @@ pub(super) struct Helpers {
 
 impl Helpers {
     /// Makes the helpers that the surveyed module needs.
-    pub(super) fn make(survey: &Survey<'_>, options: &Options, globals: &Globals) -> Helpers {
+    pub(super) fn make(
+        survey: &Survey<'_>,
+        options: &Options,
+        globals: &Globals,
+        notebook: Option<Notebook>,
+    ) -> Helpers {
         let mut appended = Appended::after(survey.types.len() as u32, survey.function_count());
         let imports = HostImports::append(&mut appended, survey, globals);
         let mut exits = BTreeMap::new();
@@ -37,11 +43,11 @@ impl Helpers {
             }
         }
         let element = |table: u32| RoundtripReencoder.ref_type(survey.tables[table as usize]).expect("a 2.0 type");
-        let bulk = survey
-            .bulk
-            .iter()
-            .map(|&bulk| (bulk, appended.function(bulk.signature(element), bulk.helper(&options.schedule, globals))));
-        let bulk = bulk.collect();
+        let memory = |index| notebook.map_or(index, |notebook| notebook.memory(index));
+        let mut helper = |bulk: Bulk| {
+            appended.function(bulk.signature(element), bulk.moved(memory).helper(&options.schedule, globals))
+        };
+        let bulk = survey.bulk.iter().map(|&bulk| (bulk, helper(bulk))).collect();
         let floats = match options.floats {
             Floats::Soft => floats::soft::append(&mut appended, &survey.floats, globals),
             _ => BTreeMap::new(),

@@ -40,6 +40,7 @@ mod body;
 mod bulk;
 mod counters;
 mod floats;
+mod frames;
 mod gas;
 mod helpers;
 mod imports;
@@ -59,12 +60,13 @@ mod stores;
 mod survey;
 mod traps;
 
+pub use frames::{Noted, Walk};
 pub use limits::{FEATURES, Limit, Refusal};
 pub use names::{
-    COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, host_import_name,
-    memory_export,
+    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
+    host_import_name, memory_export,
 };
-pub use options::{Counters, Floats, Options};
+pub use options::{Counters, Floats, KEY_BYTES, Options};
 pub use report::{Frame, Import, Report};
 pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};

@@ -21,7 +21,7 @@ macro_rules! limits {
         ///
         /// ```
         /// use subvm_lower::Limit;
-        /// assert_eq!((Limit::Locals.name(), Limit::Locals.value()), ("locals", 20_000));
+        /// assert_eq!((Limit::Locals.name(), Limit::Locals.value()), ("slots of locals", 20_000));
         /// assert!(Limit::ALL.contains(&Limit::Locals));
         /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,8 +76,9 @@ limits! {
     Parameters, "parameters", 256;
     /// Results of a function type.
     Results, "results", 256;
-    /// Parameters and declared locals of a function.
-    Locals, "locals", 20_000;
+    /// Parameters and declared locals of a function, in slots of 8 bytes: a vector counts two. An interpreter has 65,535 places for these,
+    /// for each of them once more, and for operands.
+    Locals, "slots of locals", 20_000;
     /// Parameters and declared locals of all functions together.
     ModuleLocals, "locals of all functions", 10_000_000;
     /// Bytes of a function's body.
@@ -91,7 +92,7 @@ limits! {
     /// that lowering sets: compilers take time by their square.
     Branches, "branches and labels of a function", 32_768;
     /// The squares of each function's branches and labels, together.
-    BranchSquares, "squares of functions' branches and labels", 1_073_741_824;
+    BranchSquares, "squares of functions' branches and labels", 2_147_483_648;
     /// Targets of one `br_table`, apart from the default: what wasmtime 48 compiles
     /// (`MAX_BR_TABLE_TARGETS` of its translator).
     BranchTargets, "targets of a br_table", 65_520;

@@ -16,10 +16,11 @@ use wasmparser::Import;
 
 use super::body::Context;
 use super::counters::{self, Globals};
+use super::frames::Notebook;
 use super::helpers::Helpers;
 use super::imports::is_host_function;
 use super::limits::Refusal;
-use super::names::{START_EXPORT, host_import_name, memory_export};
+use super::names::{FRAMES_MEMORY, START_EXPORT, host_import_name, memory_export};
 use super::options::{Counters, Options};
 use super::segments;
 use super::survey::Survey;
@@ -34,10 +35,12 @@ pub(super) struct Rewritten {
 /// Writes the surveyed module.
 pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritten, Refusal> {
     let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
-    let helpers = Helpers::make(survey, options, &globals);
+    let notebook = Notebook::of(survey, options);
+    let helpers = Helpers::make(survey, options, &globals, notebook);
     let count = helpers.appended.functions().len() as u32;
-    let data = segments::merged(survey)?;
-    let mut writer = Writer { context: Context { survey, options, globals, helpers }, data };
+    let context = Context { survey, options, globals, helpers, notebook };
+    let data = segments::merged(survey, context.memory(0))?;
+    let mut writer = Writer { context, data };
     let mut module = Module::new();
     writer.declarations(&mut module).map_err(refusal)?;
     writer.definitions(&mut module)?;
@@ -65,6 +68,10 @@ impl Reencode for Writer<'_> {
         Ok(self.context.globals.map(global))
     }
 
+    fn memory_index(&mut self, memory: u32) -> Result<u32, reencode::Error> {
+        Ok(self.context.memory(memory))
+    }
+
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error> {
         Ok(self.context.helpers.imports.function(function))
     }
@@ -73,7 +80,7 @@ impl Reencode for Writer<'_> {
 impl Writer<'_> {
     /// The sections before the code.
     fn declarations(&mut self, module: &mut Module) -> Result<(), reencode::Error> {
-        let Context { survey, options, .. } = self.context;
+        let Context { survey, options, notebook, .. } = self.context;
         let sections = &survey.sections;
         module.section(&self.types()?);
         module.section(&self.imports()?);
@@ -83,9 +90,13 @@ impl Writer<'_> {
             utils::parse_table_section(self, &mut tables, reader.clone())?;
             module.section(&tables);
         }
+        let mut memories = MemorySection::new();
         if let Some(reader) = &sections.memories {
-            let mut memories = MemorySection::new();
             utils::parse_memory_section(self, &mut memories, reader.clone())?;
+        }
+        let noted = notebook.and_then(Notebook::defined);
+        noted.iter().for_each(|_| _ = memories.memory(Notebook::ty()));
+        if sections.memories.is_some() || noted.is_some() {
             module.section(&memories);
         }
         let mut globals = GlobalSection::new();
@@ -156,6 +167,9 @@ impl Writer<'_> {
         if self.context.options.counters == Counters::Imported {
             counters::import_counters(&mut imports);
         }
+        if let Some(notebook) = self.context.notebook {
+            notebook.import(&mut imports);
+        }
         Ok(imports)
     }
 
@@ -166,9 +180,12 @@ impl Writer<'_> {
     /// What the engine must see of a module although the guest did not export it: its memories, its counters, and its start
     /// function, which becomes an export so that a start that fails still has an instance to fingerprint.
     fn exports(&self, exports: &mut ExportSection) {
-        let Context { survey, options, globals, helpers } = &self.context;
+        let Context { survey, options, globals, helpers, notebook } = &self.context;
         for memory in 0..survey.memories {
-            exports.export(&memory_export(memory), ExportKind::Memory, memory);
+            exports.export(&memory_export(memory), ExportKind::Memory, self.context.memory(memory));
+        }
+        if let Some(memory) = notebook.and_then(Notebook::defined) {
+            exports.export(FRAMES_MEMORY, ExportKind::Memory, memory);
         }
         if options.counters == Counters::Defined {
             counters::export_counters(exports, globals);

@@ -21,6 +21,10 @@ pub const STACK_GLOBAL: &str = "$subvm:stack";
 /// 0 as long as it did not.
 pub const TRAP_GLOBAL: &str = "$subvm:trap";
 
+/// The memory in which functions note themselves under [`Options::frames`](super::Options::frames): the first module of a sub-VM
+/// exports it, the others import it from [`COUNTERS_MODULE`]. [`Walk`](super::Walk) reads it.
+pub const FRAMES_MEMORY: &str = "$subvm:frames";
+
 /// The guest's start function: no parameters, no results.
 pub const START_EXPORT: &str = "$subvm:start";
 

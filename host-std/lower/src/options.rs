@@ -66,14 +66,26 @@ pub struct Options {
     /// Whether each store of more than a byte follows a load from the same place, so that a store that traps has
     /// written nothing, whatever the processor. It changes neither results nor gas nor which modules are refused.
     pub probe_stores: bool,
+    /// Whether the value of a store of an integer is computed anew where its offset is 65,536 or more or its memory is not 0: wasmi 2.0.0
+    /// cannot translate one whose address and value are the same local. It changes neither results nor gas nor which modules are
+    /// refused.
+    pub own_values: bool,
+    /// Whether functions note themselves in [`FRAMES_MEMORY`](super::FRAMES_MEMORY), so that an engine that cannot list the frames of a
+    /// trap finds them there. [`ordinal`](Self::ordinal) is then 255 at most. It changes neither results nor gas nor which modules are
+    /// refused; a leaf function charges its frame like any other.
+    pub frames: bool,
 }
+
+/// Bytes of [`Options::key`].
+pub const KEY_BYTES: usize = 17;
 
 /// Whether this processor may write a part of a store that traps (bytecodealliance/wasmtime#7237). The interpreter Pulley,
 /// which runs on any, does not.
 const STORES_TEAR: bool = cfg!(not(target_arch = "x86_64"));
 
 impl Default for Options {
-    /// *Soft*, own counters, ordinal 0, the first price table, and stores made whole where the processor may tear them.
+    /// *Soft*, own counters, ordinal 0, the first price table, stores made whole where the processor may tear them, and nothing that only
+    /// other engines than wasmtime need.
     fn default() -> Self {
         Options {
             floats: Floats::Soft,
@@ -81,6 +93,8 @@ impl Default for Options {
             ordinal: 0,
             schedule: Schedule::V1,
             probe_stores: STORES_TEAR,
+            own_values: false,
+            frames: false,
         }
     }
 }
@@ -95,14 +109,16 @@ impl Options {
     /// let soft = Options::default();
     /// assert_ne!(soft.key(), Options { floats: Floats::Trap, ..soft }.key());
     /// ```
-    pub fn key(&self) -> [u8; 15] {
-        let mut key = [0; 15];
+    pub fn key(&self) -> [u8; KEY_BYTES] {
+        let mut key = [0; KEY_BYTES];
         key[0..4].copy_from_slice(&super::VERSION.to_le_bytes());
         key[4] = self.floats as u8;
         key[5] = self.counters as u8;
         key[6..10].copy_from_slice(&self.ordinal.to_le_bytes());
         key[10..14].copy_from_slice(&self.schedule.version().to_le_bytes());
         key[14] = self.probe_stores.into();
+        key[15] = self.own_values.into();
+        key[16] = self.frames.into();
         key
     }
 }

@@ -20,8 +20,9 @@ struct Segment {
 }
 
 /// The data section with fewer segments, where that is the same: all segments are active, on a first memory that the
-/// module defines, at constants, and within it; and no instruction names a segment. Nothing else.
-pub(super) fn merged(survey: &Survey<'_>) -> wasmparser::Result<Option<DataSection>> {
+/// module defines, at constants, and within it; and no instruction names a segment. Nothing else. That memory is number
+/// `at` after lowering.
+pub(super) fn merged(survey: &Survey<'_>, at: u32) -> wasmparser::Result<Option<DataSection>> {
     let (Some(reader), Some(memories)) = (&survey.sections.data, &survey.sections.memories) else { return Ok(None) };
     if survey.names_data || survey.imported_memories > 0 {
         return Ok(None);
@@ -57,7 +58,7 @@ pub(super) fn merged(survey: &Survey<'_>) -> wasmparser::Result<Option<DataSecti
     }
     let mut section = DataSection::new();
     for Segment { offset, bytes } in segments {
-        section.active(0, &ConstExpr::i32_const(offset as u32 as i32), bytes);
+        section.active(at, &ConstExpr::i32_const(offset as u32 as i32), bytes);
     }
     Ok(Some(section))
 }

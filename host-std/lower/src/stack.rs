@@ -5,6 +5,7 @@
 
 use wasm_encoder::{BlockType, InstructionSink};
 
+use super::frames::Page;
 use super::traps::TrapKind;
 
 /// The units that all sub-VMs of a mode have in a run together; a child starts with its parent's remainder.
@@ -32,17 +33,30 @@ pub(super) fn frame_units(slots: u32, operators: u32, further: u32) -> u32 {
     FRAME_UNITS + slots + operators / OPERATORS_PER_UNIT + further / FURTHER_VALUES_PER_UNIT
 }
 
-/// Charges a frame or, in a leaf function, only compares: traps when fewer than `units` remain.
-pub(super) fn enter(sink: &mut InstructionSink<'_>, stack: u32, marker: u32, units: u32, leaf: bool) {
-    if leaf {
+/// Charges a frame or, in a leaf function that notes nothing, only compares: traps when fewer than `units` remain.
+pub(super) fn enter(
+    sink: &mut InstructionSink<'_>,
+    stack: u32,
+    marker: u32,
+    units: u32,
+    leaf: bool,
+    page: Option<Page>,
+) {
+    if leaf && page.is_none() {
         sink.global_get(stack).i32_const(units as i32).i32_lt_s();
     } else {
         sink.global_get(stack).i32_const(units as i32).i32_sub().global_set(stack);
         sink.global_get(stack).i32_const(0).i32_lt_s();
     }
     sink.if_(BlockType::Empty);
+    if let Some(page) = page {
+        page.overflow(sink);
+    }
     TrapKind::StackOverflow.emit(sink, marker);
     sink.end();
+    if let Some(page) = page {
+        page.enter(sink, stack);
+    }
 }
 
 /// Refunds a frame at an exit of its function.

@@ -54,6 +54,12 @@ impl WideStore {
         Some(WideStore { value, width, place })
     }
 
+    /// The store to a memory that has another index.
+    pub(super) fn moved(mut self, memory: impl Fn(u32) -> u32) -> WideStore {
+        self.place.memory_index = memory(self.place.memory_index);
+        self
+    }
+
     /// The locals that its probe needs: for the address, and for the value.
     pub(super) fn locals(self, scratch: &mut Scratch) -> [u32; 2] {
         [scratch.local(Use::Address), scratch.local(Use::Value(self.value))]
@@ -69,5 +75,39 @@ impl WideStore {
             Width::Sixteen => sink.v128_load(self.place),
         };
         sink.drop().local_get(address).local_get(value);
+    }
+}
+
+/// What [`IntegerStore::own_value`] adds, in bytes.
+pub(super) const OWN_VALUE_BYTES: usize = 3;
+
+/// A store of an integer: its value may be the local that its address is, be it extended to 64 bits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IntegerStore {
+    pub(super) memory: u32,
+    /// Whether it takes an `i64`.
+    long: bool,
+}
+
+impl IntegerStore {
+    /// The store that `operator` is, if it is one.
+    pub(super) fn of(operator: &Operator<'_>) -> Option<IntegerStore> {
+        use Operator::{I32Store, I32Store8, I32Store16, I64Store, I64Store8, I64Store16, I64Store32};
+        let (memarg, long) = match operator {
+            I32Store { memarg } | I32Store8 { memarg } | I32Store16 { memarg } => (memarg, false),
+            I64Store { memarg } | I64Store8 { memarg } | I64Store16 { memarg } | I64Store32 { memarg } => {
+                (memarg, true)
+            }
+            _ => return None,
+        };
+        Some(IntegerStore { memory: memarg.memory, long })
+    }
+
+    /// Computes the value anew: it is no local's any more.
+    pub(super) fn own_value(self, sink: &mut InstructionSink<'_>) {
+        match self.long {
+            false => sink.i32_const(-1).i32_and(),
+            true => sink.i64_const(-1).i64_and(),
+        };
     }
 }

@@ -1,6 +1,9 @@
-//! The core and lowering without std: this crate brings the panic handler and the allocator itself, which std would bring a second time.
+//! The core, lowering and the engine on wasmi without std: this crate brings the panic handler and the allocator itself, which std would bring a second time.
 #![no_std]
 
+extern crate alloc;
+
+use alloc::boxed::Box;
 use core::alloc::{GlobalAlloc, Layout};
 use core::panic::PanicInfo;
 
@@ -43,6 +46,12 @@ pub extern "C" fn subvm_lowers(bytes: &[u8; 64]) -> bool {
 #[unsafe(no_mangle)]
 pub extern "C" fn subvm_computes(bits: u64) -> u64 {
     subvm_softfloat::binary64::sqrt(bits)
+}
+
+/// Keeps the engine linked in.
+#[unsafe(no_mangle)]
+pub extern "C" fn subvm_interprets(vm: Box<subvm_core::SubVm>) -> bool {
+    subvm_core::Engine::run(&subvm_wasmi::WasmiEngine::new(), vm).result.is_ok()
 }
 
 /// Keeps the supervisor linked in.

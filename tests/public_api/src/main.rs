@@ -22,6 +22,7 @@ const CRATES: [&str; 14] = [
     "subvm-replay",
     "subvm-system",
     "subvm-testing",
+    "subvm-wasmi",
     "subvm-wasmtime",
     "subvm-ledger",
     "subvm-modules",

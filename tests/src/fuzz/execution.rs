@@ -8,7 +8,8 @@ use arbitrary::Unstructured;
 use subvm_core::host::State;
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Entry, FloatPolicy, Library, Message, Outcome, Package, Params, Parts, Report, Resource, Role, Run, VmError, run,
+    Engine, Entry, FloatPolicy, Library, Message, Outcome, Package, Params, Parts, Report, Resource, Role, Run,
+    VmError, run,
 };
 use subvm_host_mock::MemoryHost;
 use subvm_host_mock::trace::Trace;
@@ -34,12 +35,10 @@ static ENGINES: LazyLock<[Arc<WasmtimeEngine>; 4]> = LazyLock::new(|| {
 
 /// The body of the target.
 pub(super) fn execution(data: &[u8]) {
-    let mut data = Unstructured::new(data);
-    let choice: [u8; 2] = data.arbitrary().unwrap_or_default();
+    let choice = [0, 1].map(|at| data.get(at).copied().unwrap_or_default());
     // Most generated modules trap before they do anything else.
-    let config = Config { disallow_traps: !choice[0].is_multiple_of(4), ..config() };
-    let Ok(module) = Module::new(config, &mut data) else { return };
-    let Some(package) = package(&module.to_bytes(), &mut data) else { return };
+    let Some((package, _)) = generated(data.get(2..).unwrap_or_default(), !choice[0].is_multiple_of(4)) else { return };
+    let ran = |codegen, package: &Arc<Package>, floats, gas| ran(&engine(codegen), package, floats, gas);
     let soft = |codegen| ran(codegen, &package, FloatPolicy::Soft, GAS);
     let (report, trace) = soft(Codegen::Speed);
     assert_eq!(soft(Codegen::Speed).0.receipt, report.receipt, "a second run");
@@ -52,6 +51,12 @@ pub(super) fn execution(data: &[u8]) {
     if less < used {
         interrupted(&ran(Codegen::Speed, &package, FloatPolicy::Soft, less), &trace, less);
     }
+}
+
+/// The engine that makes code so.
+fn engine(codegen: Codegen) -> Arc<dyn Engine> {
+    let place = Codegen::ALL.iter().position(|there| *there == codegen).unwrap_or_default();
+    ENGINES[place].clone()
 }
 
 /// Holds two runs under different parameters to one outcome.
@@ -74,7 +79,12 @@ fn interrupted((report, trace): &(Report, Vec<String>), longer: &[String], gas: 
 }
 
 /// The report, and every host call.
-fn ran(codegen: Codegen, package: &Arc<Package>, floats: FloatPolicy, gas_time: u64) -> (Report, Vec<String>) {
+pub(super) fn ran(
+    engine: &Arc<dyn Engine>,
+    package: &Arc<Package>,
+    floats: FloatPolicy,
+    gas_time: u64,
+) -> (Report, Vec<String>) {
     let mut params = Params { floats, ..Params::default() };
     params.limits.gas_time = gas_time;
     params.limits.ram = RAM;
@@ -92,14 +102,20 @@ fn ran(codegen: Codegen, package: &Arc<Package>, floats: FloatPolicy, gas_time: 
         state: State::Accepted,
         deadline: None,
     };
-    let place = Codegen::ALL.iter().position(|there| *there == codegen).unwrap_or_default();
-    let engine = Arc::clone(&ENGINES[place]);
-    let (_, report) = run(engine, node, transaction);
+    let (_, report) = run(Arc::clone(engine), node, transaction);
     let report = report.unwrap_or_else(|error| {
         let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-        panic!("{codegen:?}, {floats:?}: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "));
+        panic!("{floats:?}: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "));
     });
     (report, trace.lines())
+}
+
+/// A generated library and its caller, and what is left to choose. Nothing where there is nothing to call.
+pub(super) fn generated<'a>(data: &'a [u8], disallow_traps: bool) -> Option<(Arc<Package>, Unstructured<'a>)> {
+    let mut data = Unstructured::new(data);
+    let module = Module::new(Config { disallow_traps, ..config() }, &mut data).ok()?;
+    let package = package(&module.to_bytes(), &mut data)?;
+    Some((package, data))
 }
 
 /// The library and its caller. Nothing where the library has no function to call.

@@ -11,6 +11,8 @@ mod calling_programs;
 #[cfg(feature = "engine")]
 pub mod counting;
 #[cfg(feature = "engine")]
+pub mod engines;
+#[cfg(feature = "engine")]
 mod execution;
 #[cfg(feature = "engine")]
 pub mod float_programs;
@@ -40,6 +42,8 @@ pub static TARGETS: &[Target] = &[
     Target::new("calldata_text", calldata::text).holding(1_000, 32 << 10),
     Target::new("descriptors", wasi::descriptors).holding(600, 256 << 10),
     // The engine's memory is the engine's own.
+    #[cfg(feature = "engine")]
+    Target::new("engines", engines::engines),
     #[cfg(feature = "engine")]
     Target::new("execution", execution::execution),
     Target::new("gl_call", gl_call::gl_call).holding(1_000, 8 << 20),

@@ -1,18 +1,16 @@
 //! Trees as WebAssembly, so that wasmtime comes to what the scripted engine does.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::wasi::Refused;
 use subvm_core::{Engine, Package, Parts, Report, Role, run};
-use subvm_host_std::WasmtimeEngine;
 
 use super::chain::{CONTRACT, LOCKED, Setting, run_tree};
 use super::play::{end_request, index, last_words, number, spawning};
 use super::{Ending, NODES, Node, STEPS, Step, Tree, requests};
-
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().expect("an engine")));
+use crate::engines;
 
 /// Where the message is read to, where storage is read to and written from, and where requests begin.
 const MESSAGE: usize = 0x2_0000;
@@ -27,6 +25,29 @@ pub fn check_engines(tree: &Tree) -> Result<(), String> {
     let tree = finite(tree);
     let leader = compare(&tree, Role::Leader)?;
     compare(&tree, Role::Validator { results: leader.receipt.nondet }).map(drop)
+}
+
+/// Plays `tree` on wasmtime and on wasmi, as leader and as validator, with its own budgets, and holds both to one result.
+///
+/// # Errors
+/// What was found, for people.
+///
+/// # Panics
+/// Where they differ.
+pub fn check_wasmi(tree: &Tree) -> Result<(), String> {
+    let ran = |role: Role, engine: Arc<dyn Engine>| {
+        let setting = Setting::under(tree, role.clone(), tree.budgets.params());
+        let package = package(tree, role == Role::Leader)?;
+        let node = setting.node_with([Arc::clone(&package), package]);
+        run(engine, node, setting.transaction()).1.map_err(|error| error.to_string())
+    };
+    let compare = |role: Role| {
+        let report = ran(role.clone(), engines::wasmtime())?;
+        engines::same("wasmi", &report, &ran(role, engines::wasmi())?);
+        Ok::<_, String>(report)
+    };
+    let leader = compare(Role::Leader)?;
+    compare(Role::Validator { results: leader.receipt.nondet }).map(drop)
 }
 
 /// The tree, so that it ends without a budget for time, and charges RAM for nothing.
@@ -77,7 +98,7 @@ fn compare(tree: &Tree, role: Role) -> Result<Report, String> {
 
     let real = Setting::under(tree, role.clone(), params);
     let package = package(tree, role == Role::Leader)?;
-    let engine: Arc<dyn Engine> = ENGINE.clone();
+    let engine: Arc<dyn Engine> = engines::wasmtime();
     let (_, found) = run(engine, real.node_with([Arc::clone(&package), package]), real.transaction());
     let found = found.map_err(|error| error.to_string())?;
     let seen = |report: &Report| {

@@ -257,7 +257,7 @@ fn define_counters(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<[Gl
     Ok([define(GAS_GLOBAL, Val::I64(GAS))?, define(STACK_GLOBAL, Val::I32(STACK))?, define(TRAP_GLOBAL, Val::I32(0))?])
 }
 
-fn module_name(module: &QuoteWat<'_>) -> Option<String> {
+pub(crate) fn module_name(module: &QuoteWat<'_>) -> Option<String> {
     match module {
         QuoteWat::Wat(Wat::Module(module)) if matches!(module.kind, ModuleKind::Text(_) | ModuleKind::Binary(_)) => {
             module.id.map(|id| id.name().to_owned())

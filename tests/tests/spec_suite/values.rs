@@ -45,7 +45,7 @@ fn matches_core(store: &mut impl AsContextMut, expected: &WastRetCore<'_>, value
     }
 }
 
-fn matches_f32(expected: &NanPattern<F32>, bits: u32) -> bool {
+pub(crate) fn matches_f32(expected: &NanPattern<F32>, bits: u32) -> bool {
     match expected {
         NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
         NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
@@ -53,7 +53,7 @@ fn matches_f32(expected: &NanPattern<F32>, bits: u32) -> bool {
     }
 }
 
-fn matches_f64(expected: &NanPattern<F64>, bits: u64) -> bool {
+pub(crate) fn matches_f64(expected: &NanPattern<F64>, bits: u64) -> bool {
     const QUIET: u64 = 0x7ff8_0000_0000_0000;
     match expected {
         NanPattern::CanonicalNan => bits & (u64::MAX >> 1) == QUIET,
@@ -62,7 +62,7 @@ fn matches_f64(expected: &NanPattern<F64>, bits: u64) -> bool {
     }
 }
 
-fn matches_v128(expected: &V128Pattern, value: u128) -> bool {
+pub(crate) fn matches_v128(expected: &V128Pattern, value: u128) -> bool {
     let lane32 = |lane: usize| (value >> (32 * lane)) as u32;
     let lane64 = |lane: usize| (value >> (64 * lane)) as u64;
     match expected {

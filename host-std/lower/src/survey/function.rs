@@ -125,13 +125,13 @@ impl Survey<'_> {
     /// Counts the slots of parameters and declared locals, and of the latter alone, and holds both to their limits.
     fn locals(&mut self, parameters: u32, body: &FunctionBody<'_>) -> Result<(u32, u32), Refusal> {
         let mut count = parameters;
-        let mut declared = 0;
+        let mut declared = 0_u32;
         let own: u32 = self.function_type(self.facts.len()).params().iter().copied().map(slots).sum();
         for declaration in body.get_locals_reader()? {
             let (repeated, ty) = declaration?;
             count = count.saturating_add(repeated);
-            Limit::Locals.check(count)?;
-            declared += repeated * slots(ty);
+            declared = declared.saturating_add(repeated.saturating_mul(slots(ty)));
+            Limit::Locals.check(own.saturating_add(declared))?;
         }
         self.locals += u64::from(count);
         Limit::ModuleLocals.check(self.locals)?;

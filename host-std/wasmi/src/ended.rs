@@ -1,0 +1,129 @@
+//! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use spin::Mutex;
+use subvm_core::fingerprint::{Fingerprint, ZeroTree, hash_memory};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
+use subvm_lower::{TrapKind, memory_export};
+use wasmi::errors::{ErrorKind, InstantiationError};
+use wasmi::{Store, TrapCode};
+
+use crate::frames::frames;
+use crate::running::Running;
+use crate::stopped::{Ended, Stopped};
+
+/// How a sub-VM ended, and the machine at that moment where it is wanted.
+pub(crate) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
+
+/// What subtrees of zeros hash to, as far as fingerprints have learned it: a tree for each that is being taken.
+#[derive(Debug, Default)]
+pub(crate) struct ZeroTrees(Mutex<Vec<ZeroTree>>);
+
+impl ZeroTrees {
+    /// Trees that are kept, of 4.4 MB at most.
+    const KEPT: usize = 16;
+
+    fn take(&self) -> ZeroTree {
+        self.0.lock().pop().unwrap_or_default()
+    }
+
+    fn put(&self, tree: ZeroTree) {
+        let mut trees = self.0.lock();
+        if trees.len() < Self::KEPT {
+            trees.push(tree);
+        }
+    }
+}
+
+/// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
+pub(crate) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTrees) -> Concluded {
+    if let Some(counters) = store.data().counters {
+        let ticks = counters.ticks(&*store);
+        store.data_mut().vm.ticks = ticks;
+    }
+    let (result, ran) = settle(store, ended);
+    let result = store.data_mut().vm.conclude(result);
+    if !store.data().vm.wants_fingerprint(&result) {
+        return (result, None);
+    }
+    let wanted = match store.data().vm.fingerprint_frames() {
+        Ok(wanted) => wanted,
+        Err(error) => return (Err(error), None),
+    };
+    let frames = if ran { frames(store, wanted) } else { Vec::new() };
+    (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
+}
+
+/// What the end comes to, and whether guests' functions were active.
+fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, InternalError>, bool) {
+    let end = store.data_mut().end.take();
+    let error = match (ended, end) {
+        (Err(Stopped::Internal(error)), _) => return (Err(error), false),
+        (Err(Stopped::Refused(refused)), None) => {
+            store.data_mut().vm.diagnose(refused.why);
+            return (Ok(Outcome::VmError(refused.error)), false);
+        }
+        (Ok(outcome), None) => return (Ok(outcome), false),
+        // What was to end the sub-VM stands, whatever came of it since.
+        (_, Some(end)) => return (end.into_result(), store.data().making.is_none()),
+        (Err(Stopped::Unwound(error)), None) => error,
+    };
+    // An error while a module was instantiated arose where no wasm was running.
+    (trapped(store, &error), store.data().making.is_none())
+}
+
+/// What a trap is called.
+fn trapped(store: &Store<Running>, error: &wasmi::Error) -> Result<Outcome, InternalError> {
+    let code = match error.kind() {
+        ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
+            Some(TrapCode::TableOutOfBounds)
+        }
+        _ => error.as_trap_code(),
+    };
+    let trap = match code {
+        Some(TrapCode::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
+        Some(TrapCode::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
+        Some(TrapCode::TableOutOfBounds) => Trap::TableOutOfBounds,
+        Some(TrapCode::IndirectCallToNull) => Trap::IndirectCallToNull,
+        Some(TrapCode::BadSignature) => Trap::BadSignature,
+        Some(TrapCode::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(TrapCode::IntegerDivisionByZero) => Trap::IntegerDivideByZero,
+        Some(TrapCode::BadConversionToInteger) => Trap::BadConversionToInteger,
+        // A stack overflow of wasmi's among them: the counters must trip first.
+        _ => return Err(InternalError::new(InternalErrorKind::Engine, format!("wasmi failed: {error}"))),
+    };
+    Ok(Outcome::VmError(VmError::Trap(trap)))
+}
+
+/// Whose `unreachable` it was: lowering's have left a mark.
+fn unreachable(store: &Store<Running>) -> VmError {
+    let marker = store.data().counters.and_then(|counters| counters.trap.get(store).i32()).unwrap_or(0);
+    VmError::Trap(match TrapKind::from_marker(marker) {
+        None => Trap::Unreachable,
+        Some(TrapKind::OutOfGas) => return VmError::OutOf(Resource::GasTime),
+        Some(TrapKind::StackOverflow) => Trap::StackOverflow,
+        Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
+        Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,
+        Some(TrapKind::BadConversionToInteger) => Trap::BadConversionToInteger,
+    })
+}
+
+/// BLAKE3 of every memory of every instance that was completely created.
+fn memories(store: &Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, Vec<[u8; 32]>> {
+    let mut tree = zeros.take();
+    let running = store.data();
+    let mut instances = BTreeMap::new();
+    for (instance, (name, unit)) in running.instances.iter().zip(&running.program) {
+        let digests = (0..unit.memories).filter_map(|index| {
+            let memory = instance.get_memory(store, &memory_export(index))?;
+            Some(hash_memory(memory.data(store), None, &mut tree))
+        });
+        instances.insert(name.clone(), digests.collect());
+    }
+    zeros.put(tree);
+    instances
+}

@@ -1,0 +1,160 @@
+//! The host functions that guests import, made from the core's two lists.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use subvm_core::{End, Guest, sdk, wasi};
+use subvm_lower::host_import_name;
+use wasmi::{AsContextMut, Caller, Error, FuncType, Linker, StoreContextMut, Val, ValType};
+
+use crate::running::{Counters, Running};
+
+/// Defines every host function for the module with this ordinal.
+pub(crate) fn define(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
+    define_wasi(linker, ordinal)?;
+    define_sdk(linker, ordinal)
+}
+
+/// What a closure gives back to wasmi for a function that returns an errno, and for one that never returns. The ticks come
+/// last (`lower/imports.rs`).
+macro_rules! answer {
+    (never, $result:expr) => {
+        $result.map(|(_, ticks): (u32, i64)| ticks)
+    };
+    ($errno:ident, $result:expr) => {
+        $result.map(|(errno, ticks): (u32, i64)| (errno as i32, ticks))
+    };
+}
+
+macro_rules! link_wasi {
+    ($($(#[$doc:meta])* $name:ident($($param:ident: $ty:ident),* $(,)?) -> $answer:ident, $price:ident;)*) => {
+        fn define_wasi(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
+            $(
+                linker.func_wrap(
+                    wasi::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
+                        answer!($answer, host_call::<false>(caller, ordinal, ticks, move |guest| {
+                            wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
+                        }))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+
+        fn wasi_types(types: &mut Types) {
+            $(
+                let params = [$(<$ty as Number>::TYPE,)*];
+                types.insert((wasi::MODULE, stringify!($name).into()), host_type(&params, results!($answer)));
+            )*
+        }
+    };
+}
+
+/// What a host function returns beside the ticks.
+macro_rules! results {
+    (never) => {
+        &[]
+    };
+    ($errno:ident) => {
+        &[ValType::I32]
+    };
+}
+subvm_core::wasi_functions!(link_wasi);
+
+macro_rules! link_sdk {
+    ($($name:ident($($param:ident),*) = $price:ident;)*) => {
+        fn define_sdk(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
+            $(
+                linker.func_wrap(
+                    sdk::MODULE,
+                    &host_import_name(stringify!($name), ordinal),
+                    move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
+                        answer!(errno, host_call::<true>(caller, ordinal, ticks, move |guest| {
+                            sdk::entry::$name(guest, $($param as u32),*)
+                        }))
+                    },
+                )?;
+            )*
+            Ok(())
+        }
+
+        fn sdk_types(types: &mut Types) {
+            $(
+                let params: &[&str] = &[$(stringify!($param)),*];
+                let params: Vec<ValType> = params.iter().map(|_| ValType::I32).collect();
+                types.insert((sdk::MODULE, stringify!($name).into()), host_type(&params, &[ValType::I32]));
+            )*
+        }
+    };
+}
+subvm_core::sdk_functions!(link_sdk);
+
+/// The types of the host's functions as lowered modules import them, by module and name, for a module of ordinal 0. A linker
+/// tells nothing of functions that it defines itself.
+pub(crate) type Types = BTreeMap<(&'static str, String), FuncType>;
+
+/// All of them.
+pub(crate) fn types() -> Types {
+    let mut types = Types::new();
+    wasi_types(&mut types);
+    sdk_types(&mut types);
+    types
+}
+
+/// A host function's type with the ticks in it, which come last.
+fn host_type(params: &[ValType], results: &[ValType]) -> FuncType {
+    let with_ticks = |types: &[ValType]| types.iter().copied().chain([ValType::I64]).collect::<Vec<_>>();
+    FuncType::new(with_ticks(params), with_ticks(results))
+}
+
+/// A type of the core's lists.
+trait Number {
+    const TYPE: ValType;
+}
+
+impl Number for i32 {
+    const TYPE: ValType = ValType::I32;
+}
+
+impl Number for i64 {
+    const TYPE: ValType = ValType::I64;
+}
+
+/// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. The stack's counter is
+/// read only where `STARTS` says that the function may start a sub-VM.
+#[inline]
+fn host_call<const STARTS: bool>(
+    mut caller: Caller<'_, Running>,
+    ordinal: u32,
+    mut ticks: i64,
+    function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
+) -> Result<(u32, i64), Error> {
+    let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
+    let stack_units = if STARTS { counters(caller.data())?.stack_units(&caller) } else { 0 };
+    let mut store = caller.as_context_mut();
+    let (mem, running) = match memory {
+        Some(memory) => memory.data_and_store_mut(&mut store),
+        None => (&mut [][..], store.data_mut()),
+    };
+    let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
+    match function(&mut guest) {
+        Ok(errno) => Ok((errno, ticks)),
+        Err(end) => ended(store, ticks, end),
+    }
+}
+
+/// Notes in the store why the sub-VM ended, and in the counter what was left: no result takes it back. What wasmi gets only
+/// unwinds the guest.
+#[cold]
+fn ended<T>(mut store: StoreContextMut<'_, Running>, ticks: i64, end: End) -> Result<T, Error> {
+    counters(store.data())?.gas.set(&mut store, Val::I64(ticks))?;
+    store.data_mut().end = Some(end);
+    Err(Error::new("the sub-VM ended in a host call"))
+}
+
+fn counters(running: &Running) -> Result<Counters, Error> {
+    running.counters.ok_or_else(|| Error::new("a host function was called before the counters were set"))
+}

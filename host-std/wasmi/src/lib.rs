@@ -1,0 +1,141 @@
+//! The engine without a compiler: sub-VMs on the interpreter wasmi 2.
+//!
+//! It runs modules that the same pass has lowered ([`subvm_lower`]) and shares nothing else with `subvm-wasmtime`: no front end, no
+//! code generator, no run time. Receipts, ticks, stack traps, RAM, fingerprints and their frames are the same, and tests compare them.
+//! It needs no `std`, so that it can also be built for bare metal and as WebAssembly.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `std` (default) | panics of the node's parts and of wasmi are internal errors; deep nests of sub-VMs get stacks of their own |
+//!
+//! Without `std` a panic is what the program's panic handler makes of it, and a nest of 512 sub-VMs is that of as many calls: it takes some
+//! megabytes of the caller's stack.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use subvm_wasmi::WasmiEngine;
+//!
+//! let engine: Arc<dyn subvm_core::Engine> = Arc::new(WasmiEngine::new());
+//! # drop(engine);
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use subvm_core::{Engine, Finished, Outcome, SubVm};
+use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
+
+mod drive;
+mod ended;
+mod frames;
+mod guard;
+mod host_calls;
+mod kept;
+mod program;
+mod running;
+mod stopped;
+mod units;
+
+use ended::{Concluded, ZeroTrees};
+use program::Programs;
+use running::Running;
+
+/// Runs sub-VMs on wasmi. One serves any number of transactions at once; clone the `Arc`.
+///
+/// It keeps the modules that it has translated, 256 and about 1 GiB of code at most: those that were not used for longest go first.
+///
+/// ```
+/// use subvm_core::Engine;
+/// use subvm_wasmi::WasmiEngine;
+///
+/// let caught = WasmiEngine::new().catch()(&mut || panic!("a part of the node"));
+/// assert!(!caught, "with the feature `std`");
+/// ```
+pub struct WasmiEngine {
+    programs: Programs,
+    zeros: ZeroTrees,
+}
+
+impl WasmiEngine {
+    /// An engine. It allocates little, and starts no thread.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { programs: Programs::new(wasmi::Engine::new(&config())), zeros: ZeroTrees::default() }
+    }
+
+    /// Runs the sub-VM of `store`, which outlives what can panic, so that it is always handed back.
+    fn run_in(&self, store: &mut Store<Running>) -> Concluded {
+        let run = || {
+            guard::caught(|| {
+                let ended = drive::drive(&self.programs, store);
+                ended::conclude(store, ended, &self.zeros)
+            })
+        };
+        guard::nested(run).flatten().unwrap_or_else(|error| (Err(error), None))
+    }
+}
+
+impl Default for WasmiEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WasmiEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WasmiEngine").finish_non_exhaustive()
+    }
+}
+
+impl Engine for WasmiEngine {
+    fn run(&self, vm: Box<SubVm>) -> Finished {
+        let failure = Ok(Outcome::UserError(String::new()));
+        let frames = vm.wants_fingerprint(&failure);
+        let mut store = Store::new(self.programs.engine(), Running::new(vm, frames));
+        let (result, fingerprint) = self.run_in(&mut store);
+        Finished { vm: store.into_data().vm, result, fingerprint }
+    }
+
+    #[cfg(feature = "std")]
+    fn catch(&self) -> subvm_core::host::Catch {
+        |call| guard::caught(call).is_ok()
+    }
+}
+
+/// Calls that may be active in a sub-VM: more than its stack units allow, so that these always run out first. A frame takes 8 of
+/// 8,388,608 at least, and lowering adds one call, which calls nothing.
+const CALLS: usize = 2_000_000;
+/// Bytes that their values may take: 128 a unit. A frame's are at most three times its slots of
+/// 8 bytes, and less than 64 slots for what lowering adds.
+const STACK: usize = 1 << 30;
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config
+        .wasm_custom_page_sizes(false)
+        .wasm_memory64(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_relaxed_simd(false)
+        .ignore_custom_sections(true)
+        // What wasmi cannot translate must show before a guest runs.
+        .compilation_mode(CompilationMode::Eager)
+        .set_max_recursion_depth(CALLS)
+        .set_max_stack_height(STACK)
+        .set_min_stack_height(1 << 12)
+        // A stack that a guest has made large must not stay.
+        .set_max_cached_stacks(0)
+        .consume_fuel(true)
+        .fuel_cost(CustomFuelCosts {
+            bytes_copied_per_fuel: 64,
+            fuel_per_bytes_translated: 0,
+            fuel_per_bytes_validated: 0,
+        });
+    config
+}

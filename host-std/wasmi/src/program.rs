@@ -1,0 +1,128 @@
+//! Programs: a package's modules in the order of linking.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use spin::Mutex;
+use subvm_core::costs::MEMORIES;
+use subvm_core::{FloatPolicy, Invalid, Mode, Package};
+use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
+use wasmi::{Engine, Linker};
+
+use crate::host_calls;
+use crate::running::Running;
+use crate::stopped::{Refused, Stopped};
+use crate::units::{Unit, Units};
+
+/// Bytes that the name of a linked module may have.
+const MODULE_NAME: usize = 64;
+/// What the start module is called that has no name of its own.
+const MAIN: &str = "main";
+
+/// The modules of a package in the order of linking, the start module last.
+pub(crate) struct Program {
+    /// Name and module.
+    pub(crate) parts: Vec<(String, Arc<Unit>)>,
+    /// Host functions for every ordinal.
+    pub(crate) linker: Linker<Running>,
+}
+
+/// Makes programs.
+pub(crate) struct Programs {
+    engine: Engine,
+    units: Units,
+    /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
+    linkers: Mutex<BTreeMap<usize, Linker<Running>>>,
+}
+
+impl Programs {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { units: Units::new(engine.clone()), engine, linkers: Mutex::default() }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The program of a package, under the consensus parameters' policy for floats; with `frames`, its functions note themselves.
+    pub(crate) fn load(
+        &self,
+        package: &Package,
+        mode: Mode,
+        policy: FloatPolicy,
+        frames: bool,
+    ) -> Result<Program, Stopped> {
+        let options = |ordinal: usize| options(floats(mode, policy), ordinal as u32, frames);
+        let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
+        for library in &package.libraries {
+            let name = &library.name;
+            if !is_module_name(name) || is_taken(name, &parts) {
+                let why = format!("library name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
+                return Err(Refused::new(Invalid::WasmLinking, why).into());
+            }
+            let first = parts.is_empty();
+            let options = Options { counters: counters(first), ..options(parts.len() + 1) };
+            parts.push((name.clone(), self.units.get(&library.wasm, &options)?));
+        }
+        let start = Options { counters: counters(parts.is_empty()), ..options(0) };
+        let start = self.units.get(&package.start, &start)?;
+        let linker = self.linker(parts.len())?;
+        let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
+        let name = own_name.unwrap_or(MAIN).to_owned();
+        if is_taken(&name, &parts) {
+            let why = "a library is named main, which is the start module's name";
+            return Err(Refused::new(Invalid::WasmLinking, why).into());
+        }
+        parts.push((name, start));
+        let memories: u32 = parts.iter().map(|(_, unit)| unit.defined_memories).sum();
+        if memories > MEMORIES {
+            let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
+            return Err(Refused::new(Invalid::WasmLinking, why).into());
+        }
+        Ok(Program { parts, linker })
+    }
+
+    /// Host functions for a start module and so many libraries.
+    fn linker(&self, libraries: usize) -> Result<Linker<Running>, Refused> {
+        if let Some(linker) = self.linkers.lock().get(&libraries) {
+            return Ok(linker.clone());
+        }
+        let mut linker = Linker::new(&self.engine);
+        (0..=libraries as u32)
+            .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
+            .map_err(|error| Refused::unlinkable(&error))?;
+        self.linkers.lock().insert(libraries, linker.clone());
+        Ok(linker)
+    }
+}
+
+fn options(floats: Floats, ordinal: u32, frames: bool) -> Options {
+    // wasmi writes nothing of a store that traps.
+    Options { floats, ordinal, frames, own_values: true, probe_stores: false, ..Options::default() }
+}
+
+fn counters(first: bool) -> Counters {
+    if first { Counters::Defined } else { Counters::Imported }
+}
+
+fn floats(mode: Mode, policy: FloatPolicy) -> Floats {
+    match (mode, policy) {
+        (Mode::NonDeterministic, _) => Floats::Native,
+        (Mode::Deterministic, FloatPolicy::Soft) => Floats::Soft,
+        (Mode::Deterministic, FloatPolicy::Trap) => Floats::Trap,
+        (Mode::Deterministic, FloatPolicy::Canonical) => Floats::Canonical,
+    }
+}
+
+fn is_module_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    (1..=MODULE_NAME).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn is_taken(name: &str, parts: &[(String, Arc<Unit>)]) -> bool {
+    HOST_MODULES.contains(&name) || parts.iter().any(|(taken, _)| taken == name)
+}

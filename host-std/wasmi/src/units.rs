@@ -1,0 +1,137 @@
+//! Modules, lowered and translated: each once, as long as it is kept.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use spin::Mutex;
+use subvm_core::costs::SetUp;
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
+use subvm_lower::{Counters, FunctionMap, HOST_MODULES, Lowered, Options, lower, memory_export};
+use wasmi::{Engine, ExternType, Module};
+
+use crate::guard;
+use crate::host_calls::{self, Types};
+use crate::kept::{Kept, Key};
+use crate::stopped::{Refused, Stopped};
+
+/// Modules that are kept, and the bytes of code that they may have together, estimated.
+const UNITS: (usize, usize) = (256, 1 << 30);
+/// Refusals that are kept, and the bytes of their texts.
+const REFUSALS: (usize, usize) = (4096, 1 << 20);
+/// How many bytes wasmi's code may take for each byte of a lowered module, and what else it keeps of it.
+const CODE_BYTES: usize = 4;
+/// Bytes in a page of WebAssembly.
+const WASM_PAGE: u64 = 65_536;
+
+/// A translated module, and what the engine must know of it.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) module: Module,
+    pub(crate) functions: FunctionMap,
+    pub(crate) memories: u32,
+    pub(crate) defined_memories: u32,
+    /// What each memory that it defines has at first, in bytes.
+    pub(crate) initial_memories: Vec<u64>,
+    /// What an instance of it costs to set up.
+    pub(crate) set_up: SetUp,
+    pub(crate) has_start: bool,
+    /// From its name section.
+    pub(crate) own_name: Option<String>,
+}
+
+/// Makes units, and keeps them.
+pub(crate) struct Units {
+    engine: Engine,
+    types: Types,
+    units: Mutex<Kept<Arc<Unit>>>,
+    /// A module that is refused must not be validated at each spawn either.
+    refusals: Mutex<Kept<Refused>>,
+}
+
+impl Units {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            types: host_calls::types(),
+            units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
+            refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
+        }
+    }
+
+    /// The unit of a module.
+    ///
+    /// # Cost
+    /// A look-up, where it is kept; its digest comes with it. Two threads that need a new one at once both make it.
+    pub(crate) fn get(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
+        let key = Key { wasm: *wasm.digest(), options: options.key() };
+        if let Some(unit) = self.units.lock().get(&key) {
+            return Ok(unit);
+        }
+        if let Some(refused) = self.refusals.lock().get(&key) {
+            return Err(refused.into());
+        }
+        match self.make(wasm, options) {
+            Ok((unit, bytes)) => {
+                let unit = Arc::new(unit);
+                self.units.lock().put(key, Arc::clone(&unit), bytes);
+                Ok(unit)
+            }
+            Err(stopped) => {
+                if let Stopped::Refused(refused) = &stopped {
+                    self.refusals.lock().put(key, refused.clone(), refused.why.len());
+                }
+                Err(stopped)
+            }
+        }
+    }
+
+    fn make(&self, wasm: &Wasm, options: &Options) -> Result<(Unit, usize), Stopped> {
+        let lowered =
+            lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        let bytes = lowered.wasm.len().saturating_mul(CODE_BYTES);
+        // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
+        let module = guard::caught(|| Module::new(&self.engine, &lowered.wasm[..]))?
+            .map_err(|error| untranslatable(&format!("{error}")))?;
+        if options.ordinal == 0 && options.counters == Counters::Defined {
+            self.check_imports(&module)?;
+        }
+        Ok((Unit::new(module, lowered), bytes))
+    }
+
+    /// Holds the imports of a module that is alone in its sub-VM to what the host has.
+    fn check_imports(&self, module: &Module) -> Result<(), Refused> {
+        for import in module.imports() {
+            let host = HOST_MODULES.iter().find(|host| **host == import.module());
+            let known = host.and_then(|host| self.types.get(&(*host, import.name().into())));
+            let wanted = match import.ty() {
+                ExternType::Func(wanted) => Some(wanted),
+                _ => None,
+            };
+            if known.is_none() || known != wanted {
+                let why = format!("the host has no {}.{} of this type", import.module(), import.name());
+                return Err(Refused::new(Invalid::WasmLinking, why));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Unit {
+    fn new(module: Module, lowered: Lowered) -> Self {
+        let Lowered { functions, memories, defined_memories, set_up, has_start, module_name, .. } = lowered;
+        let initial =
+            (memories - defined_memories..memories).map(|memory| match module.get_export(&memory_export(memory)) {
+                Some(ExternType::Memory(ty)) => ty.minimum() * WASM_PAGE,
+                _ => 0,
+            });
+        let initial_memories = initial.collect();
+        let own_name = module_name;
+        Self { module, functions, memories, defined_memories, initial_memories, set_up, has_start, own_name }
+    }
+}
+
+fn untranslatable(why: &str) -> InternalError {
+    InternalError::new(InternalErrorKind::Engine, format!("wasmi cannot translate a lowered module: {why}"))
+}

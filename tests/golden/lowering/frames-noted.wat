@@ -1,0 +1,96 @@
+;; options: frames
+;; Functions note themselves, for engines that cannot list the frames of a trap: on entry, without room for a frame, and before an
+;; indirect tail call.
+(module
+  (table 1 funcref)
+  (func (export "f") (param i32)
+    local.get 0
+    return_call_indirect))
+
+;; lowered:
+;; (module
+;;   (type (;0;) (func (param i32)))
+;;   (type (;1;) (func))
+;;   (table (;0;) 1 funcref)
+;;   (memory (;0;) 129 129)
+;;   (global (;0;) (mut i64) i64.const 0)
+;;   (global (;1;) (mut i32) i32.const 0)
+;;   (global (;2;) (mut i32) i32.const 0)
+;;   (export "f" (func 0))
+;;   (export "$subvm:frames" (memory 0))
+;;   (export "$subvm:gas" (global 0))
+;;   (export "$subvm:stack" (global 1))
+;;   (export "$subvm:trap" (global 2))
+;;   (func (;0;) (type 0) (param i32)
+;;     (local i64)
+;;     global.get 1
+;;     i32.const 10
+;;     i32.sub
+;;     global.set 1
+;;     global.get 1
+;;     i32.const 0
+;;     i32.lt_s
+;;     if ;; label = @1
+;;       i32.const 0
+;;       i64.const 10
+;;       i64.store offset=8388608 align=1
+;;       i32.const 2
+;;       global.set 2
+;;       unreachable
+;;     end
+;;     global.get 1
+;;     i64.const 10
+;;     i64.store align=1
+;;     global.get 0
+;;     local.set 1
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         local.get 1
+;;         i64.const 0
+;;         i64.lt_s
+;;         br_if 1 (;@1;)
+;;         local.get 1
+;;         i64.const 27
+;;         i64.sub
+;;         local.set 1
+;;         local.get 1
+;;         global.set 0
+;;         local.get 1
+;;         i64.const 0
+;;         i64.lt_s
+;;         br_if 1 (;@1;)
+;;         local.get 0
+;;         global.get 1
+;;         i32.const 10
+;;         i32.add
+;;         global.set 1
+;;         i32.const 0
+;;         global.get 0
+;;         i64.store offset=8388616 align=1
+;;         i32.const 0
+;;         global.get 1
+;;         i32.store offset=8388624 align=1
+;;         i32.const 0
+;;         i64.const 10
+;;         i64.store offset=8388632 align=1
+;;         return_call_indirect (type 1)
+;;       end
+;;       local.get 1
+;;       global.set 0
+;;       local.get 1
+;;       i64.const 0
+;;       i64.lt_s
+;;       br_if 0 (;@1;)
+;;       global.get 1
+;;       i32.const 10
+;;       i32.add
+;;       global.set 1
+;;       return
+;;     end
+;;     i64.const -1
+;;     global.set 0
+;;     i32.const 1
+;;     global.set 2
+;;     unreachable
+;;   )
+;; )

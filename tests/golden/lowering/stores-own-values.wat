@@ -1,0 +1,60 @@
+;; options: own_values
+;; For wasmi, which cannot translate a far store whose address and value are one local.
+(module
+  (memory 2)
+  (func (export "f") (param i32)
+    local.get 0
+    local.get 0
+    i32.store8 offset=65535
+    local.get 0
+    local.get 0
+    i32.store8 offset=65536))
+
+;; lowered:
+;; (module
+;;   (type (;0;) (func (param i32)))
+;;   (memory (;0;) 2)
+;;   (global (;0;) (mut i64) i64.const 0)
+;;   (global (;1;) (mut i32) i32.const 0)
+;;   (global (;2;) (mut i32) i32.const 0)
+;;   (export "f" (func 0))
+;;   (export "$subvm:memory:0" (memory 0))
+;;   (export "$subvm:gas" (global 0))
+;;   (export "$subvm:stack" (global 1))
+;;   (export "$subvm:trap" (global 2))
+;;   (func (;0;) (type 0) (param i32)
+;;     (local i64)
+;;     global.get 1
+;;     i32.const 11
+;;     i32.lt_s
+;;     if ;; label = @1
+;;       i32.const 2
+;;       global.set 2
+;;       unreachable
+;;     end
+;;     global.get 0
+;;     local.set 1
+;;     block ;; label = @1
+;;       block ;; label = @2
+;;         local.get 0
+;;         local.get 0
+;;         i32.store8 offset=65535
+;;         local.get 0
+;;         local.get 0
+;;         i32.const -1
+;;         i32.and
+;;         i32.store8 offset=65536
+;;       end
+;;       local.get 1
+;;       i64.const 10
+;;       i64.sub
+;;       global.set 0
+;;       return
+;;     end
+;;     i64.const -1
+;;     global.set 0
+;;     i32.const 1
+;;     global.set 2
+;;     unreachable
+;;   )
+;; )

@@ -1,0 +1,82 @@
+//! The engines that tests compare: wasmtime as it makes code for speed, and wasmi, which shares no compiler with it.
+
+use std::sync::{Arc, LazyLock};
+
+use subvm_core::host::Node;
+use subvm_core::{Engine, InternalError, Report, Run, run};
+use subvm_host_std::{Codegen, WasmiEngine, WasmtimeEngine};
+
+static WASMTIME: LazyLock<Arc<WasmtimeEngine>> =
+    LazyLock::new(|| Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime")));
+static WASMI: LazyLock<Arc<WasmiEngine>> = LazyLock::new(|| Arc::new(WasmiEngine::new()));
+
+/// wasmtime, compiling for speed.
+#[must_use]
+pub fn wasmtime() -> Arc<dyn Engine> {
+    WASMTIME.clone()
+}
+
+/// wasmi.
+#[must_use]
+pub fn wasmi() -> Arc<dyn Engine> {
+    WASMI.clone()
+}
+
+/// Both, by name.
+#[must_use]
+pub fn engines() -> [(&'static str, Arc<dyn Engine>); 2] {
+    [("wasmtime", wasmtime()), ("wasmi", wasmi())]
+}
+
+/// Every way of making code, and wasmi.
+///
+/// # Panics
+/// Where wasmtime does not run here.
+#[must_use]
+pub fn every_engine() -> Vec<(String, Arc<dyn Engine>)> {
+    let wasmtime = Codegen::ALL.map(|codegen| {
+        let engine: Arc<dyn Engine> = Arc::new(WasmtimeEngine::with(codegen).expect("this machine runs wasmtime"));
+        (format!("{codegen:?}"), engine)
+    });
+    wasmtime.into_iter().chain([("wasmi".to_owned(), wasmi())]).collect()
+}
+
+/// Runs on `engine`, and on wasmi, each with a node of its own, and holds both to one result: outcome, receipt, fingerprint with its frames,
+/// RAM; or an internal error of one kind.
+///
+/// # Errors
+/// The internal error of the first.
+///
+/// # Panics
+/// Where they differ.
+pub fn on_both(
+    engine: Arc<dyn Engine>,
+    node: impl Fn() -> Node,
+    transaction: &Run,
+) -> Result<Report, Box<InternalError>> {
+    let first = run(engine, node(), transaction.clone()).1;
+    let second = run(wasmi(), node(), transaction.clone()).1;
+    match (first, second) {
+        (Ok(first), Ok(second)) => {
+            same("wasmi", &first, &second);
+            Ok(first)
+        }
+        (Err(first), Err(second)) => {
+            assert_eq!(first.kind(), second.kind(), "{first}; wasmi: {second}");
+            Err(Box::new(first))
+        }
+        (first, second) => panic!("{first:?}\nwasmi {second:?}"),
+    }
+}
+
+/// Holds two runs to one result.
+///
+/// # Panics
+/// Where they differ.
+pub fn same(other: &str, first: &Report, second: &Report) {
+    let diagnostics = (&first.diagnostics, &second.diagnostics);
+    assert_eq!(first.outcome, second.outcome, "{other}: {diagnostics:?}");
+    assert_eq!(first.fingerprint, second.fingerprint, "{other}");
+    assert_eq!(first.receipt, second.receipt, "{other}");
+    assert_eq!(first.ram_peak, second.ram_peak, "{other}");
+}
