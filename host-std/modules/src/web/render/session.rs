@@ -31,7 +31,11 @@ impl Session {
             .max_idle_connections(0)
             .build();
         let mut session = Self { agent: config.into(), base: format!("http://127.0.0.1:{port}/session"), deadline };
-        let opened = session.send(None, "", Some(capabilities)).map_err(|failure| match failure {
+        let open = || session.send(None, "", Some(capabilities));
+        // On a busy machine a browser now and then dies as it starts.
+        let opened =
+            open().or_else(|failure| if matches!(failure, Failure::Code("render")) { open() } else { Err(failure) });
+        let opened = opened.map_err(|failure| match failure {
             Failure::Code("render") => Failure::Unavailable(
                 "the browser cannot be started: see render.browser and render.no_sandbox (docs/config.md)".into(),
             ),
