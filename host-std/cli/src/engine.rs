@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
-    /// What runs sub-VMs: wasmtime, or its interpreter pulley, where the build has it [default: wasmtime]
+    /// What runs sub-VMs: wasmtime, its interpreter pulley, or the interpreter wasmi, where the build has them [default: wasmtime]
     #[arg(long, value_name = "ENGINE", value_parser = names())]
     engine: Option<config::Engine>,
     /// Keep compiled modules in this directory; `off` for nowhere [default: the user's directory for caches]
@@ -43,8 +43,8 @@ impl EngineOptions {
         self.engine.unwrap_or(config.engine)
     }
 
-    /// What makes it.
-    pub(super) fn builder(&self, config: &config::Run) -> Result<EngineBuilder, Failure> {
+    /// What makes it, but for wasmi.
+    pub(super) fn builder(&self, config: &config::Run) -> Result<Option<EngineBuilder>, Failure> {
         self.which(config).builder().map_err(|error| Failure::Usage(error.to_string()))
     }
 
@@ -59,12 +59,13 @@ impl EngineOptions {
     }
 }
 
-/// An engine; `quiet` where only JSON is wanted.
+/// An engine, wasmi where nothing makes it; `quiet` where only JSON is wanted.
 pub(super) fn engine(
-    builder: EngineBuilder,
+    builder: Option<EngineBuilder>,
     cache: Option<ModuleCache>,
     quiet: bool,
 ) -> Result<Arc<dyn Engine>, Failure> {
+    let Some(builder) = builder else { return wasmi() };
     let mut builder = builder.compile_in_parallel().cache(cache).compile_time(COMPILE_TIME);
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
@@ -83,4 +84,11 @@ pub(super) fn engine(
         Ok(engine) => Ok(Arc::new(engine)),
         Err(error) => Err(Failure::Internal(format!("{error:#}"))),
     }
+}
+
+fn wasmi() -> Result<Arc<dyn Engine>, Failure> {
+    #[cfg(feature = "wasmi")]
+    return Ok(Arc::new(subvm_host_std::WasmiEngine::new()));
+    #[cfg(not(feature = "wasmi"))]
+    Err(Failure::Usage("run.engine: this build lacks wasmi: build it with `--features wasmi`".into()))
 }

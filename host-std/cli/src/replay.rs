@@ -77,7 +77,7 @@ impl Replay {
             if self.options.which(&config.run) != Engine::Wasmtime {
                 return Err(Failure::Usage("--codegen is wasmtime's: leave --engine away".into()));
             }
-            builder = builder.codegen(codegen.codegen());
+            builder = builder.map(|builder| builder.codegen(codegen.codegen()));
         }
         let engine = engine(builder, self.options.cache(&config.cache)?, self.json)?;
         let start = Instant::now();

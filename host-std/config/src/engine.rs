@@ -26,11 +26,14 @@ pub enum Engine {
     Wasmtime,
     /// wasmtime's interpreter: portable, and slow. Builds have it with the feature `pulley`.
     Pulley,
+    /// wasmi, an interpreter that shares no code with wasmtime: nothing is compiled, so that a large module begins at once. Builds have it
+    /// with the feature `wasmi`.
+    Wasmi,
 }
 
 impl Engine {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Wasmtime, Self::Pulley];
+    pub const ALL: &'static [Self] = &[Self::Wasmtime, Self::Pulley, Self::Wasmi];
 
     /// Its name in the configuration and on the command line.
     #[must_use]
@@ -38,27 +41,30 @@ impl Engine {
         match self {
             Self::Wasmtime => "wasmtime",
             Self::Pulley => "pulley",
+            Self::Wasmi => "wasmi",
         }
     }
 
-    /// What the engine is made with, where this build has it. A node adds what it wants of its own, such as a cache.
+    /// What an engine of wasmtime's is made with; a node adds what it wants of its own, such as a cache. Nothing for wasmi, whose engine needs
+    /// no more than `WasmiEngine::new()`.
     ///
     /// # Errors
     /// When this build lacks the engine.
     ///
     /// ```
     /// use subvm_config::Config;
-    /// let engine = Config::default().run.engine.builder()?.build()?;
-    /// # drop(engine);
+    /// let builder = Config::default().run.engine.builder()?.expect("the default is wasmtime");
+    /// # drop(builder.build()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn builder(self) -> Result<EngineBuilder, ConfigError> {
-        let codegen = match self {
-            Self::Wasmtime => Codegen::Speed,
-            Self::Pulley => Codegen::Pulley,
+    pub fn builder(self) -> Result<Option<EngineBuilder>, ConfigError> {
+        let (codegen, is_built) = match self {
+            Self::Wasmtime => (Some(Codegen::Speed), Codegen::Speed.is_built()),
+            Self::Pulley => (Some(Codegen::Pulley), Codegen::Pulley.is_built()),
+            Self::Wasmi => (None, cfg!(feature = "wasmi")),
         };
-        if codegen.is_built() {
-            return Ok(WasmtimeEngine::builder().codegen(codegen));
+        if is_built {
+            return Ok(codegen.map(|codegen| WasmtimeEngine::builder().codegen(codegen)));
         }
         Err(ConfigError::value(
             "run.engine",

@@ -18,6 +18,9 @@ use super::stopped::{Refused, Stopped};
 use super::units::{Beside, Unit, Units};
 use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
 
+/// The functions of the host, as modules import them.
+type HostFunctions = Arc<Linker<Running>>;
+
 /// Bytes that the name of a linked module may have.
 const MODULE_NAME: usize = 64;
 /// What the start module is called that has no name of its own.
@@ -28,7 +31,7 @@ pub(super) struct Program {
     /// Name and module.
     pub(super) parts: Vec<(String, Arc<Unit>)>,
     /// Host functions for every ordinal, shared by all sub-VMs; nothing where the start module is alone.
-    pub(super) host: Option<Arc<Linker<Running>>>,
+    pub(super) host: Option<HostFunctions>,
     /// Memories that the modules define.
     pub(super) memories: u32,
 }
@@ -38,7 +41,7 @@ pub(super) struct Programs {
     engines: Arc<Engines>,
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
-    linkers: Mutex<HashMap<(usize, Frames), Arc<Linker<Running>>>>,
+    linkers: Mutex<HashMap<(usize, Frames), HostFunctions>>,
 }
 
 impl std::fmt::Debug for Programs {
@@ -102,7 +105,7 @@ impl Programs {
     }
 
     /// Host functions for a start module and so many libraries.
-    fn host(&self, libraries: usize, frames: Frames) -> Result<Arc<Linker<Running>>, Refused> {
+    fn host(&self, libraries: usize, frames: Frames) -> Result<HostFunctions, Refused> {
         let mut linkers = self.linkers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(linker) = linkers.get(&(libraries, frames)) {
             return Ok(Arc::clone(linker));

@@ -11,7 +11,7 @@ use std::{env, fs};
 /// Where the API of each crate is written down.
 const FILES: &str = "tests/golden/api";
 /// Crates that others build on.
-const CRATES: [&str; 14] = [
+const CRATES: &[&str] = &[
     "subvm-calldata",
     "subvm-core",
     "subvm-sdk",
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         eprintln!("{error}");
         return ExitCode::FAILURE;
     }
-    for name in CRATES {
+    for &name in CRATES {
         match check(name, record) {
             Ok(None) => println!("{name}: as written down"),
             Ok(Some(difference)) => {

@@ -23,6 +23,8 @@ fn a_receipt_does_not_depend_on_the_engine() {
     let (by_default, one) = ran(&cache, &[]);
     assert_eq!(one, 1);
     assert_eq!(ran(&cache, &["--engine", "wasmtime"]), (by_default.clone(), 1));
+    // It compiles nothing.
+    assert_eq!(ran(&cache, &["--engine", "wasmi"]), (by_default.clone(), 1));
     let config = write(dir.path(), "node.toml", b"[run]\nengine = 'pulley'\ndeadline = '1h'");
     if !Codegen::Pulley.is_built() {
         support::skipped("the feature pulley");
@@ -41,12 +43,12 @@ fn a_receipt_does_not_depend_on_the_engine() {
 
 #[test]
 fn an_engine_that_is_none_is_refused_with_those_that_there_are() {
-    fails(&["exec", "--engine", "wasmer", &guest("done")], 126, &["'wasmer'", "wasmtime, pulley"]);
+    fails(&["exec", "--engine", "wasmer", &guest("done")], 126, &["'wasmer'", "wasmtime, pulley, wasmi"]);
     let dir = scratch("no-engine");
     let config = write(dir.path(), "node.toml", b"[run]\nengine = 'wasmer'");
     fails(
         &["exec", "--config", &config, &guest("done")],
         126,
-        &["node.toml:2: ", "`wasmer`", "`wasmtime` or `pulley`"],
+        &["node.toml:2: ", "`wasmer`", "`wasmtime`, `pulley`, `wasmi`"],
     );
 }
