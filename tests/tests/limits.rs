@@ -248,7 +248,7 @@ fn case(limit: Limit) -> Case {
             Case { inside: with(1_750, 500), outside: with(1_750, 501), heavy: false }
         }
         // Each store counts with the load that goes before it on some processors.
-        Limit::LoweredFunctionSize => Case::largest(limit, (21_100, 21_300), |calls| {
+        Limit::LoweredFunctionSize => Case::largest(limit, (8_000, 21_300), |calls| {
             let word = MemArg { offset: 0, align: 2, memory_index: 0 };
             calling(1, calls, 16, |sink| (0..8).for_each(|_| _ = sink.i32_store(word)))
         })

@@ -91,7 +91,10 @@ fn mistakes_are_explained() {
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
         ("[consensus]\ngas_time = 1", "node.toml:2: unknown key consensus.gas_time"),
-        ("[run]\nengine = 'wasmer'", "node.toml:2: unknown variant `wasmer`, expected one of `wasmtime`, `pulley`, `wasmi`"),
+        (
+            "[run]\nengine = 'wasmer'",
+            "node.toml:2: unknown variant `wasmer`, expected one of `wasmtime`, `pulley`, `wasmi`",
+        ),
         ("[run]\nlog = 'web=loud'", "run.log: \"web=loud\" is no filter"),
         ("[modules]\nconcurrency = 0", "modules.concurrency: must be at least 1"),
         ("[web]\nenabled = true\nschemes = ['ftp']", "web.schemes: \"ftp\" is neither"),

@@ -106,7 +106,7 @@ fn every_finding_has_a_line_with_its_place() {
     let text =
         format!("(module (func $fine) (func $large (local {})) (func (export \"_start\")))", "i64 ".repeat(20_001));
     let (_, found, _) = check(&[&write(dir.path(), "large.wat", text.as_bytes())]);
-    let says = ": too many locals: 20001, where 20000 are allowed (invalid_contract wasm validating)";
+    let says = ": too many slots of locals: 20001, where 20000 are allowed (invalid_contract wasm validating)";
     assert!(found[0].starts_with("refused: main, function 1 (large), byte ") && found[0].ends_with(says), "{found:?}");
     let (_, found, _) = check(&[&write(
         dir.path(),
