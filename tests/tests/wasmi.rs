@@ -181,7 +181,10 @@ fn frames_of_a_stack_overflow() {
         r#"(module (func $leaf (local {})) (func $f (call $leaf) (call $f)) (func (export "_start") (call $f)))"#,
         "i64 ".repeat(20_000)
     );
-    let report = both(&[], &leaf);
+    // Its locals are paid for at each call.
+    let mut params = Params::default();
+    params.limits.gas_time = 1 << 40;
+    let report = under(params, &[], &leaf);
     trapped(&report, Trap::StackOverflow);
     assert_eq!(frames(&report)[..2], [("main", 0), ("main", 1)]);
     let library = r#"(module (func $f (export "f") (call $f)))"#;
