@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::ops::Range;
 
+use subvm_lower::signature;
 use wasmparser::{
     ExternalKind, FuncType, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload, TableType, TypeRef,
 };
@@ -86,20 +87,6 @@ impl Display for Type {
             Self::Tag => f.write_str("a tag"),
         }
     }
-}
-
-/// A function's type, as the text format has it.
-pub(super) fn signature<T: Display>(
-    params: impl IntoIterator<Item = T>,
-    results: impl IntoIterator<Item = T>,
-) -> String {
-    let list = |word: &str, types: Vec<String>| match &types[..] {
-        [] => String::new(),
-        types => format!(" ({word} {})", types.join(" ")),
-    };
-    let params = params.into_iter().map(|ty| ty.to_string()).collect();
-    let results = results.into_iter().map(|ty| ty.to_string()).collect();
-    format!("(func{}{})", list("param", params), list("result", results))
 }
 
 /// Index spaces, as far as they were read.

@@ -20,19 +20,16 @@
 
 use std::fmt;
 
-use subvm_core::{FloatPolicy, Invalid, Package, Params, VmError};
-use subvm_lower::{Counters, Floats, Frame, Lowered, Options, Refusal, lower, refused_at};
+use subvm_core::{Invalid, Mode, Package, Params, VmError};
+use subvm_lower::{
+    Counters, Floats, Frame, Lowered, MAIN, Options, Refusal, is_library_name, lower, refused_at, start_name,
+};
 
 mod facts;
 mod linking;
 mod memory;
 
 use facts::Facts;
-
-/// Bytes that the name of a linked module may have.
-const MODULE_NAME: usize = 64;
-/// What the start module is called that has no name of its own.
-const MAIN: &str = "main";
 
 /// What was found.
 ///
@@ -188,30 +185,30 @@ pub fn check(package: &Package, params: &Params) -> Checked {
 
 /// Lowers each module as a run would.
 fn parts<'a>(package: &'a Package, params: &Params, findings: &mut Vec<Finding>) -> Vec<Part<'a>> {
-    let floats = match params.floats {
-        FloatPolicy::Soft => Floats::Soft,
-        FloatPolicy::Trap => Floats::Trap,
-        FloatPolicy::Canonical => Floats::Canonical,
-    };
+    let floats = Floats::of(Mode::Deterministic, params.floats);
     let refused = |name: &str, what: String| Finding::of(name, VmError::InvalidContract(Invalid::WasmLinking), what);
     let mut parts: Vec<Part<'_>> = Vec::new();
     for (position, library) in package.libraries.iter().enumerate() {
         let name = &library.name;
-        if !is_module_name(name) || is_taken(name, &parts) {
+        if !is_library_name(name, |name| is_taken(name, &parts)) {
             let what = format!("the library's name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
             findings.push(refused(name, what));
         }
-        let counters = if position == 0 { Counters::Defined } else { Counters::Imported };
-        let options = Options { floats, counters, ordinal: position as u32 + 1, ..Options::default() };
+        let options = Options {
+            floats,
+            counters: Counters::of(position == 0),
+            ordinal: position as u32 + 1,
+            ..Options::default()
+        };
         parts.push(part(name.clone(), &library.wasm, &options, findings));
     }
-    let counters = if parts.is_empty() { Counters::Defined } else { Counters::Imported };
+    let counters = Counters::of(parts.is_empty());
     let facts = Facts::read(&package.start);
-    let own = facts.name.clone().filter(|name| is_module_name(name) && !is_taken(name, &parts));
-    let name = own.unwrap_or_else(|| MAIN.to_owned());
-    if is_taken(&name, &parts) {
-        findings.push(refused(&name, "a library is named main, which is the start module's name".to_owned()));
+    let name = start_name(facts.name.as_deref(), |name| is_taken(name, &parts));
+    if name.is_none() {
+        findings.push(refused(MAIN, "a library is named main, which is the start module's name".to_owned()));
     }
+    let name = name.unwrap_or(MAIN).to_owned();
     parts.push(part(name, &package.start, &Options { floats, counters, ordinal: 0, ..Options::default() }, findings));
     parts
 }
@@ -230,13 +227,8 @@ fn part<'a>(name: String, wasm: &'a [u8], options: &Options, findings: &mut Vec<
     Part { name, facts, lowered }
 }
 
-fn is_module_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    (1..=MODULE_NAME).contains(&name.len()) && name.bytes().all(allowed)
-}
-
 fn is_taken(name: &str, parts: &[Part<'_>]) -> bool {
-    subvm_lower::HOST_MODULES.contains(&name) || parts.iter().any(|part| part.name == name)
+    parts.iter().any(|part| part.name == name)
 }
 
 fn module(part: &Part<'_>) -> Option<Module> {

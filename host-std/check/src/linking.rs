@@ -1,14 +1,10 @@
 //! Imports that nothing satisfies, and exports that cannot be called.
 
-use subvm_core::wasi::ParamType;
 use subvm_core::{Invalid, VmError, sdk, wasi};
-use subvm_lower::HOST_MODULES;
+use subvm_lower::{HOST_MODULES, INITIALIZE, host_function, signature};
 
-use super::facts::{Import, Type, signature};
+use super::facts::{Import, Type};
 use super::{Finding, Part};
-
-/// The export that prepares a module (`docs/spec/sub-vm.md`, *Entry*).
-const INITIALIZE: &str = "_initialize";
 
 /// What is wrong with imports, module after module, then with what is to be called.
 pub(super) fn findings(parts: &[Part<'_>]) -> Vec<Finding> {
@@ -48,20 +44,6 @@ fn with_host(import: &Import<'_>) -> Option<String> {
             (Type::Function(is.clone()) != *ty).then(|| format!("it imports {module}.{name} as {ty}, which is {is}"))
         }
     }
-}
-
-/// The type of a function of the host's, where there is one of this name.
-fn host_function(module: &str, name: &str) -> Option<String> {
-    if module == wasi::MODULE {
-        let function = wasi::function(name)?;
-        let params = function.types.iter().map(|ty| match ty {
-            ParamType::I32 => "i32",
-            ParamType::I64 => "i64",
-        });
-        return Some(signature(params, function.returns.then_some("i32")));
-    }
-    let function = sdk::FUNCTIONS.iter().find(|function| function.name == name)?;
-    Some(signature(function.params.iter().map(|_| "i32"), ["i32"]))
 }
 
 /// What is wrong with an import from another module.

@@ -45,7 +45,9 @@ mod gas;
 mod helpers;
 mod imports;
 mod instance;
+mod kept;
 mod limits;
+mod linking;
 mod module;
 mod names;
 mod options;
@@ -61,7 +63,9 @@ mod survey;
 mod traps;
 
 pub use frames::{Noted, Walk};
+pub use kept::Kept;
 pub use limits::{FEATURES, Limit, Refusal};
+pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};
 pub use names::{
     COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
     host_import_name, memory_export,

@@ -7,16 +7,15 @@ use alloc::vec::Vec;
 
 use subvm_core::costs::SetUp;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
-use subvm_lower::{COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
+use subvm_lower::{
+    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export,
+};
 use wasmi::{Instance, Linker, ResumableCall, Store, Val};
 
 use crate::program::{Program, Programs};
 use crate::running::{Counters, Running};
 use crate::stopped::{Ended, Refused, Stopped, of_instantiation};
 use crate::units::Unit;
-
-/// The export that prepares a module, be it a library or the start module (`docs/spec/sub-vm.md`, *Entry*).
-const INITIALIZE: &str = "_initialize";
 
 /// Fuel between two looks at the clock, where there is a deadline: about one for each instruction, and one for each 64 bytes that a bulk
 /// instruction moves. That is well below a millisecond.

@@ -37,7 +37,6 @@ mod ended;
 mod frames;
 mod guard;
 mod host_calls;
-mod kept;
 mod program;
 mod running;
 mod stopped;

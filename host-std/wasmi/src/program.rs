@@ -10,18 +10,13 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::costs::MEMORIES;
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
-use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
+use subvm_lower::{Counters, Floats, Options, is_library_name, start_name};
 use wasmi::{Engine, Linker};
 
 use crate::host_calls;
 use crate::running::Running;
 use crate::stopped::{Refused, Stopped};
 use crate::units::{Unit, Units};
-
-/// Bytes that the name of a linked module may have.
-const MODULE_NAME: usize = 64;
-/// What the start module is called that has no name of its own.
-const MAIN: &str = "main";
 
 /// The modules of a package in the order of linking, the start module last.
 pub(crate) struct Program {
@@ -56,28 +51,26 @@ impl Programs {
         policy: FloatPolicy,
         frames: bool,
     ) -> Result<Program, Stopped> {
-        let options = |ordinal: usize| options(floats(mode, policy), ordinal as u32, frames);
+        let options = |ordinal: usize| options(Floats::of(mode, policy), ordinal as u32, frames);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
             let name = &library.name;
-            if !is_module_name(name) || is_taken(name, &parts) {
+            if !is_library_name(name, |name| is_taken(name, &parts)) {
                 let why = format!("library name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
             let first = parts.is_empty();
-            let options = Options { counters: counters(first), ..options(parts.len() + 1) };
+            let options = Options { counters: Counters::of(first), ..options(parts.len() + 1) };
             parts.push((name.clone(), self.units.get(&library.wasm, &options)?));
         }
-        let start = Options { counters: counters(parts.is_empty()), ..options(0) };
+        let start = Options { counters: Counters::of(parts.is_empty()), ..options(0) };
         let start = self.units.get(&package.start, &start)?;
         let linker = self.linker(parts.len())?;
-        let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
-        let name = own_name.unwrap_or(MAIN).to_owned();
-        if is_taken(&name, &parts) {
+        let Some(name) = start_name(start.own_name.as_deref(), |name| is_taken(name, &parts)) else {
             let why = "a library is named main, which is the start module's name";
             return Err(Refused::new(Invalid::WasmLinking, why).into());
-        }
-        parts.push((name, start));
+        };
+        parts.push((name.to_owned(), start));
         let memories: u32 = parts.iter().map(|(_, unit)| unit.defined_memories).sum();
         if memories > MEMORIES {
             let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
@@ -105,24 +98,6 @@ fn options(floats: Floats, ordinal: u32, frames: bool) -> Options {
     Options { floats, ordinal, frames, own_values: true, probe_stores: false, ..Options::default() }
 }
 
-fn counters(first: bool) -> Counters {
-    if first { Counters::Defined } else { Counters::Imported }
-}
-
-fn floats(mode: Mode, policy: FloatPolicy) -> Floats {
-    match (mode, policy) {
-        (Mode::NonDeterministic, _) => Floats::Native,
-        (Mode::Deterministic, FloatPolicy::Soft) => Floats::Soft,
-        (Mode::Deterministic, FloatPolicy::Trap) => Floats::Trap,
-        (Mode::Deterministic, FloatPolicy::Canonical) => Floats::Canonical,
-    }
-}
-
-fn is_module_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    (1..=MODULE_NAME).contains(&name.len()) && name.bytes().all(allowed)
-}
-
 fn is_taken(name: &str, parts: &[(String, Arc<Unit>)]) -> bool {
-    HOST_MODULES.contains(&name) || parts.iter().any(|(taken, _)| taken == name)
+    parts.iter().any(|(taken, _)| taken == name)
 }

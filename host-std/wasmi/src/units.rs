@@ -8,13 +8,19 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::costs::SetUp;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
-use subvm_lower::{Counters, FunctionMap, HOST_MODULES, Lowered, Options, lower, memory_export};
+use subvm_lower::{Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Lowered, Options, lower, memory_export};
 use wasmi::{Engine, ExternType, Module};
 
 use crate::guard;
 use crate::host_calls::{self, Types};
-use crate::kept::{Kept, Key};
 use crate::stopped::{Refused, Stopped};
+
+/// What decides how a module is translated: its digest, and how it is lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    wasm: [u8; 32],
+    options: [u8; KEY_BYTES],
+}
 
 /// Modules that are kept, and the bytes of code that they may have together, estimated.
 const UNITS: (usize, usize) = (256, 1 << 30);
@@ -45,9 +51,9 @@ pub(crate) struct Unit {
 pub(crate) struct Units {
     engine: Engine,
     types: Types,
-    units: Mutex<Kept<Arc<Unit>>>,
+    units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
-    refusals: Mutex<Kept<Refused>>,
+    refusals: Mutex<Kept<Key, Refused>>,
 }
 
 impl Units {

@@ -17,7 +17,7 @@ use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
 use super::units::Unit;
-use subvm_lower::{GAS_GLOBAL, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use subvm_lower::{GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
@@ -86,9 +86,6 @@ async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -
     }
     Ok(Outcome::null())
 }
-
-/// The export that prepares a module, be it a library or the start module (`docs/spec/sub-vm.md`, *Entry*).
-const INITIALIZE: &str = "_initialize";
 
 async fn instantiate(
     store: &mut Store<Running>,

@@ -23,7 +23,6 @@ mod float_state;
 mod frames;
 mod host_calls;
 mod jobs;
-mod kept;
 mod link;
 mod mappings;
 pub mod pages;

@@ -16,15 +16,10 @@ use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
 use super::units::{Beside, Unit, Units};
-use subvm_lower::{Counters, Floats, HOST_MODULES, Options};
+use subvm_lower::{Counters, Floats, Options, is_library_name, start_name};
 
 /// The functions of the host, as modules import them.
 type HostFunctions = Arc<Linker<Running>>;
-
-/// Bytes that the name of a linked module may have.
-const MODULE_NAME: usize = 64;
-/// What the start module is called that has no name of its own.
-const MAIN: &str = "main";
 
 /// The modules of a package in the order of linking, the start module last.
 pub(super) struct Program {
@@ -76,11 +71,11 @@ impl Programs {
         frames: Frames,
         beside: &mut Beside<'_>,
     ) -> Result<Program, Stopped> {
-        let floats = floats(mode, policy);
+        let floats = Floats::of(mode, policy);
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
             let name = &library.name;
-            if !is_module_name(name) || is_taken(name, &parts) {
+            if !is_library_name(name, |name| is_taken(name, &parts)) {
                 let why = format!("library name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
@@ -89,13 +84,11 @@ impl Programs {
         }
         let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames, beside)?;
         let host = if parts.is_empty() { None } else { Some(self.host(parts.len(), frames)?) };
-        let own_name = start.own_name.as_deref().filter(|name| is_module_name(name) && !is_taken(name, &parts));
-        let name = own_name.unwrap_or(MAIN).to_owned();
-        if is_taken(&name, &parts) {
+        let Some(name) = start_name(start.own_name.as_deref(), |name| is_taken(name, &parts)) else {
             let why = "a library is named main, which is the start module's name";
             return Err(Refused::new(Invalid::WasmLinking, why).into());
-        }
-        parts.push((name, start));
+        };
+        parts.push((name.to_owned(), start));
         let memories: u32 = parts.iter().map(|(_, unit)| unit.defined_memories).sum();
         if memories > MEMORIES {
             let why = format!("its modules define {memories} memories; a package may have {MEMORIES}");
@@ -121,24 +114,9 @@ impl Programs {
 }
 
 fn options(floats: Floats, ordinal: u32, first: bool) -> Options {
-    let counters = if first { Counters::Defined } else { Counters::Imported };
-    Options { floats, counters, ordinal, ..Options::default() }
-}
-
-fn floats(mode: Mode, policy: FloatPolicy) -> Floats {
-    match (mode, policy) {
-        (Mode::NonDeterministic, _) => Floats::Native,
-        (Mode::Deterministic, FloatPolicy::Soft) => Floats::Soft,
-        (Mode::Deterministic, FloatPolicy::Trap) => Floats::Trap,
-        (Mode::Deterministic, FloatPolicy::Canonical) => Floats::Canonical,
-    }
-}
-
-fn is_module_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    (1..=MODULE_NAME).contains(&name.len()) && name.bytes().all(allowed)
+    Options { floats, counters: Counters::of(first), ordinal, ..Options::default() }
 }
 
 fn is_taken(name: &str, parts: &[(String, Arc<Unit>)]) -> bool {
-    HOST_MODULES.contains(&name) || parts.iter().any(|(taken, _)| taken == name)
+    parts.iter().any(|(taken, _)| taken == name)
 }

@@ -17,11 +17,10 @@ use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
 use super::jobs::{Jobs, Waited};
-use super::kept::Kept;
 use super::running::Part;
 use super::stopped::{Refused, Stopped};
 use super::unlinkable;
-use subvm_lower::{Counters, FunctionMap, Lowered, Options, lower};
+use subvm_lower::{Counters, FunctionMap, Kept, Lowered, Options, lower};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
@@ -154,9 +153,9 @@ struct Maker {
     id: EngineId,
     cache: Option<ModuleCache>,
     on_module: Option<OnModule>,
-    units: Mutex<Kept<Arc<Unit>>>,
+    units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
-    refusals: Mutex<Kept<Refused>>,
+    refusals: Mutex<Kept<Key, Refused>>,
 }
 
 impl Units {

@@ -1,10 +1,7 @@
 //! Why a module cannot be linked, in the words of who wrote it: of what lowering made of its imports, nothing is shown.
 
-use std::fmt::Display;
-
-use subvm_core::wasi::ParamType;
 use subvm_core::{Invalid, sdk, wasi};
-use subvm_lower::{COUNTERS_MODULE, HOST_MODULES, RESERVED};
+use subvm_lower::{COUNTERS_MODULE, HOST_MODULES, RESERVED, host_function, signature};
 use wasmtime::{ExternType, FuncType, ImportType, Module, ValType};
 
 use super::stopped::Refused;
@@ -106,30 +103,6 @@ fn guests_type(lowered: &FuncType) -> String {
         results.pop();
     }
     signature(params, results)
-}
-
-fn signature<T: Display>(params: impl IntoIterator<Item = T>, results: impl IntoIterator<Item = T>) -> String {
-    let list = |word: &str, types: Vec<String>| match &types[..] {
-        [] => String::new(),
-        types => format!(" ({word} {})", types.join(" ")),
-    };
-    let params = params.into_iter().map(|ty| ty.to_string()).collect();
-    let results = results.into_iter().map(|ty| ty.to_string()).collect();
-    format!("(func{}{})", list("param", params), list("result", results))
-}
-
-/// The type of a function of the host's, where there is one of this name.
-fn host_function(module: &str, name: &str) -> Option<String> {
-    if module == wasi::MODULE {
-        let function = wasi::function(name)?;
-        let params = function.types.iter().map(|ty| match ty {
-            ParamType::I32 => "i32",
-            ParamType::I64 => "i64",
-        });
-        return Some(signature(params, function.returns.then_some("i32")));
-    }
-    let function = sdk::FUNCTIONS.iter().find(|function| function.name == name)?;
-    Some(signature(function.params.iter().map(|_| "i32"), ["i32"]))
 }
 
 /// What something is, with the type of a function: other types are told by the linker, as the guest has them.

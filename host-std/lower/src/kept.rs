@@ -2,17 +2,17 @@
 
 use alloc::collections::BTreeMap;
 
-/// What decides how a module is translated: its digest, and how it is lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) wasm: [u8; 32],
-    pub(crate) options: [u8; subvm_lower::KEY_BYTES],
-}
-
-/// Values of which those that were not used for longest go when there are too many.
+/// Values of which those that were not used for longest go when there are too many: what an engine made of modules.
+///
+/// ```
+/// use subvm_lower::Kept;
+/// let mut kept = Kept::new(2, 100);
+/// ["a", "b", "c"].into_iter().for_each(|key| kept.put(key, key.to_uppercase(), 1));
+/// assert_eq!((kept.get(&"a"), kept.get(&"c").as_deref()), (None, Some("C")));
+/// ```
 #[derive(Debug)]
-pub(crate) struct Kept<V> {
-    slots: BTreeMap<Key, Slot<V>>,
+pub struct Kept<K, V> {
+    slots: BTreeMap<K, Slot<V>>,
     bytes: usize,
     uses: u64,
     at_most: usize,
@@ -26,13 +26,15 @@ struct Slot<V> {
     used: u64,
 }
 
-impl<V: Clone> Kept<V> {
+impl<K: Copy + Ord, V: Clone> Kept<K, V> {
     /// At most so many values, and so many bytes together.
-    pub(crate) fn new(at_most: usize, bytes_at_most: usize) -> Self {
+    #[must_use]
+    pub fn new(at_most: usize, bytes_at_most: usize) -> Self {
         Self { slots: BTreeMap::new(), bytes: 0, uses: 0, at_most, bytes_at_most }
     }
 
-    pub(crate) fn get(&mut self, key: &Key) -> Option<V> {
+    /// The value, which counts as used.
+    pub fn get(&mut self, key: &K) -> Option<V> {
         self.uses += 1;
         let slot = self.slots.get_mut(key)?;
         slot.used = self.uses;
@@ -43,7 +45,7 @@ impl<V: Clone> Kept<V> {
     ///
     /// # Cost
     /// Looks at every value for each that goes.
-    pub(crate) fn put(&mut self, key: Key, value: V, bytes: usize) {
+    pub fn put(&mut self, key: K, value: V, bytes: usize) {
         self.uses += 1;
         self.remove(&key);
         while !self.slots.is_empty()
@@ -56,7 +58,7 @@ impl<V: Clone> Kept<V> {
         self.slots.insert(key, Slot { value, bytes, used: self.uses });
     }
 
-    fn remove(&mut self, key: &Key) {
+    fn remove(&mut self, key: &K) {
         if let Some(slot) = self.slots.remove(key) {
             self.bytes = self.bytes.saturating_sub(slot.bytes);
         }
@@ -65,37 +67,36 @@ impl<V: Clone> Kept<V> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec;
     use alloc::vec::Vec;
 
     use super::*;
 
-    fn key(number: u8) -> Key {
-        Key { wasm: [number; 32], options: [0; subvm_lower::KEY_BYTES] }
-    }
-
-    fn held(kept: &Kept<u8>) -> Vec<u8> {
-        (0..10).filter(|number| kept.slots.contains_key(&key(*number))).collect()
+    fn held(kept: &Kept<u8, u8>) -> Vec<u8> {
+        (0..10).filter(|number| kept.slots.contains_key(number)).collect()
     }
 
     #[test]
     fn what_was_not_used_for_longest_goes_first() {
         let mut kept = Kept::new(3, 100);
-        (0..3).for_each(|number| kept.put(key(number), number, 1));
-        assert_eq!(kept.get(&key(0)), Some(0));
-        kept.put(key(3), 3, 1);
+        (0..3).for_each(|number| kept.put(number, number, 1));
+        assert_eq!(kept.get(&0), Some(0));
+        kept.put(3, 3, 1);
         assert_eq!(held(&kept), [0, 2, 3]);
-        assert_eq!(kept.get(&key(1)), None);
+        assert_eq!(kept.get(&1), None);
     }
 
     #[test]
     fn bytes_are_bounded_too() {
         let mut kept = Kept::new(10, 100);
-        (0..4).for_each(|number| kept.put(key(number), number, 25));
-        kept.put(key(4), 4, 50);
-        assert_eq!((held(&kept), kept.bytes), ([2, 3, 4].to_vec(), 100));
-        kept.put(key(4), 4, 10);
-        assert_eq!((held(&kept), kept.bytes), ([2, 3, 4].to_vec(), 60));
-        kept.put(key(5), 5, 1000);
-        assert_eq!((held(&kept), kept.bytes), ([5].to_vec(), 1000));
+        (0..4).for_each(|number| kept.put(number, number, 25));
+        kept.put(4, 4, 50);
+        assert_eq!((held(&kept), kept.bytes), (vec![2, 3, 4], 100));
+        kept.put(4, 4, 10);
+        assert_eq!((held(&kept), kept.bytes), (vec![2, 3, 4], 60));
+        kept.put(5, 5, 1000);
+        assert_eq!((held(&kept), kept.bytes), (vec![5], 1000));
+        kept.put(6, 6, 1);
+        assert_eq!((held(&kept), kept.bytes), (vec![6], 1));
     }
 }
