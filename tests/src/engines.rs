@@ -3,8 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use subvm_core::host::Node;
-use subvm_core::{Engine, InternalError, Report, Run, run};
+use subvm_core::{Engine, InternalError, Params, Parts, Report, Run, run};
 use subvm_host_std::{Codegen, WasmiEngine, WasmtimeEngine};
+
+use crate::transaction::{deployed, transaction};
 
 static WASMTIME: LazyLock<Arc<WasmtimeEngine>> =
     LazyLock::new(|| Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime")));
@@ -67,6 +69,25 @@ pub fn on_both(
         }
         (first, second) => panic!("{first:?}\nwasmi {second:?}"),
     }
+}
+
+/// The parts of a package with this start module, in the text format, and nothing beside it.
+///
+/// # Panics
+/// Where it is no module's text.
+#[must_use]
+pub fn parts(start: &str) -> Parts {
+    Parts { start: wat::parse_str(start).unwrap_or_else(|error| panic!("{error}\n{start}")).into(), ..Parts::default() }
+}
+
+/// Runs a contract of these parts on wasmtime and on wasmi, without a deadline.
+///
+/// # Panics
+/// Where they differ, or an internal error is what they come to.
+#[must_use]
+pub fn run_both(params: Params, parts: &Parts) -> Report {
+    let run_of = Run { params: Arc::new(params), ..transaction() };
+    on_both(wasmtime(), || deployed(parts.clone()).node(), &run_of).expect("no internal error")
 }
 
 /// Holds two runs to one result.

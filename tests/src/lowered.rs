@@ -1,9 +1,21 @@
 //! Runs lowered modules directly on wasmtime, and takes down everything that determinism speaks of.
 
 use subvm_host_std::lower::{
-    COUNTERS_MODULE, GAS_GLOBAL, Lowered, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind, memory_export,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind,
+    memory_export,
 };
 use wasmtime::{Collector, Config, Engine, Extern, Inlining, Instance, Linker, Module, OptLevel, Store, Trap, Val};
+
+/// Floats left alone, counters of its own, no probes: the least that lowering does.
+pub const NATIVE: Options = Options {
+    floats: Floats::Native,
+    counters: Counters::Defined,
+    ordinal: 0,
+    schedule: subvm_core::costs::instructions::Schedule::V1,
+    probe_stores: false,
+    own_values: false,
+    frames: false,
+};
 
 /// Ticks that tests grant where they do not say otherwise.
 pub const GAS: i64 = 1_000_000_000;

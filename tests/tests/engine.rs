@@ -3,21 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use subvm_core::costs::{LIBRARIES, Limits};
+use subvm_core::costs::LIBRARIES;
 use subvm_core::fingerprint::Frame;
 use subvm_core::host::Node;
 use subvm_core::{
     Engine, InternalError, InternalErrorKind, Invalid, Library, Outcome, Parts, Report, Resource, Run, Trap, VmError,
 };
 use subvm_host_std::clock::SystemClock;
-use subvm_tests::engines::{every_engine, on_both, same, wasmtime};
+use subvm_tests::engines::{every_engine, on_both, parts, same, wasmtime};
 use subvm_tests::transaction::{deployed, embedded, transaction};
 
 type Ran = Result<Report, Box<InternalError>>;
-
-fn parts(start: &str) -> Parts {
-    Parts { start: wat::parse_str(start).unwrap().into(), ..Parts::default() }
-}
 
 /// Runs on `engine`, and on wasmi to compare.
 fn run_within(
@@ -305,42 +301,6 @@ fn growth_beyond_a_budget_or_a_maximum_is_minus_one_and_costs_nothing() {
     assert_eq!(report.ram_peak, 65_536 + 98 * 65_536 + 64 + (4_096 + 32 + 32 + 3 * 64));
 }
 
-/// A budget above what a memory or a table can ever have: what fails for its type costs nothing either.
-#[test]
-fn growth_beyond_what_the_type_can_have_costs_nothing_however_large_the_budget() {
-    let start = |memory: &str, table: &str, probes: &str| {
-        format!(
-            r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (memory (export "memory") {memory})
-            (memory $small 1 2)
-            (table $t {table} funcref)
-            (func (export "_start") {probes}))"#
-        )
-    };
-    let fails =
-        |code: u32, grow: &str| format!("(if (i32.ne {grow} (i32.const -1)) (then (call $exit (i32.const {code}))))");
-    let mut params = subvm_core::Params::default();
-    (params.limits.ram, params.limits.gas_time) = (1 << 60, i64::MAX as u64);
-    let params = Arc::new(params);
-    for (memory, table) in [("1", "1"), ("1 65536", "1 4294967295"), ("1 100", "1 5")] {
-        let probes = [
-            fails(1, "(memory.grow (i32.const 65536))"),
-            fails(2, "(memory.grow (i32.const -1))"),
-            fails(3, "(memory.grow $small (i32.const 2))"),
-            fails(4, "(memory.grow $small (i32.const -1))"),
-            fails(5, "(table.grow $t (ref.null func) (i32.const -1))"),
-        ];
-        let peak = |probes: &str| {
-            let report = run_within(wasmtime(), parts(&start(memory, table, probes)), &params, None);
-            let report = report.expect("no internal error");
-            assert_eq!(report.outcome, Outcome::null(), "{memory}, {table}");
-            report.ram_peak
-        };
-        assert_eq!(peak(&probes.concat()), peak(""), "{memory}, {table}");
-    }
-}
-
 #[test]
 fn gas_ends_a_loop_at_the_same_tick_everywhere() {
     let spin = r#"(module (memory 1) (func (export "_start") (local i64)
@@ -435,16 +395,6 @@ fn the_modules_of_a_package_define_16_memories_and_no_more() {
     }
 }
 
-#[test]
-fn what_an_instance_takes_of_the_node_is_charged() {
-    let peak = |functions: &str| {
-        let start = format!(r#"(module {functions} (func (export "_start")))"#);
-        run_on(wasmtime(), parts(&start)).ram_peak
-    };
-    let more = peak(&"(func)".repeat(1_000)) - peak("");
-    assert!(more >= 32 * 1_000, "{more}");
-}
-
 /// Two indices of one memory: a copy that the engine splits must still be a move.
 #[test]
 fn a_large_copy_within_a_memory_imported_twice_is_a_move() {
@@ -462,60 +412,4 @@ fn a_large_copy_within_a_memory_imported_twice_is_a_move() {
     let library = Library { name: "lib".into(), wasm: wat::parse_str(library).unwrap().into() };
     let report = run_on(wasmtime(), Parts { libraries: vec![library], ..parts(start) });
     assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
-}
-
-/// The engine would copy a function's name for each of its frames.
-#[test]
-fn long_names_cost_nothing_at_a_trap() {
-    let start = format!(r#"(module (func ${0} (export "_start") (call ${0})))"#, "n".repeat(99_000));
-    let report = run_wat(&start);
-    assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::StackOverflow)));
-    assert_eq!(report.fingerprint.unwrap().frames.len(), 128);
-}
-
-/// A function that calls itself three calls below the entry, and divides softly at the end: what lowering added is no frame.
-#[test]
-fn a_fingerprint_lists_the_innermost_frames() {
-    const DEEP: &str = r#"(module
-        (func $entry (export "_start") (call $middle (i32.const 2000)))
-        (func $middle (param i32) (call $deep (local.get 0)))
-        (func $deep (param i32)
-            (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1)))))
-            (drop (i32.trunc_f64_s (f64.div (f64.const 1) (f64.const 0))))))"#;
-    let of = |fingerprint_frames, wat: &str| {
-        let limits = Limits { fingerprint_frames, ..Limits::default() };
-        let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
-        let report = run_within(wasmtime(), parts(wat), &params, None).expect("no internal error");
-        let frames: Vec<u32> = report.fingerprint.unwrap().frames.iter().map(|frame| frame.func).collect();
-        (frames, report.receipt.result.len())
-    };
-    for (limit, listed) in [(0, 0), (1, 1), (1024, 1024), (1025, 1024), (u32::MAX, 1024)] {
-        assert_eq!(of(limit, DEEP).0, vec![2; listed], "{limit}");
-    }
-    let shallow = DEEP.replace("2000", "2");
-    assert_eq!(of(4, &shallow).0, [2, 2, 2, 1]);
-    assert_eq!(of(5, &shallow).0, [2, 2, 2, 1, 0]);
-    // A name of 64 bytes, as deep as it goes.
-    let endless = format!(r#"(module ${} (func $f (export "") (call $f)))"#, "a".repeat(64));
-    let (frames, bytes) = of(128, &endless);
-    assert!(frames.len() == 128 && bytes < 16_384, "{bytes}");
-}
-
-/// Functions, globals and segments are set up anew whenever a sub-VM starts.
-#[test]
-fn what_is_set_up_at_a_start_is_paid_for() {
-    let of = |items: usize| {
-        let start = format!(r#"(module (func $f (export "_start")) (func $g) (elem func {}))"#, "$g ".repeat(items));
-        parts(&start)
-    };
-    let ticks = |items| run_on(wasmtime(), of(items)).receipt.gas.time;
-    assert_eq!(ticks(0), ticks(500), "little is included");
-    // 16 bytes of RAM for each item.
-    assert_eq!(ticks(3_000) - ticks(2_000), 16_000);
-    assert!(ticks(100_000) > 1_580_000);
-    let limits = Limits { gas_time: 1_000_000, ..Limits::default() };
-    let params = Arc::new(subvm_core::Params { limits, ..subvm_core::Params::default() });
-    let report = run_within(wasmtime(), of(100_000), &params, None).expect("no internal error");
-    assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasTime)));
-    assert_eq!(report.receipt.gas.time, 1_000_000);
 }

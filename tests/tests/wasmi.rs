@@ -1,12 +1,10 @@
 //! What wasmi needs that wasmtime does not: stores that it cannot translate, frames that it cannot list, its own bounds.
 
-use std::sync::Arc;
 use std::thread;
 
-use subvm_core::{FloatPolicy, Invalid, Library, Outcome, Params, Parts, Report, Run, Trap, VmError};
+use subvm_core::{FloatPolicy, Invalid, Library, Outcome, Params, Parts, Report, Trap, VmError};
 use subvm_host_std::lower::{Limit, Options, Refusal, lower};
-use subvm_tests::engines::{on_both, wasmtime};
-use subvm_tests::transaction::{deployed, transaction};
+use subvm_tests::engines::{parts, run_both};
 
 fn module(wat: &str) -> Vec<u8> {
     wat::parse_str(wat).unwrap_or_else(|error| panic!("{error}\n{wat}"))
@@ -16,9 +14,7 @@ fn module(wat: &str) -> Vec<u8> {
 fn under(params: Params, libraries: &[(&str, &str)], start: &str) -> Report {
     let library = |(name, wat): &(&str, &str)| Library { name: (*name).into(), wasm: module(wat).into() };
     let libraries = libraries.iter().map(library).collect();
-    let parts = Parts { start: module(start).into(), libraries, ..Parts::default() };
-    let of = Run { params: Arc::new(params), ..transaction() };
-    on_both(wasmtime(), || deployed(parts.clone()).node(), &of).expect("no internal error")
+    run_both(params, &Parts { libraries, ..parts(start) })
 }
 
 fn both(libraries: &[(&str, &str)], start: &str) -> Report {
