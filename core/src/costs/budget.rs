@@ -158,3 +158,72 @@ impl Meter {
         self.limit - self.used
     }
 }
+
+#[cfg(test)]
+mod small_scopes {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::Ram;
+
+    const LIMIT: u64 = 10;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Op {
+        Charge(u64),
+        Keep(u64),
+        /// Gives the last charge of this sub-VM back.
+        Release,
+        Begin,
+        End,
+    }
+
+    /// Every sequence of six operations, against lists of what is charged: one for each sub-VM that runs.
+    #[test]
+    fn every_short_sequence_is_what_the_lists_hold() {
+        let ops = [
+            Op::Charge(0),
+            Op::Charge(4),
+            Op::Charge(LIMIT),
+            Op::Keep(3),
+            Op::Keep(7),
+            Op::Release,
+            Op::Begin,
+            Op::End,
+        ];
+        for number in 0..ops.len().pow(6) {
+            let mut ram = Ram::new(LIMIT);
+            let (mut running, mut marks) = (vec![Vec::new()], Vec::new());
+            let (mut kept, mut peak) = (0, 0);
+            for place in 0..6 {
+                let op = ops[number / ops.len().pow(place) % ops.len()];
+                let used = kept + running.iter().flatten().sum::<u64>();
+                let last = running.last_mut().expect("the first never ends");
+                match op {
+                    Op::Charge(bytes) => {
+                        assert_eq!(ram.charge(bytes).is_ok(), used + bytes <= LIMIT);
+                        last.extend((used + bytes <= LIMIT).then_some(bytes));
+                    }
+                    Op::Keep(bytes) => {
+                        assert_eq!(ram.keep(bytes).is_ok(), used + bytes <= LIMIT);
+                        kept += if used + bytes <= LIMIT { bytes } else { 0 };
+                    }
+                    Op::Release => ram.release(last.pop().unwrap_or(0)),
+                    Op::Begin => {
+                        marks.push(ram.mark());
+                        running.push(Vec::new());
+                    }
+                    Op::End => {
+                        if let Some(mark) = marks.pop() {
+                            ram.release_to(mark);
+                            running.pop();
+                        }
+                    }
+                }
+                let used = kept + running.iter().flatten().sum::<u64>();
+                peak = peak.max(used);
+                assert_eq!((ram.used(), ram.peak()), (used, peak), "{number}: {op:?}");
+            }
+        }
+    }
+}

@@ -144,4 +144,51 @@ mod tests {
         assert_eq!(overlay.new_pages(SLOT_1, 3, 0), 0);
         assert_eq!(overlay.into_pages(), vec![]);
     }
+
+    mod small_scopes {
+        use super::*;
+
+        const LEN: usize = 3 * PAGE;
+
+        /// Bytes before the run, all different from what is written.
+        fn before(page: u32) -> Result<[u8; PAGE], ()> {
+            Ok([100 + page as u8; PAGE])
+        }
+
+        /// Every three writes, where each begins and ends at, just before or just after the border of a page, are those of an array.
+        #[test]
+        fn every_three_writes_are_those_of_an_array() {
+            let borders = [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE, LEN];
+            let ranges: Vec<_> = borders
+                .iter()
+                .flat_map(|&from| borders.iter().filter(move |&&to| from <= to).map(move |&to| from..to))
+                .collect();
+            let plain: Vec<u8> = (0..3).flat_map(|page| before(page).unwrap()).collect();
+            for number in 0..ranges.len().pow(3) {
+                let (mut overlay, mut array, mut written) = (Overlay::default(), plain.clone(), [false; 3]);
+                for write in 0..3 {
+                    let range = &ranges[number / ranges.len().pow(write) % ranges.len()];
+                    let (index, len) = (range.start as u32, range.len());
+                    let touched: Vec<usize> = (0..3)
+                        .filter(|page| range.start < (page + 1) * PAGE && page * PAGE < range.end && len > 0)
+                        .collect();
+                    let new = touched.iter().filter(|&&page| !written[page]).count();
+                    assert_eq!(overlay.new_pages(SLOT_1, index, len), new as u64, "{number}: {range:?}");
+                    overlay.write(SLOT_1, index, &vec![write as u8; len], before).unwrap();
+                    array[range.clone()].fill(write as u8);
+                    touched.into_iter().for_each(|page| written[page] = true);
+                }
+                let mut seen = plain.clone();
+                overlay.read_over(SLOT_1, 0, &mut seen);
+                assert_eq!(seen, array, "{number}");
+                let pages: Vec<_> =
+                    overlay.into_pages().into_iter().map(|write| (write.page, write.content.to_vec())).collect();
+                let expected: Vec<_> = (0..3)
+                    .filter(|&page| written[page])
+                    .map(|page| (page as u32, array[page * PAGE..][..PAGE].to_vec()))
+                    .collect();
+                assert_eq!(pages, expected, "{number}");
+            }
+        }
+    }
 }

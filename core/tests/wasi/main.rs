@@ -18,6 +18,7 @@ mod poll;
 mod prestat;
 mod proc;
 mod random;
+mod small_scopes;
 mod stat;
 mod strings;
 mod support;

@@ -130,18 +130,16 @@ pub(crate) fn descriptors(bytes: &[u8]) {
 }
 
 fn descriptors_of(personality: Personality, mut source: Source<'_>) {
-    let mut tree = Tree::builder();
-    let mut files = Files::default();
-    for (path, bytes) in
-        [("/a.txt", "hello"), ("/empty", ""), ("/dir/one", "1"), ("/dir/sub/deep", "deep"), ("/ünï", "ü")]
-    {
-        tree.map(path, bytes.as_bytes().into()).unwrap();
-        files.map(path, bytes.as_bytes()).unwrap();
-    }
-    let mut pair = Pair::new(personality, tree.build(), files, 1000);
+    let mut pair = Pair::of_some_files(personality, 9);
     while !source.0.is_empty() {
         pair.step(&source.op());
     }
+}
+
+/// Drives the model and the implementation, which allows `open_fds` descriptors, with these calls.
+pub(crate) fn sequence<'a>(personality: Personality, open_fds: u32, ops: impl Iterator<Item = &'a Op>) {
+    let mut pair = Pair::of_some_files(personality, open_fds);
+    ops.for_each(|op| pair.step(op));
 }
 
 /// Builds a tree and the model of it from `bytes`, then compares what walks, attributes and listings tell of them.
@@ -157,7 +155,7 @@ pub(crate) fn tree(bytes: &[u8]) {
     }
     let tree = tree.build();
     assert_eq!(tree.ram(), files.0.keys().map(|path| 256 + path.len() as u64).sum::<u64>());
-    let mut pair = Pair::new(Personality::Seed, tree, files.clone(), 1 << 20);
+    let mut pair = Pair::new(Personality::Seed, tree, files.clone(), 1 << 20, 9);
     for path in files.0.keys() {
         let relative = &path.as_bytes()[1..];
         pair.step(&Op::Stat { dir: 3, path: relative.to_vec() });
@@ -183,15 +181,25 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(personality: Personality, tree: Tree, files: Files, ram: u64) -> Self {
-        const FDS: u32 = 9;
+    fn of_some_files(personality: Personality, open_fds: u32) -> Self {
+        let (mut tree, mut files) = (Tree::builder(), Files::default());
+        for (path, bytes) in
+            [("/a.txt", "hello"), ("/empty", ""), ("/dir/one", "1"), ("/dir/sub/deep", "deep"), ("/ünï", "ü")]
+        {
+            tree.map(path, bytes.as_bytes().into()).unwrap();
+            files.map(path, bytes.as_bytes()).unwrap();
+        }
+        Self::new(personality, tree.build(), files, 1000, open_fds)
+    }
+
+    fn new(personality: Personality, tree: Tree, files: Files, ram: u64, open_fds: u32) -> Self {
         let mapped = tree.ram();
         let mut guest = Guest::with(Config { files: Arc::new(tree), personality, ..config() });
         assert_eq!(guest.ram.used(), mapped);
         guest.ram = Ram::new(ram);
-        guest.limits.open_fds = FDS;
+        guest.limits.open_fds = open_fds;
         guest.mem.truncate(0x2000);
-        Self { model: Model::new(personality == Personality::Program, files, ram, FDS as usize), guest }
+        Self { model: Model::new(personality == Personality::Program, files, ram, open_fds as usize), guest }
     }
 
     fn step(&mut self, op: &Op) {
