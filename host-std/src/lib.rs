@@ -9,9 +9,10 @@
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
+//! | `symbols` | `symbols`: what people call functions, files and lines from DWARF | `subvm-symbols` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `postgres`, `replay` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `postgres`, `replay`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -27,6 +28,8 @@ pub use subvm_modules::{self as modules, model, web};
 pub use subvm_observe as observe;
 #[cfg(feature = "replay")]
 pub use subvm_replay as replay;
+#[cfg(feature = "symbols")]
+pub use subvm_symbols as symbols;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
 #[cfg(feature = "wasmi")]

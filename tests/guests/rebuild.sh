@@ -40,6 +40,16 @@ c() { # source, guest
     settle "$out/c.wasm" "$2"
 }
 
+lines() { # source, guest: without a library, with DWARF
+    if ! clang++ --version 2>/dev/null | grep -q 'Debian clang version 14\.0\.6'; then
+        skipped "$2" "it comes from Debian 12's clang 14.0.6"
+        return
+    fi
+    (cd "$(dirname "$1")" && clang++ --target=wasm32 -nostdlib -fno-exceptions -O1 -g -Wall -Wextra -Werror \
+        -fdebug-compilation-dir=guest -Wl,--no-entry -o "$out/lines.wasm" "$(basename "$1")")
+    settle "$out/lines.wasm" "$2"
+}
+
 rust() { # source, guest
     target=wasm32-wasip1
     if [ ! -d "$(rustc --print target-libdir --target $target)" ]; then
@@ -67,6 +77,7 @@ c report/report.c report/report.wasm
 c listing/listing.c listing/listing-c.wasm
 rust listing/listing.rs listing/listing-rust.wasm
 go listing/listing.go listing/listing-go.wasm
+lines lines/lines.cc lines/lines.wasm
 rust waiting/waiting.rs waiting/waiting-rust.wasm
 
 exit $status

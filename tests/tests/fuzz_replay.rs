@@ -70,6 +70,7 @@ replays! {
     preview1,
     recording,
     supervisor,
+    symbols,
     tree,
 }
 

@@ -27,6 +27,7 @@ mod prices;
 mod recording;
 mod source;
 mod supervisor;
+mod symbols;
 mod target;
 pub mod wasi;
 
@@ -55,6 +56,8 @@ pub static TARGETS: &[Target] = &[
     // What is packed unpacks to a thousand times as much.
     Target::new("recording", recording::recording).holding(5_000, 32 << 20),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
+    // A custom section is kept, and its abbreviations and rows are parsed.
+    Target::new("symbols", symbols::symbols).holding(2_000, 256 << 10),
     Target::new("tree", wasi::tree).holding(600, 256 << 10),
 ];
 
