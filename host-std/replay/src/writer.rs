@@ -56,6 +56,8 @@ pub(crate) struct Writer {
     packer: Packer,
     check: [u8; 8],
     hasher: blake3::Hasher,
+    /// From here on the block's bytes are steps that are not hashed yet: many at once take a fraction of what they take one by one.
+    unhashed: usize,
     pub(crate) steps: u64,
     pub(crate) written: u64,
     pub(crate) stopped: Option<Incomplete>,
@@ -72,6 +74,7 @@ impl Writer {
             packer: Packer::default(),
             check: [0; 8],
             hasher: blake3::Hasher::new(),
+            unhashed: 0,
             steps: 0,
             written: 0,
             stopped: None,
@@ -96,8 +99,15 @@ impl Writer {
     }
 
     /// The trace digest so far.
-    pub(crate) fn trace(&self) -> [u8; 32] {
+    pub(crate) fn trace(&mut self) -> [u8; 32] {
+        self.hash_steps(self.block.len());
         *self.hasher.finalize().as_bytes()
+    }
+
+    /// Hashes the steps up to this place of the block.
+    fn hash_steps(&mut self, end: usize) {
+        self.hasher.update(self.block.get(self.unhashed..end).unwrap_or_default());
+        self.unhashed = end;
     }
 
     pub(crate) fn push(&mut self, record: &Record) {
@@ -123,8 +133,10 @@ impl Writer {
             }
         };
         if step {
-            self.hasher.update(bytes);
             self.steps += 1;
+        } else {
+            self.hash_steps(from);
+            self.unhashed = self.block.len();
         }
         if self.block.len() >= FULL || (step && self.steps.is_multiple_of(STEPS)) || self.place.ended() {
             self.flush();
@@ -148,6 +160,7 @@ impl Writer {
     fn open(&mut self) {
         self.place.put(&mut self.block);
         self.opening = self.block.len();
+        self.unhashed = self.opening;
     }
 
     fn write(&mut self, parts: &[&[u8]]) {

@@ -134,7 +134,7 @@ impl Recorder {
         inner.writer.flush();
         let ended = inner.writer.place.ended();
         let incomplete = inner.writer.stopped.take().or((!ended).then_some(Incomplete::Open));
-        let Inner { writer, .. } = &*inner;
+        let writer = &mut inner.writer;
         let recorded = Recorded {
             trace: writer.trace(),
             steps: writer.steps,
