@@ -36,7 +36,7 @@ impl fmt::Debug for SlotId {
 /// let script = Entry::Program { mode: Mode::NonDeterministic, stdin: None };
 /// assert!(matches!(script, Entry::Program { mode: Mode::NonDeterministic, .. }));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// It must.
     Deterministic,

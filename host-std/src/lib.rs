@@ -2,7 +2,7 @@
 //!
 //! | feature | gives | crate |
 //! |---|---|---|
-//! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-observe` |
+//! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`profile`](mod@profile), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-profile`, `subvm-observe` |
 //! | `check` | `check`: what a run would refuse, found without a run | `subvm-check` |
 //! | `wasmi` | [`WasmiEngine`], [`lower`](mod@lower) | `subvm-wasmi`, `subvm-lower` |
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
@@ -26,6 +26,8 @@ pub use subvm_lower as lower;
 pub use subvm_modules::{self as modules, model, web};
 #[cfg(any(feature = "wasmtime", feature = "modules"))]
 pub use subvm_observe as observe;
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+pub use subvm_profile as profile;
 #[cfg(feature = "replay")]
 pub use subvm_replay as replay;
 #[cfg(feature = "symbols")]

@@ -2,7 +2,7 @@
 
 use subvm_host_std::lower::{
     COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind,
-    memory_export,
+    Watch, memory_export,
 };
 use wasmtime::{Collector, Config, Engine, Extern, Inlining, Instance, Linker, Module, OptLevel, Store, Trap, Val};
 
@@ -15,6 +15,7 @@ pub const NATIVE: Options = Options {
     probe_stores: false,
     own_values: false,
     frames: false,
+    watch: Watch::Nothing,
 };
 
 /// Ticks that tests grant where they do not say otherwise.

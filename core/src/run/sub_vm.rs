@@ -39,7 +39,9 @@ const DIAGNOSTIC: usize = 1024;
 ///     vm.charge_set_up(&[SetUp { bytes: 16_484, ..SetUp::default() }]).unwrap();
 ///     assert_eq!(vm.ticks, ticks - 100);
 ///     // As a memory that grows by a page, and then cannot.
+///     let used = vm.ram_used();
 ///     vm.charge_ram(65_536).unwrap();
+///     assert_eq!(vm.ram_used() - used, 65_536);
 ///     vm.release_ram(65_536);
 ///     vm.diagnose("for people");
 ///     Ok(())
@@ -187,6 +189,12 @@ impl SubVm {
     pub fn charge_ram(&mut self, bytes: u64) -> Result<(), Exhausted> {
         let mode = self.mode;
         self.transaction.as_deref_mut().map_or(Err(Exhausted), |transaction| transaction.ram.of(mode).charge(bytes))
+    }
+
+    /// Bytes of RAM that sub-VMs of this one's mode hold; 0 where the transaction is elsewhere.
+    #[must_use]
+    pub fn ram_used(&self) -> u64 {
+        self.transaction.as_deref().map_or(0, |transaction| transaction.ram.used_in(self.mode))
     }
 
     /// Charges time for setting up the instances of all its modules, before the first one is made: [`SetUp::ticks`].

@@ -85,6 +85,14 @@ impl RamOfModes {
         Self { deterministic: Ram::new(limit), non_deterministic: Ram::new(limit) }
     }
 
+    /// Bytes in use by sub-VMs of a mode.
+    pub(crate) fn used_in(&self, mode: Mode) -> u64 {
+        match mode {
+            Mode::Deterministic => self.deterministic.used(),
+            Mode::NonDeterministic => self.non_deterministic.used(),
+        }
+    }
+
     #[inline]
     pub(crate) fn of(&mut self, mode: Mode) -> &mut Ram {
         match mode {

@@ -24,6 +24,20 @@ pub(super) struct Blocks {
     owed: Owed,
     /// The labels in scope, the function's own first.
     labels: Vec<Label>,
+    teller: Teller,
+}
+
+/// Blocks that tell that they begin.
+#[derive(Default)]
+struct Teller {
+    /// The function that they call, where they do.
+    function: Option<u32>,
+    /// Where the block in the making begins in the guest's module.
+    at: Option<u32>,
+    /// Where those began that are written.
+    begun: Vec<u32>,
+    /// What they took, in bytes.
+    bytes: usize,
 }
 
 /// A straight-line block.
@@ -95,6 +109,7 @@ impl Blocks {
             },
             owed: Owed::default(),
             labels: vec![Label::new(Opener::Block, true, switched)],
+            teller: Teller::default(),
         }
     }
 
@@ -133,9 +148,24 @@ impl Blocks {
         self.out.len() + self.block.code.len()
     }
 
-    /// Everything written.
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.out
+    /// Has blocks call `function` when they begin, where there is one.
+    pub(super) fn tell(&mut self, function: Option<u32>) {
+        self.teller.function = function;
+    }
+
+    /// An instruction comes, from this byte of the guest's module.
+    pub(super) fn comes(&mut self, offset: u32) {
+        self.teller.at.get_or_insert(offset);
+    }
+
+    /// How many bytes blocks took to tell that they begin.
+    pub(super) fn told(&self) -> usize {
+        self.teller.bytes
+    }
+
+    /// Everything written, and where blocks begin that tell of it.
+    pub(super) fn finish(self) -> (Vec<u8>, Vec<u32>) {
+        (self.out, self.teller.begun)
     }
 
     /// `block`, which ends no straight-line block; `switched` says whether a `br_table` names its label.
@@ -310,7 +340,9 @@ impl Blocks {
     /// Writes the block after what it pays, so that `after` ticks are owed at its end (or what is best), and starts the next
     /// one.
     fn ends(&mut self, after: Option<u64>, reachable: bool) {
+        let at = self.teller.at.take();
         if self.block.reachable {
+            self.tells(at);
             self.pay(after);
         }
         self.out.append(&mut self.block.code);
@@ -321,6 +353,14 @@ impl Blocks {
         self.block.shows = false;
         self.block.compares = false;
         self.block.reachable = reachable;
+    }
+
+    fn tells(&mut self, at: Option<u32>) {
+        let (Some(at), Some(function)) = (at, self.teller.function) else { return };
+        let before = self.out.len();
+        InstructionSink::new(&mut self.out).i32_const(at as i32).call(function);
+        self.teller.bytes += self.out.len() - before;
+        self.teller.begun.push(at);
     }
 
     fn pay(&mut self, after: Option<u64>) {

@@ -51,7 +51,14 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// Rewrites defined function `index`, of which `notes` were taken.
-    pub(super) fn rewrite(&self, index: usize, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<Function, Refusal> {
+    /// Where blocks begin that tell of it is noted in `told`.
+    pub(super) fn rewrite(
+        &self,
+        index: usize,
+        body: &FunctionBody<'_>,
+        notes: Notes<'_>,
+        told: &mut Vec<u32>,
+    ) -> Result<Function, Refusal> {
         let ty = self.survey.function_type(index);
         let mut count = ty.params().len() as u32;
         let mut locals = Vec::new();
@@ -66,17 +73,21 @@ impl Context<'_> {
         let scratch = Scratch::after(count + 1);
         let facts = self.survey.facts[index];
         let small = facts.small.is_some();
-        let blocks = Blocks::new(meter, facts.entry, small, notes.switched.first() == Some(&FUNCTION_LABEL));
+        let watched = self.helpers.imports.watched;
+        let mut blocks = Blocks::new(meter, facts.entry, small, notes.switched.first() == Some(&FUNCTION_LABEL));
+        blocks.tell(watched.and_then(|watched| watched.at()));
         let function = self.survey.imported_functions() + index as u32;
         let page = self.notebook.map(|notebook| notebook.page(function, facts.units));
         let mut body_writer =
-            Body { context: self, facts, page, meter, scratch, blocks, reserved: ENTRY_BYTES, added: 0 };
-        body_writer.open_function(self.exit_type(index));
+            Body { context: self, facts, page, meter, scratch, blocks, reserved: ENTRY_BYTES, added: 0, watched: 0 };
+        body_writer.open_function(function, self.exit_type(index));
         body_writer.operators(body, notes)?;
         locals.extend(body_writer.scratch.locals());
         Limit::LoweredFunctionSize.check(body_writer.size() + 16 * (declarations + OWN_LOCALS))?;
         let mut function = Function::new(locals);
-        function.raw(body_writer.blocks.into_bytes());
+        let (bytes, begun) = body_writer.blocks.finish();
+        told.extend(begun);
+        function.raw(bytes);
         Ok(function)
     }
 
@@ -118,6 +129,8 @@ struct Body<'a> {
     reserved: usize,
     /// What of it was added.
     added: usize,
+    /// What was added for those who watch, in bytes.
+    watched: usize,
 }
 
 impl Body<'_> {
@@ -126,13 +139,18 @@ impl Body<'_> {
         self.blocks.code()
     }
 
-    fn open_function(&mut self, exit: BlockType) {
-        let Globals { stack, trap, .. } = self.context.globals;
+    fn open_function(&mut self, index: u32, exit: BlockType) {
+        let Globals { gas, stack, trap, .. } = self.context.globals;
         let (Facts { units, leaf, .. }, page) = (self.facts, self.page);
         let enter = |page| move |sink: &mut InstructionSink<'_>| stack::enter(sink, stack, trap, units, leaf, page);
         self.added += length(enter(page)) - length(enter(None));
         let mut sink = self.blocks.outside();
         enter(page)(&mut sink);
+        if let Some(watched) = self.context.helpers.imports.watched {
+            let enter = |sink: &mut InstructionSink<'_>| watched.enter(sink, index, gas);
+            enter(&mut sink);
+            self.watched += length(enter);
+        }
         self.meter.refresh(&mut sink);
         sink.block(BlockType::Empty).block(exit);
     }
@@ -141,6 +159,7 @@ impl Body<'_> {
         self.blocks.end_function();
         let (stack, Facts { units, leaf, .. }) = (self.context.globals.stack, self.facts);
         let leave = |sink: &mut InstructionSink<'_>| stack::leave(sink, stack, units);
+        self.tell_left(true);
         let mut sink = self.blocks.outside();
         if !leaf || self.page.is_some() {
             leave(&mut sink);
@@ -152,6 +171,14 @@ impl Body<'_> {
         if leaf && self.page.is_some() {
             self.added += length(leave);
         }
+    }
+
+    /// Tells those who watch that the function is left, behind its last block or within one; the counter is right.
+    fn tell_left(&mut self, outside: bool) {
+        let Some(watched) = self.context.helpers.imports.watched else { return };
+        let leave = |sink: &mut InstructionSink<'_>| watched.leave(sink, self.context.globals.gas);
+        self.watched += length(leave);
+        leave(&mut if outside { self.blocks.outside() } else { self.blocks.code() });
     }
 
     fn operators(&mut self, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<(), Refusal> {
@@ -168,6 +195,7 @@ impl Body<'_> {
             let from = reader.original_position() - start;
             let operator = reader.read()?;
             let to = reader.original_position() - start;
+            self.blocks.comes((start + from) as u32);
             if matches!(operator, Operator::End) && self.blocks.depth() == 0 {
                 self.close_function();
                 break;
@@ -201,6 +229,11 @@ impl Body<'_> {
     /// Writes `operator`; where it opens a block, `switched` says whether a `br_table` names its label.
     fn operator(&mut self, operator: &Operator<'_>, bytes: &[u8], switched: bool) -> Result<(), Refusal> {
         let redirected = self.context.helpers.imports.redirected(operator);
+        if let (Some(written), Operator::Call { function_index }) = (&redirected, operator)
+            && !self.context.helpers.imports.is_host(*function_index)
+        {
+            self.watched += written.len().saturating_sub(bytes.len());
+        }
         let bytes = redirected.as_deref().unwrap_or(bytes);
         let ticks = gas::ticks(&self.context.options.schedule, operator);
         self.blocks.count(ticks, gas::shows(operator));
@@ -233,6 +266,7 @@ impl Body<'_> {
             }
             Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
                 let (Globals { gas, stack, .. }, units) = (self.context.globals, self.facts.units);
+                self.tell_left(false);
                 stack::leave(&mut self.sink(), stack, units);
                 if let Operator::ReturnCallIndirect { .. } = operator {
                     let page = self.page;
@@ -245,7 +279,8 @@ impl Body<'_> {
             }
             Operator::Call { function_index } => {
                 self.blocks.copy(bytes);
-                let callee = if redirected.is_some() { Callee::Host } else { self.context.callee(function_index) };
+                let is_host = self.context.helpers.imports.is_host(function_index);
+                let callee = if is_host { Callee::Host } else { self.context.callee(function_index) };
                 self.blocks.after_call(callee);
             }
             Operator::CallIndirect { .. } => {
@@ -360,6 +395,6 @@ impl Body<'_> {
     /// refused may not depend on them.
     fn size(&self) -> usize {
         debug_assert!(self.added <= self.reserved);
-        self.blocks.size() - self.added + self.reserved
+        self.blocks.size() - self.watched - self.blocks.told() - self.added + self.reserved
     }
 }

@@ -13,6 +13,7 @@ use super::frames::Notebook;
 use super::imports::HostImports;
 use super::options::{Floats, Options};
 use super::survey::Survey;
+use super::watch::Watched;
 
 /// Everything appended, and where the guest's functions find it.
 pub(super) struct Helpers {
@@ -33,8 +34,10 @@ impl Helpers {
         globals: &Globals,
         notebook: Option<Notebook>,
     ) -> Helpers {
-        let mut appended = Appended::after(survey.types.len() as u32, survey.function_count());
-        let imports = HostImports::append(&mut appended, survey, globals);
+        let functions = survey.function_count() + Watched::count(options);
+        let mut appended = Appended::after(survey.types.len() as u32, functions);
+        let watched = Watched::of(&mut appended, survey.imported_functions(), options);
+        let imports = HostImports::append(&mut appended, survey, globals, watched);
         let mut exits = BTreeMap::new();
         for &ty in &survey.function_types {
             let (_, results) = signature(&survey.types[ty as usize]);

@@ -61,6 +61,7 @@ mod stack;
 mod stores;
 mod survey;
 mod traps;
+mod watch;
 
 pub use frames::{Noted, Walk};
 pub use kept::Kept;
@@ -68,9 +69,9 @@ pub use limits::{FEATURES, Limit, Refusal};
 pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};
 pub use names::{
     COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
-    host_import_name, memory_export,
+    WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
 };
-pub use options::{Counters, Floats, KEY_BYTES, Options};
+pub use options::{Counters, Floats, KEY_BYTES, Options, Watch};
 pub use report::{Frame, Import, Report};
 pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
@@ -108,6 +109,8 @@ pub struct Lowered {
     pub has_start: bool,
     /// The module's name from its name section, where that is well-formed and has one.
     pub module_name: Option<String>,
+    /// Where its straight-line blocks begin, in bytes of the guest's module, ascending; only under [`Watch::Blocks`].
+    pub blocks: Vec<u32>,
     /// What was found and changed, for `subvm inspect`.
     pub report: Report,
 }
@@ -124,6 +127,8 @@ pub struct Lowered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionMap {
     guest_functions: u32,
+    /// Where functions were put before those that the guest defines, and how many.
+    added: (u32, u32),
 }
 
 impl FunctionMap {
@@ -135,14 +140,16 @@ impl FunctionMap {
     /// ```
     #[must_use]
     pub fn new(guest_functions: u32) -> Self {
-        Self { guest_functions }
+        Self { guest_functions, added: (guest_functions, 0) }
     }
 
     /// The guest's index of function `lowered`, or `None` for a function that lowering added: its frames are not shown.
     ///
-    /// Everything lowering adds is appended, so an index that is the guest's is unchanged.
+    /// Everything lowering adds is appended, so an index that is the guest's is unchanged, but for what it imports under [`Options::watch`].
     pub fn original(&self, lowered: u32) -> Option<u32> {
-        (lowered < self.guest_functions).then_some(lowered)
+        let (at, count) = self.added;
+        let index = if lowered < at { lowered } else { lowered.checked_sub(count).filter(|index| *index >= at)? };
+        (index < self.guest_functions).then_some(index)
     }
 
     /// How many functions the guest has, imported ones included.
@@ -175,13 +182,17 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
     let survey = survey::survey(wasm, options)?;
     let lowered = module::rewrite(&survey, options)?;
     Ok(Lowered {
-        functions: FunctionMap { guest_functions: survey.function_count() },
+        functions: FunctionMap {
+            guest_functions: survey.function_count(),
+            added: (survey.imported_functions(), watch::Watched::count(options)),
+        },
         memories: survey.memories,
         defined_memories: survey.memories - survey.imported_memories,
         set_up: instance::set_up(&survey),
         has_start: survey.start.is_some(),
         module_name: survey.module_name.clone(),
         report: report::report(&survey, &lowered),
+        blocks: lowered.blocks,
         wasm: lowered.wasm,
     })
 }

@@ -30,6 +30,8 @@ pub(super) struct Rewritten {
     pub(super) wasm: Vec<u8>,
     /// How many functions were appended.
     pub(super) helpers: u32,
+    /// Where blocks begin that tell of themselves.
+    pub(super) blocks: Vec<u32>,
 }
 
 /// Writes the surveyed module.
@@ -40,11 +42,11 @@ pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritte
     let count = helpers.appended.functions().len() as u32;
     let context = Context { survey, options, globals, helpers, notebook };
     let data = segments::merged(survey, context.memory(0))?;
-    let mut writer = Writer { context, data };
+    let mut writer = Writer { context, data, blocks: Vec::new() };
     let mut module = Module::new();
     writer.declarations(&mut module).map_err(refusal)?;
     writer.definitions(&mut module)?;
-    Ok(Rewritten { wasm: module.finish(), helpers: count })
+    Ok(Rewritten { wasm: module.finish(), helpers: count, blocks: writer.blocks })
 }
 
 /// An error of the encoder: the survey has accepted the module, so only its parser can still object.
@@ -59,6 +61,7 @@ struct Writer<'a> {
     context: Context<'a>,
     /// The data section, where it is another one than the guest's.
     data: Option<DataSection>,
+    blocks: Vec<u32>,
 }
 
 impl Reencode for Writer<'_> {
@@ -170,6 +173,9 @@ impl Writer<'_> {
         if let Some(notebook) = self.context.notebook {
             notebook.import(&mut imports);
         }
+        if let Some(watched) = &self.context.helpers.imports.watched {
+            watched.import(&mut imports);
+        }
         Ok(imports)
     }
 
@@ -206,14 +212,14 @@ impl Writer<'_> {
         functions
     }
 
-    fn code(&self) -> Result<CodeSection, Refusal> {
+    fn code(&mut self) -> Result<CodeSection, Refusal> {
         let mut code = CodeSection::new();
         let survey = self.context.survey;
         let mut notes = survey.notes();
         if let Some(reader) = &survey.sections.code {
             for (index, body) in reader.clone().into_iter().enumerate() {
                 let own = notes.take(survey.facts[index]);
-                code.function(&self.context.rewrite(index, &body?, own)?);
+                code.function(&self.context.rewrite(index, &body?, own, &mut self.blocks)?);
             }
         }
         for (_, function) in self.context.helpers.appended.functions() {

@@ -25,6 +25,20 @@ pub const TRAP_GLOBAL: &str = "$subvm:trap";
 /// exports it, the others import it from [`COUNTERS_MODULE`]. [`Walk`](super::Walk) reads it.
 pub const FRAMES_MEMORY: &str = "$subvm:frames";
 
+/// The module from which a module under [`Options::watch`](super::Options::watch) imports [`WATCH_FUNCTIONS`].
+pub const WATCH_MODULE: &str = "$subvm:watch";
+
+/// What a watched module calls, in the order of its imports, with the types of their parameters; there are no results.
+///
+/// - `enter(who: i32, ticks: i64)`: a function was entered, and its frame charged. `who` is its index in the guest's module, and from bit 24 on
+///   the module's [`ordinal`](super::Options::ordinal). The ticks are those that remain.
+/// - `leave(ticks: i64)`: it is about to return, or to call another function in its place.
+/// - `at(offset: i32)`: a straight-line block begins at this byte of the guest's module.
+pub const WATCH_FUNCTIONS: [(&str, &[wasm_encoder::ValType]); 3] = {
+    use wasm_encoder::ValType::{I32, I64};
+    [("enter", &[I32, I64]), ("leave", &[I64]), ("at", &[I32])]
+};
+
 /// The guest's start function: no parameters, no results.
 pub const START_EXPORT: &str = "$subvm:start";
 

@@ -45,6 +45,32 @@ pub enum Counters {
     Imported,
 }
 
+/// What a module tells of itself as it runs, by calling functions of [`WATCH_MODULE`](super::WATCH_MODULE) that no guest can name.
+///
+/// It changes neither results nor gas, stack units or which modules are refused, but for one that lowering makes as large as a function may
+/// be: that one may not compile.
+///
+/// ```
+/// use subvm_lower::{Options, WATCH_MODULE, Watch, lower};
+/// let module = wat::parse_str("(module (func))")?;
+/// let watched = lower(&module, &Options { watch: Watch::Calls, ..Options::default() }).unwrap();
+/// assert!(String::from_utf8_lossy(&watched.wasm).contains(WATCH_MODULE));
+/// // Functions that are imported stand before all others: the guest's is the fourth now, and is known as what it was.
+/// assert_eq!((watched.functions.original(0), watched.functions.original(3)), (None, Some(0)));
+/// # Ok::<(), wat::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Watch {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Each function that is entered or left, with the ticks that remain.
+    Calls,
+    /// And each straight-line block that is begun, by the byte of the guest's module at which it begins.
+    Blocks,
+}
+
 /// The choices of one lowering.
 ///
 /// ```
@@ -74,6 +100,8 @@ pub struct Options {
     /// trap finds them there. [`ordinal`](Self::ordinal) is then 255 at most. It changes neither results nor gas nor which modules are
     /// refused; a leaf function charges its frame like any other.
     pub frames: bool,
+    /// What the module tells of itself as it runs. With something, [`ordinal`](Self::ordinal) is 255 at most.
+    pub watch: Watch,
 }
 
 /// Bytes of [`Options::key`].
@@ -95,6 +123,7 @@ impl Default for Options {
             probe_stores: STORES_TEAR,
             own_values: false,
             frames: false,
+            watch: Watch::Nothing,
         }
     }
 }
@@ -118,7 +147,7 @@ impl Options {
         key[10..14].copy_from_slice(&self.schedule.version().to_le_bytes());
         key[14] = self.probe_stores.into();
         key[15] = self.own_values.into();
-        key[16] = self.frames.into();
+        key[16] = u8::from(self.frames) | (self.watch as u8) << 1;
         key
     }
 }

@@ -30,6 +30,10 @@ pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Ended {
     let program = programs.load(&package, mode, policy, store.data().frames)?;
     let slice = if store.data().vm.time_left()?.is_some() { SLICE } else { ENDLESS };
     store.limiter(|running| running);
+    if let Some(watcher) = &store.data().watcher {
+        let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
+        watcher.links(program.parts.iter().map(|(name, _)| name.as_str()).zip(modules));
+    }
     store.data_mut().program = program.parts.clone();
     run(store, program, slice)
 }
@@ -46,6 +50,7 @@ fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program, slice
         if store.data_mut().vm.charge_ram(unit.set_up.bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
+        store.data().tell(|watcher| watcher.charged(unit.set_up.bytes));
         let instance = instantiate(store, unit, &linker)?;
         adopt(store, instance, ordinal, &mut linker)?;
         if unit.has_start {

@@ -20,7 +20,9 @@ pub(crate) fn frames(store: &Store<Running>, wanted: usize) -> Vec<Frame> {
         // The start module has ordinal 0 and comes last; the others have theirs from 1 on.
         let position = (noted.ordinal as usize).checked_sub(1).unwrap_or(running.program.len() - 1);
         let (name, unit) = running.program.get(position)?;
-        Some(Frame { module_name: name.clone(), func: unit.functions.original(noted.function)? })
+        // It is the guest's index already.
+        let func = Some(noted.function).filter(|function| *function < unit.functions.guest_functions())?;
+        Some(Frame { module_name: name.clone(), func })
     };
     Walk::new(memory.data(store), ticks, left, counters.units).filter_map(frame).take(wanted).collect()
 }

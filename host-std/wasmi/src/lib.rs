@@ -30,6 +30,8 @@ use alloc::string::String;
 use core::fmt;
 
 use subvm_core::{Engine, Finished, Outcome, SubVm};
+use subvm_lower::Watch;
+use subvm_profile::Watcher;
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
 
 mod drive;
@@ -41,6 +43,7 @@ mod program;
 mod running;
 mod stopped;
 mod units;
+mod watch;
 
 use ended::{Concluded, ZeroTrees};
 use program::Programs;
@@ -60,13 +63,32 @@ use running::Running;
 pub struct WasmiEngine {
     programs: Programs,
     zeros: ZeroTrees,
+    watcher: Option<Watcher>,
 }
 
 impl WasmiEngine {
     /// An engine. It allocates little, and starts no thread.
     #[must_use]
     pub fn new() -> Self {
-        Self { programs: Programs::new(wasmi::Engine::new(&config())), zeros: ZeroTrees::default() }
+        let programs = Programs::new(wasmi::Engine::new(&config()), Watch::Nothing);
+        Self { programs, zeros: ZeroTrees::default(), watcher: None }
+    }
+
+    /// An engine whose modules tell `watcher` of what they do: for profiles and coverage of one transaction at a time. No receipt changes.
+    ///
+    /// ```
+    /// use subvm_profile::Watcher;
+    /// use subvm_wasmi::WasmiEngine;
+    /// let watcher = Watcher::calls();
+    /// let engine = WasmiEngine::watched(watcher.clone());
+    /// // .. a run on it ..
+    /// assert!(watcher.take().nodes().is_empty());
+    /// # drop(engine);
+    /// ```
+    #[must_use]
+    pub fn watched(watcher: Watcher) -> Self {
+        let programs = Programs::new(wasmi::Engine::new(&config()), watch::wanted(&watcher));
+        Self { programs, zeros: ZeroTrees::default(), watcher: Some(watcher) }
     }
 
     /// Runs the sub-VM of `store`, which outlives what can panic, so that it is always handed back.
@@ -97,8 +119,14 @@ impl Engine for WasmiEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
         let failure = Ok(Outcome::UserError(String::new()));
         let frames = vm.wants_fingerprint(&failure);
-        let mut store = Store::new(self.programs.engine(), Running::new(vm, frames));
+        if let Some(watcher) = &self.watcher {
+            watcher.begins(vm.mode(), vm.ticks);
+        }
+        let mut store = Store::new(self.programs.engine(), Running::new(vm, frames, self.watcher.clone()));
         let (result, fingerprint) = self.run_in(&mut store);
+        if let Some(watcher) = &self.watcher {
+            watcher.ends(store.data().vm.ticks);
+        }
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
 

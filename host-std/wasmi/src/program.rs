@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::costs::MEMORIES;
 use subvm_core::{FloatPolicy, Invalid, Mode, Package};
-use subvm_lower::{Counters, Floats, Options, is_library_name, start_name};
+use subvm_lower::{Counters, Floats, Options, Watch, is_library_name, start_name};
 use wasmi::{Engine, Linker};
 
 use crate::host_calls;
 use crate::running::Running;
 use crate::stopped::{Refused, Stopped};
 use crate::units::{Unit, Units};
+use crate::watch;
 
 /// The modules of a package in the order of linking, the start module last.
 pub(crate) struct Program {
@@ -32,11 +33,13 @@ pub(crate) struct Programs {
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
     linkers: Mutex<BTreeMap<usize, Linker<Running>>>,
+    /// What modules tell of themselves.
+    watch: Watch,
 }
 
 impl Programs {
-    pub(crate) fn new(engine: Engine) -> Self {
-        Self { units: Units::new(engine.clone()), engine, linkers: Mutex::default() }
+    pub(crate) fn new(engine: Engine, watch: Watch) -> Self {
+        Self { units: Units::new(engine.clone()), engine, linkers: Mutex::default(), watch }
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -51,7 +54,9 @@ impl Programs {
         policy: FloatPolicy,
         frames: bool,
     ) -> Result<Program, Stopped> {
-        let options = |ordinal: usize| options(Floats::of(mode, policy), ordinal as u32, frames);
+        let told = self.watch;
+        let options =
+            |ordinal: usize| Options { watch: told, ..options(Floats::of(mode, policy), ordinal as u32, frames) };
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
             let name = &library.name;
@@ -87,6 +92,7 @@ impl Programs {
         let mut linker = Linker::new(&self.engine);
         (0..=libraries as u32)
             .try_for_each(|ordinal| host_calls::define(&mut linker, ordinal))
+            .and_then(|()| watch::define(&mut linker))
             .map_err(|error| Refused::unlinkable(&error))?;
         self.linkers.lock().insert(libraries, linker.clone());
         Ok(linker)

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
+use subvm_profile::Watcher;
 use wasmi::errors::{MemoryError, TableError};
 use wasmi::{AsContext, Global, Instance, Memory, ResourceLimiter};
 use wasmi_core::LimiterError;
@@ -33,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) making: Option<Making>,
     /// What the growth was charged that wasmi asked for last.
     charged: u64,
+    pub(crate) watcher: Option<Watcher>,
 }
 
 /// A module whose instance is being made.
@@ -67,7 +69,7 @@ impl Counters {
 }
 
 impl Running {
-    pub(crate) fn new(vm: Box<SubVm>, frames: bool) -> Self {
+    pub(crate) fn new(vm: Box<SubVm>, frames: bool, watcher: Option<Watcher>) -> Self {
         Self {
             vm,
             frames,
@@ -78,6 +80,14 @@ impl Running {
             end: None,
             making: None,
             charged: 0,
+            watcher,
+        }
+    }
+
+    /// Tells who watches.
+    pub(crate) fn tell(&self, tell: impl FnOnce(&Watcher)) {
+        if let Some(watcher) = &self.watcher {
+            tell(watcher);
         }
     }
 
@@ -96,7 +106,11 @@ impl Running {
             return Some(true);
         }
         let unit = Arc::clone(&making.unit);
-        let charged = unit.initial_memories.iter().all(|bytes| self.vm.charge_ram(*bytes).is_ok());
+        let charged = unit.initial_memories.iter().all(|bytes| {
+            let charged = self.vm.charge_ram(*bytes).is_ok();
+            self.tell(|watcher| watcher.charged(if charged { *bytes } else { 0 }));
+            charged
+        });
         if !charged {
             self.end = Some(Resource::WasmMemory.into());
         }
@@ -107,6 +121,7 @@ impl Running {
     fn grow(&mut self, bytes: u64) -> bool {
         let charged = self.vm.charge_ram(bytes).is_ok();
         self.charged = if charged { bytes } else { 0 };
+        self.tell(|watcher| watcher.charged(self.charged));
         charged
     }
 
@@ -114,6 +129,7 @@ impl Running {
     fn growth_is_put_off(&mut self) {
         let charged = mem::take(&mut self.charged);
         self.vm.release_ram(charged);
+        self.tell(|watcher| watcher.refunded(charged));
     }
 
     /// What was charged for and failed all the same: there is no more memory here, which no guest may see.
@@ -155,7 +171,10 @@ impl ResourceLimiter for Running {
         Ok(match self.charge_memories() {
             None => self.grow(bytes),
             Some(false) => false,
-            Some(true) if self.vm.charge_ram(bytes).is_ok() => true,
+            Some(true) if self.vm.charge_ram(bytes).is_ok() => {
+                self.tell(|watcher| watcher.charged(bytes));
+                true
+            }
             Some(true) => {
                 self.end = Some(Resource::WasmTable.into());
                 false

@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::costs::SetUp;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
-use subvm_lower::{Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Lowered, Options, lower, memory_export};
+use subvm_lower::{
+    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Lowered, Options, WATCH_MODULE, lower, memory_export,
+};
 use wasmi::{Engine, ExternType, Module};
 
 use crate::guard;
@@ -108,7 +110,8 @@ impl Units {
 
     /// Holds the imports of a module that is alone in its sub-VM to what the host has.
     fn check_imports(&self, module: &Module) -> Result<(), Refused> {
-        for import in module.imports() {
+        // What a watched module calls is lowering's.
+        for import in module.imports().filter(|import| import.module() != WATCH_MODULE) {
             let host = HOST_MODULES.iter().find(|host| **host == import.module());
             let known = host.and_then(|host| self.types.get(&(*host, import.name().into())));
             let wanted = match import.ty() {

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use subvm_profile::Watcher;
+
 use super::cache::ModuleCache;
 use super::{Codegen, WasmtimeEngine};
 
@@ -77,6 +79,7 @@ pub struct EngineBuilder {
     pub(super) cache: Option<ModuleCache>,
     pub(super) on_module: Option<OnModule>,
     pub(super) compile_time: Duration,
+    pub(super) watcher: Option<Watcher>,
 }
 
 impl Default for EngineBuilder {
@@ -87,6 +90,7 @@ impl Default for EngineBuilder {
             cache: None,
             on_module: None,
             compile_time: Self::COMPILE_TIME,
+            watcher: None,
         }
     }
 }
@@ -147,6 +151,24 @@ impl EngineBuilder {
         Self { on_module: Some(Arc::new(on_module)), ..self }
     }
 
+    /// Has modules tell `watcher` of what they do: for profiles and coverage of one transaction at a time. They are lowered otherwise, so that
+    /// they are compiled anew, and kept in memory only. No receipt changes.
+    ///
+    /// ```
+    /// use subvm_profile::Watcher;
+    /// use subvm_wasmtime::WasmtimeEngine;
+    /// let watcher = Watcher::calls();
+    /// let engine = WasmtimeEngine::builder().watcher(watcher.clone()).build()?;
+    /// // .. a run on it ..
+    /// assert!(watcher.take().nodes().is_empty());
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn watcher(self, watcher: Watcher) -> Self {
+        Self { watcher: Some(watcher), ..self }
+    }
+
     /// Makes the engine.
     ///
     /// # Errors
@@ -158,7 +180,7 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, parallel, cache, on_module, compile_time } = self;
+        let Self { codegen, parallel, cache, on_module, compile_time, watcher } = self;
         let told = on_module.is_some();
         f.debug_struct("EngineBuilder")
             .field("codegen", codegen)
@@ -166,6 +188,7 @@ impl fmt::Debug for EngineBuilder {
             .field("cache", cache)
             .field("told", &told)
             .field("compile_time", compile_time)
+            .field("watcher", watcher)
             .finish()
     }
 }

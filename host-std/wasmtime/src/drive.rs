@@ -31,6 +31,10 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
+    if let Some(watcher) = &store.data().watcher {
+        let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
+        watcher.links(program.parts.iter().map(|(name, _)| name.as_str()).zip(modules));
+    }
     store.data_mut().program = program.parts.iter().map(|(name, unit)| unit.part(name)).collect();
     block_on(run(store, program))
 }
@@ -70,6 +74,7 @@ async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -
         if store.data_mut().vm.charge_ram(unit.set_up.bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
+        store.data().tell(|watcher| watcher.charged(unit.set_up.bytes));
         let linking = host.as_deref().map(|host| Linking { host, before: &parts[..position] });
         let instance = instantiate(store, unit, linking).await?;
         adopt(store, instance, ordinal)?;

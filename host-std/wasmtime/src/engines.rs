@@ -8,7 +8,7 @@ use wasmtime::{Engine, InstancePre, Linker, Module};
 
 use super::frames::Frames;
 use super::running::Running;
-use super::{Codegen, config, host_calls};
+use super::{Codegen, config, host_calls, watch};
 
 /// The engines for both.
 pub(super) struct Engines {
@@ -41,6 +41,7 @@ impl Engines {
             let engine = Engine::new(&config(codegen, parallel, frames)?)?;
             let mut linker = Linker::new(&engine);
             host_calls::define(&mut linker, 0)?;
+            watch::define(&mut linker)?;
             Ok::<_, wasmtime::Error>(Linked { engine, linker })
         };
         Ok(Self { captured: linked(Frames::Captured)?, ignored: linked(Frames::Ignored)? })

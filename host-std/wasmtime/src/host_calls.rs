@@ -1,11 +1,12 @@
 //! The host functions that guests import, made from the core's two lists.
 
-use subvm_core::{End, Guest, sdk, wasi};
+use subvm_core::{End, Guest, SubVm, sdk, wasi};
 use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut, Val};
 
 use super::float_state;
 use super::running::{Counters, Running};
 use subvm_lower::host_import_name;
+use subvm_profile::Watcher;
 
 /// Defines every host function for the module with this ordinal.
 pub(super) fn define(linker: &mut Linker<Running>, ordinal: u32) -> wasmtime::Result<()> {
@@ -32,7 +33,7 @@ macro_rules! link_wasi {
                     wasi::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
-                        answer!($answer, host_call::<false>(caller, ordinal, ticks, move |guest| {
+                        answer!($answer, host_call::<false>(caller, stringify!($name), ordinal, ticks, move |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
                     },
@@ -52,7 +53,7 @@ macro_rules! link_sdk {
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
-                        answer!(errno, host_call::<true>(caller, ordinal, ticks, move |guest| {
+                        answer!(errno, host_call::<true>(caller, stringify!($name), ordinal, ticks, move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
                     },
@@ -69,6 +70,7 @@ subvm_core::sdk_functions!(link_sdk);
 #[inline]
 fn host_call<const STARTS: bool>(
     mut caller: Caller<'_, Running>,
+    name: &'static str,
     ordinal: u32,
     mut ticks: i64,
     function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
@@ -80,8 +82,13 @@ fn host_call<const STARTS: bool>(
         Some(memory) => memory.data_and_store_mut(&mut store),
         None => (&mut [][..], store.data_mut()),
     };
+    let before = running.watcher.as_ref().map(|watcher| begins(watcher, &running.vm, name, ticks));
     let mut guest = Guest { mem, ticks: &mut ticks, stack_units: stack_units.into(), vm: &mut running.vm };
     let result = function(&mut guest);
+    if let (Some(watcher), Some(before)) = (&running.watcher, before) {
+        watcher.charged(running.vm.ram_used().saturating_sub(before));
+        watcher.host_ends(ticks);
+    }
     if running.hardware_floats {
         float_state::restore_for_guests();
     }
@@ -89,6 +96,13 @@ fn host_call<const STARTS: bool>(
         Ok(errno) => Ok((errno, ticks)),
         Err(end) => ended(store, ticks, end),
     }
+}
+
+/// Tells who watches, and gives back what RAM is in use.
+#[cold]
+fn begins(watcher: &Watcher, vm: &SubVm, name: &'static str, ticks: i64) -> u64 {
+    watcher.host_begins(name, ticks);
+    vm.ram_used()
 }
 
 /// Notes in the store why the sub-VM ended, and in the counter what was left: no result takes it back. What wasmtime gets

@@ -34,6 +34,7 @@ mod running;
 mod stopped;
 mod units;
 mod unlinkable;
+mod watch;
 
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
@@ -44,7 +45,8 @@ use frames::Frames;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
-use subvm_lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES};
+use subvm_lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES, Watch};
+use subvm_profile::Watcher;
 
 /// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
 const GUEST_STACK: usize = STACK_UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES;
@@ -114,6 +116,7 @@ pub struct WasmtimeEngine {
     programs: Programs,
     ticker: Ticker,
     zeros: ZeroTrees,
+    watcher: Option<Watcher>,
 }
 
 impl WasmtimeEngine {
@@ -140,11 +143,14 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(builder: EngineBuilder) -> wasmtime::Result<Self> {
-        let EngineBuilder { codegen, parallel, cache, on_module, compile_time } = builder;
+        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, watcher } = builder;
+        // What is lowered for a watcher is kept in memory only.
+        let cache = cache.filter(|_| watcher.is_none());
+        let watch = watcher.as_ref().map_or(Watch::Nothing, watch::wanted);
         let engines = Arc::new(Engines::new(codegen, parallel)?);
-        let programs = Programs::new(Arc::clone(&engines), cache, on_module, compile_time);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module, compile_time, watch);
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
-        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines })
+        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
@@ -167,8 +173,15 @@ impl Engine for WasmtimeEngine {
         let _floats = FloatState::for_guests();
         let failure = Ok(Outcome::UserError(String::new()));
         let frames = if vm.wants_fingerprint(&failure) { Frames::Captured } else { Frames::Ignored };
-        let mut store = Store::new(&self.engines.of(frames).engine, Running::new(vm, frames));
+        if let Some(watcher) = &self.watcher {
+            watcher.begins(vm.mode(), vm.ticks);
+        }
+        let running = Running::new(vm, frames, self.watcher.clone());
+        let mut store = Store::new(&self.engines.of(frames).engine, running);
         let (result, fingerprint) = self.run_in(&mut store);
+        if let Some(watcher) = &self.watcher {
+            watcher.ends(store.data().vm.ticks);
+        }
         Finished { vm: store.into_data().vm, result, fingerprint }
     }
 

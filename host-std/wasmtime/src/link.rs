@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use subvm_core::{InternalError, InternalErrorKind};
-use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, STACK_GLOBAL, TRAP_GLOBAL};
+use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
 use wasmtime::{Extern, ImportType, Linker, Module, Store};
 
 use super::running::Running;
@@ -60,7 +60,7 @@ impl Linking<'_> {
 
     fn look_up(&self, store: &mut Store<Running>, import: &ImportType<'_>) -> Result<Option<Extern>, Stopped> {
         let (from, name) = (import.module(), import.name());
-        if HOST_MODULES.contains(&from) {
+        if HOST_MODULES.contains(&from) || from == WATCH_MODULE {
             return Ok(self.host.try_get_by_import(store, import)?);
         }
         if from == COUNTERS_MODULE {

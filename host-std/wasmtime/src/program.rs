@@ -16,7 +16,7 @@ use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
 use super::units::{Beside, Unit, Units};
-use subvm_lower::{Counters, Floats, Options, is_library_name, start_name};
+use subvm_lower::{Counters, Floats, Options, Watch, is_library_name, start_name};
 
 /// The functions of the host, as modules import them.
 type HostFunctions = Arc<Linker<Running>>;
@@ -37,6 +37,8 @@ pub(super) struct Programs {
     units: Units,
     /// By the number of libraries: to define host functions for each takes longer than to instantiate it.
     linkers: Mutex<HashMap<(usize, Frames), HostFunctions>>,
+    /// What modules tell of themselves.
+    watch: Watch,
 }
 
 impl std::fmt::Debug for Programs {
@@ -51,9 +53,10 @@ impl Programs {
         cache: Option<ModuleCache>,
         on_module: Option<OnModule>,
         compile_time: Duration,
+        watch: Watch,
     ) -> Self {
         let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time);
-        Self { engines, units, linkers: Mutex::default() }
+        Self { engines, units, linkers: Mutex::default(), watch }
     }
 
     /// How long a run waits for a module, and by how much compiling moves its deadline.
@@ -71,7 +74,16 @@ impl Programs {
         frames: Frames,
         beside: &mut Beside<'_>,
     ) -> Result<Program, Stopped> {
-        let floats = Floats::of(mode, policy);
+        let options = |ordinal: usize, first: bool| {
+            let floats = Floats::of(mode, policy);
+            Options {
+                floats,
+                counters: Counters::of(first),
+                ordinal: ordinal as u32,
+                watch: self.watch,
+                ..Options::default()
+            }
+        };
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
             let name = &library.name;
@@ -79,10 +91,10 @@ impl Programs {
                 let why = format!("library name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
                 return Err(Refused::new(Invalid::WasmLinking, why).into());
             }
-            let options = options(floats, parts.len() as u32 + 1, parts.is_empty());
+            let options = options(parts.len() + 1, parts.is_empty());
             parts.push((name.clone(), self.units.get(&library.wasm, &options, frames, beside)?));
         }
-        let start = self.units.get(&package.start, &options(floats, 0, parts.is_empty()), frames, beside)?;
+        let start = self.units.get(&package.start, &options(0, parts.is_empty()), frames, beside)?;
         let host = if parts.is_empty() { None } else { Some(self.host(parts.len(), frames)?) };
         let Some(name) = start_name(start.own_name.as_deref(), |name| is_taken(name, &parts)) else {
             let why = "a library is named main, which is the start module's name";
@@ -111,10 +123,6 @@ impl Programs {
         linkers.insert((libraries, frames), Arc::clone(&linker));
         Ok(linker)
     }
-}
-
-fn options(floats: Floats, ordinal: u32, first: bool) -> Options {
-    Options { floats, counters: Counters::of(first), ordinal, ..Options::default() }
 }
 
 fn is_taken(name: &str, parts: &[(String, Arc<Unit>)]) -> bool {

@@ -2,6 +2,7 @@
 
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use subvm_lower::FunctionMap;
+use subvm_profile::Watcher;
 use wasmtime::{Global, Instance, Memory, Module, ResourceLimiter};
 
 use super::frames::Frames;
@@ -31,6 +32,7 @@ pub(super) struct Running {
     pub(super) instantiating: bool,
     /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
     pub(super) hardware_floats: bool,
+    pub(super) watcher: Option<Watcher>,
 }
 
 /// A module of the program, as far as a failure is described by it.
@@ -53,7 +55,7 @@ pub(super) struct Counters {
 }
 
 impl Running {
-    pub(super) fn new(vm: Box<SubVm>, frames: Frames) -> Self {
+    pub(super) fn new(vm: Box<SubVm>, frames: Frames, watcher: Option<Watcher>) -> Self {
         Self {
             vm,
             frames,
@@ -65,12 +67,21 @@ impl Running {
             end: None,
             instantiating: false,
             hardware_floats: true,
+            watcher,
+        }
+    }
+
+    /// Tells who watches.
+    pub(super) fn tell(&self, tell: impl FnOnce(&Watcher)) {
+        if let Some(watcher) = &self.watcher {
+            tell(watcher);
         }
     }
 
     /// Charges growth. At run time a charge that cannot be met is a failed growth, which the guest sees as -1.
     fn grow(&mut self, bytes: u64, resource: Resource) -> wasmtime::Result<bool> {
         if self.vm.charge_ram(bytes).is_ok() {
+            self.tell(|watcher| watcher.charged(bytes));
             return Ok(true);
         }
         if !self.instantiating {

@@ -47,12 +47,12 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    fn new(module: Module, facts: Facts<'_>) -> Self {
-        let Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name } = facts;
+    fn new(module: Module, functions: FunctionMap, facts: Facts<'_>) -> Self {
+        let Facts { memories, defined_memories, set_up, values, has_start, name, .. } = facts;
         Self {
             captured: Code { module, alone: None },
             ignored: OnceLock::new(),
-            functions: FunctionMap::new(guest_functions),
+            functions,
             memories,
             defined_memories,
             set_up,
@@ -328,7 +328,7 @@ impl Maker {
         // were read (`ModuleCache::open`). They were read once, into memory of this process, before the digest was taken.
         let module = unsafe { Module::deserialize(&self.engines.of(Frames::Captured).engine, code) }.ok()?;
         self.tell(&ModuleEvent::Loaded { bytes: wasm.len() });
-        Some(Unit::new(module, facts))
+        Some(Unit::new(module, FunctionMap::new(facts.guest_functions), facts))
     }
 
     fn compile_told(
@@ -369,7 +369,11 @@ impl Maker {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())
         })?;
         let (guest_functions, name) = (functions.guest_functions(), module_name.as_deref());
-        Ok(Unit::new(module, Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name }))
+        Ok(Unit::new(
+            module,
+            functions,
+            Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name },
+        ))
     }
 
     /// Writes a unit to the cache on disk.
