@@ -94,6 +94,7 @@ impl Spawning {
             params: Arc::default(),
             state: State::Accepted,
             deadline: None,
+            cancel: None,
         };
         let start = Instant::now();
         let (_, report) = run(Arc::clone(&self.engine) as _, node, run_of);

@@ -32,6 +32,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod cancel;
 mod consensus;
 mod errno;
 mod ids;
@@ -47,11 +48,14 @@ pub mod host;
 pub mod sdk;
 pub mod vfs;
 pub mod wasi;
+pub mod wire;
 
 #[doc(inline)]
 pub use subvm_calldata as calldata;
 
+pub use cancel::Cancel;
 pub use consensus::ballot::{Ballot, Commitment};
+pub use consensus::bundle::FormatError;
 pub use consensus::input::{Entry, Role, Run};
 pub use consensus::message::{EntryKind, Message, datetime};
 pub use consensus::package::{Library, Package, PackageError, Parts, Wasm};

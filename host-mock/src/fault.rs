@@ -12,6 +12,7 @@
 //! #     params: Arc::default(),
 //! #     state: State::Accepted,
 //! #     deadline: None,
+//! #     cancel: None,
 //! # };
 //!
 //! // The first thing that a run asks for is the contract's code.
@@ -239,6 +240,7 @@ mod tests {
             params: Arc::default(),
             state: State::Accepted,
             deadline: Some(Duration::from_secs(60)),
+            cancel: None,
         };
         let error = run(engine, node, run_this).1.err().map(|error| error.kind());
         (error, calls.load(Ordering::SeqCst))

@@ -25,6 +25,7 @@
 //!     params: Arc::new(Params::default()),
 //!     state: State::Accepted,
 //!     deadline: None,
+//!     cancel: None,
 //! });
 //! let report = report.unwrap();
 //! assert_eq!(report.outcome, Outcome::Return(Value::from(42).encode().unwrap()));

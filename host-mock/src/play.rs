@@ -31,6 +31,7 @@ pub fn play(host: &MemoryHost, script: impl Fn(&mut Machine<'_>) -> Result<(), E
         params: Arc::default(),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     };
     let (_, report) = run(Arc::new(engine), host.node(), transaction);
     report.expect("a run without an internal error")

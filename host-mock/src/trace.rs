@@ -12,6 +12,7 @@
 //! #     params: Arc::default(),
 //! #     state: State::Accepted,
 //! #     deadline: None,
+//! #     cancel: None,
 //! # };
 //!
 //! let (host, mut engine, trace) = (MemoryHost::new(), ScriptedEngine::new(), Trace::new());

@@ -55,6 +55,7 @@ fn main() -> Result<()> {
                 params: Arc::new(Params::default()),
                 state: State::Accepted,
                 deadline: Some(Duration::from_secs(30)),
+                cancel: None,
             },
         );
         let report = report?;

@@ -239,6 +239,7 @@ impl Participant {
             params: Arc::clone(&self.shared.params),
             state: State::Accepted,
             deadline: Some(Duration::from_secs(30)),
+            cancel: None,
         };
         let (_node, report): (Node, std::result::Result<Report, InternalError>) =
             run(self.shared.engine.clone(), self.node(transaction.height)?, run_this);

@@ -54,6 +54,7 @@ fn transact(program: &str) -> Result<Report> {
         params: Arc::new(Params::default()),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     };
     Ok(run(Arc::new(Lines), node, run_this).1?)
 }

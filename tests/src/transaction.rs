@@ -32,6 +32,7 @@ pub fn transaction() -> Run {
         params: Arc::default(),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     }
 }
 

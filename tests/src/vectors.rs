@@ -47,7 +47,7 @@ pub fn setting(given: &Json, role: Role) -> (MemoryHost, Node, Run) {
     modules(given, &role).iter().for_each(|pair| host.answer(value(&pair[1]).encode().unwrap()));
     let (entry, params, state) = (Entry::Contract, Arc::default(), State::Accepted);
     let node = host.node();
-    (host, node, Run { message, entry, role, params, state, deadline: None })
+    (host, node, Run { message, entry, role, params, state, deadline: None, cancel: None })
 }
 
 /// What modules are asked, and answer, in a role.

@@ -107,7 +107,7 @@ fn compute(engine: &Arc<WasmtimeEngine>, floats: FloatPolicy, mode: Mode) -> Rep
     let node = Node { host: Box::new(Flushing), ..MemoryHost::new().node() };
     let params = Arc::new(Params { floats, ..Params::default() });
     let (message, entry) = (Message::default(), Entry::Program { mode, stdin: None });
-    let of = Run { message, entry, role: Role::Leader, params, state: State::Accepted, deadline: None };
+    let of = Run { message, entry, role: Role::Leader, params, state: State::Accepted, deadline: None, cancel: None };
     let (_, report) = run(Arc::clone(engine) as _, node, of);
     let report = report.unwrap();
     assert!(matches!(report.outcome, Outcome::VmError(VmError::Trap(_))), "{:?}", report.diagnostics);

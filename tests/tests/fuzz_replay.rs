@@ -52,6 +52,7 @@ macro_rules! replays {
 }
 
 replays! {
+    bundle,
     #[cfg(feature = "engine")]
     cache,
     calldata_decode,

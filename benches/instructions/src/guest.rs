@@ -66,6 +66,7 @@ impl Guest {
             limits: &self.limits,
             node: &mut self.node,
             deadline: None,
+            cancel: None,
         };
         assert!(matches!(call(&mut cx), Ok(0)), "the call failed");
     }

@@ -33,6 +33,7 @@ pub fn transact(engine: &Arc<dyn Engine>, package: &Arc<Package>, marks: &Marks,
         params: Arc::new(Params { limits, fingerprints, personality: Personality::Program, ..Params::default() }),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     };
     run(Arc::clone(engine), node(Arc::clone(package), marks), run_of).1.expect("no internal error")
 }

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::cancel::Cancel;
 use crate::consensus::message::Message;
 use crate::consensus::params::Params;
 use crate::ids::Mode;
@@ -68,6 +69,7 @@ pub enum Role {
 ///     params: Arc::new(Params::default()),
 ///     state: State::Accepted,
 ///     deadline: Some(Duration::from_secs(10)),
+///     cancel: None,
 /// };
 /// let validator = Run { role: Role::Validator { results: vec![vec![0, 0]] }, ..leader };
 /// # assert_eq!(validator.entry, Entry::Contract);
@@ -86,4 +88,6 @@ pub struct Run {
     pub state: State,
     /// How long the run may take, by the clock's elapsed time. Longer is an internal error.
     pub deadline: Option<Duration>,
+    /// What calls the run off, where somebody may: an internal error, too.
+    pub cancel: Option<Cancel>,
 }

@@ -1,9 +1,10 @@
 //! What nodes must agree on: what a run is given, and what comes out of it.
 //!
 //! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`], [`permissions`]. Out of it: [`receipt`], [`report`]. Between
-//! nodes, before they have agreed: [`proposal`], [`ballot`].
+//! nodes, before they have agreed: [`proposal`], [`ballot`]. How what is given is handed from one to another: [`bundle`].
 
 pub(crate) mod ballot;
+pub(crate) mod bundle;
 pub(crate) mod config;
 mod fields;
 pub(crate) mod input;

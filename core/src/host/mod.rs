@@ -84,6 +84,7 @@ mod chain;
 mod clock;
 mod modules;
 mod observer;
+mod patience;
 mod rng;
 mod storage;
 
@@ -91,6 +92,7 @@ pub use chain::{Code, EthAnswer, Host, Stream};
 pub use clock::Clock;
 pub use modules::{Modules, Progress, RequestId};
 pub use observer::{Call, Catch, Event, Guarded, Observer};
+pub use patience::Patience;
 pub use rng::Rng;
 pub use storage::Storage;
 

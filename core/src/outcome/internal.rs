@@ -54,6 +54,8 @@ pub enum InternalErrorKind {
     Params,
     /// A rule of this library was broken by itself.
     Bug,
+    /// The node called the run off: [`Cancel`](crate::Cancel).
+    Cancelled,
 }
 
 impl InternalError {

@@ -11,6 +11,7 @@ use crate::consensus::params::Params;
 use crate::consensus::permissions::Permissions;
 use crate::costs::SetUp;
 use crate::costs::budget::Exhausted;
+use crate::host::Patience;
 use crate::ids::Mode;
 use crate::ids::State;
 use crate::outcome::{InternalError, InternalErrorKind, Outcome, Resource, VmError};
@@ -113,7 +114,7 @@ impl Guest<'_> {
             ram: transaction.ram.of(self.vm.mode),
             limits: &transaction.params.limits,
             node: &mut transaction.node,
-            deadline: transaction.deadline,
+            patience: &transaction.patience,
         })
     }
 }
@@ -147,9 +148,18 @@ impl SubVm {
     /// How long it may still run; nothing where there is no deadline.
     ///
     /// # Errors
-    /// An internal error when the deadline has passed.
+    /// An internal error when the deadline has passed, or the run was called off.
     pub fn time_left(&self) -> Result<Option<Duration>, InternalError> {
         self.transaction_ref()?.time_left()
+    }
+
+    /// What may end the run before its budgets do. An engine looks at [`time_left`](Self::time_left) every few milliseconds where there is
+    /// anything in it.
+    ///
+    /// # Errors
+    /// An internal error when the transaction is elsewhere.
+    pub fn patience(&self) -> Result<&Patience, InternalError> {
+        Ok(&self.transaction_ref()?.patience)
     }
 
     /// Does what is no work of the run's own, as an engine that compiles: the deadline moves by as long as that takes, by the node's clock, and
@@ -178,7 +188,8 @@ impl SubVm {
         let took = transaction.node.clock.elapsed().saturating_sub(before);
         let moves = took.min(at_most.saturating_sub(transaction.moved));
         transaction.moved += moves;
-        transaction.deadline = transaction.deadline.map(|deadline| deadline.saturating_add(moves));
+        let deadline = &mut transaction.patience.deadline;
+        *deadline = deadline.map(|deadline| deadline.saturating_add(moves));
         Ok(())
     }
 

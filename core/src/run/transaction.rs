@@ -10,10 +10,10 @@ use num_bigint::BigUint;
 use crate::consensus::input::Role;
 use crate::consensus::params::Params;
 use crate::costs::budget::{Meter, Ram};
-use crate::host::Node;
+use crate::host::{Node, Patience};
 use crate::ids::State;
 use crate::ids::{Address, Mode, SlotId};
-use crate::outcome::{InternalError, InternalErrorKind};
+use crate::outcome::InternalError;
 use crate::run::engine::Engine;
 use crate::run::overlay::Overlay;
 
@@ -26,9 +26,8 @@ pub(crate) struct Transaction {
     pub(crate) contract: Address,
     /// The state that the run reads.
     pub(crate) state: State,
-    /// In terms of the clock's elapsed time.
-    pub(crate) deadline: Option<Duration>,
-    /// By how much it was moved.
+    pub(crate) patience: Patience,
+    /// By how much its deadline was moved.
     pub(crate) moved: Duration,
     /// The instant, in nanoseconds since 1970, and as text.
     pub(crate) now: u64,
@@ -65,11 +64,7 @@ impl core::fmt::Debug for Transaction {
 
 impl Transaction {
     pub(crate) fn time_left(&self) -> Result<Option<Duration>, InternalError> {
-        let Some(deadline) = self.deadline else { return Ok(None) };
-        match deadline.checked_sub(self.node.clock.elapsed()) {
-            Some(left) if !left.is_zero() => Ok(Some(left)),
-            _ => Err(InternalError::new(InternalErrorKind::Deadline, "the run's deadline passed")),
-        }
+        self.patience.left(&*self.node.clock)
     }
 }
 

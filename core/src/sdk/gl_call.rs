@@ -71,18 +71,19 @@ impl Guest<'_> {
         }
     }
 
-    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it.
+    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it, and so
+    /// does calling the run off.
     fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
         let cx = self.cx()?;
         let bytes = mem::bytes(cx.mem, range);
         let held = costs::request_ram(bytes.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
-        let (clock, deadline) = (&cx.node.clock, cx.deadline);
-        let value = decode_while(bytes, &mut || deadline.is_none_or(|deadline| clock.elapsed() < deadline));
+        let (clock, patience) = (&*cx.node.clock, cx.patience);
+        let value = decode_while(bytes, &mut || patience.left(clock).is_ok());
         let request = match value {
             Ok(value) => Request::of(&value, bytes),
             Err(Undecoded::Malformed) => None,
-            Err(Undecoded::Stopped) => return Err(late().into()),
+            Err(Undecoded::Stopped) => return Err(patience.left(clock).err().unwrap_or_else(late).into()),
         };
         cx.ram.release(held);
         request.ok_or(Stop::Errno(Errno::Inval))

@@ -44,6 +44,7 @@ use prepare::{Prepared, prepare};
 ///     params: Arc::new(Params::default()),
 ///     state: State::Accepted,
 ///     deadline: None,
+///     cancel: None,
 /// };
 /// // A chain in memory and an engine for tests, where yours stand in a node.
 /// let (node, report) = run(Arc::new(ScriptedEngine::new()), MemoryHost::new().node(), transaction);
@@ -141,7 +142,7 @@ fn begin(
         role: run.role,
         contract: run.message.contract_address,
         state: run.state,
-        deadline: prepared.deadline,
+        patience: prepared.patience,
         moved: Duration::ZERO,
         now: prepared.now,
         datetime: prepared.datetime,

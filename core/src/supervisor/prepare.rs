@@ -3,14 +3,13 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::consensus::message::{EntryKind, datetime};
 use crate::consensus::package::Package;
 use crate::consensus::params::Params;
 use crate::consensus::params::{LOWERING_VERSION, SCHEDULE_VERSION};
 use crate::costs;
-use crate::host::Node;
+use crate::host::{Node, Patience};
 use crate::ids::SlotId;
 use crate::outcome::{InternalError, InternalErrorKind, VmError};
 
@@ -23,15 +22,17 @@ pub(super) struct Prepared {
     pub(super) now: u64,
     pub(super) datetime: String,
     pub(super) stdin: Arc<[u8]>,
-    pub(super) deadline: Option<Duration>,
+    pub(super) patience: Patience,
 }
 
 /// Asks the node for what the run needs.
 ///
 /// # Errors
-/// Where the parameters cannot be held to, or the node fails.
+/// Where the parameters cannot be held to, the run is called off already, or the node fails.
 pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
     check(&run.params)?;
+    let patience = Patience { deadline: None, cancel: run.cancel.clone() };
+    patience.called_off()?;
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
     let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
@@ -43,7 +44,8 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
         _ => run.message.to_bytes(EntryKind::Main, &datetime, None).into(),
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
-    Ok(Prepared { package: code.package(), locked, now, datetime, stdin, deadline })
+    let patience = Patience { deadline, ..patience };
+    Ok(Prepared { package: code.package(), locked, now, datetime, stdin, patience })
 }
 
 /// What no run can be held to is refused before anything runs.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::costs::Limits;
 use crate::costs::budget::Ram;
 use crate::errno::Errno;
-use crate::host::{Node, Progress, RequestId};
+use crate::host::{Node, Patience, Progress, RequestId};
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::outcome::{Resource, Trap};
 use crate::wasi;
@@ -39,8 +39,8 @@ pub struct Cx<'a> {
     pub limits: &'a Limits,
     /// What the node supplies.
     pub node: &'a mut Node,
-    /// The moment, in terms of [`Clock::elapsed`](crate::host::Clock::elapsed), after which a run is an internal error.
-    pub deadline: Option<Duration>,
+    /// How long the run may go on.
+    pub patience: &'a Patience,
 }
 
 /// Why a host call does not succeed: with an errno, or by ending the sub-VM.
@@ -100,7 +100,7 @@ impl Cx<'_> {
             ram: self.ram,
             limits: self.limits,
             node: self.node,
-            deadline: self.deadline,
+            patience: self.patience,
         }
     }
 
@@ -115,10 +115,10 @@ impl Cx<'_> {
         if *self.ticks < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
     }
 
-    /// Waits for the result of a started module request, until the deadline.
+    /// Waits for the result of a started module request, until the deadline, or the run is called off.
     ///
     /// # Errors
-    /// An internal error when the module fails or the deadline passes.
+    /// An internal error when the module fails, the deadline passes or the run is called off.
     ///
     /// ```
     /// use subvm_core::host::Modules;
@@ -132,26 +132,16 @@ impl Cx<'_> {
     /// });
     /// ```
     pub fn module_result(&mut self, id: RequestId) -> Result<Arc<[u8]>, End> {
+        /// How long a module may wait at a time when no deadline is set.
+        const SLICE: Duration = Duration::from_secs(1);
         loop {
-            let at_most = self.time_left()?;
+            let at_most = self.patience.slice(&*self.node.clock, SLICE)?;
             let progress = self.node.modules.wait(id, at_most).map_err(|source| {
                 InternalError::caused_by(InternalErrorKind::Module, "waiting for a module's result", source)
             })?;
             if let Progress::Ready(bytes) = progress {
                 return Ok(bytes.into());
             }
-        }
-    }
-
-    fn time_left(&self) -> Result<Duration, InternalError> {
-        /// How long a module may wait at a time when no deadline is set.
-        const SLICE: Duration = Duration::from_secs(1);
-        let Some(deadline) = self.deadline else {
-            return Ok(SLICE);
-        };
-        match deadline.checked_sub(self.node.clock.elapsed()) {
-            Some(left) if !left.is_zero() => Ok(left.min(SLICE)),
-            _ => Err(InternalError::new(InternalErrorKind::Deadline, "the deadline passed while waiting for a module")),
         }
     }
 }

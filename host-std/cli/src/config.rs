@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::report::hex;
 use super::{Failure, terminal};
 use subvm_host_std::config;
 
@@ -21,9 +22,14 @@ pub(super) enum Config {
 impl Config {
     pub(super) fn execute(self) -> Result<u8, Failure> {
         let Self::Check { file } = self;
-        let checked = config::Config::load(&file).and_then(|config| config.services());
-        checked.map_err(|error| Failure::Usage(error.to_string()))?;
-        terminal::out(format!("{}: every key is known and every value makes sense\n", file.display()))?;
+        let unusable = |error: config::ConfigError| Failure::Usage(error.to_string());
+        let config = config::Config::load(&file).map_err(unusable)?;
+        config.services().map_err(unusable)?;
+        let digest = hex(&config.consensus.params().digest());
+        let file = file.display();
+        terminal::out(format!(
+            "{file}: every key is known and every value makes sense\nparams {digest}: every node of the chain has the same\n"
+        ))?;
         Ok(0)
     }
 }

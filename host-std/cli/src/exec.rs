@@ -94,6 +94,7 @@ impl Exec {
             params: Arc::new(params),
             state: State::Accepted,
             deadline,
+            cancel: None,
         };
         let recording = self.program.recording(&[&self.module])?;
         Ok(transact(engine, node, run, malformed, recording).1)

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+mod bundle;
 mod calldata;
 mod check;
 mod completions;
@@ -67,6 +68,9 @@ enum Command {
     Check(Box<check::Check>),
     /// Compare two receipts, or two recordings to the first host call that differs.
     Diff(diff::Diff),
+    /// Work with bundles: packages as they are deployed.
+    #[command(subcommand)]
+    Bundle(bundle::Bundle),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -126,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay.execute(),
         Command::Check(check) => check.execute(),
         Command::Diff(diff) => diff.execute(),
+        Command::Bundle(bundle) => bundle.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{Code, Node, Observer};
-use subvm_core::{Engine, FloatPolicy, Library, Params, Parts, Personality, Run};
+use subvm_core::{Engine, FloatPolicy, Params, Personality, Run};
 
 use super::Failure;
+use super::bundle::parts;
 use super::engine::{EngineOptions, engine};
 use super::host::Output;
 use super::input::{self, Mapping, Pair};
@@ -17,7 +18,7 @@ use super::report::Done;
 use super::terminal;
 use super::trace::Calls;
 use subvm_host_std::config::{Config, ConfigError, Services};
-use subvm_host_std::observe::Spans;
+use subvm_host_std::observe::{self, Spans};
 use subvm_host_std::random::SystemRng;
 use subvm_host_std::replay::{Options, Recorder};
 use tracing::level_filters::LevelFilter;
@@ -165,6 +166,7 @@ impl ProgramOptions {
             params.limits.gas_time_nondet = ticks;
         }
         params.limits.ram = self.ram.unwrap_or(params.limits.ram);
+        observe::params(&params);
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
@@ -179,21 +181,7 @@ impl ProgramOptions {
         args: &[String],
         params: &Params,
     ) -> Result<(Code, Option<String>), Failure> {
-        let name = || module.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut parts = Parts {
-            start: input::module(module)?.into(),
-            args: std::iter::once(self.arg0.clone().unwrap_or_else(name)).chain(args.iter().cloned()).collect(),
-            env: self.env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect(),
-            ..Parts::default()
-        };
-        for Pair { left, right } in &self.link {
-            parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
-        }
-        for Mapping { host, guest } in &self.map {
-            let mapped = input::tree(host, guest)?;
-            parts.files.extend(mapped.files);
-            parts.directories.extend(mapped.directories);
-        }
+        let parts = parts(module, self.arg0.clone(), args, &self.env, &self.link, &self.map)?;
         Ok(match parts.check(&params.refused_env) {
             Ok(package) => (Code::Package(Arc::new(package)), None),
             Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),

@@ -16,6 +16,7 @@ use super::report::{Done, tell};
 use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
+use subvm_host_std::observe::voted;
 
 /// Runs one transaction. A run that returns commits its storage atomically; any other leaves the store as it was.
 #[derive(Debug, Args)]
@@ -98,6 +99,7 @@ impl Run {
             params: Arc::new(params),
             state: State::Accepted,
             deadline,
+            cancel: None,
         };
         let (node, done) = transact(engine, node, run, malformed, recording);
         // The snapshot goes before the ledger is written.
@@ -106,6 +108,7 @@ impl Run {
             self.keep(report, &mut ledger, &contract)?;
         }
         let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
+        vote.iter().for_each(voted);
         Ok(Done { vote, ..done })
     }
 

@@ -106,6 +106,7 @@ impl Network {
                 params: Arc::new(Params::default()),
                 state: State::Accepted,
                 deadline: Some(Duration::from_secs(30)),
+                cancel: None,
             },
         );
         let report = report?;

@@ -33,6 +33,18 @@ impl<K: Copy + Ord, V: Clone> Kept<K, V> {
         Self { slots: BTreeMap::new(), bytes: 0, uses: 0, at_most, bytes_at_most }
     }
 
+    /// How many values, and their bytes.
+    ///
+    /// ```
+    /// let mut kept = subvm_lower::Kept::new(2, 100);
+    /// kept.put(1, "a", 40);
+    /// assert_eq!(kept.held(), (1, 40));
+    /// ```
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        (self.slots.len(), self.bytes)
+    }
+
     /// The value, which counts as used.
     pub fn get(&mut self, key: &K) -> Option<V> {
         self.uses += 1;

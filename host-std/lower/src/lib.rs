@@ -30,6 +30,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -45,6 +47,8 @@ mod gas;
 mod helpers;
 mod imports;
 mod instance;
+#[cfg(feature = "std")]
+mod jobs;
 mod kept;
 mod limits;
 mod linking;
@@ -64,6 +68,8 @@ mod traps;
 mod watch;
 
 pub use frames::{Noted, Walk};
+#[cfg(feature = "std")]
+pub use jobs::{Jobs, Waited};
 pub use kept::Kept;
 pub use limits::{FEATURES, Limit, Refusal};
 pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};

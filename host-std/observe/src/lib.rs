@@ -23,12 +23,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use subvm_core::host::{Call, Event, Guarded, Observer};
 
+mod gauges;
 mod meters;
 mod outcome;
 mod spans;
 
 pub mod names;
 
+pub use gauges::{changed_ledger, heights, kept, params, pool, process, queued_for, task_panicked, voted};
 pub use meters::{Compiled, Found, Meters, answered, compiled, looked_for, tokens};
 pub use outcome::chain;
 pub use spans::Spans;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use subvm_core::host::{Call, Event, Observer};
 use subvm_core::{InternalError, Mode, Report};
 
@@ -23,6 +23,14 @@ pub struct Meters {
     begun: Option<Instant>,
     role: &'static str,
     calls: Vec<Counted>,
+    in_flight: bool,
+}
+
+impl Drop for Meters {
+    /// A run whose end it was not told.
+    fn drop(&mut self) {
+        quietly(|| self.lands());
+    }
 }
 
 /// Host calls of one function that came to the same.
@@ -39,6 +47,18 @@ impl Meters {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    fn takes_off(&mut self) {
+        self.lands();
+        gauge!(names::RUNS).increment(1.0);
+        self.in_flight = true;
+    }
+
+    fn lands(&mut self) {
+        if std::mem::take(&mut self.in_flight) {
+            gauge!(names::RUNS).decrement(1.0);
+        }
     }
 
     fn run_ends(&mut self, result: Result<&Report, &InternalError>) {
@@ -86,12 +106,17 @@ impl Observer for Meters {
     fn event(&mut self, event: &Event<'_>) {
         match *event {
             Event::RunBegins(run) => {
-                *self = Self { begun: Some(Instant::now()), role: role(&run.role), calls: Vec::new() };
+                (self.begun, self.role) = (Some(Instant::now()), role(&run.role));
+                self.calls.clear();
+                self.takes_off();
             }
             Event::SubVmEnds { mode: of, result, .. } => {
                 counter!(names::SUB_VMS, "mode" => mode(of), "outcome" => outcome(result)).increment(1);
             }
-            Event::RunEnds(result) => self.run_ends(result),
+            Event::RunEnds(result) => {
+                self.lands();
+                self.run_ends(result);
+            }
             _ => {}
         }
     }

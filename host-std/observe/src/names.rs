@@ -12,6 +12,8 @@ use metrics::Unit;
 pub enum Kind {
     /// It only grows.
     Counter,
+    /// A value that rises and falls.
+    Gauge,
     /// A distribution of values.
     Histogram,
 }
@@ -68,6 +70,21 @@ metrics! {
     COMPILES = "subvm_compiles_total", Counter, Count, ["result"], "Modules that were lowered and compiled: `compiled`, `refused` for what the contract did, `failed` for what this node could not do.";
     COMPILE_SECONDS = "subvm_compile_seconds", Histogram, Seconds, [], "How long lowering and compiling one module took.";
     MODULE_CACHE = "subvm_module_cache_total", Counter, Count, ["answer"], "Compiled modules that were looked for: found in `memory`, found on `disk`, or a `miss`.";
+    MODULES_KEPT = "subvm_modules_kept", Gauge, Count, [], "Compiled modules that the engine keeps in memory.";
+    MODULES_KEPT_BYTES = "subvm_modules_kept_bytes", Gauge, Bytes, [], "Bytes of the code of the compiled modules that the engine keeps in memory.";
+    RUNS = "subvm_runs_in_flight", Gauge, Count, [], "Transactions that run.";
+    VOTES = "subvm_votes_total", Counter, Count, ["vote", "field"], "Votes that were told: `agree`, `disagree` with the field that differed first, or `timeout`.";
+    HEIGHT = "subvm_ledger_height", Gauge, Count, ["state"], "The height of the ledger's block that was `accepted` last, and of the one that was `finalized` last.";
+    LEDGER_SECONDS = "subvm_ledger_seconds", Histogram, Seconds, ["operation"], "How long a change of the ledger took, until it was on disk: `apply`, `finalize`, `rollback`, `prune`.";
+    PARAMS = "subvm_params_info", Gauge, Count, ["digest"], "1, with the digest of the consensus parameters that the node runs under: the same on every node of a chain.";
+    PROCESS_MEMORY = "subvm_process_resident_bytes", Gauge, Bytes, [], "Memory of the process. Set by `observe::process`, on Linux.";
+    PROCESS_MAPPINGS = "subvm_process_mappings", Gauge, Count, [], "Mappings of the process, of which the system allows 65,530 unless told otherwise. Set by `observe::process`, on Linux.";
+    PANICS = "subvm_caught_panics", Gauge, Count, [], "Panics of subscribers, recorders, observers and parts of the node that were caught in this process. Set by `observe::process`.";
+    POOL_RUNNING = "subvm_pool_running", Gauge, Count, [], "Tasks of the pool that run.";
+    POOL_QUEUED = "subvm_pool_queued", Gauge, Count, [], "Tasks of the pool that wait for their turn.";
+    POOL_MEMORY = "subvm_pool_memory_bytes", Gauge, Bytes, [], "Bytes that the running tasks of the pool may come to hold.";
+    POOL_WAIT_SECONDS = "subvm_pool_wait_seconds", Histogram, Seconds, [], "How long a task of the pool waited for its turn.";
+    POOL_PANICS = "subvm_pool_panics_total", Counter, Count, [], "Tasks of the pool that panicked.";
 }
 
 /// Describes all metrics to the recorder that is installed. Call it once, after installing one.
@@ -80,6 +97,7 @@ pub fn describe() {
     for Metric { name, kind, unit, meaning, .. } in METRICS {
         super::quietly(|| match kind {
             Kind::Counter => metrics::describe_counter!(*name, *unit, *meaning),
+            Kind::Gauge => metrics::describe_gauge!(*name, *unit, *meaning),
             Kind::Histogram => metrics::describe_histogram!(*name, *unit, *meaning),
         });
     }

@@ -33,6 +33,7 @@ pub(super) fn reason(result: Result<&Outcome, &InternalError>) -> &'static str {
             InternalErrorKind::Engine => "engine",
             InternalErrorKind::Params => "params",
             InternalErrorKind::Bug => "bug",
+            InternalErrorKind::Cancelled => "cancelled",
         },
     }
 }

@@ -341,7 +341,8 @@ impl Chain {
         };
         let node = host::Node { modules: Box::new(Seen::by(by, &self.scripts)), ..self.host.node() };
         let (entry, params, state) = (Entry::Contract, Arc::clone(&self.params), State::Accepted);
-        let (_, report) = run(engine(), node, Run { message, entry, role, params, state, deadline: None });
+        let (_, report) =
+            run(engine(), node, Run { message, entry, role, params, state, deadline: None, cancel: None });
         report
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use subvm_host_std::observe::names::{Kind, METRICS};
 
@@ -36,6 +36,21 @@ impl CounterFn for Figure {
 
     fn absolute(&self, _: u64) {
         panic!("nothing is counted absolutely");
+    }
+}
+
+impl GaugeFn for Figure {
+    fn increment(&self, value: f64) {
+        self.add(value);
+    }
+
+    fn decrement(&self, value: f64) {
+        self.add(-value);
+    }
+
+    fn set(&self, value: f64) {
+        let mut figures = self.figures.0.lock().unwrap();
+        figures.insert(self.name.clone(), (Some(self.kind), value));
     }
 }
 
@@ -88,8 +103,8 @@ impl Recorder for Figures {
         Counter::from_arc(self.figure(key, Kind::Counter))
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("there are no gauges");
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.figure(key, Kind::Gauge))
     }
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
@@ -113,6 +128,20 @@ impl CounterFn for Broken {
 
     fn absolute(&self, _: u64) {
         panic!("counting panics on purpose");
+    }
+}
+
+impl GaugeFn for Broken {
+    fn increment(&self, _: f64) {
+        panic!("measuring panics on purpose");
+    }
+
+    fn decrement(&self, _: f64) {
+        panic!("measuring panics on purpose");
+    }
+
+    fn set(&self, _: f64) {
+        panic!("measuring panics on purpose");
     }
 }
 
@@ -147,7 +176,7 @@ impl Recorder for Broken {
     }
 
     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        panic!("registering panics on purpose");
+        Gauge::from_arc(self.figure())
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {

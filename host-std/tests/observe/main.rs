@@ -77,6 +77,7 @@ fn leader(call: &Map) -> Run {
         params: Arc::default(),
         state: State::Accepted,
         deadline: Some(Duration::from_secs(120)),
+        cancel: None,
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use subvm_core::costs::SetUp;
+use subvm_core::host::Patience;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use subvm_lower::{
     COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export,
@@ -17,7 +18,7 @@ use crate::running::{Counters, Running};
 use crate::stopped::{Ended, Refused, Stopped, of_instantiation};
 use crate::units::Unit;
 
-/// Fuel between two looks at the clock, where there is a deadline: about one for each instruction, and one for each 64 bytes that a bulk
+/// Fuel between two looks at the clock, where there is a deadline or somebody may call the run off: about one for each instruction, and one for each 64 bytes that a bulk
 /// instruction moves. That is well below a millisecond.
 const SLICE: u64 = 100_000;
 /// Fuel where there is none.
@@ -27,8 +28,10 @@ const ENDLESS: u64 = u64::MAX;
 pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
-    let program = programs.load(&package, mode, policy, store.data().frames)?;
-    let slice = if store.data().vm.time_left()?.is_some() { SLICE } else { ENDLESS };
+    let Patience { deadline, cancel } = vm.patience()?.clone();
+    let program = programs.load(&package, mode, policy, store.data().frames, cancel.as_ref())?;
+    store.data().vm.time_left()?;
+    let slice = if deadline.is_some() || cancel.is_some() { SLICE } else { ENDLESS };
     store.limiter(|running| running);
     if let Some(watcher) = &store.data().watcher {
         let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);

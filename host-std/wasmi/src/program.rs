@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use spin::Mutex;
 use subvm_core::costs::MEMORIES;
-use subvm_core::{FloatPolicy, Invalid, Mode, Package};
+use subvm_core::{Cancel, FloatPolicy, Invalid, Mode, Package};
 use subvm_lower::{Counters, Floats, Options, Watch, is_library_name, start_name};
 use wasmi::{Engine, Linker};
 
@@ -53,6 +53,7 @@ impl Programs {
         mode: Mode,
         policy: FloatPolicy,
         frames: bool,
+        cancel: Option<&Cancel>,
     ) -> Result<Program, Stopped> {
         let told = self.watch;
         let options =
@@ -66,10 +67,10 @@ impl Programs {
             }
             let first = parts.is_empty();
             let options = Options { counters: Counters::of(first), ..options(parts.len() + 1) };
-            parts.push((name.clone(), self.units.get(&library.wasm, &options)?));
+            parts.push((name.clone(), self.units.get(&library.wasm, &options, cancel)?));
         }
         let start = Options { counters: Counters::of(parts.is_empty()), ..options(0) };
-        let start = self.units.get(&package.start, &start)?;
+        let start = self.units.get(&package.start, &start, cancel)?;
         let linker = self.linker(parts.len())?;
         let Some(name) = start_name(start.own_name.as_deref(), |name| is_taken(name, &parts)) else {
             let why = "a library is named main, which is the start module's name";

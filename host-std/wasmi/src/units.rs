@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use spin::Mutex;
 use subvm_core::costs::SetUp;
-use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
+use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
 use subvm_lower::{
     Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Lowered, Options, WATCH_MODULE, lower, memory_export,
 };
@@ -18,7 +18,7 @@ use crate::host_calls::{self, Types};
 use crate::stopped::{Refused, Stopped};
 
 /// What decides how a module is translated: its digest, and how it is lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     wasm: [u8; 32],
     options: [u8; KEY_BYTES],
@@ -51,6 +51,21 @@ pub(crate) struct Unit {
 
 /// Makes units, and keeps them.
 pub(crate) struct Units {
+    maker: Arc<Maker>,
+    /// Those that runs make which can be called off, each on a thread of its own.
+    #[cfg(feature = "std")]
+    jobs: subvm_lower::Jobs<Key, Result<Arc<Unit>, Failed>>,
+}
+
+/// Why there is no unit, for all who wait for it.
+#[cfg(feature = "std")]
+#[derive(Clone)]
+enum Failed {
+    Refused(Refused),
+    Internal(InternalErrorKind, String),
+}
+
+struct Maker {
     engine: Engine,
     types: Types,
     units: Mutex<Kept<Key, Arc<Unit>>>,
@@ -60,26 +75,78 @@ pub(crate) struct Units {
 
 impl Units {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self {
+        let maker = Maker {
             engine,
             types: host_calls::types(),
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
+        };
+        Self {
+            maker: Arc::new(maker),
+            #[cfg(feature = "std")]
+            jobs: subvm_lower::Jobs::new(std::thread::available_parallelism().map_or(1, usize::from)),
         }
     }
 
     /// The unit of a module.
     ///
     /// # Cost
-    /// A look-up, where it is kept; its digest comes with it. Two threads that need a new one at once both make it.
-    pub(crate) fn get(&self, wasm: &Wasm, options: &Options) -> Result<Arc<Unit>, Stopped> {
+    /// A look-up, where it is kept; its digest comes with it. Two threads that need a new one at once both make it, but for runs that can be
+    /// called off: with `std`, these wait for a thread that makes it once for all of them, and goes on when they wait no more.
+    pub(crate) fn get(&self, wasm: &Wasm, options: &Options, cancel: Option<&Cancel>) -> Result<Arc<Unit>, Stopped> {
         let key = Key { wasm: *wasm.digest(), options: options.key() };
-        if let Some(unit) = self.units.lock().get(&key) {
-            return Ok(unit);
+        if let Some(known) = self.maker.known(&key) {
+            return Ok(known?);
         }
-        if let Some(refused) = self.refusals.lock().get(&key) {
-            return Err(refused.into());
+        match cancel {
+            None => self.maker.make_kept(wasm, options, key),
+            Some(cancel) => self.wait(wasm, options, key, cancel),
         }
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn wait(&self, wasm: &Wasm, options: &Options, key: Key, _: &Cancel) -> Result<Arc<Unit>, Stopped> {
+        self.maker.make_kept(wasm, options, key)
+    }
+
+    #[cfg(feature = "std")]
+    fn wait(&self, wasm: &Wasm, options: &Options, key: Key, cancel: &Cancel) -> Result<Arc<Unit>, Stopped> {
+        use core::time::Duration;
+
+        use subvm_lower::Waited;
+
+        let (maker, wasm, options) = (Arc::clone(&self.maker), wasm.clone(), *options);
+        let work = move || {
+            let made = guard::caught(|| maker.make_kept(&wasm, &options, key)).map_err(Stopped::from).flatten();
+            made.map_err(|stopped| match stopped {
+                Stopped::Refused(refused) => Failed::Refused(refused),
+                Stopped::Internal(error) => Failed::Internal(error.kind(), error.to_string()),
+                Stopped::Unwound(error) => Failed::Internal(InternalErrorKind::Engine, format!("{error}")),
+            })
+        };
+        let waited = self.jobs.wait(key, Duration::MAX, Some(cancel), work).map_err(|error| {
+            let what = "starting a thread that translates a module";
+            InternalError::caused_by(InternalErrorKind::Engine, what, error.into())
+        })?;
+        match waited {
+            Waited::Done { value: Ok(unit), .. } => Ok(unit),
+            Waited::Done { value: Err(Failed::Refused(refused)), .. } => Err(refused.into()),
+            Waited::Done { value: Err(Failed::Internal(kind, what)), .. } => Err(InternalError::new(kind, what).into()),
+            Waited::GaveUp => {
+                let what = "the run was cancelled while a module was translated";
+                Err(InternalError::new(InternalErrorKind::Cancelled, what).into())
+            }
+        }
+    }
+}
+
+impl Maker {
+    fn known(&self, key: &Key) -> Option<Result<Arc<Unit>, Refused>> {
+        let unit = self.units.lock().get(key);
+        unit.map(Ok).or_else(|| self.refusals.lock().get(key).map(Err))
+    }
+
+    fn make_kept(&self, wasm: &Wasm, options: &Options, key: Key) -> Result<Arc<Unit>, Stopped> {
         match self.make(wasm, options) {
             Ok((unit, bytes)) => {
                 let unit = Arc::new(unit);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use subvm_core::costs::SetUp;
+use subvm_core::host::Patience;
 use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
 use wasmtime::{Instance, Store, UpdateDeadline, Val};
 
@@ -16,17 +17,19 @@ use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
-use super::units::Unit;
+use super::units::{Beside, Unit};
 use subvm_lower::{GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
     let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
+    let cancel = vm.patience()?.cancel.clone();
     let (frames, vm) = (store.data().frames, &mut store.data_mut().vm);
-    let mut beside = |act: &mut dyn FnMut()| vm.beside_deadline(programs.compile_time(), act);
+    let mut act = |act: &mut dyn FnMut()| vm.beside_deadline(programs.compile_time(), act);
+    let mut beside = Beside { act: &mut act, cancel: cancel.clone() };
     let program = programs.load(&package, mode, policy, frames, &mut beside)?;
-    let share = Share::take(program.memories as usize, store.data().vm.time_left()?);
+    let share = Share::take(program.memories as usize, store.data().vm.time_left()?, cancel.as_ref());
     store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
     let _ticks = interrupt(ticker, store)?;
@@ -39,7 +42,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     block_on(run(store, program))
 }
 
-/// Has the guest interrupted when its deadline passes.
+/// Has the guest interrupted when its deadline passes, or it is called off.
 fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>, InternalError> {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| match store.data().vm.time_left() {
@@ -53,13 +56,17 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
             Err(wasmtime::Error::msg("interrupted"))
         }
     });
-    if store.data().vm.time_left()?.is_none() {
-        return Ok(None);
-    }
-    let need = ticker.need().map_err(|error| {
+    let Patience { deadline: None, cancel: None } = store.data().vm.patience()? else {
+        store.data().vm.time_left()?;
+        return watched(ticker).map(Some);
+    };
+    Ok(None)
+}
+
+fn watched(ticker: &Ticker) -> Result<Need, InternalError> {
+    ticker.need().map_err(|error| {
         InternalError::caused_by(InternalErrorKind::Engine, "starting the thread that watches deadlines", error.into())
-    })?;
-    Ok(Some(need))
+    })
 }
 
 async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -> Ended {

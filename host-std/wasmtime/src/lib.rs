@@ -22,7 +22,6 @@ mod engines;
 mod float_state;
 mod frames;
 mod host_calls;
-mod jobs;
 mod link;
 mod mappings;
 pub mod pages;

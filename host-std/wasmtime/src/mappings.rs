@@ -10,9 +10,11 @@
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use subvm_core::Cancel;
 use subvm_core::costs::{DEPTH, MEMORIES};
+use subvm_core::host::Patience;
 
 use subvm_observe::event;
 
@@ -57,9 +59,9 @@ enum Taken {
 }
 
 impl Share {
-    /// For a sub-VM with so many memories. Waits while other runs hold too much, but no longer than `time_left`.
-    pub(super) fn take(memories: usize, time_left: Option<Duration>) -> Self {
-        MAPPINGS.take((1 + memories) * EACH, time_left.unwrap_or(PATIENCE).min(PATIENCE))
+    /// For a sub-VM with so many memories. Waits while other runs hold too much, but no longer than `time_left`, nor when `cancel` was used.
+    pub(super) fn take(memories: usize, time_left: Option<Duration>, cancel: Option<&Cancel>) -> Self {
+        MAPPINGS.take((1 + memories) * EACH, time_left.unwrap_or(PATIENCE).min(PATIENCE), cancel)
     }
 }
 
@@ -97,10 +99,10 @@ impl Mappings {
         Self { state: Mutex::new(State { pool, reserve: true }), given_back: Condvar::new() }
     }
 
-    fn take(&'static self, mappings: usize, at_most: Duration) -> Share {
+    fn take(&'static self, mappings: usize, at_most: Duration, cancel: Option<&Cancel>) -> Share {
         let taken = match BEYOND.get() {
             Some(_) => Taken::Below,
-            None => self.take_first(mappings, at_most),
+            None => self.take_first(mappings, at_most, cancel),
         };
         if let Taken::First(beyond) = taken {
             BEYOND.set(Some(beyond));
@@ -108,11 +110,19 @@ impl Mappings {
         Share { of: self, taken }
     }
 
-    fn take_first(&self, mappings: usize, at_most: Duration) -> Taken {
-        let state = self.lock();
+    fn take_first(&self, mappings: usize, at_most: Duration, cancel: Option<&Cancel>) -> Taken {
+        let mut state = self.lock();
         let short = |state: &mut State| state.pool < mappings && !state.reserve;
-        let waited = self.given_back.wait_timeout_while(state, at_most, short);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
+        loop {
+            let left = at_most.saturating_sub(began.elapsed());
+            if left.is_zero() || !short(&mut state) || cancel.is_some_and(Cancel::is_cancelled) {
+                break;
+            }
+            let slice = if cancel.is_some() { left.min(Patience::LOOK) } else { left };
+            let waited = self.given_back.wait_timeout_while(state, slice, short);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         if let Some(left) = state.pool.checked_sub(mappings) {
             state.pool = left;
             return Taken::FromPool(mappings);
@@ -121,6 +131,10 @@ impl Mappings {
             return Taken::First(Beyond::Reserve);
         }
         drop(state);
+        if cancel.is_some_and(Cancel::is_cancelled) {
+            // It ends before it maps anything.
+            return Taken::First(Beyond::Luck);
+        }
         event!(warn, "a sub-VM starts although other runs hold the process's mappings");
         Taken::First(Beyond::Luck)
     }
@@ -154,25 +168,25 @@ mod tests {
 
     /// What another run comes to that takes so many.
     fn elsewhere(mappings: &'static Mappings, count: usize, at_most: Duration) -> Taken {
-        thread::spawn(move || mappings.take(count, at_most).taken).join().unwrap()
+        thread::spawn(move || mappings.take(count, at_most, None).taken).join().unwrap()
     }
 
     #[test]
     fn when_the_pool_is_empty_one_run_goes_on_with_the_reserve() {
         let mappings = of(10);
-        let first = mappings.take(8, NO_TIME);
+        let first = mappings.take(8, NO_TIME, None);
         assert_eq!(first.taken, Taken::FromPool(8));
-        let second = mappings.take(3, NO_TIME);
+        let second = mappings.take(3, NO_TIME, None);
         assert_eq!(second.taken, Taken::First(Beyond::Reserve));
         // Nothing more is asked for this run, not even what the pool has.
-        let third = mappings.take(1, NO_TIME);
+        let third = mappings.take(1, NO_TIME, None);
         assert_eq!((third.taken, left(mappings)), (Taken::Below, (2, false)));
         assert_eq!(elsewhere(mappings, 2, NO_TIME), Taken::FromPool(2));
         assert_eq!(elsewhere(mappings, 3, NO_TIME), Taken::First(Beyond::Luck));
         drop((third, second));
         assert_eq!(elsewhere(mappings, 3, NO_TIME), Taken::First(Beyond::Reserve));
         assert_eq!(left(mappings), (2, true));
-        assert_eq!(mappings.take(2, NO_TIME).taken, Taken::FromPool(2));
+        assert_eq!(mappings.take(2, NO_TIME, None).taken, Taken::FromPool(2));
         drop(first);
         assert_eq!(left(mappings), (10, true));
     }
@@ -181,11 +195,11 @@ mod tests {
     fn who_waited_in_vain_waits_once() {
         let mappings = of(1);
         mappings.lock().reserve = false;
-        let in_vain = mappings.take(2, Duration::from_millis(1));
+        let in_vain = mappings.take(2, Duration::from_millis(1), None);
         assert_eq!(in_vain.taken, Taken::First(Beyond::Luck));
-        assert_eq!(mappings.take(2, Duration::MAX).taken, Taken::Below);
+        assert_eq!(mappings.take(2, Duration::MAX, None).taken, Taken::Below);
         drop(in_vain);
-        assert_eq!(mappings.take(1, NO_TIME).taken, Taken::FromPool(1));
+        assert_eq!(mappings.take(1, NO_TIME, None).taken, Taken::FromPool(1));
         assert_eq!(left(mappings), (1, false));
     }
 
@@ -193,10 +207,22 @@ mod tests {
     fn who_waits_goes_on_with_what_is_given_back() {
         for (pool, goes_on) in [(4, Taken::FromPool(4)), (3, Taken::First(Beyond::Reserve))] {
             let mappings = of(pool);
-            let (held, reserve) = (mappings.take(pool, NO_TIME), mappings.take(1, NO_TIME));
-            let waiting = thread::spawn(move || mappings.take(4, Duration::from_secs(60)).taken);
+            let (held, reserve) = (mappings.take(pool, NO_TIME, None), mappings.take(1, NO_TIME, None));
+            let waiting = thread::spawn(move || mappings.take(4, Duration::from_secs(60), None).taken);
             drop(if pool == 4 { held } else { reserve });
             assert_eq!(waiting.join().unwrap(), goes_on);
         }
+    }
+
+    #[test]
+    fn who_is_called_off_waits_no_longer() {
+        let mappings = of(1);
+        mappings.lock().reserve = false;
+        let cancel = Cancel::new();
+        let token = cancel.clone();
+        let waiting = thread::spawn(move || mappings.take(2, Duration::MAX, Some(&token)).taken);
+        cancel.cancel();
+        assert_eq!(waiting.join().unwrap(), Taken::First(Beyond::Luck));
+        assert_eq!(left(mappings), (1, false));
     }
 }

@@ -9,6 +9,7 @@ use subvm_core::{InternalError, Mode, Package, Params, VmError};
 use super::frames::Frames;
 use super::program::Program;
 use super::stopped::{Refused, Stopped};
+use super::units::Beside;
 use super::{WasmtimeEngine, panicked};
 
 /// A package whose modules are ready to run, and what making them so costs.
@@ -97,8 +98,9 @@ impl WasmtimeEngine {
                 act();
                 Ok(())
             };
+            let mut beside = Beside { act: &mut at_once, cancel: None };
             let Program { parts, .. } =
-                self.programs.load(package, mode, params.floats, Frames::Ignored, &mut at_once)?;
+                self.programs.load(package, mode, params.floats, Frames::Ignored, &mut beside)?;
             let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
             for (wasm, (_, unit)) in modules.zip(&parts) {
                 let functions = unit.functions.guest_functions().into();

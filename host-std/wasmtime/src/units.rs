@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use subvm_core::costs::SetUp;
-use subvm_core::{InternalError, InternalErrorKind, Invalid, Wasm};
+use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
 use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
@@ -16,11 +16,10 @@ use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
-use super::jobs::{Jobs, Waited};
 use super::running::Part;
 use super::stopped::{Refused, Stopped};
 use super::unlinkable;
-use subvm_lower::{Counters, FunctionMap, Kept, Lowered, Options, lower};
+use subvm_lower::{Counters, FunctionMap, Jobs, Kept, Lowered, Options, Waited, lower};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
@@ -95,8 +94,13 @@ impl Unit {
     }
 }
 
-/// Does what is no work of the run's own, and may take long; fails where the run's time is over.
-pub(super) type Beside<'a> = dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError> + 'a;
+/// How what may take long is done for a run.
+pub(super) struct Beside<'a> {
+    /// Does what is no work of the run's own; fails where the run's time is over.
+    pub(super) act: &'a mut dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError>,
+    /// What calls the run off.
+    pub(super) cancel: Option<Cancel>,
+}
 
 /// What came of making a unit, for all who wait for it.
 type Made = Result<Arc<Unit>, Failed>;
@@ -189,26 +193,36 @@ impl Units {
         beside: &mut Beside<'_>,
     ) -> Result<Arc<Unit>, Stopped> {
         let key = Key::new(wasm, options, &self.maker.id);
-        let unit = match self.maker.known(&key) {
-            Some(known) => {
+        let ready = |unit: &Unit| frames == Frames::Captured || unit.ignored.get().is_some();
+        if let Some(known) = self.maker.known(&key) {
+            if !known.as_ref().is_ok_and(|unit| !ready(unit)) {
                 observe::looked_for(Found::Memory);
-                known?
+                return Ok(known?);
             }
-            None => done(beside, || self.make(wasm, options, key))??,
-        };
-        if frames == Frames::Ignored && unit.ignored.get().is_none() {
-            let code = done(beside, || self.maker.copy(&unit.captured.module, options))??;
-            // Another thread may have been faster; both are right.
-            let _ = unit.ignored.set(code);
         }
-        Ok(unit)
+        loop {
+            let cancel = beside.cancel.clone();
+            let unit = done(beside, || self.make(wasm, options, key, frames, cancel.as_ref()))??;
+            // Who brought it about may not have needed it on both engines.
+            if ready(&unit) {
+                return Ok(unit);
+            }
+        }
     }
 
     /// Has a unit made, or waits for who makes it already.
-    fn make(&self, wasm: &Wasm, options: &Options, key: Key) -> Result<Arc<Unit>, Stopped> {
+    fn make(
+        &self,
+        wasm: &Wasm,
+        options: &Options,
+        key: Key,
+        frames: Frames,
+        cancel: Option<&Cancel>,
+    ) -> Result<Arc<Unit>, Stopped> {
         let (maker, wasm, options) = (Arc::clone(&self.maker), wasm.clone(), *options);
         let bytes = wasm.len();
-        let waited = self.jobs.wait(key, self.compile_time, move || maker.make_kept(&wasm, &options, &key));
+        let work = move || maker.make_kept(&wasm, &options, &key, frames);
+        let waited = self.jobs.wait(key, self.compile_time, cancel, work);
         let waited = waited.map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "starting a thread that compiles", error.into())
         })?;
@@ -219,6 +233,10 @@ impl Units {
                     compiled.into_iter().for_each(|(what, took)| observe::compiled(what, took));
                 }
                 Ok(made?)
+            }
+            Waited::GaveUp if cancel.is_some_and(Cancel::is_cancelled) => {
+                let what = "the run was cancelled while a module was compiled";
+                Err(InternalError::new(InternalErrorKind::Cancelled, what).into())
             }
             Waited::GaveUp => Err(InternalError::new(
                 InternalErrorKind::Deadline,
@@ -236,19 +254,15 @@ impl Units {
 /// What `act` comes to, done beside the run.
 fn done<T>(beside: &mut Beside<'_>, act: impl Fn() -> T) -> Result<T, InternalError> {
     let mut result = None;
-    beside(&mut || result = Some(act()))?;
+    (beside.act)(&mut || result = Some(act()))?;
     result.ok_or_else(|| InternalError::new(InternalErrorKind::Bug, "what was to be done beside a run was not"))
 }
 
 impl Maker {
     /// A unit, kept for who asks next. It does not unwind.
-    fn make_kept(&self, wasm: &Wasm, options: &Options, key: &Key) -> (Made, Told) {
-        // Whoever asked before may have made it meanwhile.
-        if let Some(known) = self.known(key) {
-            return (known.map_err(Failed::Refused), Told(Found::Memory, None));
-        }
+    fn make_kept(&self, wasm: &Wasm, options: &Options, key: &Key, frames: Frames) -> (Made, Told) {
         let mut told = Told(Found::Nowhere, None);
-        let made = catch_unwind(AssertUnwindSafe(|| self.make(wasm, options, key, &mut told)));
+        let made = catch_unwind(AssertUnwindSafe(|| self.make_for(wasm, options, key, frames, &mut told)));
         let made = made.unwrap_or_else(|panic| {
             let error = super::panicked(&*panic);
             // To drop what was thrown could panic again.
@@ -265,12 +279,45 @@ impl Maker {
             }
         });
         match &made {
-            Ok(unit) => locked(&self.units).put(*key, Arc::clone(unit), unit.bytes()),
+            Ok(_) => {}
             Err(Failed::Refused(refused)) => locked(&self.refusals).put(*key, refused.clone(), refused.why.len()),
             // This node failed, and may do better next time.
             Err(Failed::Internal(_)) => {}
         }
         (made, told)
+    }
+
+    /// A unit, on the engine that does so with frames.
+    fn make_for(
+        &self,
+        wasm: &Wasm,
+        options: &Options,
+        key: &Key,
+        frames: Frames,
+        told: &mut Told,
+    ) -> Result<Arc<Unit>, Stopped> {
+        // Whoever asked before may have made it meanwhile.
+        let unit = match self.known(key) {
+            Some(known) => {
+                *told = Told(Found::Memory, None);
+                known?
+            }
+            None => {
+                let unit = self.make(wasm, options, key, told)?;
+                let (modules, bytes) = {
+                    let mut units = locked(&self.units);
+                    units.put(*key, Arc::clone(&unit), unit.bytes());
+                    units.held()
+                };
+                observe::kept(modules, bytes);
+                unit
+            }
+        };
+        if frames == Frames::Ignored && unit.ignored.get().is_none() {
+            // Another thread may have been faster; both are right.
+            let _ = unit.ignored.set(self.copy(&unit.captured.module, options)?);
+        }
+        Ok(unit)
     }
 
     fn known(&self, key: &Key) -> Option<Result<Arc<Unit>, Refused>> {

@@ -101,6 +101,7 @@ pub(super) fn ran(
         params: Arc::new(params),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     };
     let (_, report) = run(Arc::clone(engine), node, transaction);
     let report = report.unwrap_or_else(|error| {

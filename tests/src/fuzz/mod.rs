@@ -3,6 +3,7 @@
 
 #[cfg(feature = "engine")]
 mod branching_programs;
+mod bundle;
 #[cfg(feature = "engine")]
 pub mod cache;
 pub mod calldata;
@@ -35,6 +36,7 @@ pub use target::Target;
 
 /// Every target. What memory each may hold was measured on its corpus and rounded up: `docs/fuzzing.md`, *Memory*.
 pub static TARGETS: &[Target] = &[
+    Target::new("bundle", bundle::bundle).holding(600, 256 << 10),
     #[cfg(feature = "engine")]
     Target::new("cache", cache::damaged).holding(100, 32 << 10),
     Target::new("calldata_decode", calldata::decode).holding(200, 32 << 10),

@@ -59,7 +59,8 @@ static TRUE: LazyLock<(Arc<dyn Engine>, Vec<u8>)> = LazyLock::new(|| {
     let options = Options { code: true, ..Options::default() };
     let (node, recorder) = Recorder::wrap(host.node(), sink.clone(), options);
     let (entry, role, params, state) = (Entry::Contract, Role::Leader, Arc::default(), State::Accepted);
-    let (node, report) = run(engine.clone(), node, Run { message, entry, role, params, state, deadline: None });
+    let (node, report) =
+        run(engine.clone(), node, Run { message, entry, role, params, state, deadline: None, cancel: None });
     assert!(report.is_ok());
     let _ = recorder.finish(node);
     (engine, sink.bytes())

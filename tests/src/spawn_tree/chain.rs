@@ -106,7 +106,7 @@ impl Setting {
         let entry_data = Value::from(0).encode().unwrap_or_default();
         let message = Message { contract_address: CONTRACT, entry_data, ..Message::default() };
         let (params, role) = (Arc::clone(&self.params), self.role.clone());
-        Run { message, entry: Entry::Contract, role, params, state: STATE, deadline: None }
+        Run { message, entry: Entry::Contract, role, params, state: STATE, deadline: None, cancel: None }
     }
 }
 

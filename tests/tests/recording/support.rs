@@ -80,6 +80,7 @@ pub(crate) fn transaction() -> Run {
         params: Arc::default(),
         state: State::Accepted,
         deadline: None,
+        cancel: None,
     }
 }
 

@@ -68,7 +68,7 @@ impl World {
         let message = Message { contract_address: CONTRACT, sender_address: SENDER, ..Message::default() };
         let (entry, params) = (Entry::Contract, Arc::new(self.params.clone()));
         let (state, deadline) = (self.state, self.deadline);
-        run(self.engine.clone(), node, Run { message, entry, role, params, state, deadline })
+        run(self.engine.clone(), node, Run { message, entry, role, params, state, deadline, cancel: None })
     }
 
     pub(crate) fn run(&self, role: Role) -> Report {

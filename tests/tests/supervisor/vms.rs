@@ -135,7 +135,7 @@ fn run_package(
     host.deploy(CONTRACT, Arc::new(package));
     let message = Message { contract_address: CONTRACT, ..Message::default() };
     let (role, params, state) = (Role::Leader, Arc::new(params), State::Accepted);
-    let transaction = Run { message, entry, role, params, state, deadline: None };
+    let transaction = Run { message, entry, role, params, state, deadline: None, cancel: None };
     run(Arc::new(engine), host.node(), transaction).1.map_err(|error| error.kind())
 }
 

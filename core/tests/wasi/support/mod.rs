@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) use node::{Script, node};
 pub(crate) use ops::Op;
 use subvm_core::costs::Limits;
-use subvm_core::host::{Node, Stream};
+use subvm_core::host::{Node, Patience, Stream};
 use subvm_core::vfs::Tree;
 use subvm_core::wasi::{Args, Config, Env, Errno, State, dispatch};
 use subvm_core::{Cx, Mode, Outcome, Personality, Ram, Trap, VmError};
@@ -34,6 +34,7 @@ pub(crate) struct Guest {
     pub(crate) ram: Ram,
     pub(crate) limits: Limits,
     pub(crate) node: Node,
+    pub(crate) patience: Patience,
     pub(crate) script: Script,
 }
 
@@ -96,7 +97,8 @@ impl Guest {
         let state = State::new(config, &mut ram).unwrap();
         let (node, script) = node();
         let mem = vec![FILL; 2 << 16];
-        Self { mem, ticks: i64::MAX, state, ram, limits: Limits::default(), node, script }
+        let patience = Patience::default();
+        Self { mem, ticks: i64::MAX, state, ram, limits: Limits::default(), node, patience, script }
     }
 
     /// Makes a call, whatever it comes to.
@@ -108,7 +110,7 @@ impl Guest {
             ram: &mut self.ram,
             limits: &self.limits,
             node: &mut self.node,
-            deadline: None,
+            patience: &self.patience,
         };
         match dispatch(&mut cx, name, args) {
             Ok(number) => Ok(Errno::from_number(number).unwrap()),

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 
+mod bundle;
 mod calldata;
 mod check;
 mod effects;

@@ -26,6 +26,7 @@ use super::What;
 /// #     params: Default::default(),
 /// #     state: State::Accepted,
 /// #     deadline: None,
+/// #     cancel: None,
 /// # };
 /// # let recorded = |balance| {
 /// #     let (host, mut engine, sink) = (MemoryHost::new(), ScriptedEngine::new(), Buffer::default());

@@ -26,13 +26,14 @@ const ASKS: u8 = 10;
 const ENTERS: u8 = 64;
 
 const STATES: [State; 2] = [State::Accepted, State::Finalized];
-const KINDS: [InternalErrorKind; 6] = [
+const KINDS: [InternalErrorKind; 7] = [
     InternalErrorKind::Deadline,
     InternalErrorKind::Host,
     InternalErrorKind::Module,
     InternalErrorKind::Engine,
     InternalErrorKind::Params,
     InternalErrorKind::Bug,
+    InternalErrorKind::Cancelled,
 ];
 
 fn number_of<T: PartialEq>(all: &[T], one: &T) -> u8 {

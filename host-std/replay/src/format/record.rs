@@ -22,6 +22,7 @@ use super::sample::Sample;
 /// #     params: Default::default(),
 /// #     state: State::Accepted,
 /// #     deadline: None,
+/// #     cancel: None,
 /// # };
 /// # host.deploy(transaction.message.contract_address, engine.script(|machine| machine.wasi("sched_yield", &[]).map(drop)));
 /// # let sink = subvm_replay::Buffer::default();
@@ -78,7 +79,7 @@ pub struct Given {
 ///
 /// ```
 /// use subvm_core::Role;
-/// let part = subvm_replay::Part { role: Role::Leader, deadline: None };
+/// let part = subvm_replay::Part { role: Role::Leader, deadline: None, cancel: None };
 /// assert_eq!(part.clone(), part);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

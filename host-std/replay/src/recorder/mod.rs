@@ -51,6 +51,7 @@ impl Default for Options {
 /// #     params: Default::default(),
 /// #     state: State::Accepted,
 /// #     deadline: None,
+/// #     cancel: None,
 /// # };
 /// # host.deploy(transaction.message.contract_address, engine.script(|machine| machine.work(100)));
 ///
@@ -201,7 +202,7 @@ impl Tape {
             let first = inner.known.iter().all(|(_, known)| *known != digest);
             inner.known.push((Arc::clone(package), digest));
             if inner.code && first {
-                inner.writer.push(&Record::Package(package::to_bytes(package)));
+                inner.writer.push(&Record::Package(package.to_bytes()));
             }
             digest
         }))

@@ -35,6 +35,9 @@ impl fmt::Display for Verdict {
             Self::Stopped(InternalErrorKind::Deadline) => {
                 f.write_str("the run is the recorded one, to where its deadline stopped that")
             }
+            Self::Stopped(InternalErrorKind::Cancelled) => {
+                f.write_str("the run is the recorded one, to where its node called it off")
+            }
             Self::Stopped(_) => f.write_str("the run is the recorded one, to where its engine failed"),
             Self::Differs(finding) => write!(f, "{finding}"),
             Self::NoPackage(digest) => {

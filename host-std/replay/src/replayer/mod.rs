@@ -40,6 +40,7 @@ type Output = Box<dyn FnMut(Stream, &[u8]) + Send>;
 /// #     params: Arc::default(),
 /// #     state: State::Accepted,
 /// #     deadline: None,
+/// #     cancel: None,
 /// # };
 /// # let (host, mut engine, sink) = (MemoryHost::new(), ScriptedEngine::new(), Buffer::default());
 /// # host.set_balance(transaction.message.contract_address, 5);
@@ -376,7 +377,7 @@ impl Player {
         self.verdict = Some(verdict);
     }
 
-    /// Whether the recorded run was stopped here by what no replay has: its deadline, its engine, its machine.
+    /// Whether the recorded run was stopped here by what no replay has: its deadline, its node, its engine, its machine.
     fn stop(&mut self) -> Option<InternalErrorKind> {
         let at = usize::from(matches!(self.peek(0), Some(Record::Exits(Exits { errno: None, .. }))));
         let kind = match self.peek(at)? {
@@ -384,6 +385,7 @@ impl Player {
             Record::RunEnds(RunEnds(Err((kind, _)))) => *kind,
             _ => return None,
         };
-        matches!(kind, InternalErrorKind::Deadline | InternalErrorKind::Engine).then_some(kind)
+        let stopped = [InternalErrorKind::Deadline, InternalErrorKind::Engine, InternalErrorKind::Cancelled];
+        stopped.contains(&kind).then_some(kind)
     }
 }

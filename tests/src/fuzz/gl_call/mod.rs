@@ -85,6 +85,7 @@ pub(super) fn gl_call(data: &[u8]) {
             params: Arc::new(scene.params()),
             state: State::Accepted,
             deadline: None,
+            cancel: None,
         },
     );
     let report = report.expect("nothing of the node fails");

@@ -167,8 +167,15 @@ fn ran(blocks: &[Block], role: Role, model_agrees: bool) -> Report {
     let mut params = Params::default();
     params.limits.nondet_result = LONGEST;
     let message = Message { contract_address: CONTRACT, ..Message::default() };
-    let run_of =
-        Run { message, entry: Entry::Contract, role, params: Arc::new(params), state: State::Accepted, deadline: None };
+    let run_of = Run {
+        message,
+        entry: Entry::Contract,
+        role,
+        params: Arc::new(params),
+        state: State::Accepted,
+        deadline: None,
+        cancel: None,
+    };
     run(Arc::new(engine), host.node(), run_of).1.expect("nothing of the node fails")
 }
 

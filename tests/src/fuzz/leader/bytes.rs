@@ -232,7 +232,7 @@ fn start(package: Option<Package>, entry: Entry, params: Params) -> Result<Repor
         host.deploy(Address::default(), Arc::new(Package { start: script.start.clone(), ..package }));
     }
     let (message, role, params) = (Message::default(), Role::Leader, Arc::new(params));
-    let transaction = Run { message, entry, role, params, state: State::Accepted, deadline: None };
+    let transaction = Run { message, entry, role, params, state: State::Accepted, deadline: None, cancel: None };
     run(Arc::new(engine), host.node(), transaction).1
 }
 

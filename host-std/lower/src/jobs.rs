@@ -6,13 +6,25 @@ use std::hash::Hash;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use subvm_core::Cancel;
+use subvm_core::host::Patience;
 
 /// Bytes of stack of a thread that works: compilers nest deeply, and a node's threads may be small.
 const STACK: usize = 16 << 20;
 
-/// Pieces of work by their key.
-pub(super) struct Jobs<K, T> {
+/// Pieces of work by their key, for all who ask for them: what engines make modules with.
+///
+/// ```
+/// use std::time::Duration;
+/// use subvm_lower::{Jobs, Waited};
+/// let jobs = Jobs::new(2);
+/// let waited = jobs.wait(7, Duration::from_secs(600), None, || 6 * 7)?;
+/// assert_eq!(waited, Waited::Done { value: 42, first: true });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Jobs<K, T> {
     shared: Arc<Shared<K, T>>,
 }
 
@@ -37,13 +49,32 @@ struct Job<T> {
     done: Option<T>,
 }
 
-/// What waiting came to.
+/// What waiting for one of [`Jobs`] came to.
+///
+/// ```
+/// use std::{thread, time::Duration};
+/// use subvm_lower::{Jobs, Waited};
+/// let long = || thread::sleep(Duration::from_millis(50));
+/// assert_eq!(Jobs::new(1).wait("long", Duration::ZERO, None, long)?, Waited::GaveUp);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Waited<T> {
-    /// It was done; `first` says whether this is who brought it about.
-    Done { value: T, first: bool },
-    /// It took too long.
+pub enum Waited<T> {
+    /// It was done.
+    Done {
+        /// What it came to.
+        value: T,
+        /// Whether this is who brought it about.
+        first: bool,
+    },
+    /// It took too long, or who waits was called off.
     GaveUp,
+}
+
+impl<K, T> core::fmt::Debug for Jobs<K, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Jobs").finish_non_exhaustive()
+    }
 }
 
 impl<K, T> Jobs<K, T>
@@ -52,19 +83,22 @@ where
     T: Clone + Send + 'static,
 {
     /// No more than `at_most` are worked on at once.
-    pub(super) fn new(at_most: usize) -> Self {
+    #[must_use]
+    pub fn new(at_most: usize) -> Self {
         let state = Mutex::new(State { jobs: HashMap::new(), begun: 0 });
         Self { shared: Arc::new(Shared { state, changed: Condvar::new(), at_most: at_most.max(1) }) }
     }
 
-    /// What the job under `key` comes to: one that is under way, or else `work`, which must not unwind. Waits no longer than `time`.
+    /// What the job under `key` comes to: one that is under way, or else `work`, which must not unwind. Waits no longer than `time`, nor
+    /// when `cancel` was used.
     ///
     /// # Errors
     /// Where the operating system gives no thread.
-    pub(super) fn wait(
+    pub fn wait(
         &self,
         key: K,
         time: Duration,
+        cancel: Option<&Cancel>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> io::Result<Waited<T>> {
         let mut state = self.shared.lock();
@@ -79,8 +113,16 @@ where
             }
         }
         let pending = |state: &mut State<K, T>| state.jobs.get(&key).is_some_and(|job| job.done.is_none());
-        let waited = self.shared.changed.wait_timeout_while(state, time, pending);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let began = Instant::now();
+        loop {
+            let left = time.saturating_sub(began.elapsed());
+            if left.is_zero() || cancel.is_some_and(Cancel::is_cancelled) || !pending(&mut state) {
+                break;
+            }
+            let slice = if cancel.is_some() { left.min(Patience::LOOK) } else { left };
+            let waited = self.shared.changed.wait_timeout_while(state, slice, pending);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         let Some(job) = state.jobs.get_mut(&key) else { return Ok(Waited::GaveUp) };
         job.waiting -= 1;
         let (left, done) = (job.waiting, job.done.clone());
@@ -125,6 +167,7 @@ impl<K: Copy + Eq + Hash, T> Shared<K, T> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -155,10 +198,11 @@ mod tests {
         let (jobs, count) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)));
         let (work, begun, finish) = held(&count);
         thread::scope(|threads| {
-            let first = threads.spawn(|| jobs.wait(7, LONG, work).unwrap());
+            let first = threads.spawn(|| jobs.wait(7, LONG, None, work).unwrap());
             begun.recv().unwrap();
-            let others: Vec<_> =
-                (0..8).map(|_| threads.spawn(|| jobs.wait(7, LONG, || panic!("it is under way")).unwrap())).collect();
+            let others: Vec<_> = (0..8)
+                .map(|_| threads.spawn(|| jobs.wait(7, LONG, None, || panic!("it is under way")).unwrap()))
+                .collect();
             while waiting(&jobs, 7) < 9 {
                 thread::yield_now();
             }
@@ -169,7 +213,7 @@ mod tests {
             }
         });
         assert_eq!((count.load(Ordering::SeqCst), jobs.shared.lock().jobs.len()), (1, 0));
-        assert_eq!(jobs.wait(7, LONG, || 1).unwrap(), Waited::Done { value: 1, first: true }, "nothing is kept");
+        assert_eq!(jobs.wait(7, LONG, None, || 1).unwrap(), Waited::Done { value: 1, first: true }, "nothing is kept");
     }
 
     #[test]
@@ -179,12 +223,12 @@ mod tests {
         thread::scope(|threads| {
             let gave_up = threads.spawn(|| {
                 let work = move || work();
-                jobs.wait(7, Duration::from_millis(1), work).unwrap()
+                jobs.wait(7, Duration::from_millis(1), None, work).unwrap()
             });
             // It may have given up before it began; then there was nothing to go on.
             if begun.recv().is_ok() {
                 assert_eq!(gave_up.join().unwrap(), Waited::GaveUp);
-                let next = threads.spawn(|| jobs.wait(7, LONG, || panic!("it is under way")).unwrap());
+                let next = threads.spawn(|| jobs.wait(7, LONG, None, || panic!("it is under way")).unwrap());
                 while waiting(&jobs, 7) < 1 {
                     thread::yield_now();
                 }
@@ -200,16 +244,34 @@ mod tests {
         let (jobs, count) = (Jobs::new(1), Arc::new(AtomicUsize::new(0)));
         let (work, begun, finish) = held(&count);
         thread::scope(|threads| {
-            let first = threads.spawn(|| jobs.wait(1, LONG, work).unwrap());
+            let first = threads.spawn(|| jobs.wait(1, LONG, None, work).unwrap());
             begun.recv().unwrap();
             // One at a time: this one cannot begin.
-            assert_eq!(jobs.wait(2, NO_TIME, || panic!("nobody waits for it")).unwrap(), Waited::GaveUp);
+            assert_eq!(jobs.wait(2, NO_TIME, None, || panic!("nobody waits for it")).unwrap(), Waited::GaveUp);
             while jobs.shared.lock().jobs.contains_key(&2) {
                 thread::yield_now();
             }
             finish.send(1).unwrap();
             assert_eq!(first.join().unwrap(), Waited::Done { value: 1, first: true });
         });
-        assert_eq!(jobs.wait(2, LONG, || 3).unwrap(), Waited::Done { value: 3, first: true });
+        assert_eq!(jobs.wait(2, LONG, None, || 3).unwrap(), Waited::Done { value: 3, first: true });
+    }
+
+    #[test]
+    fn who_is_called_off_waits_no_longer_and_the_work_goes_on_for_others() {
+        let (jobs, count, cancel) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)), Cancel::new());
+        let (work, begun, finish) = held(&count);
+        thread::scope(|threads| {
+            let called_off = threads.spawn(|| jobs.wait(7, LONG, Some(&cancel), work).unwrap());
+            begun.recv().unwrap();
+            let other = threads.spawn(|| jobs.wait(7, LONG, None, || panic!("it is under way")).unwrap());
+            while waiting(&jobs, 7) < 2 {
+                thread::yield_now();
+            }
+            cancel.cancel();
+            assert_eq!(called_off.join().unwrap(), Waited::GaveUp);
+            finish.send(5).unwrap();
+            assert_eq!(other.join().unwrap(), Waited::Done { value: 5, first: false });
+        });
     }
 }
