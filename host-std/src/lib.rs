@@ -8,11 +8,12 @@
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
+//! | `pool` | `pool`: runs on a bounded number of threads | `subvm-pool` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `symbols` | `symbols`: what people call functions, files and lines from DWARF | `subvm-symbols` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `postgres`, `replay`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `postgres`, `pool`, `replay`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -26,6 +27,8 @@ pub use subvm_lower as lower;
 pub use subvm_modules::{self as modules, model, web};
 #[cfg(any(feature = "wasmtime", feature = "modules"))]
 pub use subvm_observe as observe;
+#[cfg(feature = "pool")]
+pub use subvm_pool as pool;
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 pub use subvm_profile as profile;
 #[cfg(feature = "replay")]

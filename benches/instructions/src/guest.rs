@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use subvm_core::costs::Limits;
-use subvm_core::host::Node;
+use subvm_core::host::{Node, Patience};
 use subvm_core::vfs::Tree;
 use subvm_core::wasi::{Args, Config, Env, Refused, State, entry};
 use subvm_core::{Cx, Mode, Personality, Ram};
@@ -24,6 +24,7 @@ pub(crate) struct Guest {
     ram: Ram,
     limits: Limits,
     node: Node,
+    patience: Patience,
 }
 
 impl Guest {
@@ -45,7 +46,8 @@ impl Guest {
         let mut ram = Ram::new(1 << 30);
         let state = State::new(config, &mut ram).expect("there is room");
         let (mem, node) = (vec![0; 1 << 16], MemoryHost::new().node());
-        let mut guest = Self { mem, ticks: i64::MAX, state, ram, limits: Limits::default(), node };
+        let mut guest =
+            Self { mem, ticks: i64::MAX, state, ram, limits: Limits::default(), node, patience: Patience::default() };
         guest.mem[16..24].copy_from_slice(&[0, 0x10, 0, 0, 64, 0, 0, 0]);
         guest.mem[32..40].copy_from_slice(&[0, 0x20, 0, 0, 0, 0x10, 0, 0]);
         guest.mem[64..78].copy_from_slice(b"a/b/c/file.txt");
@@ -65,8 +67,7 @@ impl Guest {
             ram: &mut self.ram,
             limits: &self.limits,
             node: &mut self.node,
-            deadline: None,
-            cancel: None,
+            patience: &self.patience,
         };
         assert!(matches!(call(&mut cx), Ok(0)), "the call failed");
     }

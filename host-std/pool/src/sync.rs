@@ -1,0 +1,3 @@
+//! What `line` and `ticket` are made with: here the standard library's; in `model/`, that of a checker that tries interleavings.
+
+pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
