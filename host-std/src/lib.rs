@@ -11,9 +11,10 @@
 //! | `pool` | `pool`: runs on a bounded number of threads | `subvm-pool` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `symbols` | `symbols`: what people call functions, files and lines from DWARF | `subvm-symbols` |
+//! | `look` | `look`: the machine at any tick of a recorded run, and where two of them part | `subvm-look` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `postgres`, `pool`, `replay`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `postgres`, `pool`, `replay`, `look`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -21,6 +22,8 @@ pub use subvm_check as check;
 pub use subvm_config as config;
 #[cfg(feature = "ledger")]
 pub use subvm_ledger as ledger;
+#[cfg(feature = "look")]
+pub use subvm_look as look;
 #[cfg(any(feature = "wasmtime", feature = "wasmi"))]
 pub use subvm_lower as lower;
 #[cfg(feature = "modules")]

@@ -104,6 +104,11 @@ impl Table {
         }
     }
 
+    /// How many numbers were ever given: each is below.
+    pub(crate) fn numbers(&self) -> usize {
+        self.slots.len()
+    }
+
     fn open(&self) -> usize {
         // Every number is either open or free.
         self.slots.len().saturating_sub(self.free.len())

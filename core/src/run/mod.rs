@@ -4,6 +4,7 @@
 //! it back; [`overlay`] holds what the run has written. These four know each other: they are one thing, seen from four sides.
 
 pub(crate) mod engine;
+mod look;
 pub(crate) mod overlay;
 pub(crate) mod spawn;
 pub(crate) mod sub_vm;

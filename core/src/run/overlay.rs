@@ -87,6 +87,14 @@ impl Overlay {
         Ok(())
     }
 
+    /// The pages so far, ascending by slot, then page.
+    pub(crate) fn pages(&self) -> Vec<PageWrite> {
+        self.pages
+            .iter()
+            .map(|((slot, page), content)| PageWrite { slot: *slot, page: *page, content: *content })
+            .collect()
+    }
+
     /// The final pages, ascending by slot, then page.
     pub(crate) fn into_pages(self) -> Vec<PageWrite> {
         self.pages.into_iter().map(|((slot, page), content)| PageWrite { slot, page, content }).collect()

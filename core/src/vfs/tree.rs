@@ -133,6 +133,19 @@ impl Tree {
         leaves.filter(|(path, bytes)| bytes.is_none() && !path.is_empty()).map(|(path, _)| path).collect()
     }
 
+    /// The absolute path of a file or directory.
+    pub(crate) fn path(&self, node: NodeId) -> String {
+        let mut names = Vec::new();
+        let mut at = node;
+        while at != NodeId::ROOT {
+            let Some(parent) = self.nodes.get(at.0).map(|node| node.parent) else { break };
+            let Some(Kind::Directory(children)) = self.nodes.get(parent.0).map(|node| &node.kind) else { break };
+            names.extend(children.iter().find(|child| child.node == at).map(|child| &*child.name));
+            at = parent;
+        }
+        names.iter().rev().fold(String::new(), |path, name| path + "/" + name) + if names.is_empty() { "/" } else { "" }
+    }
+
     /// Files, and directories that hold nothing.
     fn leaves(&self) -> Vec<(String, Option<&Arc<[u8]>>)> {
         let mut leaves = Vec::new();

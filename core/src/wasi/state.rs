@@ -84,7 +84,7 @@ pub struct State {
     pub(super) config: Config,
     /// What its personality says.
     pub(super) rules: &'static Rules,
-    pub(super) fds: Table,
+    pub(crate) fds: Table,
     /// Nanoseconds that were waited for since the transaction's instant. With it they are at most 2^64 - 1.
     pub(super) passed: u64,
     /// Made at the first use: most sub-VMs need none.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use indicatif::ProgressDrawTarget;
 use subvm_core::Engine;
 
@@ -14,7 +14,8 @@ use super::Failure;
 use super::progress::Waiting;
 use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
-use subvm_host_std::{EngineBuilder, ModuleEvent};
+use subvm_host_std::lower::Look;
+use subvm_host_std::{Codegen, EngineBuilder, ModuleEvent};
 
 /// How long a module may take to compile: people wait for interpreters, and can interrupt.
 const COMPILE_TIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,8 +32,57 @@ pub(super) struct EngineOptions {
     cache: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CodegenName {
+    /// Compiled for speed
+    Speed,
+    /// Compiled for speed and size
+    Size,
+    /// Compiled without optimisation
+    Plain,
+}
+
+impl CodegenName {
+    pub(super) fn codegen(self) -> Codegen {
+        match self {
+            Self::Speed => Codegen::Speed,
+            Self::Size => Codegen::SpeedAndSize,
+            Self::Plain => Codegen::Unoptimised,
+        }
+    }
+}
+
+/// What `--codegen` is said with, where the engine is not wasmtime.
+pub(super) const CODEGEN: &str = "--codegen is wasmtime's: leave --engine away";
+
+/// An engine that `look` looks into; `quiet` where only JSON is wanted.
+pub(super) fn looked(
+    which: Option<config::Engine>,
+    codegen: Option<CodegenName>,
+    look: Arc<dyn Look>,
+    quiet: bool,
+) -> Result<Arc<dyn Engine>, Failure> {
+    let which = which.unwrap_or_default();
+    if codegen.is_some() && which != config::Engine::Wasmtime {
+        return Err(Failure::Usage(CODEGEN.into()));
+    }
+    match which.builder().map_err(|error| Failure::Usage(error.to_string()))? {
+        Some(builder) => {
+            let builder = match codegen {
+                Some(codegen) => builder.codegen(codegen.codegen()),
+                None => builder,
+            };
+            engine(Some(builder.look(look)), None, quiet)
+        }
+        #[cfg(feature = "wasmi")]
+        None => Ok(Arc::new(subvm_host_std::WasmiEngine::looked_into(look))),
+        #[cfg(not(feature = "wasmi"))]
+        None => wasmi(),
+    }
+}
+
 /// The engines that are known, be they built or not.
-fn names() -> impl TypedValueParser<Value = config::Engine> {
+pub(super) fn names() -> impl TypedValueParser<Value = config::Engine> {
     let names = config::Engine::ALL.iter().map(|engine| engine.name());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<config::Engine>())
 }

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+mod bisect;
 mod bundle;
 mod calldata;
 mod check;
@@ -22,8 +23,10 @@ mod exec;
 mod fingerprint;
 mod host;
 mod input;
+mod inside;
 mod inspect;
 mod message;
+mod names;
 mod new;
 mod program;
 mod progress;
@@ -71,6 +74,8 @@ enum Command {
     /// Work with bundles: packages as they are deployed.
     #[command(subcommand)]
     Bundle(bundle::Bundle),
+    /// Find the first instruction at which two replays differ.
+    Bisect(Box<bisect::Bisect>),
     /// Convert between calldata and its text form.
     #[command(subcommand)]
     Calldata(calldata::Calldata),
@@ -131,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Diff(diff) => diff.execute(),
         Command::Bundle(bundle) => bundle.execute(),
+        Command::Bisect(bisect) => bisect.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),
         Command::Inspect(inspect) => inspect.execute(),

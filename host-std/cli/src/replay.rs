@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value as Json, json};
 
-use super::engine::{EngineOptions, engine};
+use super::engine::{CODEGEN, CodegenName, EngineOptions, engine};
 use super::host::Output;
+use super::inside::Inside;
 use super::report::{Done, hex};
 use super::{Failure, shown, terminal};
-use subvm_host_std::Codegen;
 use subvm_host_std::config::{Config, Engine};
 use subvm_host_std::replay::{self, Replayed, Verdict};
 
@@ -23,7 +23,9 @@ const DIFFERS: u8 = 1;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm run --message call.json --record call.rec contract.wasm && subvm replay call.rec
-  subvm replay --codegen plain call.rec")]
+  subvm replay --codegen plain call.rec
+  subvm replay call.rec --at call:7 --memory 0x400,64
+  subvm replay call.rec --step")]
 pub(super) struct Replay {
     /// What `--record` wrote
     recording: PathBuf,
@@ -35,32 +37,14 @@ pub(super) struct Replay {
     code: Vec<PathBuf>,
     #[command(flatten)]
     options: EngineOptions,
+    #[command(flatten)]
+    inside: Inside,
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     json: bool,
     /// Log to standard error: error, warn, info, debug, trace, or a filter [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum CodegenName {
-    /// Compiled for speed
-    Speed,
-    /// Compiled for speed and size
-    Size,
-    /// Compiled without optimisation
-    Plain,
-}
-
-impl CodegenName {
-    fn codegen(self) -> Codegen {
-        match self {
-            Self::Speed => Codegen::Speed,
-            Self::Size => Codegen::SpeedAndSize,
-            Self::Plain => Codegen::Unoptimised,
-        }
-    }
 }
 
 impl Replay {
@@ -71,11 +55,15 @@ impl Replay {
             config.run.log.clone_from(filter);
         }
         terminal::log(config.run.filter().map_err(|error| Failure::Usage(error.to_string()))?);
+        if self.inside.is_wanted() {
+            let which = (Some(self.options.which(&config.run)), self.codegen);
+            return self.inside.execute(&self.recording, &self.code, which, self.json);
+        }
         let recorded = self.open(&output)?;
         let mut builder = self.options.builder(&config.run)?;
         if let Some(codegen) = self.codegen {
             if self.options.which(&config.run) != Engine::Wasmtime {
-                return Err(Failure::Usage("--codegen is wasmtime's: leave --engine away".into()));
+                return Err(Failure::Usage(CODEGEN.into()));
             }
             builder = builder.map(|builder| builder.codegen(codegen.codegen()));
         }
@@ -120,7 +108,7 @@ pub(super) fn file(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| Failure::usage(format_args!("cannot read {}", path.display()), error))
 }
 
-fn unusable(path: &Path, error: impl std::fmt::Display) -> Failure {
+pub(super) fn unusable(path: &Path, error: impl std::fmt::Display) -> Failure {
     Failure::usage(path.display(), error)
 }
 

@@ -41,6 +41,13 @@ pub(super) fn err(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", line(text));
 }
 
+/// Says on standard error what goes on, in one line that the next takes the place of; where that is no terminal, nothing.
+pub(super) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr().lock(), "\r\x1b[K{}\r", line(text));
+    }
+}
+
 /// Logs to standard error, in colours where that is a terminal and `NO_COLOR` does not say otherwise.
 pub(super) fn log(filter: EnvFilter) {
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());

@@ -7,6 +7,7 @@ use wasm_encoder::InstructionSink;
 use wasmparser::BrTable;
 
 use super::gas::Meter;
+use super::look::Place;
 use super::owed::{Label, Opener, Owed, SMALL_FUNCTION_TICKS, UNCOMPARED_TICKS};
 
 /// The byte of `end`.
@@ -25,6 +26,8 @@ pub(super) struct Blocks {
     /// The labels in scope, the function's own first.
     labels: Vec<Label>,
     teller: Teller,
+    /// Where instructions came to stand, in what is written; nothing where nobody asks.
+    places: Option<Vec<Place>>,
 }
 
 /// Blocks that tell that they begin.
@@ -43,6 +46,8 @@ struct Teller {
 /// A straight-line block.
 struct Block {
     code: Vec<u8>,
+    /// Where instructions stand in `code`.
+    places: Vec<Place>,
     ticks: u64,
     /// What may run uncompared in what it calls.
     beyond: u64,
@@ -92,13 +97,14 @@ enum Start {
 impl Blocks {
     /// The first block of a function that costs `ticks` to enter and is `small` or not; `switched` says whether a `br_table`
     /// names its label.
-    pub(super) fn new(meter: Meter, ticks: u64, small: bool, switched: bool) -> Self {
+    pub(super) fn new(meter: Meter, ticks: u64, small: bool, switched: bool, placed: bool) -> Self {
         Blocks {
             meter,
             small,
             out: Vec::new(),
             block: Block {
                 code: Vec::new(),
+                places: Vec::new(),
                 ticks,
                 beyond: 0,
                 start: if small { Start::Elsewhere } else { Start::Function },
@@ -110,6 +116,7 @@ impl Blocks {
             owed: Owed::default(),
             labels: vec![Label::new(Opener::Block, true, switched)],
             teller: Teller::default(),
+            places: placed.then(Vec::new),
         }
     }
 
@@ -163,9 +170,16 @@ impl Blocks {
         self.teller.bytes
     }
 
-    /// Everything written, and where blocks begin that tell of it.
-    pub(super) fn finish(self) -> (Vec<u8>, Vec<u32>) {
-        (self.out, self.teller.begun)
+    /// The guest's next instruction stands at byte `original` of its module.
+    pub(super) fn place(&mut self, original: usize) {
+        if self.places.is_some() {
+            self.block.places.push(Place { lowered: self.block.code.len() as u32, original: original as u32 });
+        }
+    }
+
+    /// Everything written, where blocks begin that tell of it, and where the guest's instructions stand in it.
+    pub(super) fn finish(self) -> (Vec<u8>, Vec<u32>, Vec<Place>) {
+        (self.out, self.teller.begun, self.places.unwrap_or_default())
     }
 
     /// `block`, which ends no straight-line block; `switched` says whether a `br_table` names its label.
@@ -344,6 +358,11 @@ impl Blocks {
         if self.block.reachable {
             self.tells(at);
             self.pay(after);
+        }
+        if let Some(places) = &mut self.places {
+            let written = self.out.len() as u32;
+            let moved = self.block.places.drain(..);
+            places.extend(moved.map(|place| Place { lowered: written + place.lowered, ..place }));
         }
         self.out.append(&mut self.block.code);
         self.block.ticks = 0;

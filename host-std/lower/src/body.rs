@@ -31,6 +31,7 @@ use super::frames::{ENTRY_BYTES, Notebook, Page, TAIL_BYTES, length, moved};
 use super::gas::{self, Meter};
 use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
+use super::look::Place;
 use super::options::{Floats, Options};
 use super::pins;
 use super::scratch::{Scratch, Use};
@@ -47,10 +48,12 @@ pub(super) struct Context<'a> {
     pub(super) helpers: Helpers,
     /// Where functions note themselves.
     pub(super) notebook: Option<Notebook>,
+    /// Whether somebody asks where instructions came to stand.
+    pub(super) placed: bool,
 }
 
 impl Context<'_> {
-    /// Rewrites defined function `index`, of which `notes` were taken.
+    /// Rewrites defined function `index`, of which `notes` were taken; and says where its instructions came to stand, where somebody asks.
     /// Where blocks begin that tell of it is noted in `told`.
     pub(super) fn rewrite(
         &self,
@@ -58,7 +61,7 @@ impl Context<'_> {
         body: &FunctionBody<'_>,
         notes: Notes<'_>,
         told: &mut Vec<u32>,
-    ) -> Result<Function, Refusal> {
+    ) -> Result<(Function, Vec<Place>), Refusal> {
         let ty = self.survey.function_type(index);
         let mut count = ty.params().len() as u32;
         let mut locals = Vec::new();
@@ -74,7 +77,8 @@ impl Context<'_> {
         let facts = self.survey.facts[index];
         let small = facts.small.is_some();
         let watched = self.helpers.imports.watched;
-        let mut blocks = Blocks::new(meter, facts.entry, small, notes.switched.first() == Some(&FUNCTION_LABEL));
+        let switched = notes.switched.first() == Some(&FUNCTION_LABEL);
+        let mut blocks = Blocks::new(meter, facts.entry, small, switched, self.placed);
         blocks.tell(watched.and_then(|watched| watched.at()));
         let function = self.survey.imported_functions() + index as u32;
         let page = self.notebook.map(|notebook| notebook.page(function, facts.units));
@@ -85,10 +89,10 @@ impl Context<'_> {
         locals.extend(body_writer.scratch.locals());
         Limit::LoweredFunctionSize.check(body_writer.size() + 16 * (declarations + OWN_LOCALS))?;
         let mut function = Function::new(locals);
-        let (bytes, begun) = body_writer.blocks.finish();
+        let (bytes, begun, places) = body_writer.blocks.finish();
         told.extend(begun);
         function.raw(bytes);
-        Ok(function)
+        Ok((function, places))
     }
 
     /// The index of the guest's memory `memory`.
@@ -211,6 +215,7 @@ impl Body<'_> {
                 self.barrier(through);
                 tied |= through.is_empty();
             }
+            self.blocks.place(start + from);
             match operator {
                 Operator::V128Const { value } if tied => {
                     self.blocks.count(gas::ticks(&self.context.options.schedule, &operator), false);

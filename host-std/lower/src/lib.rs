@@ -52,6 +52,7 @@ mod jobs;
 mod kept;
 mod limits;
 mod linking;
+mod look;
 mod module;
 mod names;
 mod options;
@@ -73,6 +74,7 @@ pub use jobs::{Jobs, Waited};
 pub use kept::Kept;
 pub use limits::{FEATURES, Limit, Refusal};
 pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};
+pub use look::{Global, Instance, Look, Machine, Place, lower_placed};
 pub use names::{
     COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
     WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
@@ -185,9 +187,15 @@ impl FunctionMap {
 /// # Ok::<(), wat::Error>(())
 /// ```
 pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
+    lowered(wasm, options, false).map(|(lowered, _)| lowered)
+}
+
+/// The module lowered, and, where it is to be `placed`, where its instructions came to stand.
+fn lowered(wasm: &[u8], options: &Options, placed: bool) -> Result<(Lowered, Vec<Vec<Place>>), Refusal> {
     let survey = survey::survey(wasm, options)?;
-    let lowered = module::rewrite(&survey, options)?;
-    Ok(Lowered {
+    let mut lowered = module::rewrite(&survey, options, placed)?;
+    let places = core::mem::take(&mut lowered.places);
+    let lowered = Lowered {
         functions: FunctionMap {
             guest_functions: survey.function_count(),
             added: (survey.imported_functions(), watch::Watched::count(options)),
@@ -200,7 +208,8 @@ pub fn lower(wasm: &[u8], options: &Options) -> Result<Lowered, Refusal> {
         report: report::report(&survey, &lowered),
         blocks: lowered.blocks,
         wasm: lowered.wasm,
-    })
+    };
+    Ok((lowered, places))
 }
 
 /// Where a module that [`lower`] refuses begins to be refused: the first byte of the section, or of the function's body, that was looked at.

@@ -20,6 +20,7 @@ use super::frames::Notebook;
 use super::helpers::Helpers;
 use super::imports::is_host_function;
 use super::limits::Refusal;
+use super::look::Place;
 use super::names::{FRAMES_MEMORY, START_EXPORT, host_import_name, memory_export};
 use super::options::{Counters, Options};
 use super::segments;
@@ -32,21 +33,23 @@ pub(super) struct Rewritten {
     pub(super) helpers: u32,
     /// Where blocks begin that tell of themselves.
     pub(super) blocks: Vec<u32>,
+    /// Where the instructions of each defined function came to stand, where that was asked for.
+    pub(super) places: Vec<Vec<Place>>,
 }
 
 /// Writes the surveyed module.
-pub(super) fn rewrite(survey: &Survey<'_>, options: &Options) -> Result<Rewritten, Refusal> {
+pub(super) fn rewrite(survey: &Survey<'_>, options: &Options, placed: bool) -> Result<Rewritten, Refusal> {
     let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
     let notebook = Notebook::of(survey, options);
     let helpers = Helpers::make(survey, options, &globals, notebook);
     let count = helpers.appended.functions().len() as u32;
-    let context = Context { survey, options, globals, helpers, notebook };
+    let context = Context { survey, options, globals, helpers, notebook, placed };
     let data = segments::merged(survey, context.memory(0))?;
     let mut writer = Writer { context, data, blocks: Vec::new() };
     let mut module = Module::new();
     writer.declarations(&mut module).map_err(refusal)?;
-    writer.definitions(&mut module)?;
-    Ok(Rewritten { wasm: module.finish(), helpers: count, blocks: writer.blocks })
+    let places = writer.definitions(&mut module)?;
+    Ok(Rewritten { wasm: module.finish(), helpers: count, blocks: writer.blocks, places })
 }
 
 /// An error of the encoder: the survey has accepted the module, so only its parser can still object.
@@ -128,9 +131,10 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The code and what follows it.
-    fn definitions(&mut self, module: &mut Module) -> Result<(), Refusal> {
-        module.section(&self.code()?);
+    /// The code and what follows it; gives where instructions came to stand.
+    fn definitions(&mut self, module: &mut Module) -> Result<Vec<Vec<Place>>, Refusal> {
+        let (code, places) = self.code()?;
+        module.section(&code);
         if let Some(data) = &self.data {
             module.section(data);
         } else if let Some(reader) = &self.context.survey.sections.data {
@@ -138,7 +142,7 @@ impl Writer<'_> {
             utils::parse_data_section(self, &mut data, reader.clone()).map_err(refusal)?;
             module.section(&data);
         }
-        Ok(())
+        Ok(places)
     }
 
     fn types(&mut self) -> Result<TypeSection, reencode::Error> {
@@ -186,7 +190,7 @@ impl Writer<'_> {
     /// What the engine must see of a module although the guest did not export it: its memories, its counters, and its start
     /// function, which becomes an export so that a start that fails still has an instance to fingerprint.
     fn exports(&self, exports: &mut ExportSection) {
-        let Context { survey, options, globals, helpers, notebook } = &self.context;
+        let Context { survey, options, globals, helpers, notebook, .. } = &self.context;
         for memory in 0..survey.memories {
             exports.export(&memory_export(memory), ExportKind::Memory, self.context.memory(memory));
         }
@@ -212,19 +216,22 @@ impl Writer<'_> {
         functions
     }
 
-    fn code(&mut self) -> Result<CodeSection, Refusal> {
+    fn code(&mut self) -> Result<(CodeSection, Vec<Vec<Place>>), Refusal> {
         let mut code = CodeSection::new();
+        let mut places = Vec::new();
         let survey = self.context.survey;
         let mut notes = survey.notes();
         if let Some(reader) = &survey.sections.code {
             for (index, body) in reader.clone().into_iter().enumerate() {
                 let own = notes.take(survey.facts[index]);
-                code.function(&self.context.rewrite(index, &body?, own, &mut self.blocks)?);
+                let (function, placed) = self.context.rewrite(index, &body?, own, &mut self.blocks)?;
+                code.function(&function);
+                places.push(placed);
             }
         }
         for (_, function) in self.context.helpers.appended.functions() {
             code.function(function);
         }
-        Ok(code)
+        Ok((code, places))
     }
 }

@@ -8,9 +8,10 @@
 //! |---|---|
 //! | record a run | [`Recorder`] |
 //! | run it again | [`Replay`] |
+//! | run it up to a tick | [`Replay::until`] |
 //! | find where two of them differ | [`compare::recordings`] |
 //! | see what two receipts differ in | [`compare::receipts`] |
-//! | read a recording | [`Reader`] |
+//! | read a recording | [`Reader`], and [`Timeline`], which knows where in its run each record is |
 //!
 //! Of the two digests, [`Recorded::trace`] is what nodes log and compare: it is of the deterministic side, the same for leader, validator and
 //! who catches up. Source: `docs/spec/recording.md`.
@@ -27,6 +28,7 @@ mod package;
 mod reader;
 mod recorder;
 mod replayer;
+mod timeline;
 mod tracer;
 mod writer;
 
@@ -37,5 +39,6 @@ pub use format::sample::Sample;
 pub use package::package_digest;
 pub use reader::{ReadError, Reader};
 pub use recorder::{Options, Recorded, Recorder};
-pub use replayer::{Finding, Found, Replay, ReplayError, Replayed, Verdict};
+pub use replayer::{Finding, Found, Point, Replay, ReplayError, Replayed, Stopped, Verdict};
+pub use timeline::{Moment, Timeline};
 pub use writer::Incomplete;

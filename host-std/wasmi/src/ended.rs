@@ -8,11 +8,12 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::fingerprint::{Fingerprint, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
-use subvm_lower::{TrapKind, memory_export};
+use subvm_lower::{Look, TrapKind, memory_export};
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Store, TrapCode};
 
 use crate::frames::frames;
+use crate::look;
 use crate::running::Running;
 use crate::stopped::{Ended, Stopped};
 
@@ -40,12 +41,21 @@ impl ZeroTrees {
 }
 
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
-pub(crate) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTrees) -> Concluded {
+pub(crate) fn conclude(
+    store: &mut Store<Running>,
+    ended: Ended,
+    zeros: &ZeroTrees,
+    look: Option<&dyn Look>,
+) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.ticks(&*store);
         store.data_mut().vm.ticks = ticks;
     }
     let (result, ran) = settle(store, ended);
+    if let Some(look) = look {
+        let frames = if ran { frames(store, usize::MAX) } else { Vec::new() };
+        look::show(store, frames, look);
+    }
     let result = store.data_mut().vm.conclude(result);
     if !store.data().vm.wants_fingerprint(&result) {
         return (result, None);

@@ -27,10 +27,11 @@ extern crate std;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
 use subvm_core::{Engine, Finished, Outcome, SubVm};
-use subvm_lower::Watch;
+use subvm_lower::{Look, Watch};
 use subvm_profile::Watcher;
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
 
@@ -39,6 +40,7 @@ mod ended;
 mod frames;
 mod guard;
 mod host_calls;
+mod look;
 mod program;
 mod running;
 mod stopped;
@@ -64,14 +66,14 @@ pub struct WasmiEngine {
     programs: Programs,
     zeros: ZeroTrees,
     watcher: Option<Watcher>,
+    look: Option<Arc<dyn Look>>,
 }
 
 impl WasmiEngine {
     /// An engine. It allocates little, and starts no thread.
     #[must_use]
     pub fn new() -> Self {
-        let programs = Programs::new(wasmi::Engine::new(&config()), Watch::Nothing);
-        Self { programs, zeros: ZeroTrees::default(), watcher: None }
+        Self::of(Watch::Nothing, None, None)
     }
 
     /// An engine whose modules tell `watcher` of what they do: for profiles and coverage of one transaction at a time. No receipt changes.
@@ -87,8 +89,31 @@ impl WasmiEngine {
     /// ```
     #[must_use]
     pub fn watched(watcher: Watcher) -> Self {
-        let programs = Programs::new(wasmi::Engine::new(&config()), watch::wanted(&watcher));
-        Self { programs, zeros: ZeroTrees::default(), watcher: Some(watcher) }
+        Self::of(watch::wanted(&watcher), Some(watcher), None)
+    }
+
+    /// An engine into whose runs `look` looks, for diagnosis ([`Look`]): no node votes on what it says.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use subvm_lower::{Look, Machine};
+    /// struct Stack;
+    /// impl Look for Stack {
+    ///     fn ended(&self, machine: &Machine<'_>) {
+    ///         println!("{:?}", machine.frames);
+    ///     }
+    /// }
+    /// let engine = subvm_wasmi::WasmiEngine::looked_into(Arc::new(Stack));
+    /// # drop(engine);
+    /// ```
+    #[must_use]
+    pub fn looked_into(look: Arc<dyn Look>) -> Self {
+        Self::of(Watch::Nothing, None, Some(look))
+    }
+
+    fn of(watch: Watch, watcher: Option<Watcher>, look: Option<Arc<dyn Look>>) -> Self {
+        let programs = Programs::new(wasmi::Engine::new(&config()), watch, look.clone());
+        Self { programs, zeros: ZeroTrees::default(), watcher, look }
     }
 
     /// Runs the sub-VM of `store`, which outlives what can panic, so that it is always handed back.
@@ -96,7 +121,7 @@ impl WasmiEngine {
         let run = || {
             guard::caught(|| {
                 let ended = drive::drive(&self.programs, store);
-                ended::conclude(store, ended, &self.zeros)
+                ended::conclude(store, ended, &self.zeros, self.look.as_deref())
             })
         };
         guard::nested(run).flatten().unwrap_or_else(|error| (Err(error), None))
@@ -118,7 +143,7 @@ impl fmt::Debug for WasmiEngine {
 impl Engine for WasmiEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
         let failure = Ok(Outcome::UserError(String::new()));
-        let frames = vm.wants_fingerprint(&failure);
+        let frames = vm.wants_fingerprint(&failure) || self.look.is_some();
         if let Some(watcher) = &self.watcher {
             watcher.begins(vm.mode(), vm.ticks);
         }

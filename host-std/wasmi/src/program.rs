@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use spin::Mutex;
 use subvm_core::costs::MEMORIES;
 use subvm_core::{Cancel, FloatPolicy, Invalid, Mode, Package};
-use subvm_lower::{Counters, Floats, Options, Watch, is_library_name, start_name};
+use subvm_lower::{Counters, Floats, Look, Options, Watch, is_library_name, start_name};
 use wasmi::{Engine, Linker};
 
 use crate::host_calls;
@@ -38,8 +38,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    pub(crate) fn new(engine: Engine, watch: Watch) -> Self {
-        Self { units: Units::new(engine.clone()), engine, linkers: Mutex::default(), watch }
+    pub(crate) fn new(engine: Engine, watch: Watch, look: Option<Arc<dyn Look>>) -> Self {
+        Self { units: Units::new(engine.clone(), look), engine, linkers: Mutex::default(), watch }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -9,7 +9,7 @@ use spin::Mutex;
 use subvm_core::costs::SetUp;
 use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
 use subvm_lower::{
-    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Lowered, Options, WATCH_MODULE, lower, memory_export,
+    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Look, Lowered, Options, WATCH_MODULE, lower, memory_export,
 };
 use wasmi::{Engine, ExternType, Module};
 
@@ -67,6 +67,7 @@ enum Failed {
 
 struct Maker {
     engine: Engine,
+    look: Option<Arc<dyn Look>>,
     types: Types,
     units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
@@ -74,9 +75,10 @@ struct Maker {
 }
 
 impl Units {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engine: Engine, look: Option<Arc<dyn Look>>) -> Self {
         let maker = Maker {
             engine,
+            look,
             types: host_calls::types(),
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
@@ -163,8 +165,11 @@ impl Maker {
     }
 
     fn make(&self, wasm: &Wasm, options: &Options) -> Result<(Unit, usize), Stopped> {
-        let lowered =
-            lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        let lowered = match &self.look {
+            Some(look) => look.lower(wasm, options),
+            None => lower(wasm, options),
+        };
+        let lowered = lowered.map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
         let bytes = lowered.wasm.len().saturating_mul(CODE_BYTES);
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = guard::caught(|| Module::new(&self.engine, &lowered.wasm[..]))?

@@ -9,6 +9,7 @@ use subvm_profile::Watcher;
 
 use super::cache::ModuleCache;
 use super::{Codegen, WasmtimeEngine};
+use subvm_lower::Look;
 
 /// What an engine tells of a module that it did not know.
 ///
@@ -80,6 +81,7 @@ pub struct EngineBuilder {
     pub(super) on_module: Option<OnModule>,
     pub(super) compile_time: Duration,
     pub(super) watcher: Option<Watcher>,
+    pub(super) look: Option<Arc<dyn Look>>,
 }
 
 impl Default for EngineBuilder {
@@ -91,6 +93,7 @@ impl Default for EngineBuilder {
             on_module: None,
             compile_time: Self::COMPILE_TIME,
             watcher: None,
+            look: None,
         }
     }
 }
@@ -169,6 +172,28 @@ impl EngineBuilder {
         Self { watcher: Some(watcher), ..self }
     }
 
+    /// Has `look` look into each run, for diagnosis ([`Look`]): no node votes on what such an engine says. It keeps nothing on disk, whatever
+    /// [`cache`](Self::cache) says.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use subvm_lower::{Look, Machine};
+    /// use subvm_wasmtime::WasmtimeEngine;
+    /// struct Stack;
+    /// impl Look for Stack {
+    ///     fn ended(&self, machine: &Machine<'_>) {
+    ///         println!("{:?}", machine.frames);
+    ///     }
+    /// }
+    /// let engine = WasmtimeEngine::builder().look(Arc::new(Stack)).build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn look(self, look: Arc<dyn Look>) -> Self {
+        Self { look: Some(look), ..self }
+    }
+
     /// Makes the engine.
     ///
     /// # Errors
@@ -180,8 +205,8 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, parallel, cache, on_module, compile_time, watcher } = self;
-        let told = on_module.is_some();
+        let Self { codegen, parallel, cache, on_module, compile_time, watcher, look } = self;
+        let (told, looked) = (on_module.is_some(), look.is_some());
         f.debug_struct("EngineBuilder")
             .field("codegen", codegen)
             .field("parallel", parallel)
@@ -189,6 +214,7 @@ impl fmt::Debug for EngineBuilder {
             .field("told", &told)
             .field("compile_time", compile_time)
             .field("watcher", watcher)
+            .field("looked", &looked)
             .finish()
     }
 }

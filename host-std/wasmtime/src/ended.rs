@@ -7,10 +7,11 @@ use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use wasmtime::{Module, Store, WasmBacktrace};
 
+use super::look;
 use super::running::Running;
 use super::stopped::{Ended, Stopped};
 use crate::pages;
-use subvm_lower::{TrapKind, memory_export};
+use subvm_lower::{Look, TrapKind, memory_export};
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
@@ -40,12 +41,21 @@ impl ZeroTrees {
 }
 
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
-pub(super) fn conclude(store: &mut Store<Running>, ended: Ended, zeros: &ZeroTrees) -> Concluded {
+pub(super) fn conclude(
+    store: &mut Store<Running>,
+    ended: Ended,
+    zeros: &ZeroTrees,
+    look: Option<&dyn Look>,
+) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.gas.get(&mut *store).unwrap_i64();
         store.data_mut().vm.ticks = ticks;
     }
     let (result, unwound) = settle(store, ended);
+    if let Some(look) = look {
+        let frames = unwound.as_ref().and_then(|error| frames(store.data(), error, usize::MAX));
+        look::show(store, frames.unwrap_or_default(), look);
+    }
     let result = store.data_mut().vm.conclude(result);
     if !store.data().vm.wants_fingerprint(&result) {
         return (result, None);

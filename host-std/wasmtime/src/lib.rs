@@ -4,6 +4,7 @@
 //! stack of its own (`drive`), since a host call may start another; host functions come from one list (`host_calls`).
 //! Stacks and memories are used again (`reuse`); hardware floats compute in one state (`float_state`).
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ mod float_state;
 mod frames;
 mod host_calls;
 mod link;
+mod look;
 mod mappings;
 pub mod pages;
 mod prepare;
@@ -44,7 +46,7 @@ use frames::Frames;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
-use subvm_lower::{BYTES_PER_UNIT, FEATURES, RESERVED_BYTES, Watch};
+use subvm_lower::{BYTES_PER_UNIT, FEATURES, Look, RESERVED_BYTES, Watch};
 use subvm_profile::Watcher;
 
 /// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
@@ -109,13 +111,21 @@ impl Codegen {
 /// let engine: Arc<dyn subvm_core::Engine> = Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime"));
 /// # drop(engine);
 /// ```
-#[derive(Debug)]
 pub struct WasmtimeEngine {
     engines: Arc<Engines>,
     programs: Programs,
     ticker: Ticker,
     zeros: ZeroTrees,
     watcher: Option<Watcher>,
+    look: Option<Arc<dyn Look>>,
+}
+
+impl fmt::Debug for WasmtimeEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engines, programs, ticker, .. } = self;
+        let mut shown = f.debug_struct("WasmtimeEngine");
+        shown.field("engines", engines).field("programs", programs).field("ticker", ticker).finish_non_exhaustive()
+    }
 }
 
 impl WasmtimeEngine {
@@ -142,21 +152,21 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(builder: EngineBuilder) -> wasmtime::Result<Self> {
-        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, watcher } = builder;
-        // What is lowered for a watcher is kept in memory only.
-        let cache = cache.filter(|_| watcher.is_none());
+        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, watcher, look } = builder;
+        // What is lowered otherwise must not be taken for what everybody has: it is kept in memory only.
+        let cache = cache.filter(|_| watcher.is_none() && look.is_none());
         let watch = watcher.as_ref().map_or(Watch::Nothing, watch::wanted);
         let engines = Arc::new(Engines::new(codegen, parallel)?);
-        let programs = Programs::new(Arc::clone(&engines), cache, on_module, compile_time, watch);
+        let programs = Programs::new(Arc::clone(&engines), cache, on_module, compile_time, (watch, look.clone()));
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
-        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher })
+        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher, look })
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let ended = drive::drive(&self.programs, &self.ticker, store);
-            ended::conclude(store, ended, &self.zeros)
+            ended::conclude(store, ended, &self.zeros, self.look.as_deref())
         }));
         caught.unwrap_or_else(|panic| {
             let error = panicked(&*panic);
@@ -171,7 +181,8 @@ impl Engine for WasmtimeEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
         let _floats = FloatState::for_guests();
         let failure = Ok(Outcome::UserError(String::new()));
-        let frames = if vm.wants_fingerprint(&failure) { Frames::Captured } else { Frames::Ignored };
+        let captured = vm.wants_fingerprint(&failure) || self.look.is_some();
+        let frames = if captured { Frames::Captured } else { Frames::Ignored };
         if let Some(watcher) = &self.watcher {
             watcher.begins(vm.mode(), vm.ticks);
         }

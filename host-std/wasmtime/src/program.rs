@@ -16,7 +16,7 @@ use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
 use super::units::{Beside, Unit, Units};
-use subvm_lower::{Counters, Floats, Options, Watch, is_library_name, start_name};
+use subvm_lower::{Counters, Floats, Look, Options, Watch, is_library_name, start_name};
 
 /// The functions of the host, as modules import them.
 type HostFunctions = Arc<Linker<Running>>;
@@ -53,9 +53,9 @@ impl Programs {
         cache: Option<ModuleCache>,
         on_module: Option<OnModule>,
         compile_time: Duration,
-        watch: Watch,
+        (watch, look): (Watch, Option<Arc<dyn Look>>),
     ) -> Self {
-        let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time);
+        let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time, look);
         Self { engines, units, linkers: Mutex::default(), watch }
     }
 

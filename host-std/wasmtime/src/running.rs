@@ -30,6 +30,8 @@ pub(super) struct Running {
     pub(super) end: Option<End>,
     /// Whether memories and tables are being made rather than grown.
     pub(super) instantiating: bool,
+    /// Memories of the instance that is being made that are the guest's, and still to be made.
+    pub(super) to_make: u32,
     /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
     pub(super) hardware_floats: bool,
     pub(super) watcher: Option<Watcher>,
@@ -66,6 +68,7 @@ impl Running {
             instances: Vec::new(),
             end: None,
             instantiating: false,
+            to_make: 0,
             hardware_floats: true,
             watcher,
         }
@@ -111,6 +114,13 @@ impl ResourceLimiter for Running {
         // Beyond what it can have nothing is charged; wasmtime would ask first and refuse afterwards.
         if desired > maximum.unwrap_or(LARGEST_MEMORY) {
             return Ok(false);
+        }
+        if self.instantiating {
+            let Some(left) = self.to_make.checked_sub(1) else {
+                // Of who looks into the run: it is nobody's.
+                return Ok(true);
+            };
+            self.to_make = left;
         }
         debug_assert!((desired as u64).is_multiple_of(WASM_PAGE));
         self.grow((desired - current) as u64, Resource::WasmMemory)

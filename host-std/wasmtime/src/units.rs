@@ -19,7 +19,7 @@ use super::frames::Frames;
 use super::running::Part;
 use super::stopped::{Refused, Stopped};
 use super::unlinkable;
-use subvm_lower::{Counters, FunctionMap, Jobs, Kept, Lowered, Options, Waited, lower};
+use subvm_lower::{Counters, FunctionMap, Jobs, Kept, Look, Lowered, Options, Waited, lower};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
@@ -157,6 +157,7 @@ struct Maker {
     id: EngineId,
     cache: Option<ModuleCache>,
     on_module: Option<OnModule>,
+    look: Option<Arc<dyn Look>>,
     units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
     refusals: Mutex<Kept<Key, Refused>>,
@@ -168,12 +169,14 @@ impl Units {
         cache: Option<ModuleCache>,
         on_module: Option<OnModule>,
         compile_time: Duration,
+        look: Option<Arc<dyn Look>>,
     ) -> Self {
         let maker = Maker {
             id: EngineId::of(&engines.of(Frames::Captured).engine),
             engines,
             cache,
             on_module,
+            look,
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
         };
@@ -405,8 +408,11 @@ impl Maker {
     }
 
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
-        let lowered =
-            lower(wasm, options).map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        let lowered = match &self.look {
+            Some(look) => look.lower(wasm, options),
+            None => lower(wasm, options),
+        };
+        let lowered = lowered.map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
         let Lowered {
             wasm, functions, memories, defined_memories, set_up, has_start, ref module_name, ref report, ..
         } = lowered;

@@ -19,6 +19,13 @@ pub(crate) fn check_replay(json: &Json) {
     check(&result, &result, &json["result"], "result").unwrap();
 }
 
+/// Checks what a command printed against the schema of this name.
+#[track_caller]
+pub(crate) fn check_against(name: &str, json: &Json) {
+    let schema = schema_of(name);
+    check(&schema, &schema, json, name).unwrap();
+}
+
 /// Checks `value` against the keywords of JSON Schema that the schema uses; one that it does not know it refuses.
 fn check(root: &Json, schema: &Json, value: &Json, path: &str) -> Result<(), String> {
     let refuse = |why: &str| Err(format!("{path}: {why}: {value}"));
@@ -80,6 +87,7 @@ fn is(value: &Json, name: &Json) -> bool {
         "array" => value.is_array(),
         "string" => value.is_string(),
         "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
         other => panic!("the schema has the type {other}, which this check does not know"),
@@ -89,6 +97,8 @@ fn is(value: &Json, name: &Json) -> bool {
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern {
         "^[0-9a-f]{64}$" => text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte)),
+        "^[0-9a-f]*$" => text.bytes().all(|byte| b"0123456789abcdef".contains(&byte)),
+        "^0x[0-9a-f]*$" => text.strip_prefix("0x").is_some_and(|text| matches("^[0-9a-f]*$", text)),
         "^[A-Za-z0-9+/]*={0,2}$" => {
             let digits = text.trim_end_matches('=');
             text.len() - digits.len() <= 2

@@ -16,6 +16,7 @@ mod fingerprint;
 mod input;
 mod json;
 mod linking;
+mod looking;
 mod new;
 mod recording;
 #[path = "../../../modules/tests/support/mod.rs"]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A contract's call, recorded: its world, the recording, and what the run printed.
-fn recorded(more: &[&str]) -> (run::World, String, String) {
+pub(crate) fn recorded(more: &[&str]) -> (run::World, String, String) {
     let world = run::World::new();
     let message = world.message(r#"{"method": "get"}"#);
     let recording = world.dir.path().join("call.rec").to_str().unwrap().to_owned();
@@ -121,6 +121,7 @@ fn diff_names_the_call_at_which_two_nodes_go_different_ways() {
     assert!(said.starts_with("differs:  the answer of storage, after "), "{said}");
     assert!(said.contains("the first: call ") && said.contains("storage_read in sub-VM 0"), "{said}");
     let json: Json = serde_json::from_slice(&subvm(&["diff", "--json", &a, &b]).stdout).expect("exactly one object");
+    json::check_against("diff", &json);
     assert_eq!((&json["kind"], &json["divergence"]["what"]), (&"recordings".into(), &"answer".into()));
     assert_eq!(json["divergence"]["a"]["within"], "storage_read");
 
@@ -133,6 +134,7 @@ fn diff_names_the_call_at_which_two_nodes_go_different_ways() {
     assert_eq!(said.lines().next(), Some("result"));
     assert!(said.contains(r#"first:  return {"answer":"","count":3}"#), "{said}");
     let json: Json = serde_json::from_slice(&subvm(&["diff", "--json", &a_receipt, &b_receipt]).stdout).unwrap();
+    json::check_against("diff", &json);
     assert_eq!((&json["kind"], &json["same"]), (&"receipts".into(), &false.into()));
     assert_eq!(subvm(&["diff", &a_receipt, &a_receipt]).status.code(), Some(0));
 
