@@ -151,7 +151,7 @@ fn for_people(found: &Bisected, package: Option<&Package>, names: &mut Names) ->
             let places = names.places(package, &value.instance, instruction.offset);
             lines.extend(places.iter().map(|place| format!("source:   {place}")));
             let side = |note: Option<subvm_host_std::look::Note>| match note {
-                Some(note) if note.instruction == instruction.offset => format!("{:#x}", note.value),
+                Some(note) if note.instruction == instruction.offset => number(&instruction.text, note.value),
                 Some(note) => format!("another instruction, at byte {:#x}", note.instruction),
                 None => "nothing".to_owned(),
             };
@@ -171,11 +171,23 @@ fn for_people(found: &Bisected, package: Option<&Package>, names: &mut Names) ->
     lines
 }
 
+/// A number's bits, and what they are as a float where the instruction computes with those.
+fn number(instruction: &str, bits: u64) -> String {
+    match (instruction.split_once('.'), u32::try_from(bits)) {
+        (Some(("f64", _)), _) => format!("{bits:#x} ({})", f64::from_bits(bits)),
+        (Some(("f32", _)), Ok(short)) => format!("{bits:#x} ({})", f32::from_bits(short)),
+        _ => format!("{bits:#x}"),
+    }
+}
+
 fn left_lines(left: &Left) -> Vec<String> {
     let sides = ["first", "second"].into_iter().zip(left);
     let found = sides.filter_map(|(side, left)| Some((side, left.as_ref()?)));
-    let line =
-        |(side, finding)| format!("note:     the {side} recording is of another machine, engine or module: {finding}");
+    let line = |(side, finding)| {
+        format!(
+            "note:     the {side} replay leaves its recording, whose engine, machine or module is another: {finding}"
+        )
+    };
     found.map(line).collect()
 }
 

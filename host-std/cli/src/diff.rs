@@ -117,7 +117,7 @@ fn divergence_json(Divergence { what, step, a, b }: &Divergence) -> Json {
     json!({ "what": what.name(), "text": what.to_string(), "step": step, "a": spot(a), "b": spot(b) })
 }
 
-fn for_people(compared: &Comparison) -> Vec<String> {
+pub(super) fn for_people(compared: &Comparison) -> Vec<String> {
     let Comparison { divergence, beside, whole, steps, .. } = compared;
     let mut lines = Vec::new();
     match divergence {

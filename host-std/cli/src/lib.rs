@@ -28,6 +28,7 @@ mod inspect;
 mod message;
 mod names;
 mod new;
+mod page;
 mod program;
 mod progress;
 mod replay;
@@ -74,6 +75,8 @@ enum Command {
     /// Work with bundles: packages as they are deployed.
     #[command(subcommand)]
     Bundle(bundle::Bundle),
+    /// Write a recorded run as one page to look at.
+    Report(Box<page::Report>),
     /// Find the first instruction at which two replays differ.
     Bisect(Box<bisect::Bisect>),
     /// Convert between calldata and its text form.
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Diff(diff) => diff.execute(),
         Command::Bundle(bundle) => bundle.execute(),
+        Command::Report(report) => report.execute(),
         Command::Bisect(bisect) => bisect.execute(),
         Command::Calldata(calldata) => calldata.execute(),
         Command::Config(config) => config.execute(),

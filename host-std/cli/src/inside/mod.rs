@@ -20,6 +20,8 @@ use subvm_host_std::replay::{Moment, Point, ReadError, Record, Replay, ReplayErr
 mod prompt;
 mod shown;
 
+pub(super) use shown::dotted;
+
 /// Where to stop, and what to show there.
 #[derive(Debug, Default, Args)]
 pub(super) struct Inside {

@@ -38,7 +38,7 @@ pub(super) fn machine(
     Ok(lines)
 }
 
-pub(super) fn dotted(path: &[u64]) -> String {
+pub(crate) fn dotted(path: &[u64]) -> String {
     path.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 

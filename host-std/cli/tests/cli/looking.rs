@@ -45,7 +45,11 @@ fn a_fault_is_found_to_its_instruction_and_none_where_there_is_none() {
     let first: Vec<&str> = found.lines().take(5).collect();
     assert_eq!(first[0], "differs:  f64.nearest in round", "{found}");
     assert!(first[1].contains("instruction 1 of function 0, byte 0x"), "{found}");
-    assert_eq!((first[2], first[3]), ("first:    0x4008000000000000", "second:   0x4000000000000000"), "{found}");
+    assert_eq!(
+        (first[2], first[3]),
+        ("first:    0x4008000000000000 (3)", "second:   0x4000000000000000 (2)"),
+        "{found}"
+    );
     assert!(
         first[4].starts_with("up to:    ") && first[4].ends_with("after 0 host calls, they are the same"),
         "{found}"

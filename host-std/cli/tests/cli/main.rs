@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 mod bundle;
 mod calldata;
 mod check;
+mod divergence;
 mod effects;
 mod engine;
 mod exec;
@@ -18,6 +19,7 @@ mod json;
 mod linking;
 mod looking;
 mod new;
+mod page;
 mod recording;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
