@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::calldata::{DecodeLimits, Value};
+use subvm_calldata::{DecodeLimits, Value};
 
 /// The canonical bytes of a value whose depth and integers this library bounds.
 ///

@@ -17,7 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::calldata::{Map, Value};
+use subvm_calldata::{Map, Value};
 
 pub use memory::{LEAF_LEN, hash_memory};
 pub use touched::Touched;

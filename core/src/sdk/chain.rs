@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::calldata::{Map, Value};
 use crate::consensus::permissions::Permissions;
 use crate::costs;
 use crate::host::EthAnswer;
@@ -15,6 +14,7 @@ use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::wasi::call::Stop;
+use subvm_calldata::{Map, Value};
 
 impl Guest<'_> {
     /// Accepts a message: it goes into the receipt as it came, and the node acts on it when it applies the receipt.

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::calldata::{Undecoded, count, decode_while};
 use crate::costs;
 use crate::fd::Content;
 use crate::host::RequestId;
@@ -14,6 +13,7 @@ use crate::sdk::request::Request;
 use crate::sdk::{Answer, Errno};
 use crate::wasi::call::Stop;
 use crate::wasi::mem::{self, Place};
+use subvm_calldata::{Undecoded, count, decode_while};
 
 /// Says that a request has no result.
 const NO_RESULT: u32 = u32::MAX;

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use crate::calldata::Value;
 use crate::costs;
 use crate::host::Stream;
 use crate::ids::Mode;
@@ -12,6 +11,7 @@ use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::wasi::call::Stop;
+use subvm_calldata::Value;
 
 impl Guest<'_> {
     /// Starts a request without waiting for it.

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use crate::calldata::{DecodeLimits, validate};
 use crate::consensus::input::Role;
 use crate::consensus::message::EntryKind;
 use crate::consensus::permissions::Permissions;
@@ -12,6 +11,7 @@ use crate::run::spawn::starting;
 use crate::run::sub_vm::Guest;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::strategy::Strategy;
+use subvm_calldata::{DecodeLimits, validate};
 
 /// The calldata of `true`, which is how a validator's function agrees.
 const TRUE: [u8; 1] = [0x10];

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::calldata::{Int, Map, Value};
 use crate::ids::Address;
 use crate::sdk::strategy::Strategy;
+use subvm_calldata::{Int, Map, Value};
 
 /// Images that one prompt may carry.
 const IMAGES: usize = 2;

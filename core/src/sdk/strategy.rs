@@ -4,11 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::calldata::{Int, Map, Value};
 use crate::costs::PRINTED_INT_BITS;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
 use crate::run::sub_vm::Guest;
+use subvm_calldata::{Int, Map, Value};
 
 /// How a validator compares its own answer with the leader's.
 pub(super) enum Strategy {

@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use num_bigint::BigUint;
 
-use crate::calldata::{Map, Value};
 use crate::consensus::input::{Entry, Run};
 use crate::consensus::permissions::Permissions;
 use crate::consensus::receipt::{Gas, Receipt};
@@ -24,6 +23,7 @@ use crate::run::overlay::Overlay;
 use crate::run::spawn::{Child, Ran, run_child};
 use crate::run::sub_vm::View;
 use crate::run::transaction::{RamOfModes, Transaction};
+use subvm_calldata::{Map, Value};
 
 mod prepare;
 

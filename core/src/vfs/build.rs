@@ -9,6 +9,7 @@ use core::fmt;
 
 use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH};
 use crate::vfs::tree::{Child, Kept, Kind};
+use crate::vfs::whole::{Named, Whole};
 use crate::vfs::{Node, NodeId, Tree};
 
 /// Maps files, then becomes a [`Tree`].
@@ -66,6 +67,7 @@ pub struct MapError {
 /// # Ok::<(), subvm_core::vfs::MapError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MapErrorKind {
     /// It does not start with `/`.
     NotAbsolute,
@@ -153,19 +155,31 @@ impl TreeBuilder {
         Ok(there)
     }
 
+    /// What the table of whole paths is made of.
+    pub(super) fn named(&self) -> Vec<Named<'_>> {
+        let nodes = self.nodes.iter();
+        nodes.map(|draft| Named { path: &draft.path, parent: draft.parent, leaf: draft.is_leaf() }).collect()
+    }
+
     /// The finished tree.
     #[must_use]
     pub fn build(self) -> Tree {
-        let charged = self.nodes.iter().skip(1).filter(|draft| match &draft.kind {
-            DraftKind::File(_) => true,
-            DraftKind::Directory(children) => children.is_empty(),
-        });
+        let charged = self.nodes.iter().skip(1).filter(|draft| draft.is_leaf());
         let ram = charged.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
-        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram, digest: Kept::default() }
+        let whole = Whole::of(&self.named());
+        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram, whole, digest: Kept::default() }
     }
 }
 
 impl Draft {
+    /// A file, or a directory that holds nothing.
+    fn is_leaf(&self) -> bool {
+        match &self.kind {
+            DraftKind::File(_) => true,
+            DraftKind::Directory(children) => children.is_empty(),
+        }
+    }
+
     fn finish(self) -> Node {
         let kind = match self.kind {
             DraftKind::File(bytes) => Kind::File(bytes),

@@ -14,10 +14,13 @@
 //! ```
 
 mod build;
+mod id;
 mod tree;
 mod walk;
+mod whole;
 
 pub use build::{MapError, MapErrorKind, TreeBuilder};
+pub(crate) use id::NodeId;
+pub(crate) use tree::Node;
 pub use tree::Tree;
-pub(crate) use tree::{Node, NodeId};
 pub(crate) use walk::{Missing, check_path};

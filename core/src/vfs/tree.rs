@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::vfs::TreeBuilder;
+use crate::vfs::id::NodeId;
+use crate::vfs::whole::Whole;
 
 /// A read-only tree of files. A file's bytes are shared, never copied: a thousand sub-VMs that see the same tree hold it once.
 ///
@@ -22,6 +24,7 @@ pub struct Tree {
     /// The first is the root.
     pub(super) nodes: Vec<Node>,
     pub(super) ram: u64,
+    pub(super) whole: Whole,
     pub(super) digest: Kept,
 }
 
@@ -52,15 +55,6 @@ impl Kept {
         self.there.store(true, Ordering::Release);
         digest
     }
-}
-
-/// The place of a node in its tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NodeId(pub(super) usize);
-
-impl NodeId {
-    /// The directory `/`.
-    pub(crate) const ROOT: Self = Self(0);
 }
 
 /// A file or a directory.

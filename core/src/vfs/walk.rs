@@ -28,6 +28,7 @@ impl From<Missing> for Errno {
 /// # Errors
 /// `Nametoolong` above 4096 bytes, `Ilseq` where it is not UTF-8, `Inval` with a NUL, `Nametoolong` with a component above 255 bytes,
 /// `Notcapable` where it is absolute.
+#[inline(never)]
 pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
     if path.len() > PATH {
         return Err(Errno::Nametoolong);
@@ -56,11 +57,19 @@ fn child(children: &[Child], name: &[u8]) -> Option<NodeId> {
 }
 
 impl Tree {
+    /// What a plain path leads to from `start`, whose form need not be checked. Nothing where the root is not the start, where the path is not
+    /// plain, or where nothing is there: a [`walk`](Self::walk) tells which.
+    #[inline]
+    pub(crate) fn find(&self, start: NodeId, path: &[u8]) -> Option<NodeId> {
+        if start == NodeId::ROOT { self.whole.find(path) } else { None }
+    }
+
     /// Walks `path`, whose form was checked, from the directory `start`, above which it must not climb.
     ///
     /// # Errors
     /// `Notcapable` where it would climb, `Noent` where a component is missing or the path is empty, `Notdir` where anything follows a file,
     /// be it only a slash.
+    #[inline(never)]
     pub(crate) fn walk(&self, start: NodeId, path: &[u8]) -> Result<NodeId, Missing> {
         if path.is_empty() {
             return Err(Missing::Errno(Errno::Noent));

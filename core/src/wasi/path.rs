@@ -22,10 +22,10 @@ use crate::wasi::{Done, Errno};
 pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32, path_len: u32, stat: u32) -> Done {
     Lookupflags::parse(flags)?;
     let directory = directory(cx.wasi.descriptor(fd)?, Rights::PATH_FILESTAT_GET)?;
-    let path = checked(cx, path, path_len)?;
+    let path = Sought::check(cx, directory, path, path_len)?;
     let place = Place::<64>::check(cx.mem, stat, 8)?;
     let tree = &*cx.wasi.config.files;
-    let node = tree.walk(directory, mem::bytes(cx.mem, path)).map_err(Errno::from)?;
+    let node = path.node(cx).map_err(Errno::from)?;
     place.put(cx.mem, Filestat::of(tree, node).record(cx.wasi.rules.times));
     Ok(())
 }
@@ -61,9 +61,9 @@ pub(super) fn path_open(
     let parent = cx.wasi.descriptor(dirfd)?;
     let granted = parent.inheriting;
     let directory = directory(parent, Rights::PATH_OPEN)?;
-    let path = checked(cx, path, path_len)?;
+    let path = Sought::check(cx, directory, path, path_len)?;
     let place = Place::u32(cx.mem, fd)?;
-    let found = cx.wasi.config.files.walk(directory, mem::bytes(cx.mem, path));
+    let found = path.node(cx);
     let node = wanted(&cx.wasi.config.files, found, oflags, base)?;
     let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted, cx.wasi.rules.beside);
     let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
@@ -80,12 +80,36 @@ pub(super) fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId
     }
 }
 
-/// Charges a path, and checks its range and its form.
-pub(super) fn checked(cx: &mut Cx<'_>, path: u32, path_len: u32) -> Result<Range<usize>, Stop<Errno>> {
-    cx.charge(u64::from(path_len) * PATH_BYTE)?;
-    let range = mem::range(cx.mem, path, path_len)?;
-    check_path(mem::bytes(cx.mem, range.clone()))?;
-    Ok(range)
+/// A path whose range and form were checked.
+pub(super) enum Sought {
+    /// A plain one, and what it leads to: the table of whole paths holds none whose form is wrong.
+    Found(NodeId),
+    /// One that is to be walked, from a directory.
+    Walked(NodeId, Range<usize>),
+}
+
+impl Sought {
+    /// Charges a path, and checks its range and its form.
+    #[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
+    pub(super) fn check(cx: &mut Cx<'_>, directory: NodeId, path: u32, path_len: u32) -> Result<Self, Stop<Errno>> {
+        cx.charge(u64::from(path_len) * PATH_BYTE)?;
+        let range = mem::range(cx.mem, path, path_len)?;
+        let bytes = mem::bytes(cx.mem, range.clone());
+        if let Some(node) = cx.wasi.config.files.find(directory, bytes) {
+            return Ok(Self::Found(node));
+        }
+        check_path(bytes)?;
+        Ok(Self::Walked(directory, range))
+    }
+
+    /// What it leads to.
+    #[inline]
+    pub(super) fn node(self, cx: &Cx<'_>) -> Result<NodeId, Missing> {
+        match self {
+            Self::Found(node) => Ok(node),
+            Self::Walked(directory, path) => cx.wasi.config.files.walk(directory, mem::bytes(cx.mem, path)),
+        }
+    }
 }
 
 /// What a walk found, if it may be opened as is asked.

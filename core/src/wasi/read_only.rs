@@ -3,11 +3,10 @@
 
 use crate::costs::calls::{ANSWER, DESCRIPTOR, WALK};
 use crate::fd::Rights;
-use crate::vfs::NodeId;
-use crate::wasi::call::{Cx, Stop};
+use crate::wasi::call::Cx;
 use crate::wasi::flags::Fdflags;
 use crate::wasi::mem::{self, Place};
-use crate::wasi::path::{checked, directory};
+use crate::wasi::path::{Sought, directory};
 use crate::wasi::{Done, Errno};
 
 /// Accepts flags, none of which changes anything, as `path_open` does: nothing waits, and nothing is written.
@@ -43,10 +42,10 @@ pub(super) fn path_readlink(
 ) -> Done {
     cx.charge(WALK - ANSWER)?;
     let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_READLINK)?;
-    let path = checked(cx, path, path_len)?;
+    let path = Sought::check(cx, from, path, path_len)?;
     mem::range(cx.mem, buf, buf_len)?;
     Place::u32(cx.mem, bufused)?;
-    walk(cx, from, path)?;
+    path.node(cx).map_err(Errno::from)?;
     Err(Errno::Inval.into())
 }
 
@@ -84,22 +83,17 @@ pub(super) fn path_rename(
 ) -> Done {
     cx.charge(WALK - ANSWER)?;
     let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_RENAME_SOURCE)?;
-    directory(cx.wasi.descriptor(new_fd)?, Rights::PATH_RENAME_TARGET)?;
-    let path = checked(cx, old_path, old_path_len)?;
-    checked(cx, new_path, new_path_len)?;
-    walk(cx, from, path)?;
+    let to = directory(cx.wasi.descriptor(new_fd)?, Rights::PATH_RENAME_TARGET)?;
+    let path = Sought::check(cx, from, old_path, old_path_len)?;
+    Sought::check(cx, to, new_path, new_path_len)?;
+    path.node(cx).map_err(Errno::from)?;
     Err(Errno::Rofs.into())
 }
 
 fn remove(cx: &mut Cx<'_>, fd: u32, right: Rights, path: u32, path_len: u32) -> Done {
     cx.charge(WALK - ANSWER)?;
     let from = directory(cx.wasi.descriptor(fd)?, right)?;
-    let path = checked(cx, path, path_len)?;
-    walk(cx, from, path)?;
+    let path = Sought::check(cx, from, path, path_len)?;
+    path.node(cx).map_err(Errno::from)?;
     Err(Errno::Rofs.into())
-}
-
-fn walk(cx: &Cx<'_>, from: NodeId, path: core::ops::Range<usize>) -> Result<(), Stop<Errno>> {
-    cx.wasi.config.files.walk(from, mem::bytes(cx.mem, path)).map_err(Errno::from)?;
-    Ok(())
 }
