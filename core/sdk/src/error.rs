@@ -25,6 +25,7 @@ pub struct Error(Box<ErrorKind>);
 /// assert_eq!(Error::from("no").kind(), &ErrorKind::User("no".into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The contract's own, in words.
     User(String),
@@ -50,6 +51,7 @@ pub enum ErrorKind {
 /// assert_eq!(Error::from(ErrorKind::Failed(failure)).to_string(), "no such page");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Failure {
     /// By its own user error, with this text.
     User(String),
@@ -65,6 +67,7 @@ pub enum Failure {
 /// assert_eq!(error.kind(), &ErrorKind::Calldata(String::new(), Problem::Expected("a boolean")));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Problem {
     /// Bytes are no canonical calldata: the code of `docs/spec/calldata.md`, or what is wrong with a layout.
     Malformed(&'static str),

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::calldata::Value;
+use subvm_calldata::Value;
 
 /// Byte strings, as an array.
 pub(super) fn all_bytes(all: &[Vec<u8>]) -> Value {

@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::calldata::{Int, Map, Value};
 use crate::ids::Address;
 use crate::own;
+use subvm_calldata::{Int, Map, Value};
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
 ///

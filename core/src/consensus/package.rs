@@ -159,6 +159,7 @@ impl Parts {
 /// assert_eq!(error.invalid(), Invalid::Package);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PackageError {
     /// More than [`LIBRARIES`].
     Libraries(usize),

@@ -3,9 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::calldata::{Map, Value};
 use crate::consensus::config::Refused;
 use crate::costs::Limits;
+use subvm_calldata::{Map, Value};
 
 /// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
 ///

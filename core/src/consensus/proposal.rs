@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
 use crate::consensus::fields::{all_bytes, array, bytes_of_all, uint};
 use crate::consensus::input::Role;
 use crate::consensus::receipt::Receipt;
 use crate::own;
+use subvm_calldata::{DecodeError, DecodeLimits, Map, Value};
 
 /// The results that a leader proposes: all that a validator needs, and nothing that it could copy a vote from.
 ///
@@ -98,6 +98,7 @@ impl Receipt {
 /// assert_eq!(Proposal::from_bytes(b"\x06"), Err(ProposalError::Field("a map of four fields")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProposalError {
     /// They are not canonical calldata.
     Calldata(DecodeError),

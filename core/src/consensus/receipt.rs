@@ -5,11 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::calldata::{DecodeError, DecodeLimits, Map, Value};
 use crate::consensus::fields::{all_bytes, array, bytes_of_all, uint};
 use crate::consensus::page::{BYTES as PAGE, PAGES};
 use crate::ids::SlotId;
 use crate::own;
+use subvm_calldata::{DecodeError, DecodeLimits, Map, Value};
 
 /// A page of storage as a run leaves it.
 ///

@@ -43,6 +43,7 @@ use facts::Facts;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Checked {
     /// What a run would refuse; nothing where it would run.
     pub findings: Vec<Finding>,
@@ -53,18 +54,14 @@ pub struct Checked {
 /// Something that a run would refuse.
 ///
 /// ```
-/// use subvm_check::{Finding, Function};
+/// use subvm_check::Finding;
 /// use subvm_core::{Invalid, VmError};
-/// let finding = Finding {
-///     module: "main".into(),
-///     function: Some(Function { index: 1, name: Some("sum".into()) }),
-///     offset: Some(40),
-///     error: VmError::InvalidContract(Invalid::WasmValidating),
-///     what: "type mismatch".into(),
-/// };
-/// assert_eq!(finding.to_string(), "main, function 1 (sum), byte 40: type mismatch (invalid_contract wasm validating)");
+/// let mut finding = Finding::of("main", VmError::InvalidContract(Invalid::WasmValidating), "type mismatch");
+/// finding.offset = Some(40);
+/// assert_eq!(finding.to_string(), "main, byte 40: type mismatch (invalid_contract wasm validating)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name under which the module is linked.
     pub module: String,
@@ -90,6 +87,7 @@ pub struct Finding {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Function {
     /// Its index, imported ones included.
     pub index: u32,
@@ -109,6 +107,7 @@ pub struct Function {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Module {
     /// The name under which it is linked.
     pub name: String,
@@ -140,8 +139,9 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    /// A finding about a module as a whole.
-    fn of(module: &str, error: VmError, what: impl Into<String>) -> Self {
+    /// A finding about a module as a whole: with no function, and no byte of it.
+    #[must_use]
+    pub fn of(module: &str, error: VmError, what: impl Into<String>) -> Self {
         Self { module: module.to_owned(), function: None, offset: None, error, what: what.into() }
     }
 }

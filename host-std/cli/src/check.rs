@@ -51,18 +51,19 @@ impl Check {
 /// Arguments, variables or paths that are refused, before any module is looked at.
 fn malformed(module: &Path, error: VmError, why: Option<String>) -> Checked {
     let module = module.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let finding = Finding { module, function: None, offset: None, error, what: why.unwrap_or_default() };
-    Checked { findings: vec![finding], modules: Vec::new() }
+    let mut checked = Checked::default();
+    checked.findings.push(Finding::of(&module, error, why.unwrap_or_default()));
+    checked
 }
 
-fn as_json(Checked { findings, modules }: &Checked) -> Json {
+fn as_json(Checked { findings, modules, .. }: &Checked) -> Json {
     let finding = |finding: &Finding| {
-        let Finding { module, function, offset, error, what } = finding;
-        let function = function.as_ref().map(|Function { index, name }| json!({ "index": index, "name": name }));
+        let Finding { module, function, offset, error, what, .. } = finding;
+        let function = function.as_ref().map(|Function { index, name, .. }| json!({ "index": index, "name": name }));
         json!({ "module": module, "function": function, "offset": offset, "error": error.to_string(), "what": what })
     };
     let module = |module: &Module| {
-        let Module { name, size, lowered_size, host_calls, float_sites, largest_frames } = module;
+        let Module { name, size, lowered_size, host_calls, float_sites, largest_frames, .. } = module;
         let frames = largest_frames.iter().map(|frame| json!({ "func": frame.function, "units": frame.units }));
         let frames: Vec<Json> = frames.collect();
         json!({
@@ -78,10 +79,10 @@ fn as_json(Checked { findings, modules }: &Checked) -> Json {
 }
 
 /// A line for each finding, and one for each module about what it is and may ask for.
-fn for_people(Checked { findings, modules }: &Checked) -> Vec<String> {
+fn for_people(Checked { findings, modules, .. }: &Checked) -> Vec<String> {
     let found = findings.iter().map(|finding| format!("refused: {finding}"));
     let told = modules.iter().map(|module| {
-        let Module { name, size, lowered_size, host_calls, float_sites, largest_frames } = module;
+        let Module { name, size, lowered_size, host_calls, float_sites, largest_frames, .. } = module;
         let frame = largest_frames.first().map_or(0, |frame| frame.units);
         let (calls, asks) = (host_calls.len(), host_calls.join(" "));
         let asks = if calls == 0 { String::new() } else { format!(": {asks}") };

@@ -49,7 +49,7 @@ impl Diff {
     fn receipts(&self) -> Result<u8, Failure> {
         let changes = compare::receipts(&receipt(&self.a)?, &receipt(&self.b)?);
         if self.json {
-            let changes = changes.iter().map(|Change { field, a, b }| json!({ "field": field, "a": a, "b": b }));
+            let changes = changes.iter().map(|Change { field, a, b, .. }| json!({ "field": field, "a": a, "b": b }));
             let object =
                 json!({ "kind": "receipts", "same": changes.len() == 0, "changes": changes.collect::<Vec<_>>() });
             terminal::out(format!("{object}\n"))?;
@@ -88,7 +88,7 @@ fn receipt(path: &Path) -> Result<Receipt, Failure> {
     Receipt::from_bytes(&input::file(path)?).map_err(|error| Failure::usage(path.display(), error))
 }
 
-fn change(Change { field, a, b }: &Change) -> [String; 3] {
+fn change(Change { field, a, b, .. }: &Change) -> [String; 3] {
     let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "(not there)".to_owned());
     [field.clone(), format!("  first:  {}", side(a)), format!("  second: {}", side(b))]
 }
@@ -105,7 +105,7 @@ fn as_json(compared: &Comparison) -> Json {
     })
 }
 
-fn divergence_json(Divergence { what, step, a, b }: &Divergence) -> Json {
+fn divergence_json(Divergence { what, step, a, b, .. }: &Divergence) -> Json {
     let spot = |spot: &Spot| {
         json!({
             "call": spot.call,
@@ -134,7 +134,7 @@ pub(super) fn for_people(compared: &Comparison) -> Vec<String> {
 }
 
 /// What differs, and both sides of it.
-fn explain(label: &str, Divergence { what, step, a, b }: &Divergence) -> Vec<String> {
+fn explain(label: &str, Divergence { what, step, a, b, .. }: &Divergence) -> Vec<String> {
     let mut lines = vec![format!("{:9} {what}, after {step} steps that are the same", format!("{label}:"))];
     for (side, spot) in [(Side::A, a), (Side::B, b)] {
         let sub_vm = spot.sub_vm();

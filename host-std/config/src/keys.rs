@@ -12,6 +12,7 @@ use super::ConfigError;
 /// assert_eq!(deadline.meaning, "How long a run may take before it becomes an internal error.");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Key {
     /// Its section and name.
     pub path: &'static str,

@@ -36,6 +36,7 @@ pub use types::Time;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// What all nodes of a chain must have in common.
     pub consensus: Consensus,

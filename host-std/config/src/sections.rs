@@ -25,6 +25,7 @@ use subvm_wasmtime::cache::ModuleCache;
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Consensus {
     /// What float instructions do.
     #[serde(with = "super::types::FloatPolicyKeys")]
@@ -53,6 +54,7 @@ pub struct Consensus {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Run {
     /// What runs sub-VMs.
     pub engine: Engine,
@@ -76,6 +78,7 @@ pub struct Run {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Store {
     /// The ledger's directory.
     pub dir: PathBuf,
@@ -95,6 +98,7 @@ pub struct Store {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Cache {
     /// Whether compiled modules are kept on disk.
     pub enabled: bool,
@@ -112,6 +116,7 @@ pub struct Cache {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Random {
     /// Whether pseudo-random bytes will do.
     pub pseudo_random_fallback: bool,
@@ -126,6 +131,7 @@ pub struct Random {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Modules {
     /// Requests under way at once.
     pub concurrency: usize,
@@ -142,6 +148,7 @@ pub struct Modules {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Web {
     /// Whether there is this module.
     pub enabled: bool,
@@ -186,6 +193,7 @@ pub struct Web {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Render {
     /// Whether there is this module.
     pub enabled: bool,
@@ -215,6 +223,7 @@ pub struct Render {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Model {
     /// Endpoints, in order of preference.
     pub providers: Vec<ModelProvider>,
@@ -231,6 +240,7 @@ pub struct Model {
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ModelProvider {
     /// What comes before `/chat/completions`.
     pub base_url: String,

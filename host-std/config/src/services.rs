@@ -147,8 +147,11 @@ impl Cache {
     /// ```
     /// # let home = tempfile::tempdir()?;
     /// use subvm_config::Cache;
-    /// assert!(Cache { enabled: false, ..Cache::default() }.open()?.is_none());
-    /// assert!(Cache { dir: home.path().join("modules"), ..Cache::default() }.open()?.is_some());
+    /// let mut cache = Cache::default();
+    /// cache.dir = home.path().join("modules");
+    /// assert!(cache.open()?.is_some());
+    /// cache.enabled = false;
+    /// assert!(cache.open()?.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self) -> Result<Option<ModuleCache>, CacheError> {

@@ -102,6 +102,7 @@ pub const VERSION: u32 = 14;
 /// # Ok::<(), wat::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lowered {
     /// The rewritten module.
     pub wasm: Vec<u8>,

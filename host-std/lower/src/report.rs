@@ -23,6 +23,7 @@ const LARGEST_FRAMES: usize = 10;
 /// # Ok::<(), wat::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// What the module imports, in order, under the guest's names.
     pub imports: Vec<Import>,
@@ -64,6 +65,7 @@ pub struct Report {
 /// # Ok::<(), wat::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Import {
     /// From which module.
     pub module: String,
@@ -83,6 +85,7 @@ pub struct Import {
 /// # Ok::<(), wat::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Frame {
     /// The function's index.
     pub function: u32,

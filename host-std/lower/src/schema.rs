@@ -18,6 +18,7 @@ const SECTION: &str = "subvm.schema";
 /// assert_eq!(schema(b"\0asm\x01\0\0\0"), Err(SchemaError::Missing));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SchemaError {
     /// The module is malformed.
     Module(String),

@@ -100,7 +100,8 @@ fn token_use_is_reported() {
         let id = modules.start(&request).unwrap();
         modules.wait(id, Duration::from_secs(10)).unwrap();
     }
-    assert_eq!(client.usage(), Usage { prompt: 14, completion: 4 });
+    let Usage { prompt, completion, .. } = client.usage();
+    assert_eq!((prompt, completion), (14, 4));
 }
 
 /// A server that fails in this way so many times, and then answers.

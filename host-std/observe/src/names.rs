@@ -9,6 +9,7 @@ use metrics::Unit;
 /// assert!(METRICS.iter().all(|metric| (metric.kind == Kind::Counter) == metric.name.ends_with("_total")));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// It only grows.
     Counter,
@@ -26,6 +27,7 @@ pub enum Kind {
 /// assert_eq!((gas.name, gas.labels), ("subvm_gas_total", &["dimension"][..]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Metric {
     /// The name under which recorders get it.
     pub name: &'static str,

@@ -14,6 +14,7 @@ use super::{WasmtimeEngine, panicked};
 
 /// A package whose modules are ready to run, and what making them so costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prepared {
     /// What a chain charges for it at deployment, in ticks: [`compiling`], for each module and each mode. It is a property of the package and
     /// of the consensus parameters: every node comes to the same, whether or not it knew the modules.
@@ -24,6 +25,7 @@ pub struct Prepared {
 
 /// Why a package is not prepared.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum PrepareError {
     /// It cannot run: every node refuses it.
     Refused {

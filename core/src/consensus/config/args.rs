@@ -23,6 +23,7 @@ pub struct Args(Strings);
 /// assert_eq!(Args::new(["prog", "a\0b"]), Err(ArgsError::Control(1)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ArgsError {
     /// There are more than 1024.
     TooMany,

@@ -31,6 +31,7 @@ pub struct Env(Strings);
 /// assert_eq!(error, EnvError::Refused("LD_PRELOAD".into()));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EnvError {
     /// The name is not 1 to 128 ASCII letters, digits and `_`, not starting with a digit.
     Name(String),

@@ -88,9 +88,10 @@ struct Used {
 /// use subvm_modules::model::{ModelClient, Usage};
 /// let client = ModelClient::new(Vec::new());
 /// assert_eq!(client.usage(), Usage::default());
-/// assert_eq!(Usage { prompt: 7, completion: 2 }.to_string(), "7 prompt and 2 completion tokens");
+/// assert_eq!(client.usage().to_string(), "0 prompt and 0 completion tokens");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Usage {
     /// Tokens of prompts.
     pub prompt: u64,

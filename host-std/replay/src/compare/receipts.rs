@@ -18,6 +18,7 @@ use subvm_core::{Receipt, SlotId};
 /// assert_eq!((&*changes[0].field, changes[0].a.as_deref(), changes[0].b.as_deref()), ("result", Some("return [1,7]"), Some("return [2,7]")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Change {
     /// The field.
     pub field: String,

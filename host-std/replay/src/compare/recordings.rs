@@ -63,6 +63,7 @@ pub struct Comparison {
 ///
 /// See [`Comparison`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Divergence {
     /// What of it differs.
     pub what: What,

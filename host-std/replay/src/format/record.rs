@@ -34,6 +34,7 @@ use super::sample::Sample;
 /// assert_eq!(records.filter(|record| matches!(record, Record::Enters(call) if call.function.name() == "sched_yield")).count(), 1);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Record {
     /// What every node is given.
     Given(Given),
@@ -197,6 +198,7 @@ pub struct Asked {
 /// assert_eq!(Ask::Random { len: 16 }.to_string(), "16 random bytes");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ask {
     /// `Storage::read`.
     Storage {
@@ -267,6 +269,7 @@ pub enum Ask {
 /// assert_eq!(Answer::Failed("the disk is gone".into()).to_string(), "failed: the disk is gone");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
     /// Bytes of storage, random ones, a balance, a module's result.
     Bytes(Vec<u8>),

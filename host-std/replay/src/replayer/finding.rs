@@ -80,6 +80,7 @@ pub struct Finding {
 /// assert_eq!(Found::Ask(Ask::Random { len: 8 }).to_string(), "asks for 8 random bytes");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Found {
     /// A call, a sub-VM, or an end.
     Record(Record),
