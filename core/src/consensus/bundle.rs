@@ -6,7 +6,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::calldata::{DecodeError, DecodeLimits, Value};
 use crate::consensus::config::Refused;
 use crate::consensus::fields::uint;
 use crate::consensus::message::{EntryKind, Message};
@@ -14,6 +13,7 @@ use crate::consensus::package::{Library, Package, PackageError, Parts};
 use crate::consensus::params::{FloatPolicy, Params, Personality};
 use crate::costs::{LIBRARIES, Limits};
 use crate::wire::{Read, Source, Wrong, put_bytes, put_uint};
+use subvm_calldata::{DecodeError, DecodeLimits, Value};
 
 /// Why bytes are no package, message or parameters.
 ///
