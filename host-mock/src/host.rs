@@ -53,7 +53,7 @@ pub struct Printed {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryHost(Arc<Mutex<Chain>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Chain {
     contracts: BTreeMap<(State, Address), Code>,
     balances: BTreeMap<(State, Address), [u8; 32]>,
@@ -77,6 +77,21 @@ impl MemoryHost {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A chain of its own that begins as this one is.
+    ///
+    /// ```
+    /// use subvm_core::{Address, host::{Host, State}};
+    /// let here = subvm_host_mock::MemoryHost::new();
+    /// let mut there = here.fork();
+    /// here.set_balance(Address::default(), 5);
+    /// assert_eq!(there.balance(State::Accepted, &Address::default())?, [0; 32]);
+    /// # Ok::<(), subvm_core::host::HostError>(())
+    /// ```
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.chain().clone())))
     }
 
     /// Sets the transaction's instant, in nanoseconds since 1970.

@@ -37,6 +37,7 @@ mod run;
 mod schema;
 mod shown;
 mod terminal;
+mod test;
 mod trace;
 
 /// Wrong usage, or input that cannot be read.
@@ -91,6 +92,8 @@ enum Command {
     New(new::New),
     /// Show what a contract says of its methods and events.
     Schema(schema::Schema),
+    /// Run the scenarios of files: contracts, their callers, votes.
+    Test(test::Test),
     /// Work with the fingerprints of failed runs.
     #[command(subcommand)]
     Fingerprint(fingerprint::Fingerprint),
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.execute(),
         Command::New(new) => new.execute(),
         Command::Schema(schema) => schema.execute(),
+        Command::Test(test) => test.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),
     })

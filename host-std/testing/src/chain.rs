@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{self, State};
+use subvm_core::host::{self, State, Storage as _};
 use subvm_core::wasi::Refused;
 use subvm_core::{
     Address, Entry, Gas, InternalError, Message, PageWrite, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote,
@@ -17,14 +17,12 @@ use subvm_wasmtime::WasmtimeEngine;
 
 use crate::deliver::Letter;
 use crate::world::Seen;
-use crate::{Node, Script, Transaction};
+use crate::{Node, Script, Snapshot, Transaction};
 
 /// 2026-01-01T00:00:00Z.
 const GENESIS: u64 = 1_767_225_600_000_000_000;
 /// Between two blocks.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The most a message's messages can go on.
-const DELIVERIES: usize = 64;
 
 /// What is done to a leader's non-deterministic results before validators see them.
 type Tamper = Box<dyn FnMut(&mut Vec<Vec<u8>>)>;
@@ -52,9 +50,13 @@ pub struct Chain {
     params: Arc<Params>,
     scripts: Vec<Script>,
     tamper: Option<Tamper>,
-    now: u64,
-    deployed: u64,
+    pub(crate) now: u64,
+    pub(crate) deployed: u64,
     pub(crate) unapplied: Vec<(Address, Receipt)>,
+    /// What an appeal goes back to, and runs again.
+    pub(crate) last: Option<(Snapshot, Call)>,
+    /// Messages begot more messages than a chain delivers.
+    pub(crate) endless: bool,
 }
 
 impl Default for Chain {
@@ -91,6 +93,8 @@ impl Chain {
             now: GENESIS,
             deployed: 0,
             unapplied: Vec::new(),
+            last: None,
+            endless: false,
         }
     }
 
@@ -258,16 +262,31 @@ impl Chain {
         self.host.apply(State::Accepted, contract, &receipt);
     }
 
+    /// What a contract keeps in a slot: so many bytes from one on, zeros where nothing was written. It is read past the contract.
+    ///
+    /// # Panics
+    /// Where the range goes beyond what a slot has.
+    #[must_use]
+    pub fn read(&self, contract: Address, slot: [u8; 32], from: u32, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        let read = self.host.clone().read(State::Accepted, &contract, &SlotId(slot), from, &mut bytes);
+        read.expect("a slot has 2^32 bytes");
+        bytes
+    }
+
     /// Calls a method, and keeps nothing of what it did.
     #[track_caller]
     pub fn view(&mut self, contract: Address, method: &str, arguments: impl Into<Map>) -> Transaction {
         let mut call = arguments.into();
         call.insert("method", method);
-        let data = Value::from(call).encode().expect("calldata within the limits");
+        self.view_bytes(contract, &Value::from(call).encode().expect("calldata within the limits"))
+    }
+
+    /// Sends any bytes in the place of calldata, and keeps nothing of what that did.
+    pub(crate) fn view_bytes(&mut self, contract: Address, bytes: &[u8]) -> Transaction {
         let sender = Address::default();
-        let call = Call { sender, origin: sender, contract, data, value: 0, init: false };
-        let (transaction, _) = self.agree(&call);
-        transaction
+        let call = Call { sender, origin: sender, contract, data: bytes.into(), value: 0, init: false };
+        self.agree(&call).0
     }
 
     /// Takes money from an account: it is on its way.
@@ -281,7 +300,9 @@ impl Chain {
     /// One block, whose money is on its way: the leader proposes, validators vote, what most agree on is applied, and its messages go on.
     #[track_caller]
     pub(crate) fn transact(&mut self, call: &Call, depth: usize) -> Transaction {
-        assert!(depth < DELIVERIES, "messages beget messages without end");
+        if depth == 0 {
+            self.last = Some((self.snapshot(), call.clone()));
+        }
         *self.balances.entry(call.contract).or_default() += call.value;
         let (mut transaction, receipt) = self.agree(call);
         self.now += BLOCK.as_nanos() as u64;
@@ -305,7 +326,10 @@ impl Chain {
         for (address, balance) in &self.balances {
             self.host.set_balance(*address, *balance);
         }
-        let leader = self.run(call, Node::Leader, Role::Leader).ok();
+        let (leader, failed) = match self.run(call, Node::Leader, Role::Leader) {
+            Ok(report) => (Some(report), None),
+            Err(error) => (None, Some(said(&error))),
+        };
         let mut proposal = leader.as_ref().map(|leader| leader.receipt.clone());
         if let (Some(proposal), Some(tamper)) = (&mut proposal, &mut self.tamper) {
             tamper(&mut proposal.nondet);
@@ -317,7 +341,8 @@ impl Chain {
         // The leader agrees with itself.
         let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
         let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
-        (Transaction { contract: call.contract, leader, votes, accepted, delivered: Vec::new() }, proposal)
+        let delivered = Vec::new();
+        (Transaction { contract: call.contract, leader, failed, votes, accepted, delivered }, proposal)
     }
 
     fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
@@ -345,6 +370,17 @@ impl Chain {
             run(engine(), node, Run { message, entry, role, params, state, deadline: None, cancel: None });
         report
     }
+}
+
+/// An error and what caused it.
+fn said(error: &InternalError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 /// What a transaction asks for.

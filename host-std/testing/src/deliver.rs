@@ -10,8 +10,11 @@ use subvm_core::{Parts, Receipt};
 use crate::Transaction;
 use crate::chain::{Call, Chain, address_of};
 
+/// The most a message's messages can go on.
+const DELIVERIES: usize = 64;
+
 /// A message on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Letter {
     call: Call,
     code: Option<Vec<u8>>,
@@ -52,6 +55,8 @@ impl Chain {
         for (contract, receipt) in std::mem::take(&mut self.unapplied) {
             self.host.apply(State::Finalized, contract, &receipt);
         }
+        // What is final is not appealed.
+        self.last = None;
         let letters = std::mem::take(&mut self.finalized_later);
         letters.into_iter().filter_map(|letter| self.deliver(letter, 1)).collect()
     }
@@ -65,6 +70,12 @@ impl Chain {
         }
         if matches!(self.host.code(State::Accepted, &call.contract), Ok(Code::Nothing)) {
             *self.balances.entry(call.contract).or_default() += call.value;
+            return None;
+        }
+        if depth >= DELIVERIES {
+            // Who asks too much of a chain is seen in what is not there.
+            self.endless = true;
+            *self.balances.entry(call.sender).or_default() += call.value;
             return None;
         }
         Some(self.transact(&call, depth))

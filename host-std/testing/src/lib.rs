@@ -19,9 +19,12 @@
 //! | deploy and call | [`Chain::deploy`], [`Chain::call`], [`Chain::view`] |
 //! | send money, deliver messages, let time pass | [`Chain::send`], [`Transaction::delivered`], [`Chain::finalize`], [`Chain::pass`] |
 //! | say what the web and models answer, and to whom | [`web`], [`model`], [`Answer`] |
+//! | answer as the live world did once | [`recorded`](recorded()) |
 //! | let a leader lie | [`Chain::tamper`] |
+//! | appeal, go back | [`Chain::appeal`], [`Chain::snapshot`] |
 //! | hold gas to a file | [`Golden`] |
 //! | build a contract from its source | [`build`](build()) |
+//! | say all of this in a file, for a contract in any language | [`scenario`] |
 //!
 //! What a test asks for in vain panics, with what there was instead.
 
@@ -29,12 +32,17 @@ mod build;
 mod chain;
 mod deliver;
 mod golden;
+mod recorded;
+pub mod scenario;
+mod snapshot;
 mod transaction;
 mod world;
 
 pub use build::build;
 pub use chain::Chain;
 pub use golden::Golden;
+pub use recorded::recorded;
+pub use snapshot::Snapshot;
 pub use subvm_core::calldata::{Map, Value};
 pub use subvm_core::{Address, Vote};
 pub use transaction::Transaction;

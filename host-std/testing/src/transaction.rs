@@ -20,6 +20,8 @@ pub struct Transaction {
     pub contract: Address,
     /// The leader's run; none where it ended in an internal error.
     pub leader: Option<Report>,
+    /// The internal error that the leader's run ended in: what its node lacked.
+    pub failed: Option<String>,
     /// How each validator voted.
     pub votes: Vec<Vote>,
     /// Whether most nodes agreed, the leader with itself among them. Then it was applied.
@@ -89,16 +91,17 @@ impl Transaction {
     }
 
     #[track_caller]
-    fn outcome(&self) -> &Outcome {
+    pub(crate) fn outcome(&self) -> &Outcome {
         &self.report().outcome
     }
 
     #[track_caller]
     fn report(&self) -> &Report {
-        self.leader.as_ref().expect("the leader's run ended in an internal error, and came to nothing")
+        let why = self.failed.as_deref().unwrap_or_default();
+        self.leader.as_ref().unwrap_or_else(|| panic!("the leader's node failed, and came to nothing: {why}"))
     }
 
-    fn diagnostics(&self) -> String {
+    pub(crate) fn diagnostics(&self) -> String {
         self.report().diagnostics.iter().map(|line| format!("\n  {line}")).collect()
     }
 }

@@ -35,6 +35,8 @@ pub enum Answer {
     Error(&'static str),
     /// The module is not there: an internal error, for which a node votes *timeout*.
     Down,
+    /// This, whatever it says: what a module gave once ([`recorded`](crate::recorded())).
+    Exactly(Value),
 }
 
 impl Answer {
@@ -56,13 +58,19 @@ impl Answer {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Names of requests.
-    names: &'static [&'static str],
-    /// Fields that must be there, and patterns of what is in them.
-    fields: Vec<(&'static str, String)>,
+    asks: Asks,
     answer: Answer,
     /// For some nodes another.
     to: Vec<(Node, Answer)>,
+}
+
+/// What a request must be.
+#[derive(Clone, Debug)]
+enum Asks {
+    /// One of these names, with fields that must be there and patterns of what is in them.
+    Like(&'static [&'static str], Vec<(&'static str, String)>),
+    /// This one.
+    This(Value),
 }
 
 /// Requests to addresses of a pattern, in which `*` is any text; rendered pages too. Until more is said, they are answered by `404`.
@@ -85,13 +93,20 @@ pub fn model(prompt: &str) -> Script {
 
 impl Script {
     fn new(names: &'static [&'static str], field: (&'static str, String), answer: Answer) -> Self {
-        Self { names, fields: vec![field], answer, to: Vec::new() }
+        Self { asks: Asks::Like(names, vec![field]), answer, to: Vec::new() }
     }
 
-    /// Requests of a method alone: `POST`.
+    /// One request, with all of its fields.
+    pub(crate) fn this(request: Value, answer: Answer) -> Self {
+        Self { asks: Asks::This(request), answer, to: Vec::new() }
+    }
+
+    /// Requests of a method alone: `POST`. Nothing, for one that was recorded.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
-        self.fields.push(("method", method.to_owned()));
+        if let Asks::Like(_, fields) = &mut self.asks {
+            fields.push(("method", method.to_owned()));
+        }
         self
     }
 
@@ -115,10 +130,15 @@ impl Script {
         self
     }
 
-    fn matches(&self, name: &str, fields: &Value) -> bool {
+    fn matches(&self, request: &Value, name: &str, fields: &Value) -> bool {
         let found = |names: &str| names.split('|').find_map(|name| fields.get(name)?.as_str());
-        self.names.contains(&name)
-            && self.fields.iter().all(|(field, pattern)| found(field).is_some_and(|text| matches(pattern, text)))
+        match &self.asks {
+            Asks::This(this) => this == request,
+            Asks::Like(names, patterns) => {
+                names.contains(&name)
+                    && patterns.iter().all(|(field, pattern)| found(field).is_some_and(|text| matches(pattern, text)))
+            }
+        }
     }
 
     fn answer(&self, node: Node) -> &Answer {
@@ -149,9 +169,10 @@ impl Seen {
     fn answer(&self, request: &[u8]) -> Result<Value, HostError> {
         let request = Value::decode(request)?;
         let (name, fields) = request.as_map().and_then(|map| map.iter().next()).ok_or("no request")?;
-        let script = self.scripts.iter().rev().find(|script| script.matches(name, fields));
+        let script = self.scripts.iter().rev().find(|script| script.matches(&request, name, fields));
         match script.map(|script| script.answer(self.node)) {
             Some(Answer::Ok(value)) => Ok(Map::from([("ok", value.clone())]).into()),
+            Some(Answer::Exactly(value)) => Ok(value.clone()),
             Some(Answer::Error(code)) => Ok(Map::from([("error", *code)]).into()),
             Some(Answer::Down) => Err(format!("the world has no {name} for {:?}", self.node).into()),
             None => Err(format!("no script answers {request}: add one with Chain::world").into()),

@@ -2,6 +2,7 @@
 
 mod documents;
 mod oracle;
+mod scenarios;
 mod token;
 mod workshop;
 

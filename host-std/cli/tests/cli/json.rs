@@ -6,7 +6,7 @@ fn schema() -> Json {
     schema_of("result")
 }
 
-fn schema_of(name: &str) -> Json {
+pub(crate) fn schema_of(name: &str) -> Json {
     let text = fs::read_to_string(format!("{ROOT}/docs/schema/{name}.json")).unwrap();
     serde_json::from_str(&text).expect("the schema is JSON")
 }
@@ -27,7 +27,7 @@ pub(crate) fn check_against(name: &str, json: &Json) {
 }
 
 /// Checks `value` against the keywords of JSON Schema that the schema uses; one that it does not know it refuses.
-fn check(root: &Json, schema: &Json, value: &Json, path: &str) -> Result<(), String> {
+pub(crate) fn check(root: &Json, schema: &Json, value: &Json, path: &str) -> Result<(), String> {
     let refuse = |why: &str| Err(format!("{path}: {why}: {value}"));
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
         let holds = match keyword.as_str() {

@@ -21,6 +21,7 @@ mod looking;
 mod new;
 mod page;
 mod recording;
+mod scenarios;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;
