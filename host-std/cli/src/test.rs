@@ -109,12 +109,12 @@ fn as_json(file: &Path, Ran { name, line, failure, taken }: &Ran) -> Json {
 }
 
 fn transaction(Taken { line, step, transaction }: &Taken) -> Json {
-    let Transaction { leader, failed, votes, accepted, .. } = transaction;
-    let (outcome, value, message) = match (leader.as_ref().map(|report| &report.outcome), failed) {
+    let Transaction { leader, internal, votes, accepted, .. } = transaction;
+    let (outcome, value, message) = match (leader.as_ref().map(|report| &report.outcome), internal) {
         (Some(Outcome::Return(bytes)), _) => ("return", Some(text(bytes)), None),
         (Some(Outcome::UserError(text)), _) => ("user_error", None, Some(text.clone())),
         (Some(Outcome::VmError(error)), _) => ("vm_error", None, Some(error.to_string())),
-        (None, failed) => ("internal_error", None, failed.clone()),
+        (None, internal) => ("internal_error", None, internal.clone()),
     };
     let gas = leader.as_ref().map(|report| report.receipt.gas).unwrap_or_default();
     json!({

@@ -326,7 +326,7 @@ impl Chain {
         for (address, balance) in &self.balances {
             self.host.set_balance(*address, *balance);
         }
-        let (leader, failed) = match self.run(call, Node::Leader, Role::Leader) {
+        let (leader, internal) = match self.run(call, Node::Leader, Role::Leader) {
             Ok(report) => (Some(report), None),
             Err(error) => (None, Some(said(&error))),
         };
@@ -342,7 +342,7 @@ impl Chain {
         let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
         let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
         let delivered = Vec::new();
-        (Transaction { contract: call.contract, leader, failed, votes, accepted, delivered }, proposal)
+        (Transaction { contract: call.contract, leader, internal, votes, accepted, delivered }, proposal)
     }
 
     fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {

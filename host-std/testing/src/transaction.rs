@@ -21,7 +21,7 @@ pub struct Transaction {
     /// The leader's run; none where it ended in an internal error.
     pub leader: Option<Report>,
     /// The internal error that the leader's run ended in: what its node lacked.
-    pub failed: Option<String>,
+    pub internal: Option<String>,
     /// How each validator voted.
     pub votes: Vec<Vote>,
     /// Whether most nodes agreed, the leader with itself among them. Then it was applied.
@@ -97,7 +97,7 @@ impl Transaction {
 
     #[track_caller]
     fn report(&self) -> &Report {
-        let why = self.failed.as_deref().unwrap_or_default();
+        let why = self.internal.as_deref().unwrap_or_default();
         self.leader.as_ref().unwrap_or_else(|| panic!("the leader's node failed, and came to nothing: {why}"))
     }
 

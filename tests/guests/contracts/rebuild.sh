@@ -29,7 +29,8 @@ sed -i 's|^members = .*|members = ["core/calldata", "core/sdk", "core/sdk/macros
 
 unset RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS RUSTC_WRAPPER
 cd "$place/tests/guests/contracts"
-CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$place=/subvm" \
+# A small stack: each page of memory that a module declares is paid for. What `subvm new` writes does the same.
+CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$place=/subvm$(printf '\037')-Clink-arg=-zstack-size=32768" \
     cargo build --quiet --release --locked --target $target --target-dir "$root/target/contracts"
 
 cd "$here"

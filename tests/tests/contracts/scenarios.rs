@@ -22,6 +22,8 @@ fn path(name: &str) -> PathBuf {
 
 #[test]
 fn scenarios_hold() {
+    check(path("from.toml"));
+    check(path("market.toml"));
     check(path("token.toml"));
     check(path("oracle.toml"));
     check(path("workshop.json"));
@@ -281,7 +283,7 @@ fn recorded_answers_are_given_again() {
     let (entry, role, params, state) = (Entry::Contract, Role::Leader, Default::default(), State::Accepted);
     let engine = Arc::new(WasmtimeEngine::new().unwrap());
     let (node, _) = subvm_core::run(engine, node, Run { message, entry, role, params, state, deadline: None });
-    recorder.finish(node);
+    let _ = recorder.finish(node);
 
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("oracle.wasm"), module("oracle")).unwrap();

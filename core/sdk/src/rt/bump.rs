@@ -6,6 +6,11 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const PAGE: usize = 65_536;
 
+unsafe extern "C" {
+    /// Where the linker's data ends. What is left of the pages that the module declares is paid for, and free.
+    static __heap_base: u8;
+}
+
 /// Hands memory out upwards and takes back only the last block: a sub-VM lives for one message.
 struct Bump {
     /// Where the next block may start; 0 before the first.
@@ -16,6 +21,18 @@ struct Bump {
 static MEMORY: Bump = Bump { next: AtomicUsize::new(0) };
 
 impl Bump {
+    /// A new block; `below` is one less than its alignment, a power of two. Null where there is no memory for it.
+    #[inline(never)]
+    fn take(&self, size: usize, below: usize) -> *mut u8 {
+        let start = match self.next.load(Relaxed) {
+            0 => (&raw const __heap_base).addr(),
+            next => next,
+        };
+        // What is beyond memory stays there, and is refused.
+        let start = start.saturating_add(below) & !below;
+        if self.reach(start.saturating_add(size)) { start as *mut u8 } else { core::ptr::null_mut() }
+    }
+
     /// Makes the memory go on to `end`; whether it does.
     fn reach(&self, end: usize) -> bool {
         let missing = end.saturating_sub(wasm32::memory_size(0) * PAGE).div_ceil(PAGE);
@@ -27,14 +44,10 @@ impl Bump {
     }
 }
 
-// SAFETY: each block lies above the one before it, in memory grown for blocks alone, aligned as asked.
+// SAFETY: each block lies above the one before it and all that the linker placed, in memory that is there or was grown, aligned as asked.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let start = match self.next.load(Relaxed) {
-            0 => wasm32::memory_size(0) * PAGE,
-            next => next.next_multiple_of(layout.align()),
-        };
-        if self.reach(start.saturating_add(layout.size())) { start as *mut u8 } else { core::ptr::null_mut() }
+        self.take(layout.size(), layout.align() - 1)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {

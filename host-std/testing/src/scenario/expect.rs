@@ -69,7 +69,7 @@ impl Expect {
             Some(Err(why)) => format!("to fail with {why:?}"),
         };
         let Some(report) = &of.leader else {
-            let why = of.failed.as_deref().unwrap_or_default();
+            let why = of.internal.as_deref().unwrap_or_default();
             return Err(format!("expected {wanted}; the leader's node failed: {why}"));
         };
         match (&report.outcome, expected) {

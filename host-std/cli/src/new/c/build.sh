@@ -1,0 +1,12 @@
+#!/bin/sh
+# Builds the contract with clang and lld (Debian: apt-get install clang lld), or with zig: CC="zig cc" ./build.sh
+set -eu
+cd "$(dirname "$0")"
+compiler=${CC:-clang}
+case "$compiler" in
+*zig*) target=wasm32-freestanding ;;
+*) target=wasm32 ;;
+esac
+# A small stack: each page of memory that a module declares is paid for.
+$compiler --target=$target -Oz -std=c11 -nostdlib -mbulk-memory -Wall -Wextra \
+    -Wl,--no-entry -Wl,-z,stack-size=16384 -Wl,--gc-sections -Wl,--strip-debug -o NAME.wasm contract.c
