@@ -1,8 +1,11 @@
 /*
  * subvm.h: contracts for subvm in C (or C++), in one header. Freestanding: no libc, no allocation.
  *
- *   clang --target=wasm32 -Os -nostdlib -mbulk-memory -Wl,--no-entry -Wl,--export=_start -Wl,-z,stack-size=16384 \
- *         -Wl,--gc-sections -o contract.wasm contract.c
+ *   clang --target=wasm32 -O2 -std=c11 -nostdlib -mbulk-memory -Wl,--no-entry -Wl,--stack-first -Wl,-z,stack-size=16384 \
+ *         -Wl,--gc-sections -Wl,--strip-debug -o contract.wasm contract.c
+ *
+ * (zig cc: --target=wasm32-freestanding, and without --stack-first, which it does anyway.) The stack lies below all data, so that what goes
+ * too deep traps; each page of memory that a module declares is paid for, so it is small.
  *
  * A contract is a function `_start`:
  *

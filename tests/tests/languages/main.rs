@@ -52,7 +52,7 @@ fn holds(scenarios: &str, contract: &str, module: &Path) {
 
 /// What the head of `subvm.h` says to compile with, which is what `subvm new --lang c` writes.
 const FLAGS: [&str; 12] = [
-    "-Oz",
+    "-O2",
     "-std=c11",
     "-nostdlib",
     "-mbulk-memory",
@@ -79,13 +79,13 @@ fn the_token_is_the_token(compiler: &str, before: &[&str], target: &str) {
         holds("token.toml", "token", &module);
         let size = fs::metadata(&module).unwrap().len();
         println!("token.c by {compiler}: {size} bytes");
-        assert!(size <= 20 * 1024, "{size} bytes");
+        assert!(size <= 28 * 1024, "{size} bytes");
     }
 }
 
 #[test]
 fn the_token_by_clang_is_the_token() {
-    the_token_is_the_token("clang", &[], "--target=wasm32");
+    the_token_is_the_token("clang", &["-Wl,--stack-first"], "--target=wasm32");
 }
 
 #[test]

@@ -67,13 +67,13 @@ fn a_new_project_builds_and_runs_by_the_commands_that_are_printed() {
     assert_eq!(subvm_in(&project, &test[1..]), "test.toml\n  holds  it counts\n1 hold, 0 fail\n");
     assert!(subvm_in(&project, &run[1..]).starts_with("return:   5\n"));
     assert!(subvm_in(&project, &schema[1..]).contains(r#""contract": "Counter""#));
-    // Pages that are declared are paid for: a stack of one, and what the module keeps.
+    // Pages that are declared are paid for: a small stack and what the module keeps are one.
     let module = std::fs::read(project.join(schema[2])).expect("it was built");
     let memory = wasmparser::Parser::new(0).parse_all(&module).find_map(|payload| match payload {
         Ok(wasmparser::Payload::MemorySection(memories)) => memories.into_iter().next(),
         _ => None,
     });
-    assert_eq!(memory.expect("it has a memory").expect("it is valid").initial, 2);
+    assert_eq!(memory.expect("it has a memory").expect("it is valid").initial, 1);
 }
 
 #[test]

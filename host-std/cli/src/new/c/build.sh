@@ -4,9 +4,9 @@ set -eu
 cd "$(dirname "$0")"
 compiler=${CC:-clang}
 case "$compiler" in
-*zig*) target=wasm32-freestanding ;;
-*) target=wasm32 ;;
+*zig*) target="--target=wasm32-freestanding" ;;
+*) target="--target=wasm32 -Wl,--stack-first" ;;
 esac
-# A small stack: each page of memory that a module declares is paid for.
-$compiler --target=$target -Oz -std=c11 -nostdlib -mbulk-memory -Wall -Wextra \
+# A small stack, below all data: each page of memory that a module declares is paid for, and what goes too deep traps.
+$compiler $target -O2 -std=c11 -nostdlib -mbulk-memory -Wall -Wextra \
     -Wl,--no-entry -Wl,-z,stack-size=16384 -Wl,--gc-sections -Wl,--strip-debug -o NAME.wasm contract.c
