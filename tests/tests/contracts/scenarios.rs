@@ -282,7 +282,8 @@ fn recorded_answers_are_given_again() {
     let (node, recorder) = Recorder::wrap(host.node(), sink.clone(), Options::default());
     let (entry, role, params, state) = (Entry::Contract, Role::Leader, Default::default(), State::Accepted);
     let engine = Arc::new(WasmtimeEngine::new().unwrap());
-    let (node, _) = subvm_core::run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel: None });
+    let (node, _) =
+        subvm_core::run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel: None });
     let _ = recorder.finish(node);
 
     let dir = tempfile::tempdir().unwrap();
