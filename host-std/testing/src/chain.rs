@@ -55,8 +55,9 @@ pub struct Chain {
     pub(crate) unapplied: Vec<(Address, Receipt)>,
     /// What an appeal goes back to, and runs again.
     pub(crate) last: Option<(Snapshot, Call)>,
-    /// Messages begot more messages than a chain delivers.
+    /// Messages begot more messages than a chain delivers. Only a tolerant one goes on then.
     pub(crate) endless: bool,
+    pub(crate) tolerant: bool,
 }
 
 impl Default for Chain {
@@ -95,6 +96,7 @@ impl Chain {
             unapplied: Vec::new(),
             last: None,
             endless: false,
+            tolerant: false,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::{Chain, Snapshot, Transaction};
 pub(super) fn play(scenario: &Scenario, modules: &BTreeMap<&str, Arc<[u8]>>) -> Ran {
     let mut chain = Chain::new();
     chain.validators = scenario.validators;
+    chain.tolerant = true;
     let accounts = scenario.accounts.iter().map(|(name, balance)| (name.clone(), chain.account(name, *balance)));
     let mut play = Play { names: accounts.collect(), modules, snapshots: BTreeMap::new(), taken: Vec::new(), chain };
     for script in &scenario.world {
