@@ -12,7 +12,7 @@ use subvm_host_mock::MemoryHost;
 use subvm_host_std::WasmtimeEngine;
 use subvm_replay::{Buffer, Options, Recorder};
 use subvm_testing::scenario::{Suite, check};
-use subvm_testing::{Map, Value};
+use subvm_testing::{Chain, Map, Value};
 
 use crate::{ROOT, module};
 
@@ -266,6 +266,44 @@ fn gas_is_held_to_what_was_recorded() {
     );
     suite.replace("token", module("oracle")).unwrap();
     assert!(suite.run(|_| true, false).unwrap().iter().all(|ran| ran.failure.is_some()));
+}
+
+/// A contract that sends itself a message whenever it runs, at the first address that a chain gives.
+fn endless() -> Vec<u8> {
+    let address = Chain::new().install(&module("token"));
+    let message = Map::from([
+        ("address", Value::from(address)),
+        ("calldata", Map::new().into()),
+        ("on", "accepted".into()),
+        ("value", 0.into()),
+    ]);
+    let request = Value::from(Map::from([("PostMessage", message)])).encode().unwrap();
+    let bytes: String = request.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    wat::parse_str(format!(
+        r#"(module (import "genlayer_sdk" "gl_call" (func $call (param i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "{bytes}")
+            (func (export "_start") (drop (call $call (i32.const 0) (i32.const {}) (i32.const 1024)))))"#,
+        request.len()
+    ))
+    .unwrap()
+}
+
+#[test]
+fn messages_without_end_fail_a_scenario() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("endless.wasm"), endless()).unwrap();
+    let file = dir.path().join("endless.toml");
+    fs::write(&file, "contracts.a = \"endless.wasm\"\n[[scenario]]\nname = \"a\"\nstep = [{ deploy = \"a\" }]")
+        .unwrap();
+    let ran = Suite::load(&file).unwrap().run(|_| true, false).unwrap();
+    let failure = ran[0].failure.as_ref().unwrap();
+    assert_eq!((failure.line, &*failure.what), (4, "deploy a: messages beget messages without end"));
+}
+
+#[test]
+#[should_panic(expected = "messages beget messages without end")]
+fn messages_without_end_fail_a_test() {
+    Chain::new().deploy(&endless(), Map::new());
 }
 
 /// A run on a live world is recorded once, and its answers are given again.
