@@ -16,6 +16,7 @@ pub const NATIVE: Options = Options {
     own_values: false,
     frames: false,
     watch: Watch::Nothing,
+    exceptions: false,
 };
 
 /// Ticks that tests grant where they do not say otherwise.
@@ -51,7 +52,7 @@ impl Generator {
                 .expect("a target of this build");
         }
         config.wasm_multi_memory(true).wasm_tail_call(true).wasm_extended_const(true).wasm_relaxed_simd(false);
-        config.wasm_gc(false).wasm_function_references(false);
+        config.wasm_gc(false).wasm_function_references(false).wasm_exceptions(true);
         config.compiler_inlining(Inlining::No).memory_init_cow(false).collector(Collector::Null);
         config.max_wasm_stack(native).async_stack_size(native + (2 << 20));
         config.memory_reservation(1 << 32).memory_guard_size(1 << 25);
@@ -72,6 +73,8 @@ pub enum Ending {
     Lowering(TrapKind),
     /// It trapped by itself.
     Trapped(Trap),
+    /// Nothing caught an exception.
+    Uncaught,
 }
 
 /// Everything that a call leaves behind.
@@ -173,10 +176,12 @@ impl Machine {
                     let functions = backtrace.frames().iter().map(|frame| frame.func_index());
                     frames.extend(functions.filter_map(|index| self.lowered.functions.original(index)));
                 }
-                let trap = *error.downcast_ref::<Trap>().expect("a trap");
-                match TrapKind::from_marker(self.global(TRAP_GLOBAL).unwrap_i32()) {
-                    Some(kind) if trap == Trap::UnreachableCodeReached => Ending::Lowering(kind),
-                    _ => Ending::Trapped(trap),
+                let kind = TrapKind::from_marker(self.global(TRAP_GLOBAL).unwrap_i32());
+                match (error.downcast_ref::<Trap>(), kind) {
+                    (Some(Trap::UnreachableCodeReached), Some(kind)) => Ending::Lowering(kind),
+                    (Some(trap), _) => Ending::Trapped(*trap),
+                    (None, _) if error.is::<wasmtime::ThrownException>() => Ending::Uncaught,
+                    (None, _) => panic!("no trap: {error:#}"),
                 }
             }
         };

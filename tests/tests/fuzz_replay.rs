@@ -72,6 +72,8 @@ replays! {
     recording,
     supervisor,
     symbols,
+    #[cfg(feature = "engine")]
+    throwing,
     tree,
 }
 

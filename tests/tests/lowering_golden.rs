@@ -37,6 +37,7 @@ fn options(text: &str) -> Options {
             ("probe_stores", "") => options.probe_stores = true,
             ("own_values", "") => options.own_values = true,
             ("frames", "") => options.frames = true,
+            ("exceptions", "") => options.exceptions = true,
             _ => panic!("no such option: {option}"),
         }
     }

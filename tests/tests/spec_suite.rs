@@ -103,6 +103,32 @@ fn compare(floats: Floats) {
     }
 }
 
+/// The files about exceptions, on wasmtime: under each policy all holds that holds without lowering. What does not, needs types of other proposals.
+#[test]
+fn exceptions() {
+    let run = |floats: Option<Floats>| {
+        let mut tally = Tally::default();
+        for file in proposal(Proposal::ExceptionHandling) {
+            let (passed, failures) = run_file(&format!("exceptions/{}", file.name()), file.raw(), floats);
+            tally.passed += passed;
+            tally.failures.extend(failures);
+        }
+        tally
+    };
+    let plain = run(None);
+    for failure in &plain.failures {
+        let beyond = ["`gc` proposal", "function references", "no instance", "no function"];
+        assert!(beyond.iter().any(|what| failure.why.contains(what)), "{failure}");
+    }
+    assert!(plain.passed >= 70 && plain.failures.len() <= 9, "{} and {}", plain.passed, plain.failures.len());
+    for floats in [Floats::Native, Floats::Soft, Floats::Canonical, Floats::Trap] {
+        let lowered = run(Some(floats));
+        let new: Vec<_> = lowered.failures.difference(&plain.failures).collect();
+        assert!(new.is_empty(), "{floats:?}: {}", new[0]);
+        assert!(lowered.passed == plain.passed || floats == Floats::Trap, "{floats:?}: {}", lowered.passed);
+    }
+}
+
 #[test]
 fn native() {
     compare(Floats::Native);

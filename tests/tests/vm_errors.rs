@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use subvm_core::{FloatPolicy, Invalid, Outcome, Params, Parts, Resource, Role, Run, Trap};
+use subvm_core::{FloatPolicy, Invalid, Outcome, Params, Parts, Resource, Role, Run, Trap, run};
 use subvm_host_mock::MemoryHost;
 use subvm_tests::engines::{on_both, wasmtime};
 use subvm_tests::transaction::{CONTRACT, deployed, embedded, transaction};
@@ -49,6 +49,10 @@ fn module(text: &str) -> Case {
     bytes(wat::parse_str(text).unwrap())
 }
 
+fn throwing(body: &str) -> Case {
+    module(&format!(r#"(module (tag $e) (func (export "_start") {body}))"#)).under(|params| params.exceptions = true)
+}
+
 fn bytes(bytes: Vec<u8>) -> Case {
     coded(Code::Bytes(bytes))
 }
@@ -80,6 +84,10 @@ impl Case {
             host
         };
         let run_of = Run { role: self.role, params: Arc::new(self.params), ..transaction() };
+        // wasmi has no exceptions.
+        if run_of.params.exceptions {
+            return run(wasmtime(), host().node(), run_of).1.expect("no internal error").outcome;
+        }
         on_both(wasmtime(), || host().node(), &run_of).expect("no internal error").outcome
     }
 }
@@ -102,6 +110,8 @@ fn traps() -> Vec<(&'static str, Case)> {
             "wasm_trap nondet_instruction",
             body("(drop (f32.add (f32.const 1) (f32.const 1)))").under(|params| params.floats = FloatPolicy::Trap),
         ),
+        ("wasm_trap uncaught_exception", throwing("(throw $e)")),
+        ("wasm_trap null_reference", throwing("(throw_ref (ref.null exn))")),
     ]
 }
 

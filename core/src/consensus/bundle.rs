@@ -270,7 +270,10 @@ impl Params {
             None => Some(Personality::Seed),
             Some(name) => PERSONALITIES.into_iter().find(|personality| name.as_str() == Some(personality.name())),
         };
+        // Left out where it is false.
+        let exceptions = fields.get("exceptions").map_or(Some(false), Value::as_bool);
         let params = Self {
+            exceptions: exceptions.ok_or(wrong("exceptions"))?,
             personality: personality.ok_or(wrong("personality"))?,
             floats: POLICIES.into_iter().find(|policy| policy.name() == floats).ok_or(wrong("floats"))?,
             schedule: version("schedule")?,
@@ -391,6 +394,7 @@ mod tests {
             let own = Params {
                 floats,
                 personality,
+                exceptions: floats == FloatPolicy::Trap,
                 schedule: 7,
                 lowering: 9,
                 limits: limits.clone(),

@@ -106,6 +106,9 @@ pub struct Params {
     pub refused_env: Refused,
     /// Whether a failed run carries a fingerprint.
     pub fingerprints: bool,
+    /// Whether modules may use exceptions (`docs/spec/lowering.md`, *Exceptions*). Off by default, for contracts: an engine on an
+    /// interpreter has none.
+    pub exceptions: bool,
 }
 
 /// The version of lowering that this release implements.
@@ -123,13 +126,14 @@ impl Default for Params {
             limits: Limits::default(),
             refused_env: Refused::default(),
             fingerprints: true,
+            exceptions: false,
         }
     }
 }
 
 impl Params {
-    /// The canonical encoding: a calldata map of every parameter. `personality` is left out where it is the seed's, so that parameters from before
-    /// there were others have the digest that they had.
+    /// The canonical encoding: a calldata map of every parameter. `personality` is left out where it is the seed's, and `exceptions` where it is
+    /// false, so that parameters from before there were others have the digest that they had.
     ///
     /// ```
     /// use subvm_core::{Params, calldata::Value};
@@ -149,6 +153,9 @@ impl Params {
         ]);
         if self.personality != Personality::Seed {
             map.insert(String::from("personality"), Value::Str(String::from(self.personality.name())));
+        }
+        if self.exceptions {
+            map.insert(String::from("exceptions"), Value::Bool(true));
         }
         crate::own::encode(&Value::Map(map))
     }

@@ -112,7 +112,16 @@ classes! {
     GrowPage, "grow_page", 32768;
     /// One entry that `table.grow` is asked for, or that a table has from the start.
     GrowEntry, "grow_entry", 8;
+    /// `throw` and `throw_ref`, apart from the frames that are unwound.
+    Throw, "throw", 500;
+    /// A clause of a `try_table`, where it is entered.
+    Catch, "catch", 8;
+    /// 8 stack units of frames that an exception leaves, charged where it is caught, or where it ends the sub-VM.
+    Unwind, "unwind", 64;
 }
+
+/// The binary logarithm of the stack units that one [`Class::Unwind`] pays for.
+pub const UNWIND_UNITS_SHIFT: u32 = 3;
 
 /// Frame units that one [`Class::EntryFrame`] pays for.
 pub const FRAME_UNITS_PER_PRICE: u32 = 32;

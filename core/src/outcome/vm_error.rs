@@ -130,7 +130,7 @@ texts! {
     /// ```
     /// use subvm_core::{Trap, VmError};
     /// assert_eq!(VmError::Trap(Trap::IntegerDivideByZero).to_string(), "wasm_trap integer_divide_by_zero");
-    /// assert_eq!(Trap::ALL.len(), 11);
+    /// assert_eq!(Trap::ALL.len(), 13);
     /// ```
     Trap {
         /// The `unreachable` instruction.
@@ -155,6 +155,10 @@ texts! {
         HeapMisaligned = "heap_misaligned",
         /// A float instruction under the policy *trap*.
         NondetInstruction = "nondet_instruction",
+        /// An exception that nothing in the sub-VM catches.
+        UncaughtException = "uncaught_exception",
+        /// `throw_ref` of null.
+        NullReference = "null_reference",
     }
 }
 

@@ -21,9 +21,7 @@
 use std::fmt;
 
 use subvm_core::{Invalid, Mode, Package, Params, VmError};
-use subvm_lower::{
-    Counters, Floats, Frame, Lowered, MAIN, Options, Refusal, is_library_name, lower, refused_at, start_name,
-};
+use subvm_lower::{Counters, Frame, Lowered, MAIN, Options, Refusal, is_library_name, lower, refused_at, start_name};
 
 mod facts;
 mod linking;
@@ -185,7 +183,7 @@ pub fn check(package: &Package, params: &Params) -> Checked {
 
 /// Lowers each module as a run would.
 fn parts<'a>(package: &'a Package, params: &Params, findings: &mut Vec<Finding>) -> Vec<Part<'a>> {
-    let floats = Floats::of(Mode::Deterministic, params.floats);
+    let own = Options::of(Mode::Deterministic, params);
     let refused = |name: &str, what: String| Finding::of(name, VmError::InvalidContract(Invalid::WasmLinking), what);
     let mut parts: Vec<Part<'_>> = Vec::new();
     for (position, library) in package.libraries.iter().enumerate() {
@@ -194,12 +192,7 @@ fn parts<'a>(package: &'a Package, params: &Params, findings: &mut Vec<Finding>)
             let what = format!("the library's name {name:?} is malformed or taken: use 1 to 64 of A-Z a-z 0-9 _ . -");
             findings.push(refused(name, what));
         }
-        let options = Options {
-            floats,
-            counters: Counters::of(position == 0),
-            ordinal: position as u32 + 1,
-            ..Options::default()
-        };
+        let options = Options { counters: Counters::of(position == 0), ordinal: position as u32 + 1, ..own };
         parts.push(part(name.clone(), &library.wasm, &options, findings));
     }
     let counters = Counters::of(parts.is_empty());
@@ -209,7 +202,7 @@ fn parts<'a>(package: &'a Package, params: &Params, findings: &mut Vec<Finding>)
         findings.push(refused(MAIN, "a library is named main, which is the start module's name".to_owned()));
     }
     let name = name.unwrap_or(MAIN).to_owned();
-    parts.push(part(name, &package.start, &Options { floats, counters, ordinal: 0, ..Options::default() }, findings));
+    parts.push(part(name, &package.start, &Options { counters, ..own }, findings));
     parts
 }
 

@@ -49,6 +49,9 @@ pub(super) struct ProgramOptions {
     /// How files and processes behave [default: the configuration's, else program for exec, seed for run]
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     personality: Option<PersonalityName>,
+    /// Whether modules may use exceptions [default: the configuration's, else true for exec, false for run]
+    #[arg(long, value_name = "BOOL", help_heading = "Consensus parameters")]
+    exceptions: Option<bool>,
     /// What float instructions do in deterministic mode
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     floats: Option<Floats>,
@@ -140,7 +143,7 @@ impl ProgramOptions {
     }
 
     /// What the configuration and the options over it ask for; `personality`, and `ticks` of time gas where that is something, where neither
-    /// says one.
+    /// says one. Programs of the personality `program` may use exceptions where neither says otherwise.
     pub(super) fn settings(&self, personality: Personality, ticks: Option<u64>) -> Result<Settings, Failure> {
         if self.announce_root.is_some() {
             let instead =
@@ -160,6 +163,8 @@ impl ProgramOptions {
         let mut params = config.consensus.params();
         let chosen = self.personality.map(PersonalityName::personality).or(config.consensus.personality);
         params.personality = chosen.unwrap_or(personality);
+        let exceptions = self.exceptions.or(config.consensus.exceptions);
+        params.exceptions = exceptions.unwrap_or(personality == Personality::Program);
         params.floats = self.floats.map_or(params.floats, Floats::policy);
         if let Some(ticks) = self.gas_time.or(ticks.filter(|_| self.config.is_none())) {
             params.limits.gas_time = ticks;

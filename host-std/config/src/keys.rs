@@ -30,6 +30,7 @@ macro_rules! keys {
 keys! {
     "consensus.floats": "What float instructions do: `soft`, `trap` or `canonical`.",
     "consensus.personality": "How files and processes behave: `seed`, the seed to the letter, or `program`, as stock libcs expect. Where it is left out, `program` for `subvm exec`, `seed` for all else.",
+    "consensus.exceptions": "Whether modules may use WebAssembly's exceptions, which `wasmtime` has and `wasmi` has not. Where it is left out, `true` for `subvm exec`, `false` for all else.",
     "consensus.fingerprints": "Whether a failed run carries a fingerprint of its machine.",
     "consensus.refused_env": "Names that an environment must not hold, whatever their case: letters, digits and `_`, with `*` before, after, or both.",
     "consensus.limits.ram": "Bytes of RAM for all deterministic sub-VMs of a run, and as many for the others.",

@@ -33,6 +33,9 @@ pub struct Consensus {
     /// How files and processes behave, where the chain says so.
     #[serde(with = "super::types::personality", skip_serializing_if = "Option::is_none")]
     pub personality: Option<Personality>,
+    /// Whether modules may use exceptions, where the chain says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exceptions: Option<bool>,
     /// Whether failed runs carry a fingerprint.
     pub fingerprints: bool,
     /// Names that an environment must not hold.
@@ -281,7 +284,7 @@ fn backoff() -> Time {
 impl Default for Consensus {
     fn default() -> Self {
         let Params { floats, fingerprints, refused_env, limits, .. } = Params::default();
-        Self { floats, personality: None, fingerprints, refused_env, limits }
+        Self { floats, personality: None, exceptions: None, fingerprints, refused_env, limits }
     }
 }
 

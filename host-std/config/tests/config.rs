@@ -17,7 +17,7 @@ fn error(text: &str) -> String {
 /// A configuration with everything in it.
 fn full() -> Config {
     let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'\nproxy = 'http://p'";
-    Config::parse(&format!("{provider}\n[consensus]\npersonality = 'program'"), "full").unwrap()
+    Config::parse(&format!("{provider}\n[consensus]\npersonality = 'program'\nexceptions = true"), "full").unwrap()
 }
 
 /// The paths and values of everything in a configuration.
@@ -189,7 +189,7 @@ fn page() -> String {
             let title = if of == "model.providers" { format!("[[{of}]]") } else { format!("[{of}]") };
             write!(page, "\n## `{title}`\n\n| key | default | meaning |\n|---|---|---|\n").unwrap();
         }
-        let given = key.path == "consensus.personality"
+        let given = ["consensus.personality", "consensus.exceptions"].contains(&key.path)
             || ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
         let default = values.iter().find(|(path, _)| path == key.path).filter(|_| !given);
         let default = default.map_or("".into(), |(_, value)| format!("`{value}`"));

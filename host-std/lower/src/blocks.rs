@@ -8,7 +8,8 @@ use wasmparser::BrTable;
 
 use super::gas::Meter;
 use super::look::Place;
-use super::owed::{Label, Opener, Owed, SMALL_FUNCTION_TICKS, UNCOMPARED_TICKS};
+use super::owed::{Label, Named, Opener, Owed, SMALL_FUNCTION_TICKS, UNCOMPARED_TICKS};
+use super::unwound::Unwound;
 
 /// The byte of `end`.
 const END: &[u8] = &[0x0b];
@@ -16,6 +17,8 @@ const END: &[u8] = &[0x0b];
 /// A function's blocks, those that are open with their labels, and the one in the making.
 pub(super) struct Blocks {
     meter: Meter,
+    /// What a function with a `try_table` does where an exception comes in.
+    unwound: Option<Unwound>,
     /// Whether the counter is not compared where the function is entered and left.
     small: bool,
     /// What is written.
@@ -95,11 +98,18 @@ enum Start {
 }
 
 impl Blocks {
-    /// The first block of a function that costs `ticks` to enter and is `small` or not; `switched` says whether a `br_table`
-    /// names its label.
-    pub(super) fn new(meter: Meter, ticks: u64, small: bool, switched: bool, placed: bool) -> Self {
+    /// The first block of a function that costs `ticks` to enter and is `small` or not, and whose label is `named`.
+    pub(super) fn new(
+        meter: Meter,
+        unwound: Option<Unwound>,
+        ticks: u64,
+        small: bool,
+        named: Named,
+        placed: bool,
+    ) -> Self {
         Blocks {
             meter,
+            unwound,
             small,
             out: Vec::new(),
             block: Block {
@@ -114,7 +124,7 @@ impl Blocks {
                 compares: false,
             },
             owed: Owed::default(),
-            labels: vec![Label::new(Opener::Block, true, switched)],
+            labels: vec![Label::new(Opener::Block, true, named)],
             teller: Teller::default(),
             places: placed.then(Vec::new),
         }
@@ -182,26 +192,30 @@ impl Blocks {
         (self.out, self.teller.begun, self.places.unwrap_or_default())
     }
 
-    /// `block`, which ends no straight-line block; `switched` says whether a `br_table` names its label.
-    pub(super) fn block(&mut self, bytes: &[u8], switched: bool) {
+    /// `block` or `try_table`, which end no straight-line block.
+    pub(super) fn block(&mut self, bytes: &[u8], named: Named) {
         self.copy(bytes);
-        self.open(Opener::Block, switched);
+        self.open(Opener::Block, named);
     }
 
     /// `loop`.
-    pub(super) fn loop_(&mut self, bytes: &[u8]) {
+    pub(super) fn loop_(&mut self, bytes: &[u8], named: Named) {
         self.copy(bytes);
+        self.block.shows |= named.caught;
         self.ends(Some(0), self.block.reachable);
-        self.open(Opener::Loop, false);
+        self.open(Opener::Loop, named);
+        if named.caught && self.block.reachable {
+            self.catches();
+        }
         self.owed = Owed::default();
         self.block.start = Start::Loop;
     }
 
     /// `if`.
-    pub(super) fn if_(&mut self, bytes: &[u8], switched: bool) {
+    pub(super) fn if_(&mut self, bytes: &[u8], named: Named) {
         self.copy(bytes);
         self.ends(None, self.block.reachable);
-        self.open(Opener::If(self.owed), switched);
+        self.open(Opener::If(self.owed), named);
     }
 
     /// `else`.
@@ -234,6 +248,18 @@ impl Blocks {
         }
         self.out.extend_from_slice(END);
         self.labels.pop();
+        if label.caught && label.reachable && label.opener != Opener::Loop {
+            self.catches();
+            self.owed = Owed::default();
+            self.meter.compare(&mut InstructionSink::new(&mut self.out), self.labels.len() as u32);
+        }
+    }
+
+    /// Behind a label that a `try_table` names: who came there by an exception left frames, and knows the counter alone.
+    fn catches(&mut self) {
+        if let Some(unwound) = &self.unwound {
+            unwound.settle(&mut InstructionSink::new(&mut self.out), &self.meter);
+        }
     }
 
     /// The end of the function, behind which the counter is right and, unless the function is small, compared.
@@ -253,10 +279,14 @@ impl Blocks {
         let ticks = self.label(0).settle(without.ticks);
         self.branches(0, reachable);
         self.label(0).reached(without);
-        if reachable && ticks != without.ticks {
+        let caught = self.label(0).caught;
+        if reachable && (caught || ticks != without.ticks) {
             let mut sink = InstructionSink::new(&mut self.out);
             sink.else_();
             self.meter.pay(&mut sink, without.ticks, ticks);
+            if caught {
+                self.meter.show(&mut sink, ticks);
+            }
         }
     }
 
@@ -273,6 +303,9 @@ impl Blocks {
     /// After `br_table`.
     pub(super) fn after_br_table(&mut self, targets: &BrTable<'_>) -> wasmparser::Result<()> {
         let reachable = self.block.reachable;
+        for target in targets.targets().chain([Ok(targets.default())]) {
+            self.block.shows |= self.label(target?).caught;
+        }
         self.ends(Some(0), false);
         if reachable {
             self.reaches(targets.default());
@@ -303,8 +336,8 @@ impl Blocks {
         self.owed.uncompared = 0;
     }
 
-    /// After a tail call: the function is left without a comparison behind it.
-    pub(super) fn after_tail_call(&mut self) {
+    /// After a tail call or what throws: the function is left without a comparison behind it.
+    pub(super) fn after_leaving(&mut self) {
         self.block.compares = true;
         self.ends(None, false);
     }
@@ -314,8 +347,8 @@ impl Blocks {
         self.ends(None, false);
     }
 
-    fn open(&mut self, opener: Opener, switched: bool) {
-        self.labels.push(Label::new(opener, self.block.reachable, switched));
+    fn open(&mut self, opener: Opener, named: Named) {
+        self.labels.push(Label::new(opener, self.block.reachable, named));
     }
 
     /// The label that a branch of `depth` names.
@@ -335,6 +368,7 @@ impl Blocks {
         if !self.block.reachable {
             return self.ends(None, reachable);
         }
+        self.block.shows |= self.label(depth).caught;
         let ticks = if self.shown() { 0 } else { self.owed.ticks + self.block.ticks };
         let ticks = self.label(depth).settle(ticks);
         self.ends(Some(ticks), reachable);

@@ -33,12 +33,14 @@ use super::helpers::Helpers;
 use super::limits::{Limit, Refusal};
 use super::look::Place;
 use super::options::{Floats, Options};
+use super::owed::Named;
 use super::pins;
 use super::scratch::{Scratch, Use};
 use super::stack;
 use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
+use super::unwound::Unwound;
 
 /// What the bodies of a module have in common.
 pub(super) struct Context<'a> {
@@ -73,17 +75,31 @@ impl Context<'_> {
         let declarations = locals.len();
         let meter = Meter { counter: self.globals.gas, cache: count };
         locals.push((1, ValType::I64));
-        let scratch = Scratch::after(count + 1);
         let facts = self.survey.facts[index];
+        let kept = count + 1;
+        let unwound = facts.tries.then(|| Unwound::new(self.globals.stack, kept, &self.options.schedule));
+        locals.extend(unwound.map(|_| (1, ValType::I32)));
+        let scratch = Scratch::after(kept + u32::from(facts.tries));
         let small = facts.small.is_some();
+        let names_function = |named: &[u32]| named.first() == Some(&FUNCTION_LABEL);
+        let named = Named { switched: names_function(notes.switched), caught: names_function(notes.caught) };
         let watched = self.helpers.imports.watched;
-        let switched = notes.switched.first() == Some(&FUNCTION_LABEL);
-        let mut blocks = Blocks::new(meter, facts.entry, small, switched, self.placed);
+        let mut blocks = Blocks::new(meter, unwound, facts.entry, small, named, self.placed);
         blocks.tell(watched.and_then(|watched| watched.at()));
         let function = self.survey.imported_functions() + index as u32;
         let page = self.notebook.map(|notebook| notebook.page(function, facts.units));
-        let mut body_writer =
-            Body { context: self, facts, page, meter, scratch, blocks, reserved: ENTRY_BYTES, added: 0, watched: 0 };
+        let mut body_writer = Body {
+            context: self,
+            facts,
+            page,
+            meter,
+            unwound,
+            scratch,
+            blocks,
+            reserved: ENTRY_BYTES,
+            added: 0,
+            watched: 0,
+        };
         body_writer.open_function(function, self.exit_type(index));
         body_writer.operators(body, notes)?;
         locals.extend(body_writer.scratch.locals());
@@ -117,8 +133,8 @@ impl Context<'_> {
     }
 }
 
-/// How many locals lowering adds to a function at most: the cache of the gas counter, and scratch locals.
-const OWN_LOCALS: usize = 12;
+/// How many locals lowering adds to a function at most: the cache of the gas counter, what the stack counter was, and scratch locals.
+const OWN_LOCALS: usize = 13;
 
 /// A body in the making.
 struct Body<'a> {
@@ -127,6 +143,8 @@ struct Body<'a> {
     /// What the function notes of itself.
     page: Option<Page>,
     meter: Meter,
+    /// What it does where an exception comes in.
+    unwound: Option<Unwound>,
     scratch: Scratch,
     blocks: Blocks,
     /// What all that only some engines and processors need could take at most, in bytes.
@@ -150,6 +168,7 @@ impl Body<'_> {
         self.added += length(enter(page)) - length(enter(None));
         let mut sink = self.blocks.outside();
         enter(page)(&mut sink);
+        self.unwound.iter().for_each(|unwound| unwound.keep(&mut sink));
         if let Some(watched) = self.context.helpers.imports.watched {
             let enter = |sink: &mut InstructionSink<'_>| watched.enter(sink, index, gas);
             enter(&mut sink);
@@ -191,6 +210,7 @@ impl Body<'_> {
         let mut reader = body.get_operators_reader()?;
         let mut canonicalise = notes.canonicalise.iter().peekable();
         let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
+        let mut caught = notes.caught.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
         let mut moving = notes.moving.iter().peekable();
         let mut pins = notes.pins.iter().peekable();
         let mut passed = notes.passed;
@@ -204,7 +224,10 @@ impl Body<'_> {
                 self.close_function();
                 break;
             }
-            let switched = switched.next_if(|opener| **opener == number + 1).is_some();
+            let named = Named {
+                switched: switched.next_if(|opener| **opener == number + 1).is_some(),
+                caught: caught.next_if(|opener| **opener == number + 1).is_some(),
+            };
             if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
                 self.blocks.count(moving.ticks, false);
             }
@@ -221,7 +244,7 @@ impl Body<'_> {
                     self.blocks.count(gas::ticks(&self.context.options.schedule, &operator), false);
                     self.tied(value.i128() as u128);
                 }
-                _ => self.operator(&operator, &bytes[from..to], switched)?,
+                _ => self.operator(&operator, &bytes[from..to], named)?,
             }
             if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
@@ -231,8 +254,8 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Writes `operator`; where it opens a block, `switched` says whether a `br_table` names its label.
-    fn operator(&mut self, operator: &Operator<'_>, bytes: &[u8], switched: bool) -> Result<(), Refusal> {
+    /// Writes `operator`; where it opens a block, its label is `named`.
+    fn operator(&mut self, operator: &Operator<'_>, bytes: &[u8], named: Named) -> Result<(), Refusal> {
         let redirected = self.context.helpers.imports.redirected(operator);
         if let (Some(written), Operator::Call { function_index }) = (&redirected, operator)
             && !self.context.helpers.imports.is_host(*function_index)
@@ -243,9 +266,9 @@ impl Body<'_> {
         let ticks = gas::ticks(&self.context.options.schedule, operator);
         self.blocks.count(ticks, gas::shows(operator));
         match *operator {
-            Operator::Block { .. } => self.blocks.block(bytes, switched),
-            Operator::Loop { .. } => self.blocks.loop_(bytes),
-            Operator::If { .. } => self.blocks.if_(bytes, switched),
+            Operator::Block { .. } | Operator::TryTable { .. } => self.blocks.block(bytes, named),
+            Operator::Loop { .. } => self.blocks.loop_(bytes, named),
+            Operator::If { .. } => self.blocks.if_(bytes, named),
             Operator::Else => self.blocks.else_(bytes),
             Operator::End => self.blocks.end(),
             Operator::Br { relative_depth } => {
@@ -280,7 +303,11 @@ impl Body<'_> {
                     });
                 }
                 self.blocks.copy(bytes);
-                self.blocks.after_tail_call();
+                self.blocks.after_leaving();
+            }
+            Operator::Throw { .. } | Operator::ThrowRef => {
+                self.blocks.copy(bytes);
+                self.blocks.after_leaving();
             }
             Operator::Call { function_index } => {
                 self.blocks.copy(bytes);

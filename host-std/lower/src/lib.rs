@@ -66,13 +66,14 @@ mod stack;
 mod stores;
 mod survey;
 mod traps;
+mod unwound;
 mod watch;
 
 pub use frames::{Noted, Walk};
 #[cfg(feature = "std")]
 pub use jobs::{Jobs, Waited};
 pub use kept::Kept;
-pub use limits::{FEATURES, Limit, Refusal};
+pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
 pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};
 pub use look::{Global, Instance, Look, Machine, Place, lower_placed};
 pub use names::{
@@ -85,6 +86,7 @@ pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
 use subvm_core::costs::SetUp;
 pub use traps::TrapKind;
+pub use unwound::unwinding_ticks;
 
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any

@@ -14,6 +14,10 @@ pub const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXTENDED_CONST);
 
+/// What a module may use besides where [`Options::exceptions`](super::Options::exceptions) says so: `try_table`, `throw`, `throw_ref`, tags and
+/// `exnref`.
+pub const EXCEPTIONS: WasmFeatures = WasmFeatures::EXCEPTIONS;
+
 /// Declares the limits, their names and values.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $limit:ident, $name:literal, $value:literal;)+) => {
@@ -60,6 +64,8 @@ limits! {
     Tables, "tables", 16;
     /// Memories, imported ones included.
     Memories, "memories", 16;
+    /// Tags, imported ones included.
+    Tags, "tags", 1_000;
     /// Defined globals.
     Globals, "globals", 50_000;
     /// Exports.
@@ -186,5 +192,17 @@ fn in_plain_words(message: &str) -> String {
     let feature = before.map(|before| before.rsplit(" requires ").next().unwrap_or(before));
     let feature =
         feature.map(|feature| feature.trim_start_matches("the ").trim_end_matches(" proposal").trim_matches('`'));
-    feature.map_or_else(|| message.to_owned(), |feature| format!("{feature} is no feature that a module may use"))
+    match feature {
+        Some("legacy exceptions") => {
+            "exceptions in their legacy form: have the compiler make the new one (clang: -mllvm -wasm-use-legacy-eh=false), or \
+             translate the module (wasm-opt --translate-to-exnref)"
+                .to_owned()
+        }
+        Some("exceptions") => {
+            "exceptions are no feature that a module may use where the parameter `exceptions` is off".to_owned()
+        }
+        Some(feature) => format!("{feature} is no feature that a module may use"),
+        None if message.starts_with("exception refs not supported") => in_plain_words("exceptions support is not enabled"),
+        None => message.to_owned(),
+    }
 }

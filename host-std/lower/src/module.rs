@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
     CodeSection, DataCountSection, DataSection, ElementSection, EntityType, ExportKind, ExportSection, FunctionSection,
-    GlobalSection, ImportSection, MemorySection, Module, TableSection, TypeSection,
+    GlobalSection, ImportSection, MemorySection, Module, TableSection, TagSection, TypeSection,
 };
 use wasmparser::Import;
 
@@ -104,6 +104,11 @@ impl Writer<'_> {
         noted.iter().for_each(|_| _ = memories.memory(Notebook::ty()));
         if sections.memories.is_some() || noted.is_some() {
             module.section(&memories);
+        }
+        if let Some(reader) = &sections.tags {
+            let mut tags = TagSection::new();
+            utils::parse_tag_section(self, &mut tags, reader.clone())?;
+            module.section(&tags);
         }
         let mut globals = GlobalSection::new();
         if let Some(reader) = &sections.globals {

@@ -1,6 +1,7 @@
 //! What a caller of lowering chooses.
 
 use subvm_core::costs::instructions::Schedule;
+use subvm_core::{Mode, Params};
 
 /// What becomes of floating-point instructions (`docs/spec/lowering.md`, floats).
 ///
@@ -102,10 +103,13 @@ pub struct Options {
     pub frames: bool,
     /// What the module tells of itself as it runs. With something, [`ordinal`](Self::ordinal) is 255 at most.
     pub watch: Watch,
+    /// Whether the module may use exceptions ([`EXCEPTIONS`](super::EXCEPTIONS)): a consensus parameter, which changes which modules are
+    /// refused and nothing else.
+    pub exceptions: bool,
 }
 
 /// Bytes of [`Options::key`].
-pub const KEY_BYTES: usize = 17;
+pub const KEY_BYTES: usize = 18;
 
 /// Whether this processor may write a part of a store that traps (bytecodealliance/wasmtime#7237). The interpreter Pulley,
 /// which runs on any, does not.
@@ -113,7 +117,7 @@ const STORES_TEAR: bool = cfg!(not(target_arch = "x86_64"));
 
 impl Default for Options {
     /// *Soft*, own counters, ordinal 0, the first price table, stores made whole where the processor may tear them, and nothing that only
-    /// other engines than wasmtime need.
+    /// other engines than wasmtime need; no exceptions.
     fn default() -> Self {
         Options {
             floats: Floats::Soft,
@@ -124,11 +128,26 @@ impl Default for Options {
             own_values: false,
             frames: false,
             watch: Watch::Nothing,
+            exceptions: false,
         }
     }
 }
 
 impl Options {
+    /// What consensus says of lowering a module that runs in this mode; the rest is the default.
+    ///
+    /// ```
+    /// use subvm_core::{FloatPolicy, Mode, Params};
+    /// use subvm_lower::{Floats, Options};
+    /// let params = Params { floats: FloatPolicy::Trap, exceptions: true, ..Params::default() };
+    /// let options = Options::of(Mode::Deterministic, &params);
+    /// assert_eq!((options.floats, options.exceptions), (Floats::Trap, true));
+    /// ```
+    #[must_use]
+    pub fn of(mode: Mode, params: &Params) -> Self {
+        Options { floats: Floats::of(mode, params.floats), exceptions: params.exceptions, ..Options::default() }
+    }
+
     /// These options and the [`VERSION`](super::VERSION) of lowering as bytes, for the key of a module cache: two
     /// lowerings of one module with equal keys have equal results.
     ///
@@ -148,6 +167,7 @@ impl Options {
         key[14] = self.probe_stores.into();
         key[15] = self.own_values.into();
         key[16] = u8::from(self.frames) | (self.watch as u8) << 1;
+        key[17] = self.exceptions.into();
         key
     }
 }

@@ -11,8 +11,8 @@
 //! computed before, once, and nothing that is computed from it can be done before.
 
 use alloc::vec::Vec;
-use wasm_encoder::{BlockType, HeapType, InstructionSink};
-use wasmparser::ValType;
+use wasm_encoder::{AbstractHeapType, BlockType, HeapType, InstructionSink};
+use wasmparser::{RefType, ValType};
 
 use super::appended::encoded;
 use super::scratch::{Scratch, Use};
@@ -58,6 +58,9 @@ fn zero(sink: &mut InstructionSink<'_>, ty: ValType) {
         ValType::F64 => sink.f64_const(0.0.into()),
         ValType::V128 => sink.v128_const(0),
         ValType::Ref(reference) if reference.is_func_ref() => sink.ref_null(HeapType::FUNC),
+        ValType::Ref(reference) if reference.as_non_null() == RefType::EXN => {
+            sink.ref_null(HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn })
+        }
         ValType::Ref(_) => sink.ref_null(HeapType::EXTERN),
     };
 }

@@ -9,14 +9,14 @@ use alloc::vec::Vec;
 use wasmparser::{
     BinaryReader, CodeSectionReader, DataSectionReader, ElementSectionReader, ExportSectionReader, ExternalKind,
     FuncType, FuncValidatorAllocations, FunctionSectionReader, GlobalSectionReader, ImportSectionReader, KnownCustom,
-    MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TypeRef,
-    TypeSectionReader, ValidPayload, Validator,
+    MemorySectionReader, Name, NameSectionReader, Parser, Payload, RefType, TableSectionReader, TagSectionReader,
+    TypeRef, TypeSectionReader, ValidPayload, Validator,
 };
 
 use super::bulk::Bulk;
 use super::floats::FloatOp;
 use super::floats::canonical::Flow;
-use super::limits::{FEATURES, Limit, Refusal};
+use super::limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
 use super::names::RESERVED;
 use super::options::{Floats, Options};
 use notes::{Canonicalise, Moving};
@@ -39,6 +39,7 @@ pub(super) struct Sections<'a> {
     pub(super) functions: Option<FunctionSectionReader<'a>>,
     pub(super) tables: Option<TableSectionReader<'a>>,
     pub(super) memories: Option<MemorySectionReader<'a>>,
+    pub(super) tags: Option<TagSectionReader<'a>>,
     pub(super) globals: Option<GlobalSectionReader<'a>>,
     pub(super) exports: Option<ExportSectionReader<'a>>,
     pub(super) elements: Option<ElementSectionReader<'a>>,
@@ -66,6 +67,11 @@ pub(super) struct Survey<'a> {
     pub(super) initial_pages: u64,
     pub(super) initial_entries: u64,
     pub(super) tables: Vec<RefType>,
+    /// The type of each tag, imported ones included, by index into `types`.
+    pub(super) tags: Vec<u32>,
+    /// How many instructions throw, and how many catch.
+    pub(super) throws: u64,
+    pub(super) tries: u64,
     /// The type of each defined function, by index into `types`.
     pub(super) function_types: Vec<u32>,
     pub(super) facts: Vec<Facts>,
@@ -73,6 +79,8 @@ pub(super) struct Survey<'a> {
     pub(super) canonicalise: Vec<Canonicalise>,
     /// The labels that a `br_table` names, function after function.
     switched: Vec<u32>,
+    /// The labels that a `try_table` names, function after function.
+    caught: Vec<u32>,
     /// The instructions that move many values, function after function.
     moving: Vec<Moving>,
     /// Where work is kept from being moved, function after function.
@@ -137,6 +145,11 @@ impl Survey<'_> {
         &self.types[ty as usize]
     }
 
+    /// The type of tag `index`, which has no results.
+    fn tag(&self, index: u32) -> &FuncType {
+        &self.types[self.tags[index as usize] as usize]
+    }
+
     /// The type of defined function `index`.
     pub(super) fn function_type(&self, index: usize) -> &FuncType {
         &self.types[self.function_types[index] as usize]
@@ -151,7 +164,8 @@ pub(super) fn survey<'a>(wasm: &'a [u8], options: &Options) -> Result<Survey<'a>
 /// Validates and surveys `wasm`, and notes where the section or function begins that is looked at.
 pub(super) fn survey_noting<'a>(wasm: &'a [u8], options: &Options, at: &mut usize) -> Result<Survey<'a>, Refusal> {
     Limit::ModuleSize.check(wasm.len())?;
-    let mut validator = Validator::new_with_features(FEATURES);
+    let features = if options.exceptions { FEATURES.union(EXCEPTIONS) } else { FEATURES };
+    let mut validator = Validator::new_with_features(features);
     let mut allocations = FuncValidatorAllocations::default();
     let mut flow = (options.floats == Floats::Canonical).then(Flow::default);
     let mut survey = Survey::default();
@@ -192,6 +206,7 @@ impl<'a> Survey<'a> {
             Payload::MemorySection(memories) => {
                 Limit::Memories.check(u64::from(self.memories) + u64::from(memories.count()))
             }
+            Payload::TagSection(tags) => Limit::Tags.check(self.tags.len() as u64 + u64::from(tags.count())),
             Payload::GlobalSection(globals) => Limit::Globals.check(globals.count()),
             Payload::ExportSection(exports) => {
                 Limit::Exports.check(exports.count())?;
@@ -234,6 +249,12 @@ impl<'a> Survey<'a> {
                 sections.memories = Some(memories.clone());
                 for memory in memories {
                     self.initial_pages += memory?.initial;
+                }
+            }
+            Payload::TagSection(tags) => {
+                sections.tags = Some(tags.clone());
+                for tag in tags {
+                    self.tags.push(tag?.func_type_idx);
                 }
             }
             Payload::GlobalSection(globals) => {
@@ -294,15 +315,17 @@ impl<'a> Survey<'a> {
                     self.imported_memories += 1;
                 }
                 TypeRef::Table(table) => self.note_table(table)?,
-                TypeRef::Tag(_) => {}
+                TypeRef::Tag(tag) => self.tags.push(tag.func_type_idx),
             }
             self.type_size += match ty {
                 TypeRef::Func(ty) | TypeRef::FuncExact(ty) => type_size(&self.types[ty as usize]),
+                TypeRef::Tag(tag) => type_size(&self.types[tag.func_type_idx as usize]),
                 _ => 1,
             };
         }
         Limit::TypeSize.check(self.type_size)?;
         Limit::Memories.check(self.memories)?;
+        Limit::Tags.check(self.tags.len())?;
         Limit::Tables.check(self.tables.len())
     }
 
@@ -314,6 +337,7 @@ impl<'a> Survey<'a> {
                     self.escapes(export.index);
                     type_size(self.type_of(export.index))
                 }
+                ExternalKind::Tag => type_size(self.tag(export.index)),
                 _ => 1,
             };
         }

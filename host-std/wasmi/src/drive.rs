@@ -9,7 +9,8 @@ use subvm_core::costs::SetUp;
 use subvm_core::host::Patience;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use subvm_lower::{
-    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export,
+    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, INITIALIZE, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
+    memory_export,
 };
 use wasmi::{Instance, Linker, ResumableCall, Store, Val};
 
@@ -27,9 +28,9 @@ const ENDLESS: u64 = u64::MAX;
 /// Runs the sub-VM of a store to its end.
 pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
-    let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
+    let (package, options) = (Arc::clone(vm.package()), Options::of(vm.mode(), vm.params()?));
     let Patience { deadline, cancel } = vm.patience()?.clone();
-    let program = programs.load(&package, mode, policy, store.data().frames, cancel.as_ref())?;
+    let program = programs.load(&package, options, store.data().frames, cancel.as_ref())?;
     store.data().vm.time_left()?;
     let slice = if deadline.is_some() || cancel.is_some() { SLICE } else { ENDLESS };
     store.limiter(|running| running);

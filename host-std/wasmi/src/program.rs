@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 
 use spin::Mutex;
 use subvm_core::costs::MEMORIES;
-use subvm_core::{Cancel, FloatPolicy, Invalid, Mode, Package};
-use subvm_lower::{Counters, Floats, Look, Options, Watch, is_library_name, start_name};
+use subvm_core::{Cancel, Invalid, Package};
+use subvm_lower::{Counters, Look, Options, Watch, is_library_name, start_name};
 use wasmi::{Engine, Linker};
 
 use crate::host_calls;
@@ -46,18 +46,17 @@ impl Programs {
         &self.engine
     }
 
-    /// The program of a package, under the consensus parameters' policy for floats; with `frames`, its functions note themselves.
+    /// The program of a package, lowered as `options` say; with `frames`, its functions note themselves.
     pub(crate) fn load(
         &self,
         package: &Package,
-        mode: Mode,
-        policy: FloatPolicy,
+        options: Options,
         frames: bool,
         cancel: Option<&Cancel>,
     ) -> Result<Program, Stopped> {
-        let told = self.watch;
-        let options =
-            |ordinal: usize| Options { watch: told, ..options(Floats::of(mode, policy), ordinal as u32, frames) };
+        // wasmi writes nothing of a store that traps.
+        let own = Options { frames, watch: self.watch, own_values: true, probe_stores: false, ..options };
+        let options = |ordinal: usize| Options { ordinal: ordinal as u32, ..own };
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {
             let name = &library.name;
@@ -98,11 +97,6 @@ impl Programs {
         self.linkers.lock().insert(libraries, linker.clone());
         Ok(linker)
     }
-}
-
-fn options(floats: Floats, ordinal: u32, frames: bool) -> Options {
-    // wasmi writes nothing of a store that traps.
-    Options { floats, ordinal, frames, own_values: true, probe_stores: false, ..Options::default() }
 }
 
 fn is_taken(name: &str, parts: &[(String, Arc<Unit>)]) -> bool {

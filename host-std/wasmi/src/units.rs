@@ -9,7 +9,8 @@ use spin::Mutex;
 use subvm_core::costs::SetUp;
 use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
 use subvm_lower::{
-    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Look, Lowered, Options, WATCH_MODULE, lower, memory_export,
+    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Look, Lowered, Options, Refusal, WATCH_MODULE, lower,
+    memory_export,
 };
 use wasmi::{Engine, ExternType, Module};
 
@@ -165,11 +166,10 @@ impl Maker {
     }
 
     fn make(&self, wasm: &Wasm, options: &Options) -> Result<(Unit, usize), Stopped> {
-        let lowered = match &self.look {
+        let lowered = lower_without_exceptions(options, |options| match &self.look {
             Some(look) => look.lower(wasm, options),
             None => lower(wasm, options),
-        };
-        let lowered = lowered.map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        })?;
         let bytes = lowered.wasm.len().saturating_mul(CODE_BYTES);
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = guard::caught(|| Module::new(&self.engine, &lowered.wasm[..]))?
@@ -210,6 +210,24 @@ impl Unit {
         let initial_memories = initial.collect();
         let own_name = module_name;
         Self { module, functions, memories, defined_memories, initial_memories, set_up, has_start, own_name }
+    }
+}
+
+/// Lowers a module. wasmi has no exceptions: where a chain allows them and a module has some, this node cannot say what comes of it.
+fn lower_without_exceptions(
+    options: &Options,
+    lower: impl Fn(&Options) -> Result<Lowered, Refusal>,
+) -> Result<Lowered, Stopped> {
+    let refused = |refusal: Refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()).into();
+    match lower(&Options { exceptions: false, ..*options }) {
+        Err(_) if options.exceptions => match lower(options) {
+            Ok(_) => {
+                let what = "the module uses exceptions, which the parameter `exceptions` allows and wasmi has not: run it on wasmtime";
+                Err(InternalError::new(InternalErrorKind::Engine, what).into())
+            }
+            Err(refusal) => Err(refused(refusal)),
+        },
+        lowered => lowered.map_err(refused),
     }
 }
 

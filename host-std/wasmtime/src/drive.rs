@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use subvm_core::costs::SetUp;
 use subvm_core::host::Patience;
-use subvm_core::{FloatPolicy, InternalError, InternalErrorKind, Invalid, Mode, Outcome, Resource, VmError};
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use wasmtime::{Instance, Store, UpdateDeadline, Val};
 
 use super::deadline::{Need, Ticker};
@@ -18,20 +18,22 @@ use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::stopped::{Ended, Refused, Stopped};
 use super::units::{Beside, Unit};
-use subvm_lower::{GAS_GLOBAL, INITIALIZE, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use subvm_lower::{Floats, GAS_GLOBAL, INITIALIZE, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
     let vm = &store.data().vm;
-    let (package, mode, policy) = (Arc::clone(vm.package()), vm.mode(), vm.params()?.floats);
+    let (package, options) = (Arc::clone(vm.package()), Options::of(vm.mode(), vm.params()?));
     let cancel = vm.patience()?.cancel.clone();
     let (frames, vm) = (store.data().frames, &mut store.data_mut().vm);
     let mut act = |act: &mut dyn FnMut()| vm.beside_deadline(programs.compile_time(), act);
     let mut beside = Beside { act: &mut act, cancel: cancel.clone() };
-    let program = programs.load(&package, mode, policy, frames, &mut beside)?;
-    let share = Share::take(program.memories as usize, store.data().vm.time_left()?, cancel.as_ref());
+    let program = programs.load(&package, options, frames, &mut beside)?;
+    // Exceptions have a heap of their own.
+    let memories = program.memories as usize + usize::from(options.exceptions);
+    let share = Share::take(memories, store.data().vm.time_left()?, cancel.as_ref());
     store.data_mut().mappings = Some(share);
-    store.data_mut().hardware_floats = mode == Mode::NonDeterministic || policy == FloatPolicy::Canonical;
+    store.data_mut().hardware_floats = matches!(options.floats, Floats::Native | Floats::Canonical);
     let _ticks = interrupt(ticker, store)?;
     store.limiter(|running| running);
     if let Some(watcher) = &store.data().watcher {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
-use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
-use wasmtime::{Module, Store, WasmBacktrace};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
+use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
 use super::look;
-use super::running::Running;
+use super::running::{Counters, Running};
 use super::stopped::{Ended, Stopped};
 use crate::pages;
-use subvm_lower::{Look, TrapKind, memory_export};
+use subvm_lower::{Look, Options, TrapKind, memory_export, unwinding_ticks};
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
@@ -48,7 +48,7 @@ pub(super) fn conclude(
     look: Option<&dyn Look>,
 ) -> Concluded {
     if let Some(counters) = store.data().counters {
-        let ticks = counters.gas.get(&mut *store).unwrap_i64();
+        let ticks = counters.gas.get(&mut *store).unwrap_i64() - unwound(store, &ended, counters);
         store.data_mut().vm.ticks = ticks;
     }
     let (result, unwound) = settle(store, ended);
@@ -93,9 +93,29 @@ fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, Internal
     (result, Some(error).filter(|_| !store.data().instantiating))
 }
 
+/// What an exception that nothing catches costs besides: it left every frame there was.
+fn unwound(store: &mut Store<Running>, ended: &Ended, counters: Counters) -> i64 {
+    match ended {
+        Err(Stopped::Unwound(error)) if error.is::<ThrownException>() => {
+            let left = i64::from(counters.stack.get(&mut *store).unwrap_i32());
+            let units = u32::try_from(store.data().vm.stack_units - left).unwrap_or_default();
+            unwinding_ticks(&Options::default().schedule, units) as i64
+        }
+        _ => 0,
+    }
+}
+
 /// What a trap is called.
 fn trapped(store: &mut Store<Running>, error: &wasmtime::Error) -> Result<Outcome, InternalError> {
+    if error.is::<ThrownException>() {
+        return Ok(Outcome::VmError(VmError::Trap(Trap::UncaughtException)));
+    }
     let trap = match error.downcast_ref::<wasmtime::Trap>() {
+        // There is no room for an exception; nothing else is allocated so.
+        Some(wasmtime::Trap::AllocationTooLarge) => {
+            return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
+        }
+        Some(wasmtime::Trap::NullReference) => Trap::NullReference,
         Some(wasmtime::Trap::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
         Some(wasmtime::Trap::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
         Some(wasmtime::Trap::TableOutOfBounds) => Trap::TableOutOfBounds,
@@ -119,7 +139,7 @@ fn unreachable(store: &mut Store<Running>) -> VmError {
     let marker = store.data().counters.map_or(0, |counters| counters.trap.get(&mut *store).unwrap_i32());
     VmError::Trap(match TrapKind::from_marker(marker) {
         None => Trap::Unreachable,
-        Some(TrapKind::OutOfGas) => return VmError::OutOf(subvm_core::Resource::GasTime),
+        Some(TrapKind::OutOfGas) => return VmError::OutOf(Resource::GasTime),
         Some(TrapKind::StackOverflow) => Trap::StackOverflow,
         Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
         Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,

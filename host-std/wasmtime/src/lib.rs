@@ -46,7 +46,7 @@ use frames::Frames;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
-use subvm_lower::{BYTES_PER_UNIT, FEATURES, Look, RESERVED_BYTES, Watch};
+use subvm_lower::{BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, RESERVED_BYTES, Watch};
 use subvm_profile::Watcher;
 
 /// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
@@ -211,6 +211,7 @@ fn config(codegen: Codegen, parallel: bool, frames: Frames) -> wasmtime::Result<
     config
         .wasm_features(WasmFeatures::all(), false)
         .wasm_features(FEATURES, true)
+        .wasm_features(EXCEPTIONS, true)
         .cranelift_opt_level(match codegen {
             Codegen::Speed | Codegen::Pulley => OptLevel::Speed,
             Codegen::SpeedAndSize => OptLevel::SpeedAndSize,

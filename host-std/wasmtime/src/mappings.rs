@@ -20,8 +20,8 @@ use subvm_observe::event;
 
 /// Mappings of a stack or a memory.
 const EACH: usize = 2;
-/// Mappings of the largest nest: the main sub-VM and as many below it as may be, each with its stack and its memories.
-const RESERVE: usize = (DEPTH as usize + 1) * (1 + MEMORIES as usize) * EACH;
+/// Mappings of the largest nest: the main sub-VM and as many below it as may be, each with its stack, its memories and a heap of exceptions.
+const RESERVE: usize = (DEPTH as usize + 1) * (1 + MEMORIES as usize + 1) * EACH;
 /// Mappings that all runs share. A third of what a process has is left for code, for what waits for use, and for the node itself.
 const POOL: usize = 65_530 / 3 * 2 - RESERVE;
 /// How long a run waits for others.

@@ -11,6 +11,7 @@ use super::program::Program;
 use super::stopped::{Refused, Stopped};
 use super::units::Beside;
 use super::{WasmtimeEngine, panicked};
+use subvm_lower::Options;
 
 /// A package whose modules are ready to run, and what making them so costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ impl WasmtimeEngine {
             };
             let mut beside = Beside { act: &mut at_once, cancel: None };
             let Program { parts, .. } =
-                self.programs.load(package, mode, params.floats, Frames::Ignored, &mut beside)?;
+                self.programs.load(package, Options::of(mode, params), Frames::Ignored, &mut beside)?;
             let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
             for (wasm, (_, unit)) in modules.zip(&parts) {
                 let functions = unit.functions.guest_functions().into();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use subvm_core::costs::MEMORIES;
-use subvm_core::{FloatPolicy, Invalid, Mode, Package};
+use subvm_core::{Invalid, Package};
 use wasmtime::Linker;
 
 use super::builder::OnModule;
@@ -16,7 +16,7 @@ use super::host_calls;
 use super::running::Running;
 use super::stopped::{Refused, Stopped};
 use super::units::{Beside, Unit, Units};
-use subvm_lower::{Counters, Floats, Look, Options, Watch, is_library_name, start_name};
+use subvm_lower::{Counters, Look, Options, Watch, is_library_name, start_name};
 
 /// The functions of the host, as modules import them.
 type HostFunctions = Arc<Linker<Running>>;
@@ -64,25 +64,20 @@ impl Programs {
         self.units.compile_time
     }
 
-    /// The program of a package, under the consensus parameters' policy for floats, for the engine that does so with frames. What takes long is
+    /// The program of a package, lowered as `options` say, for the engine that does so with frames. What takes long is
     /// done `beside` the run.
     pub(super) fn load(
         &self,
         package: &Package,
-        mode: Mode,
-        policy: FloatPolicy,
+        options: Options,
         frames: Frames,
         beside: &mut Beside<'_>,
     ) -> Result<Program, Stopped> {
-        let options = |ordinal: usize, first: bool| {
-            let floats = Floats::of(mode, policy);
-            Options {
-                floats,
-                counters: Counters::of(first),
-                ordinal: ordinal as u32,
-                watch: self.watch,
-                ..Options::default()
-            }
+        let options = |ordinal: usize, first: bool| Options {
+            counters: Counters::of(first),
+            ordinal: ordinal as u32,
+            watch: self.watch,
+            ..options
         };
         let mut parts: Vec<(String, Arc<Unit>)> = Vec::with_capacity(package.libraries.len() + 1);
         for library in &package.libraries {

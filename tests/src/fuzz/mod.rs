@@ -30,6 +30,8 @@ mod source;
 mod supervisor;
 mod symbols;
 mod target;
+#[cfg(feature = "engine")]
+pub mod throwing;
 pub mod wasi;
 
 pub use target::Target;
@@ -60,6 +62,8 @@ pub static TARGETS: &[Target] = &[
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     // A custom section is kept, and its abbreviations and rows are parsed.
     Target::new("symbols", symbols::symbols).holding(2_000, 256 << 10),
+    #[cfg(feature = "engine")]
+    Target::new("throwing", throwing::throwing),
     Target::new("tree", wasi::tree).holding(600, 256 << 10),
 ];
 

@@ -11,7 +11,7 @@ use subvm_host_std::lower::{
 use subvm_tests::lowered::Generator;
 use wasmtime::{
     Engine, Error, Global, GlobalType, Instance, Linker, MemoryType, Module, Mutability, Ref, RefType, Store,
-    TableType, Trap, Val, ValType, bail, format_err,
+    TableType, ThrownException, Trap, Val, ValType, bail, format_err,
 };
 use wast::core::ModuleKind;
 use wast::{QuoteWat, QuoteWatTest, WastDirective, WastExecute, WastInvoke, Wat};
@@ -65,7 +65,8 @@ pub(crate) fn run_file(file: &str, text: &str, floats: Option<Floats>) -> (usize
     lexer.allow_confusing_unicode(true);
     let buffer = wast::parser::ParseBuffer::new_with_lexer(lexer).expect("tokens");
     let Ok(wast) = wast::parser::parse::<wast::Wast<'_>>(&buffer) else { return (0, Vec::new()) };
-    let mut runner = Runner::new(floats);
+    // What uses exceptions is not valid in the other files.
+    let mut runner = Runner::new(floats, file.starts_with("exceptions/"));
     let mut passed = 0;
     let mut failures = Vec::new();
     for directive in wast.directives {
@@ -93,18 +94,20 @@ struct Runner {
     named: HashMap<String, Instance>,
     /// The counters, which all lowered instances share: gas, stack and the marker.
     counters: [Global; 3],
+    /// Whether modules may use exceptions.
+    exceptions: bool,
     /// The trap policy has kept something from happening that later directives may rely on.
     incomplete: bool,
 }
 
 impl Runner {
-    fn new(floats: Option<Floats>) -> Runner {
+    fn new(floats: Option<Floats>, exceptions: bool) -> Runner {
         let mut linker = Linker::new(&ENGINE);
         linker.allow_shadowing(true);
         let mut store = Store::new(&ENGINE, ());
         define_spectest(&mut linker, &mut store).expect("the host module of the suite");
         let counters = define_counters(&mut linker, &mut store).expect("new names");
-        Runner { floats, linker, store, current: None, named: HashMap::new(), counters, incomplete: false }
+        Runner { floats, linker, store, current: None, named: HashMap::new(), counters, exceptions, incomplete: false }
     }
 
     fn directive(&mut self, directive: WastDirective<'_>) -> Result<Verdict, Error> {
@@ -150,6 +153,11 @@ impl Runner {
                 Ok(values) => bail!("got {values:x?}, expected {message}"),
                 Err(error) => self.check_trap(&error, message)?,
             },
+            WastDirective::AssertException { mut exec, .. } => match self.execute(&mut exec) {
+                Ok(values) => bail!("got {values:x?}, expected an exception"),
+                Err(error) if error.is::<ThrownException>() => {}
+                Err(error) => bail!("{error:#}, expected an exception"),
+            },
             WastDirective::AssertInvalid { mut module, .. } => self.check_refused(&module.encode()?)?,
             WastDirective::AssertMalformed { mut module, .. } => match module.to_test()? {
                 QuoteWatTest::Binary(bytes) => self.check_refused(&bytes)?,
@@ -177,7 +185,8 @@ impl Runner {
         let Some(floats) = self.floats else { return Ok(None) };
         // Probed stores under two of the policies, and under the others where the processor asks for them.
         let probe_stores = matches!(floats, Floats::Soft | Floats::Native) || Options::default().probe_stores;
-        let options = Options { floats, counters: Counters::Imported, probe_stores, ..Options::default() };
+        let exceptions = self.exceptions;
+        let options = Options { floats, exceptions, counters: Counters::Imported, probe_stores, ..Options::default() };
         lower(wasm, &options).map(Some).map_err(|refusal| format_err!("{refusal}"))
     }
 

@@ -220,6 +220,9 @@ fn is_control(operator: &Operator<'_>) -> bool {
             | Operator::Return
             | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
+            | Operator::TryTable { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
             | Operator::Unreachable
     )
 }

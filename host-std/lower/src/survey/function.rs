@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use wasmparser::{
-    FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources, WasmModuleResources,
+    Catch, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, ValType, ValidatorResources,
+    WasmModuleResources,
 };
 
 use super::Survey;
@@ -27,7 +28,7 @@ pub(crate) struct Facts {
     pub(crate) units: u32,
     /// What entering it costs, in ticks.
     pub(crate) entry: u64,
-    /// Whether it calls nothing.
+    /// Whether it calls nothing, and neither throws nor catches.
     pub(crate) leaf: bool,
     /// What all its instructions cost together, in ticks, where it is small: it calls nothing, has no loop, and costs little.
     pub(crate) small: Option<u64>,
@@ -35,6 +36,10 @@ pub(crate) struct Facts {
     pub(crate) canonicalised: u32,
     /// How many of the survey's `switched` are its own.
     pub(crate) switched: u32,
+    /// How many of the survey's `caught` are its own.
+    pub(crate) caught: u32,
+    /// Whether it has a `try_table`.
+    pub(crate) tries: bool,
     /// How many of the survey's `moving` are its own.
     pub(crate) moving: u32,
     /// How many of the survey's `pins` are its own.
@@ -60,7 +65,7 @@ impl Survey<'_> {
         let schedule = &options.schedule;
         let mut heights = Heights::default();
         let mut recorded = Recorded::default();
-        let (mut leaf, mut loops) = (true, false);
+        let (mut leaf, mut loops, mut tries) = (true, false, false);
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut switched = Switched::new();
@@ -81,6 +86,7 @@ impl Survey<'_> {
             }
             leaf &= !is_call(&operator);
             loops |= matches!(operator, Operator::Loop { .. });
+            tries |= matches!(operator, Operator::TryTable { .. });
             let own_ticks = gas::ticks(schedule, &operator);
             let changes = match operator {
                 Operator::GlobalGet { global_index } => {
@@ -96,10 +102,11 @@ impl Survey<'_> {
                 self.moving.push(Moving { instruction: operators, ticks: for_values });
                 moving += 1;
             }
-            work.step(&operator, arity, falls)?;
+            let caught = self.caught_values(&operator);
+            work.step(&operator, arity, caught, falls)?;
             switched.step(operators, &operator)?;
             operators += 1;
-            further += arity.1.saturating_sub(1);
+            further += arity.1.saturating_sub(1) + caught;
             self.operator(&operator)?;
         }
         reader.finish()?;
@@ -113,12 +120,24 @@ impl Survey<'_> {
         let entry = gas::entry_ticks(schedule, units, declared);
         ticks += entry;
         let small = (leaf && !loops && ticks <= SMALL_FUNCTION_TICKS).then_some(ticks);
-        let named = switched.finish();
+        let (named, at_catch) = switched.finish();
         self.switched.extend(named);
-        let (switched, pinned) = (named.len() as u32, barriers.pins.len() as u32);
+        self.caught.extend(at_catch);
+        let (switched, caught, pinned) = (named.len() as u32, at_catch.len() as u32, barriers.pins.len() as u32);
         self.pins.extend(barriers.pins);
         self.passed.extend(barriers.passed);
-        self.facts.push(Facts { units, entry, leaf, small, canonicalised, switched, moving, pins: pinned });
+        self.facts.push(Facts {
+            units,
+            entry,
+            leaf,
+            small,
+            canonicalised,
+            switched,
+            caught,
+            tries,
+            moving,
+            pins: pinned,
+        });
         Ok(validator.into_allocations())
     }
 
@@ -138,7 +157,22 @@ impl Survey<'_> {
         Ok((own + declared, declared))
     }
 
+    /// The values that the clauses of a `try_table` bring to their labels, all together.
+    fn caught_values(&self, operator: &Operator<'_>) -> u32 {
+        let Operator::TryTable { try_table } = operator else { return 0 };
+        let of = |tag: u32| self.tag(tag).params().len() as u32;
+        let values = |catch: &Catch| match *catch {
+            Catch::One { tag, .. } => of(tag),
+            Catch::OneRef { tag, .. } => of(tag) + 1,
+            Catch::All { .. } => 0,
+            Catch::AllRef { .. } => 1,
+        };
+        try_table.catches.iter().map(values).sum()
+    }
+
     fn operator(&mut self, operator: &Operator<'_>) -> Result<(), Refusal> {
+        self.throws += u64::from(matches!(operator, Operator::Throw { .. } | Operator::ThrowRef));
+        self.tries += u64::from(matches!(operator, Operator::TryTable { .. }));
         self.names_data |= matches!(operator, Operator::MemoryInit { .. } | Operator::DataDrop { .. });
         if let Operator::BrTable { targets } = operator {
             Limit::BranchTargets.check(targets.len())?;
@@ -217,5 +251,8 @@ fn is_call(operator: &Operator<'_>) -> bool {
             | Operator::CallIndirect { .. }
             | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. }
+            | Operator::TryTable { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
     )
 }

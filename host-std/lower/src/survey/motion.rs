@@ -23,10 +23,12 @@ use super::notes::{Passed, Pin};
 use crate::gas;
 use crate::limits::{Limit, Refusal};
 use crate::options::{Floats, Options};
+use catching::Try;
 use loops::{Learned, Loops};
 use state::State;
 use value::Value;
 
+mod catching;
 mod loops;
 mod moved;
 mod state;
@@ -174,6 +176,8 @@ struct Walk<'a, 'b> {
     loops: Loops,
     /// The loops that are open, by their number in the text.
     open: Vec<usize>,
+    /// Each `try_table` that is open.
+    tries: Vec<Try>,
     /// The last instruction at which control divided.
     divided: u32,
     /// Ticks of work adrift since no loop was open.
@@ -216,6 +220,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             frames: vec![function],
             loops: Loops::new(),
             open: Vec::new(),
+            tries: Vec::new(),
             divided: 0,
             adrift: 0,
             typed: 0,
@@ -239,6 +244,7 @@ impl<'a, 'b> Walk<'a, 'b> {
     fn step(&mut self, operator: &Operator<'_>, step: Step) -> Result<(), Refusal> {
         match operator {
             Operator::Block { .. } => self.open(Kind::Block, step),
+            Operator::TryTable { try_table } => self.open_try(try_table, step),
             Operator::Loop { .. } => self.open(Kind::Loop, step),
             Operator::If { .. } => self.open(Kind::If, step),
             Operator::Else => self.otherwise(step),
@@ -264,6 +270,11 @@ impl<'a, 'b> Walk<'a, 'b> {
                 self.alive = false;
             }
             Operator::Return | Operator::Unreachable => self.alive = false,
+            Operator::Throw { .. } | Operator::ThrowRef => {
+                self.take(step.takes).iter().for_each(|entry| self.needed(entry));
+                self.may_throw();
+                self.alive = false;
+            }
             Operator::LocalGet { local_index } => self.get(*local_index),
             Operator::LocalSet { local_index } => {
                 if let Some(entry) = self.stack.pop() {

@@ -8,8 +8,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use wasmparser::Operator;
+use wasmparser::{Operator, TryTable};
 
+use super::switched::label;
 use crate::floats::float_op;
 use crate::gas::memory_offset;
 use crate::limits::{Limit, Refusal};
@@ -83,7 +84,12 @@ pub(super) struct Work {
     /// The open blocks, the function's own first.
     open: Vec<Label>,
     open_loops: u64,
+    /// The clauses of every `try_table` that is open.
+    handlers: u64,
 }
+
+/// What a clause of a `try_table` costs at each call within it: an entry of a table, and a way.
+const HANDLER: u64 = 2;
 
 /// A block, loop or if that is open.
 #[derive(Clone, Copy, Debug)]
@@ -95,11 +101,14 @@ struct Label {
     writes: u64,
     /// Reads and writes of locals within.
     uses: u64,
+    /// Clauses of a `try_table`, and calls within it.
+    clauses: u64,
+    calls: u64,
 }
 
 impl Label {
     fn new(is_loop: bool, ways: u64) -> Self {
-        Label { is_loop, ways, writes: 0, uses: 0 }
+        Label { is_loop, ways, writes: 0, uses: 0, clauses: 0, calls: 0 }
     }
 }
 
@@ -118,11 +127,19 @@ impl Work {
             module_globals: globals.into(),
             open: vec![Label::new(false, 0)],
             open_loops: 0,
+            handlers: 0,
         }
     }
 
-    /// Follows `operator`, which takes and gives as many operands as `arity` says. `falls` says whether control can reach it.
-    pub(super) fn step(&mut self, operator: &Operator<'_>, arity: (u32, u32), falls: bool) -> Result<(), Refusal> {
+    /// Follows `operator`, which takes and gives as many operands as `arity` says, and whose clauses bring as many values to labels as are
+    /// `caught`. `falls` says whether control can reach it.
+    pub(super) fn step(
+        &mut self,
+        operator: &Operator<'_>,
+        arity: (u32, u32),
+        caught: u32,
+        falls: bool,
+    ) -> Result<(), Refusal> {
         let operands = u64::from(arity.0) + u64::from(arity.1);
         self.operators += 1;
         self.values += 1 + operands;
@@ -134,6 +151,8 @@ impl Work {
             }),
             Operator::Block { .. } => self.open(false, 0, operands),
             Operator::Loop { .. } => self.open(true, 1, operands),
+            Operator::TryTable { ref try_table } => self.open_try(try_table, operands, caught.into()),
+            Operator::Throw { .. } | Operator::ThrowRef => self.call(operands),
             // The way around it, which an `else` takes back.
             Operator::If { .. } => self.open(false, 1, operands),
             Operator::Else => {
@@ -165,12 +184,16 @@ impl Work {
             Operator::CallIndirect { .. } => {
                 self.moved(operands);
                 self.hides(TABLE_BRANCHES);
+                self.may_be_caught();
             }
             Operator::ReturnCallIndirect { .. } => {
                 self.moved(operands);
                 self.hides(TABLE_BRANCHES + COMPARED);
             }
-            Operator::MemoryGrow { .. } => self.hides(COMPARED),
+            Operator::MemoryGrow { .. } => {
+                self.hides(COMPARED);
+                self.may_be_caught();
+            }
             Operator::RefFunc { .. } | Operator::ElemDrop { .. } | Operator::DataDrop { .. } => self.values += HIDDEN,
             Operator::TableGet { .. }
             | Operator::TableSet { .. }
@@ -178,15 +201,22 @@ impl Work {
             | Operator::TableFill { .. }
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. }
-            | Operator::TableGrow { .. } => self.hides(TABLE_BRANCHES),
+            | Operator::TableGrow { .. } => {
+                self.hides(TABLE_BRANCHES);
+                self.may_be_caught();
+            }
             Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } | Operator::MemoryInit { .. } => {
                 self.hides(BULK_BRANCHES);
+                self.may_be_caught();
             }
             Operator::GlobalGet { .. } | Operator::GlobalSet { .. } => {
                 self.values += GLOBAL;
                 self.globals = self.module_globals.min(self.globals + 1);
             }
-            _ if float_op(operator).is_some() => self.moved(operands),
+            _ if float_op(operator).is_some() => {
+                self.moved(operands);
+                self.may_be_caught();
+            }
             _ => {
                 self.values += memory_offset(operator).map_or(0, |offset| if offset > GUARD { HIDDEN } else { MEMORY })
             }
@@ -222,6 +252,28 @@ impl Work {
         self.values += CALL;
         self.calls += 1;
         self.block_ends(u64::from(self.calls.is_multiple_of(CALLS_PER_BRANCH)));
+        self.may_be_caught();
+    }
+
+    /// What may be a call within a `try_table` ends a block, with a way to each clause.
+    fn may_be_caught(&mut self) {
+        if self.handlers > 0 {
+            self.block_ends(1);
+            self.values += HANDLER * self.handlers;
+            self.ways += self.handlers;
+            self.innermost(|label| label.calls += 1);
+        }
+    }
+
+    /// `try_table`: each clause is a block of its own, from which a way leads to its label.
+    fn open_try(&mut self, try_table: &TryTable, operands: u64, caught: u64) {
+        let clauses = try_table.catches.len() as u64;
+        self.moved(operands + caught);
+        self.block_ends(clauses);
+        try_table.catches.iter().for_each(|catch| self.branch(label(catch), 0));
+        self.open(false, 0, 0);
+        self.handlers += clauses;
+        self.innermost(|label| label.clauses = clauses);
     }
 
     fn moved(&mut self, operands: u64) {
@@ -258,9 +310,13 @@ impl Work {
         if ways > 1 || closed.is_loop {
             self.values += ways * meeting.min(self.locals);
         }
+        // What a clause finds in a local depends on the call that threw.
+        self.values += closed.clauses * closed.calls * closed.writes.min(self.locals);
+        self.handlers -= closed.clauses;
         self.innermost(|label| {
             label.writes += closed.writes;
             label.uses += closed.uses;
+            label.calls += closed.calls;
         });
     }
 

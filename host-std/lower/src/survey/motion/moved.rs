@@ -91,6 +91,7 @@ impl Walk<'_, '_> {
         taken.iter().for_each(|entry| self.needed(entry));
         let at = self.new_id();
         self.state.fence(self.loops.innermost(), at);
+        self.may_throw();
         for _ in 0..step.gives {
             let value = self.fresh();
             self.push(value, None);

@@ -87,6 +87,11 @@ impl Walk<'_, '_> {
     /// Control divides before the next ways: what is pending behind locals and the topmost `operands` is bounded. The
     /// condition has been taken.
     pub(super) fn divide(&mut self, operands: usize) {
+        self.pin(operands, Some(ValType::I32));
+    }
+
+    /// The same, with something on top of the operands or not, which has been taken.
+    pub(super) fn pin(&mut self, operands: usize, above: Option<ValType>) {
         self.divided = self.now + 1;
         let from = self.stack.len().saturating_sub(operands);
         let behind = |entry: &Entry| u64::from(entry.value.cone);
@@ -96,8 +101,7 @@ impl Walk<'_, '_> {
         }
         let mut passed = Vec::new();
         if let Some(lowest) = self.stack[from..].iter().position(|entry| entry.value.cone > 0) {
-            // The condition lies on top of them.
-            passed.push(Passed { local: None, ty: ValType::I32 });
+            passed.extend(above.map(|ty| Passed { local: None, ty }));
             for place in (from + lowest..self.stack.len()).rev() {
                 let Some(ty) = self.stack[place].ty else { continue };
                 passed.push(Passed { local: None, ty });
@@ -181,6 +185,7 @@ impl Walk<'_, '_> {
             self.stack.extend(label.operands);
             self.state = label.state;
         }
+        self.end_try();
     }
 
     /// The end of a loop, which knows now what may be lifted out of it.
