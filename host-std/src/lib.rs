@@ -2,9 +2,10 @@
 //!
 //! | feature | gives | crate |
 //! |---|---|---|
-//! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`profile`](mod@profile), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-profile`, `subvm-observe` |
+//! | `wasmtime` | [`WasmtimeEngine`], [`cache`], [`pages`], [`lower`](mod@lower), [`link`](mod@link), [`profile`](mod@profile), [`observe`] | `subvm-wasmtime`, `subvm-lower`, `subvm-profile`, `subvm-observe` |
 //! | `check` | `check`: what a run would refuse, found without a run | `subvm-check` |
 //! | `wasmi` | [`WasmiEngine`], [`lower`](mod@lower) | `subvm-wasmi`, `subvm-lower` |
+//! | `tiered` | `TieredEngine`, beside both | `subvm-tiered` |
 //! | `ledger`, `postgres` | [`ledger`]: storage in redb, or in PostgreSQL | `subvm-ledger` |
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
@@ -14,7 +15,7 @@
 //! | `look` | `look`: the machine at any tick of a recorded run, and where two of them part | `subvm-look` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `postgres`, `pool`, `replay`, `look`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `tiered`, `postgres`, `pool`, `replay`, `look`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -24,8 +25,6 @@ pub use subvm_config as config;
 pub use subvm_ledger as ledger;
 #[cfg(feature = "look")]
 pub use subvm_look as look;
-#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
-pub use subvm_lower as lower;
 #[cfg(feature = "modules")]
 pub use subvm_modules::{self as modules, model, web};
 #[cfg(any(feature = "wasmtime", feature = "modules"))]
@@ -40,7 +39,14 @@ pub use subvm_replay as replay;
 pub use subvm_symbols as symbols;
 #[cfg(feature = "system")]
 pub use subvm_system::{clock, random};
+#[cfg(feature = "tiered")]
+pub use subvm_tiered::{Begun, TieredEngine};
 #[cfg(feature = "wasmi")]
 pub use subvm_wasmi::WasmiEngine;
 #[cfg(feature = "wasmtime")]
-pub use subvm_wasmtime::{Codegen, EngineBuilder, ModuleEvent, PrepareError, Prepared, WasmtimeEngine, cache, pages};
+pub use subvm_wasmtime::{
+    Codegen, EngineBuilder, FloatState, ModuleEvent, PrepareError, Prepared, WasmtimeEngine, cache, pages,
+    restore_for_guests,
+};
+#[cfg(any(feature = "wasmtime", feature = "wasmi"))]
+pub use {subvm_link as link, subvm_lower as lower};

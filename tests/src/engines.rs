@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use subvm_core::host::Node;
 use subvm_core::{Engine, InternalError, Params, Parts, Report, Run, run};
-use subvm_host_std::{Codegen, WasmiEngine, WasmtimeEngine};
+use subvm_host_std::{Codegen, TieredEngine, WasmiEngine, WasmtimeEngine};
 
 use crate::transaction::{deployed, transaction};
 
@@ -30,7 +30,16 @@ pub fn engines() -> [(&'static str, Arc<dyn Engine>); 2] {
     [("wasmtime", wasmtime()), ("wasmi", wasmi())]
 }
 
-/// Every way of making code, and wasmi.
+/// One that begins on wasmi what wasmtime has not compiled, which is everything: it is new.
+///
+/// # Panics
+/// Where wasmtime does not run here.
+#[must_use]
+pub fn tiered() -> Arc<TieredEngine> {
+    Arc::new(TieredEngine::new(WasmtimeEngine::new().expect("this machine runs wasmtime")))
+}
+
+/// Every way of making code, wasmi, and what changes over from it.
 ///
 /// # Panics
 /// Where wasmtime does not run here.
@@ -40,7 +49,8 @@ pub fn every_engine() -> Vec<(String, Arc<dyn Engine>)> {
         let engine: Arc<dyn Engine> = Arc::new(WasmtimeEngine::with(codegen).expect("this machine runs wasmtime"));
         (format!("{codegen:?}"), engine)
     });
-    wasmtime.into_iter().chain([("wasmi".to_owned(), wasmi())]).collect()
+    let others: [(String, Arc<dyn Engine>); 2] = [("wasmi".into(), wasmi()), ("tiered".into(), tiered())];
+    wasmtime.into_iter().chain(others).collect()
 }
 
 /// Runs on `engine`, and on wasmi, each with a node of its own, and holds both to one result: outcome, receipt, fingerprint with its frames,

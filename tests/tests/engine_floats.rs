@@ -6,10 +6,10 @@ use std::sync::Arc;
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, State, Stream};
 use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Entry, FloatPolicy, Message, Mode, Outcome, Params, Parts, Report, Role, Run, SlotId, VmError, run,
+    Address, Engine, Entry, FloatPolicy, Message, Mode, Outcome, Params, Parts, Report, Role, Run, SlotId, VmError, run,
 };
 use subvm_host_mock::MemoryHost;
-use subvm_host_std::WasmtimeEngine;
+use subvm_tests::engines::{tiered, wasmtime};
 
 use cpu::{HOSTILE, control, set_control};
 
@@ -103,12 +103,12 @@ impl Host for Flushing {
     }
 }
 
-fn compute(engine: &Arc<WasmtimeEngine>, floats: FloatPolicy, mode: Mode) -> Report {
+fn compute(engine: Arc<dyn Engine>, floats: FloatPolicy, mode: Mode) -> Report {
     let node = Node { host: Box::new(Flushing), ..MemoryHost::new().node() };
     let params = Arc::new(Params { floats, ..Params::default() });
     let (message, entry) = (Message::default(), Entry::Program { mode, stdin: None });
     let of = Run { message, entry, role: Role::Leader, params, state: State::Accepted, deadline: None, cancel: None };
-    let (_, report) = run(Arc::clone(engine) as _, node, of);
+    let (_, report) = run(engine, node, of);
     let report = report.unwrap();
     assert!(matches!(report.outcome, Outcome::VmError(VmError::Trap(_))), "{:?}", report.diagnostics);
     report
@@ -116,20 +116,22 @@ fn compute(engine: &Arc<WasmtimeEngine>, floats: FloatPolicy, mode: Mode) -> Rep
 
 #[test]
 fn the_callers_float_state_reaches_no_guest_and_comes_back() {
-    let engine = Arc::new(WasmtimeEngine::new().unwrap());
-    let soft = compute(&engine, FloatPolicy::Soft, Mode::Deterministic).fingerprint;
+    let soft = compute(wasmtime(), FloatPolicy::Soft, Mode::Deterministic).fingerprint;
     assert_ne!(soft.as_ref().unwrap().module_instances["main"], Vec::<[u8; 32]>::new());
     let standard = control();
     for (floats, mode) in
         [(FloatPolicy::Canonical, Mode::Deterministic), (FloatPolicy::Canonical, Mode::NonDeterministic)]
     {
         for before in [standard, HOSTILE] {
-            set_control(before);
-            let report = compute(&engine, floats, mode);
-            let after = control();
-            set_control(standard);
-            assert_eq!(after, before, "the caller's own state comes back");
-            assert_eq!(report.fingerprint, soft, "{mode:?} with {before:x}");
+            // The second one is new, so that it interprets.
+            for (name, engine) in [("wasmtime", wasmtime()), ("wasmi", tiered() as Arc<dyn Engine>)] {
+                set_control(before);
+                let report = compute(engine, floats, mode);
+                let after = control();
+                set_control(standard);
+                assert_eq!(after, before, "the caller's own state comes back from {name}");
+                assert_eq!(report.fingerprint, soft, "{mode:?} on {name} with {before:x}");
+            }
         }
     }
 }

@@ -1,15 +1,13 @@
 //! What linking holds and what it costs: the libraries of a package, in each sub-VM of a nest.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use subvm_core::costs::calls::{INSTANCE_BYTES_INCLUDED, LINKED_IMPORT};
 use subvm_core::costs::instructions::{Class, Schedule};
 use subvm_core::costs::{LIBRARIES, SUB_VM};
-use subvm_core::{Invalid, Library, Outcome, Params, Parts, Report, Resource, Run, VmError, Wasm, run};
-use subvm_host_std::WasmtimeEngine;
+use subvm_core::{Engine, Invalid, Library, Outcome, Params, Parts, Report, Resource, Run, VmError, Wasm, run};
+use subvm_tests::engines::{engines, same};
 use subvm_tests::transaction::{deployed, embedded, transaction};
-
-static ENGINE: LazyLock<Arc<WasmtimeEngine>> = LazyLock::new(|| Arc::new(WasmtimeEngine::new().unwrap()));
 
 fn module(wat: &str) -> Wasm {
     wat::parse_str(wat).unwrap().into()
@@ -20,9 +18,17 @@ fn parts(start: &str, libraries: &[(String, Wasm)]) -> Parts {
     Parts { start: module(start), libraries: libraries.collect(), ..Parts::default() }
 }
 
+fn run_on(engine: Arc<dyn Engine>, parts: &Parts, params: &Params) -> Report {
+    let node = deployed(parts.clone()).node();
+    run(engine, node, Run { params: Arc::new(params.clone()), ..transaction() }).1.expect("no internal error")
+}
+
+/// On both engines, which say the same, to people too.
 fn run_within(parts: Parts, params: Params) -> Report {
-    let node = deployed(parts).node();
-    run(ENGINE.clone(), node, Run { params: Arc::new(params), ..transaction() }).1.expect("no internal error")
+    let [first, second] = engines().map(|(_, engine)| run_on(engine, &parts, &params));
+    same("wasmi", &first, &second);
+    assert_eq!(first.diagnostics, second.diagnostics);
+    first
 }
 
 fn run_parts(parts: Parts) -> Report {
@@ -47,32 +53,80 @@ fn nest() -> String {
     )
 }
 
+/// What a level of a nest allocates and what it is charged, in bytes, on each engine: guests' memories, tables and stacks are mapped beside it
+/// by wasmtime, and allocated by wasmi.
+fn levels(libraries: &[(String, Wasm)]) -> [(usize, usize); 2] {
+    const MORE: u32 = 100;
+    let parts = parts(&nest(), libraries);
+    engines().map(|(name, engine)| {
+        let nested = |depth: u32| {
+            let mut params = Params::default();
+            params.limits.depth = depth;
+            let mut report = None;
+            let allocated = allocation_counter::measure(|| report = Some(run_on(engine.clone(), &parts, &params)));
+            let report = report.unwrap();
+            assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+            (allocated.bytes_max as usize, report.ram_peak as usize)
+        };
+        // The first run compiles, and keeps what it compiled.
+        nested(1);
+        let ((few, few_charged), (many, many_charged)) = (nested(1), nested(1 + MORE));
+        let [held, charged] = [many - few, many_charged - few_charged].map(|bytes| bytes / MORE as usize);
+        eprintln!("{name}: {held} bytes held, {charged} charged");
+        (held, charged)
+    })
+}
+
 /// 16 libraries with as many exports as there may be, in a nest: they were 109 MB a level, of which 8 MB were charged in all.
 #[test]
 fn a_nest_of_large_libraries_holds_what_it_was_charged() {
     let exports: String = (0..49_990).map(|number| format!("(export \"{number}\" (global 0))")).collect();
     let wasm = module(&format!("(module (global i32 (i32.const 0)) {exports})"));
     let libraries: Vec<(String, Wasm)> = (0..LIBRARIES).map(|number| (format!("lib{number}"), wasm.clone())).collect();
-    // The peak of what a nest allocates: guests' memories, tables and stacks are mapped beside it, and charged as they are.
-    let nested = |depth: u32| {
-        let mut params = Params::default();
-        params.limits.depth = depth;
-        let parts = parts(&nest(), &libraries);
-        let mut report = None;
-        let allocated = allocation_counter::measure(|| report = Some(run_within(parts, params)));
-        let report = report.unwrap();
-        assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
-        (allocated.bytes_max as usize, report.ram_peak as usize)
-    };
-    // The first run compiles, and keeps what it compiled.
-    nested(1);
-    const MORE: u32 = 100;
-    let ((few, few_charged), (many, many_charged)) = (nested(1), nested(1 + MORE));
-    let [held, charged] = [many - few, many_charged - few_charged].map(|bytes| bytes / MORE as usize);
-    // A sub-VM is charged for 17 instances and itself, and for a page of memory, which is not allocated here.
+    // A sub-VM is charged for 17 instances and itself, and for a page of memory.
     let model = (LIBRARIES + 1) * 4_096 + SUB_VM as usize;
-    eprintln!("{held} bytes held, {charged} charged");
-    assert!(held <= model && model + 65_536 <= charged, "{held} bytes held, {model} by the model, {charged} charged");
+    for (held, charged) in levels(&libraries) {
+        assert!(held <= charged && model + 65_536 <= charged, "{held} bytes held, {charged} charged");
+    }
+}
+
+/// What stands in an instance's record, as much of it as a module may have: wasmi keeps it in several places.
+#[test]
+fn a_nest_of_large_instances_holds_little_more_than_it_was_charged() {
+    let globals = "(global (mut i64) (i64.const 0))".repeat(4_000);
+    let functions = "(func)".repeat(4_000);
+    for (what, of) in [("globals", format!("(module {globals})")), ("functions", format!("(module {functions})"))] {
+        for (held, charged) in levels(&[("lib".to_owned(), module(&of))]) {
+            assert!(held <= 4 * charged, "{what}: {held} bytes held, {charged} charged");
+        }
+    }
+}
+
+/// What a library does not export any more, for no module imports it, can still be meant by what it does with its functions.
+#[test]
+fn exports_that_nobody_imports_are_missed_by_nobody() {
+    let many: String = (0..2_000).map(|number| format!("(export \"{number}\" (func $f)) ")).collect();
+    let library = format!(
+        r#"(module {many} (table (export "t") 2 funcref) (elem (table 0) (i32.const 0) func $g)
+            (func $f (export "f") (result i32) (i32.const 7)) (func $g (result i32) (i32.const 8))
+            (func (export "set") (table.set (i32.const 1) (ref.func $f)))
+            (func (export "_initialize") (call 2)))"#
+    );
+    let start = |imported: &str| {
+        format!(
+            r#"(module (import "lib" "{imported}" (func $f (result i32))) (import "lib" "t" (table 2 funcref)) (type $ty (func (result i32)))
+            (func (export "_start")
+                (if (i32.ne (call $f) (i32.const 7)) (then unreachable))
+                (if (i32.ne (call_indirect (type $ty) (i32.const 1)) (i32.const 7)) (then unreachable))))"#
+        )
+    };
+    let library = [("lib".to_owned(), module(&library))];
+    for imported in ["f", "0", "1999"] {
+        let report = run_parts(parts(&start(imported), &library));
+        assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+    }
+    let absent = run_parts(parts(&start("2000"), &library));
+    assert_eq!(absent.outcome, Outcome::VmError(VmError::InvalidContract(Invalid::WasmLinking)));
 }
 
 #[test]
@@ -149,10 +203,13 @@ fn what_cannot_be_linked_is_refused_and_says_why() {
         (r#"(import "main" "f" (func))"#, "no library of the name \"main\" is linked before it"),
         (r#"(import "genlayer_sdk" "absent" (func))"#, "it imports genlayer_sdk.absent, which is none of the"),
         (r#"(import "lib" "f" (func (param i32)))"#, "it imports lib.f as (func (param i32)), which is (func)"),
-        (r#"(import "lib" "g" (func))"#, "it imports lib.g as (func), which is a global"),
-        (r#"(import "lib" "g" (global (mut i32)))"#, "incompatible import type for `lib::g`"),
-        (r#"(import "lib" "m" (memory 2))"#, "incompatible import type for `lib::m`"),
-        (r#"(import "lib" "t" (table 1 externref))"#, "incompatible import type for `lib::t`"),
+        (r#"(import "lib" "g" (func))"#, "it imports lib.g as (func), which is (global i32)"),
+        (r#"(import "lib" "g" (global (mut i32)))"#, "it imports lib.g as (global (mut i32)), which is (global i32)"),
+        (r#"(import "lib" "m" (memory 2))"#, "it imports lib.m as (memory 2), which is (memory 1 2)"),
+        (
+            r#"(import "lib" "t" (table 1 externref))"#,
+            "it imports lib.t as (table 1 externref), which is (table 1 funcref)",
+        ),
         (
             r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#,
             "which is (func (param i32) (result i32))",

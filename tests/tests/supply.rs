@@ -9,7 +9,8 @@ use std::{env, fs};
 use serde_json::Value;
 
 /// Each of them is `no_std`, and comes to the same bytes on every node.
-const CONSENSUS: [&str; 5] = ["subvm-calldata", "subvm-core", "subvm-lower", "subvm-softfloat", "subvm-wasmi"];
+const CONSENSUS: [&str; 6] =
+    ["subvm-calldata", "subvm-core", "subvm-link", "subvm-lower", "subvm-softfloat", "subvm-wasmi"];
 
 /// Names by identity, and what each needs to run: not what it is tested or built with.
 struct Graph {

@@ -1,10 +1,9 @@
 //! What a module says of itself: read as far as it can be, since what is wrong with it is for lowering to say.
 
 use std::collections::HashMap;
-use std::fmt::{self, Display};
 use std::ops::Range;
 
-use subvm_lower::signature;
+use subvm_link::Type;
 use wasmparser::{
     ExternalKind, FuncType, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload, TableType, TypeRef,
 };
@@ -17,7 +16,7 @@ pub(super) struct Facts<'a> {
     pub(super) size: usize,
     /// From the name section.
     pub(super) name: Option<String>,
-    pub(super) imports: Vec<Import<'a>>,
+    pub(super) imports: Vec<Import>,
     pub(super) exports: HashMap<&'a str, Export>,
     /// The memories that it defines.
     pub(super) memories: Vec<MemoryType>,
@@ -28,12 +27,10 @@ pub(super) struct Facts<'a> {
     function_names: HashMap<u32, String>,
 }
 
-/// Something imported.
-pub(super) struct Import<'a> {
-    pub(super) module: &'a str,
-    pub(super) name: &'a str,
+/// Something imported, and where.
+pub(super) struct Import {
+    pub(super) import: subvm_link::Import,
     pub(super) offset: usize,
-    pub(super) ty: Type,
 }
 
 /// Something exported.
@@ -42,51 +39,16 @@ pub(super) struct Export {
     pub(super) ty: Type,
 }
 
-/// What something is.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Type {
-    /// With its signature.
-    Function(String),
-    Global(GlobalType),
-    Table(TableType),
-    Memory(MemoryType),
-    Tag,
+fn global(ty: GlobalType) -> Type {
+    Type::Global { value: ty.content_type.to_string(), mutable: ty.mutable }
 }
 
-impl Type {
-    /// Whether something of this type may be imported as `wanted`.
-    pub(super) fn fits(&self, wanted: &Self) -> bool {
-        let limits = |is: (u64, Option<u64>), wanted: (u64, Option<u64>)| {
-            is.0 >= wanted.0 && wanted.1.is_none_or(|most| is.1.is_some_and(|is| is <= most))
-        };
-        match (self, wanted) {
-            (Self::Memory(is), Self::Memory(wanted)) => {
-                limits((is.initial, is.maximum), (wanted.initial, wanted.maximum))
-            }
-            (Self::Table(is), Self::Table(wanted)) => {
-                is.element_type == wanted.element_type
-                    && limits((is.initial, is.maximum), (wanted.initial, wanted.maximum))
-            }
-            _ => self == wanted,
-        }
-    }
+fn table(ty: TableType) -> Type {
+    Type::Table { element: ty.element_type.to_string(), least: ty.initial, most: ty.maximum }
 }
 
-impl Display for Type {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limits = |initial: u64, maximum: Option<u64>| match maximum {
-            Some(maximum) => format!("{initial} {maximum}"),
-            None => initial.to_string(),
-        };
-        match self {
-            Self::Function(signature) => f.write_str(signature),
-            Self::Global(GlobalType { content_type, mutable: true, .. }) => write!(f, "(global (mut {content_type}))"),
-            Self::Global(GlobalType { content_type, .. }) => write!(f, "(global {content_type})"),
-            Self::Table(it) => write!(f, "(table {} {})", limits(it.initial, it.maximum), it.element_type),
-            Self::Memory(it) => write!(f, "(memory {})", limits(it.initial, it.maximum)),
-            Self::Tag => f.write_str("a tag"),
-        }
-    }
+fn memory(ty: MemoryType) -> Type {
+    Type::Memory { least: ty.initial, most: ty.maximum }
 }
 
 /// Index spaces, as far as they were read.
@@ -102,7 +64,7 @@ struct Spaces {
 impl Spaces {
     fn function(&self, ty: u32) -> Option<Type> {
         let ty = self.types.get(ty as usize)?;
-        Some(Type::Function(signature(ty.params(), ty.results())))
+        Some(Type::function(ty.params(), ty.results()))
     }
 
     fn import(&mut self, ty: TypeRef) -> Option<Type> {
@@ -113,15 +75,15 @@ impl Spaces {
             }
             TypeRef::Global(ty) => {
                 self.globals.push(ty);
-                Type::Global(ty)
+                global(ty)
             }
             TypeRef::Table(ty) => {
                 self.tables.push(ty);
-                Type::Table(ty)
+                table(ty)
             }
             TypeRef::Memory(ty) => {
                 self.memories.push(ty);
-                Type::Memory(ty)
+                memory(ty)
             }
             TypeRef::Tag(_) => Type::Tag,
         })
@@ -131,9 +93,9 @@ impl Spaces {
         let index = index as usize;
         match kind {
             ExternalKind::Func | ExternalKind::FuncExact => self.function(*self.functions.get(index)?),
-            ExternalKind::Global => self.globals.get(index).copied().map(Type::Global),
-            ExternalKind::Table => self.tables.get(index).copied().map(Type::Table),
-            ExternalKind::Memory => self.memories.get(index).copied().map(Type::Memory),
+            ExternalKind::Global => self.globals.get(index).copied().map(global),
+            ExternalKind::Table => self.tables.get(index).copied().map(table),
+            ExternalKind::Memory => self.memories.get(index).copied().map(memory),
             ExternalKind::Tag => Some(Type::Tag),
         }
     }
@@ -166,7 +128,8 @@ impl<'a> Facts<'a> {
                 for (offset, import) in imports.into_imports_with_offsets().map_while(Result::ok) {
                     self.imported_functions += u32::from(matches!(import.ty, TypeRef::Func(_)));
                     let Some(ty) = spaces.import(import.ty) else { continue };
-                    self.imports.push(Import { module: import.module, name: import.name, offset, ty });
+                    let import = subvm_link::Import { module: import.module.into(), name: import.name.into(), ty };
+                    self.imports.push(Import { import, offset });
                 }
             }
             Payload::FunctionSection(functions) => spaces.functions.extend(functions.into_iter().map_while(Result::ok)),

@@ -21,7 +21,8 @@
 use std::fmt;
 
 use subvm_core::{Invalid, Mode, Package, Params, VmError};
-use subvm_lower::{Counters, Frame, Lowered, MAIN, Options, Refusal, is_library_name, lower, refused_at, start_name};
+use subvm_link::{MAIN, is_library_name, start_name};
+use subvm_lower::{Counters, Frame, Lowered, Options, Refusal, lower, refused_at};
 
 mod facts;
 mod linking;

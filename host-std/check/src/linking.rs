@@ -1,9 +1,9 @@
 //! Imports that nothing satisfies, and exports that cannot be called.
 
-use subvm_core::{Invalid, VmError, sdk, wasi};
-use subvm_lower::{HOST_MODULES, INITIALIZE, host_function, signature};
+use subvm_core::{Invalid, VmError};
+use subvm_link::{INITIALIZE, Library, Type, wrong};
 
-use super::facts::{Import, Type};
+use super::facts::Import;
 use super::{Finding, Part};
 
 /// What is wrong with imports, module after module, then with what is to be called.
@@ -15,11 +15,8 @@ pub(super) fn findings(parts: &[Part<'_>]) -> Vec<Finding> {
             continue;
         }
         let before = parts.get(..position).unwrap_or_default();
-        let wrong = part.facts.imports.iter().filter_map(|import| {
-            let what = if HOST_MODULES.contains(&import.module) { with_host(import) } else { with(import, before) };
-            what.map(|what| (import.offset, what))
-        });
-        findings.extend(wrong.map(|(offset, what)| {
+        let what = |Import { import, offset }: &Import| Some((*offset, wrong(import, &library(import, before)?)?));
+        findings.extend(part.facts.imports.iter().filter_map(what).map(|(offset, what)| {
             let error = VmError::InvalidContract(Invalid::WasmLinking);
             Finding { offset: Some(offset), ..Finding::of(&part.name, error, what) }
         }));
@@ -33,32 +30,14 @@ pub(super) fn findings(parts: &[Part<'_>]) -> Vec<Finding> {
     findings
 }
 
-fn with_host(import: &Import<'_>) -> Option<String> {
-    let Import { module, name, ty, .. } = import;
-    match host_function(module, name) {
-        None => {
-            let count = if *module == wasi::MODULE { wasi::FUNCTIONS.len() } else { sdk::FUNCTIONS.len() };
-            Some(format!("it imports {module}.{name}, which is none of the {count} functions there are"))
-        }
-        Some(is) => {
-            (Type::Function(is.clone()) != *ty).then(|| format!("it imports {module}.{name} as {ty}, which is {is}"))
-        }
+/// What the libraries before it have for an import. Of one that is refused, nobody knows what it exports.
+fn library(import: &subvm_link::Import, before: &[Part<'_>]) -> Option<Library> {
+    let Some(library) = before.iter().find(|part| part.name == import.module) else { return Some(Library::Unknown) };
+    if library.lowered.is_err() {
+        return None;
     }
-}
-
-/// What is wrong with an import from another module.
-fn with(import: &Import<'_>, before: &[Part<'_>]) -> Option<String> {
-    let Import { module, name, ty, .. } = import;
-    let Some(library) = before.iter().find(|part| part.name == *module) else {
-        return Some(format!("it imports {module}.{name}, and no library of the name {module:?} is linked before it"));
-    };
-    match library.facts.exports.get(name) {
-        // Of what is refused, nobody knows what it exports.
-        _ if library.lowered.is_err() => None,
-        None => Some(format!("it imports {module}.{name}, which the library {module} does not export")),
-        Some(export) if export.ty.fits(ty) => None,
-        Some(export) => Some(format!("it imports {module}.{name} as {ty}, which is {}", export.ty)),
-    }
+    let export = library.facts.exports.get(&import.name[..]);
+    Some(export.map_or(Library::Lacks, |export| Library::Has(export.ty.clone())))
 }
 
 /// What is wrong with a function that is to be called.
@@ -66,7 +45,7 @@ fn entry(part: &Part<'_>, name: &str, must_be: bool) -> Option<Finding> {
     let error = VmError::InvalidContract(Invalid::WasmEntrypoint);
     match part.facts.exports.get(name) {
         Some(export) if matches!(&export.ty, Type::Function(_)) => {
-            let wanted = Type::Function(signature::<&str>([], []));
+            let wanted = Type::function::<&str>([], []);
             let what = || format!("it exports {name:?} as {}, and what is called takes and returns nothing", export.ty);
             (export.ty != wanted)
                 .then(|| Finding { offset: Some(export.offset), ..Finding::of(&part.name, error, what()) })

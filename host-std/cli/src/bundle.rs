@@ -11,7 +11,7 @@ use subvm_core::{Library, Package, Parts};
 use super::input::{self, Mapping, Pair};
 use super::report::hex;
 use super::{Failure, escaped, line, terminal};
-use subvm_host_std::lower::is_library_name;
+use subvm_host_std::link::is_library_name;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Bundle {

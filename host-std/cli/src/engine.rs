@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct EngineOptions {
-    /// What runs sub-VMs: wasmtime, its interpreter pulley, or the interpreter wasmi, where the build has them [default: wasmtime]
+    /// What runs sub-VMs: wasmtime, its interpreter pulley, the interpreter wasmi, or tiered, which begins on wasmi while wasmtime compiles; where the build has them [default: wasmtime]
     #[arg(long, value_name = "ENGINE", value_parser = names())]
     engine: Option<config::Engine>,
     /// Keep compiled modules in this directory; `off` for nowhere [default: the user's directory for caches]
@@ -72,7 +72,8 @@ pub(super) fn looked(
                 Some(codegen) => builder.codegen(codegen.codegen()),
                 None => builder,
             };
-            engine(Some(builder.look(look)), None, quiet)
+            // What is begun on another engine could not be looked into.
+            engine(config::Engine::Wasmtime, Some(builder.look(look)), None, quiet)
         }
         #[cfg(feature = "wasmi")]
         None => Ok(Arc::new(subvm_host_std::WasmiEngine::looked_into(look))),
@@ -109,14 +110,17 @@ impl EngineOptions {
     }
 }
 
-/// An engine, wasmi where nothing makes it; `quiet` where only JSON is wanted.
+/// The engine that is `which`, which `builder` makes but for wasmi; `quiet` where only JSON is wanted.
 pub(super) fn engine(
+    which: config::Engine,
     builder: Option<EngineBuilder>,
     cache: Option<ModuleCache>,
     quiet: bool,
 ) -> Result<Arc<dyn Engine>, Failure> {
     let Some(builder) = builder else { return wasmi() };
     let mut builder = builder.compile_in_parallel().cache(cache).compile_time(COMPILE_TIME);
+    // Nobody waits for a module that is compiled in the background.
+    let quiet = quiet || which == config::Engine::Tiered;
     if !quiet && std::io::stderr().is_terminal() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {
@@ -130,10 +134,12 @@ pub(super) fn engine(
             }
         });
     }
-    match builder.build() {
-        Ok(engine) => Ok(Arc::new(engine)),
-        Err(error) => Err(Failure::Internal(format!("{error:#}"))),
-    }
+    let engine = builder.build().map_err(|error| Failure::Internal(format!("{error:#}")))?;
+    Ok(match which {
+        #[cfg(feature = "tiered")]
+        config::Engine::Tiered => Arc::new(subvm_host_std::TieredEngine::new(engine)),
+        _ => Arc::new(engine),
+    })
 }
 
 fn wasmi() -> Result<Arc<dyn Engine>, Failure> {

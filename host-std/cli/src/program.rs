@@ -175,7 +175,7 @@ impl ProgramOptions {
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
-        let engine = engine(self.engine.builder(&config.run)?, cache, self.json)?;
+        let engine = engine(self.engine.which(&config.run), self.engine.builder(&config.run)?, cache, self.json)?;
         Ok(Settings { params, deadline, rng: config.rng(), services, engine })
     }
 

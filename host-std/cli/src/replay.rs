@@ -67,7 +67,8 @@ impl Replay {
             }
             builder = builder.map(|builder| builder.codegen(codegen.codegen()));
         }
-        let engine = engine(builder, self.options.cache(&config.cache)?, self.json)?;
+        let which = self.options.which(&config.run);
+        let engine = engine(which, builder, self.options.cache(&config.cache)?, self.json)?;
         let start = Instant::now();
         let replayed = recorded.on(engine).map_err(|error| unusable(&self.recording, error))?;
         let wall = start.elapsed();

@@ -60,6 +60,32 @@ fn programs_print_what_they_print_elsewhere() {
     }
 }
 
+/// Bytes of a module that is translated, lowered and interpreted in seconds where nothing is optimised.
+const SMALL: u64 = 8 << 20;
+
+/// What they print, the ticks that they use, and all else that a run comes to.
+#[test]
+fn programs_come_to_the_same_on_wasmi() {
+    fetch();
+    for program in programs() {
+        let (name, module) = (&program["name"], Path::new(ROOT).join(program["module"].as_str().unwrap()));
+        match fs::metadata(module) {
+            Err(_) => support::skipped(&format!("{name}: its module could not be fetched")),
+            Ok(metadata) if metadata.len() > SMALL => {}
+            Ok(_) => {
+                let [first, second] = ["wasmtime", "wasmi"].map(|engine| {
+                    let output = exec(&program, &["--json", "--engine", engine]);
+                    let mut json: Json = serde_json::from_slice(&output.stdout)
+                        .unwrap_or_else(|error| panic!("{name}: {error}: {}", String::from_utf8_lossy(&output.stderr)));
+                    json["wall_ms"] = Json::Null;
+                    json
+                });
+                assert_eq!(first, second, "{name}");
+            }
+        }
+    }
+}
+
 #[test]
 fn under_the_seed_a_libc_gives_up_and_the_option_is_named() {
     for program in programs() {

@@ -29,11 +29,13 @@ pub enum Engine {
     /// wasmi, an interpreter that shares no code with wasmtime: nothing is compiled, so that a large module begins at once. Builds have it
     /// with the feature `wasmi`.
     Wasmi,
+    /// Both: a module begins on wasmi while wasmtime compiles it. Builds have it with the feature `tiered`.
+    Tiered,
 }
 
 impl Engine {
     /// Every one.
-    pub const ALL: &'static [Self] = &[Self::Wasmtime, Self::Pulley, Self::Wasmi];
+    pub const ALL: &'static [Self] = &[Self::Wasmtime, Self::Pulley, Self::Wasmi, Self::Tiered];
 
     /// Its name in the configuration and on the command line.
     #[must_use]
@@ -42,11 +44,12 @@ impl Engine {
             Self::Wasmtime => "wasmtime",
             Self::Pulley => "pulley",
             Self::Wasmi => "wasmi",
+            Self::Tiered => "tiered",
         }
     }
 
-    /// What an engine of wasmtime's is made with; a node adds what it wants of its own, such as a cache. Nothing for wasmi, whose engine needs
-    /// no more than `WasmiEngine::new()`.
+    /// What an engine of wasmtime's is made with, be it under `TieredEngine::new`; a node adds what it wants of its own, such as a cache. Nothing for
+    /// wasmi, whose engine needs no more than `WasmiEngine::new()`.
     ///
     /// # Errors
     /// When this build lacks the engine.
@@ -62,6 +65,7 @@ impl Engine {
             Self::Wasmtime => (Some(Codegen::Speed), Codegen::Speed.is_built()),
             Self::Pulley => (Some(Codegen::Pulley), Codegen::Pulley.is_built()),
             Self::Wasmi => (None, cfg!(feature = "wasmi")),
+            Self::Tiered => (Some(Codegen::Speed), cfg!(feature = "tiered")),
         };
         if is_built {
             return Ok(codegen.map(|codegen| WasmtimeEngine::builder().codegen(codegen)));

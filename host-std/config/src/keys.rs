@@ -44,7 +44,7 @@ keys! {
     "consensus.limits.gas_time_nondet": "Time gas of all non-deterministic sub-VMs of a run together, in ticks.",
     "consensus.limits.gas_storage": "Storage gas, in pages of 32 bytes.",
     "consensus.limits.gas_data": "Data gas, in bytes.",
-    "run.engine": "What runs sub-VMs: `wasmtime`, its interpreter `pulley`, or the interpreter `wasmi`, where the build has them. Receipts do not depend on it.",
+    "run.engine": "What runs sub-VMs: `wasmtime`, its interpreter `pulley`, the interpreter `wasmi`, or `tiered`, which begins on wasmi while wasmtime compiles; where the build has them. Receipts do not depend on it.",
     "run.deadline": "How long a run may take before it becomes an internal error.",
     "run.log": "What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as `warn,subvm_modules::web=debug`.",
     "store.dir": "The directory of the ledger; created when missing.",

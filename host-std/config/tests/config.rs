@@ -170,7 +170,10 @@ fn an_engine_that_is_not_built_is_refused_where_it_is_named() {
         }
     }
     assert!(Engine::Wasmtime.builder().is_ok());
-    assert_eq!("wasmer".parse::<Engine>().unwrap_err(), "\"wasmer\" is no engine: there are wasmtime, pulley, wasmi");
+    assert_eq!(
+        "wasmer".parse::<Engine>().unwrap_err(),
+        "\"wasmer\" is no engine: there are wasmtime, pulley, wasmi, tiered"
+    );
 }
 
 /// `docs/config.md` as the list of keys makes it.

@@ -30,8 +30,6 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(feature = "std")]
-extern crate std;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -41,17 +39,14 @@ mod blocks;
 mod body;
 mod bulk;
 mod counters;
+mod exports;
 mod floats;
 mod frames;
 mod gas;
 mod helpers;
 mod imports;
 mod instance;
-#[cfg(feature = "std")]
-mod jobs;
-mod kept;
 mod limits;
-mod linking;
 mod look;
 mod module;
 mod names;
@@ -69,12 +64,9 @@ mod traps;
 mod unwound;
 mod watch;
 
+pub use exports::retain_exports;
 pub use frames::{Noted, Walk};
-#[cfg(feature = "std")]
-pub use jobs::{Jobs, Waited};
-pub use kept::Kept;
 pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
-pub use linking::{INITIALIZE, MAIN, host_function, is_library_name, signature, start_name};
 pub use look::{Global, Instance, Look, Machine, Place, lower_placed};
 pub use names::{
     COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,

@@ -1,7 +1,7 @@
 //! What a caller of lowering chooses.
 
 use subvm_core::costs::instructions::Schedule;
-use subvm_core::{Mode, Params};
+use subvm_core::{FloatPolicy, Mode, Params};
 
 /// What becomes of floating-point instructions (`docs/spec/lowering.md`, floats).
 ///
@@ -26,6 +26,26 @@ pub enum Floats {
     Native,
 }
 
+impl Floats {
+    /// What becomes of floats in a sub-VM of this mode, under the consensus parameters' policy.
+    ///
+    /// ```
+    /// use subvm_core::{FloatPolicy, Mode};
+    /// use subvm_lower::Floats;
+    /// assert_eq!(Floats::of(Mode::Deterministic, FloatPolicy::Trap), Floats::Trap);
+    /// assert_eq!(Floats::of(Mode::NonDeterministic, FloatPolicy::Trap), Floats::Native);
+    /// ```
+    #[must_use]
+    pub fn of(mode: Mode, policy: FloatPolicy) -> Self {
+        match (mode, policy) {
+            (Mode::NonDeterministic, _) => Self::Native,
+            (Mode::Deterministic, FloatPolicy::Soft) => Self::Soft,
+            (Mode::Deterministic, FloatPolicy::Trap) => Self::Trap,
+            (Mode::Deterministic, FloatPolicy::Canonical) => Self::Canonical,
+        }
+    }
+}
+
 /// Where a module's counters live. The instances of one sub-VM share one set.
 ///
 /// ```
@@ -44,6 +64,18 @@ pub enum Counters {
     Defined,
     /// The module imports them from [`COUNTERS_MODULE`](super::COUNTERS_MODULE): the modules after the first.
     Imported,
+}
+
+impl Counters {
+    /// Where they live, for the first module of a sub-VM or one after it.
+    ///
+    /// ```
+    /// assert_eq!(subvm_lower::Counters::of(true), subvm_lower::Counters::Defined);
+    /// ```
+    #[must_use]
+    pub fn of(first: bool) -> Self {
+        if first { Self::Defined } else { Self::Imported }
+    }
 }
 
 /// What a module tells of itself as it runs, by calling functions of [`WATCH_MODULE`](super::WATCH_MODULE) that no guest can name.

@@ -2,21 +2,18 @@
 
 use alloc::format;
 use alloc::sync::Arc;
+use core::time::Duration;
 
-use alloc::vec::Vec;
-
-use subvm_core::costs::SetUp;
 use subvm_core::host::Patience;
-use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
-use subvm_lower::{
-    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, INITIALIZE, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
-    memory_export,
-};
-use wasmi::{Instance, Linker, ResumableCall, Store, Val};
+use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, SubVm, VmError};
+use subvm_link::{Beside, INITIALIZE, Refused};
+use subvm_lower::{FRAMES_MEMORY, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
+use wasmi::{Instance, ResumableCall, Store, Val};
 
+use crate::Stopped;
+use crate::link::Linking;
 use crate::program::{Program, Programs};
 use crate::running::{Counters, Running};
-use crate::stopped::{Ended, Refused, Stopped, of_instantiation};
 use crate::units::Unit;
 
 /// Fuel between two looks at the clock, where there is a deadline or somebody may call the run off: about one for each instruction, and one for each 64 bytes that a bulk
@@ -25,16 +22,21 @@ const SLICE: u64 = 100_000;
 /// Fuel where there is none.
 const ENDLESS: u64 = u64::MAX;
 
+/// What the deadline of a run moves by at most while modules are translated.
+const TRANSLATE_TIME: Duration = Duration::from_secs(300);
+
 /// Runs the sub-VM of a store to its end.
-pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Ended {
-    let vm = &store.data().vm;
-    let (package, options) = (Arc::clone(vm.package()), Options::of(vm.mode(), vm.params()?));
-    let Patience { deadline, cancel } = vm.patience()?.clone();
-    let program = programs.load(&package, options, store.data().frames, cancel.as_ref())?;
+pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Result<Outcome, Stopped> {
+    let frames = store.data().frames;
+    let program = load(programs, &mut store.data_mut().vm, frames)?;
     store.data().vm.time_left()?;
-    let slice = if deadline.is_some() || cancel.is_some() { SLICE } else { ENDLESS };
+    let slice = match store.data().vm.patience()? {
+        Patience { deadline: None, cancel: None } => ENDLESS,
+        _ => SLICE,
+    };
     store.limiter(|running| running);
     if let Some(watcher) = &store.data().watcher {
+        let package = store.data().vm.package();
         let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
         watcher.links(program.parts.iter().map(|(name, _)| name.as_str()).zip(modules));
     }
@@ -42,30 +44,37 @@ pub(crate) fn drive(programs: &Programs, store: &mut Store<Running>) -> Ended {
     run(store, program, slice)
 }
 
-fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program, slice: u64) -> Ended {
-    let last = parts.len() - 1;
-    let instances: Vec<SetUp> = parts.iter().map(|(_, unit)| unit.set_up).collect();
-    if store.data_mut().vm.charge_set_up(&instances).is_err() {
+/// The program of a sub-VM. The run's deadline moves by what it takes to make modules ready, as it does for an engine that compiles them.
+pub(crate) fn load(programs: &Programs, vm: &mut SubVm, frames: bool) -> Result<Program, Stopped> {
+    let (package, options) = (Arc::clone(vm.package()), Options::of(vm.mode(), vm.params()?));
+    let cancel = vm.patience()?.cancel.clone();
+    let mut act = |act: &mut dyn FnMut()| vm.beside_deadline(TRANSLATE_TIME, act);
+    let mut beside = Beside { act: &mut act, cancel };
+    programs.load(&package, options, frames, &mut beside)
+}
+
+fn run(store: &mut Store<Running>, program: Program, slice: u64) -> Result<Outcome, Stopped> {
+    let (parts, last) = (&program.parts, program.parts.len() - 1);
+    if store.data_mut().vm.charge_set_up(&program.set_up()).is_err() {
         return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     }
-    for (position, (name, unit)) in parts.iter().enumerate() {
+    for (position, (_, unit)) in parts.iter().enumerate() {
         // The start module has ordinal 0, which is also that of a module alone.
         let ordinal = if position == last { 0 } else { position + 1 };
         if store.data_mut().vm.charge_ram(unit.set_up.bytes).is_err() {
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
         store.data().tell(|watcher| watcher.charged(unit.set_up.bytes));
-        let instance = instantiate(store, unit, &linker)?;
-        adopt(store, instance, ordinal, &mut linker)?;
+        let linking = Linking { before: &parts[..position], ordinal: ordinal as u32 };
+        let instance = instantiate(store, unit, &linking)?;
+        adopt(store, instance, ordinal)?;
         if unit.has_start {
             call(store, instance, START_EXPORT, slice)?;
         }
         if instance.get_func(&*store, INITIALIZE).is_some() {
             call(store, instance, INITIALIZE, slice)?;
         }
-        if position < last {
-            linker.instance(&mut *store, name, instance).map_err(|error| Refused::unlinkable(&error))?;
-        } else {
+        if position == last {
             let entry = if instance.get_func(&*store, "").is_some() { "" } else { "_start" };
             call(store, instance, entry, slice)?;
         }
@@ -73,20 +82,17 @@ fn run(store: &mut Store<Running>, Program { parts, mut linker }: Program, slice
     Ok(Outcome::null())
 }
 
-fn instantiate(store: &mut Store<Running>, unit: &Arc<Unit>, linker: &Linker<Running>) -> Result<Instance, Stopped> {
+fn instantiate(store: &mut Store<Running>, unit: &Arc<Unit>, linking: &Linking<'_>) -> Result<Instance, Stopped> {
     store.data_mut().make(unit);
-    let instance = linker.instantiate_and_start(&mut *store, &unit.module).map_err(of_instantiation)?;
+    let imports = linking.resolve(store, &unit.module)?;
+    let instance = Instance::new(&mut *store, &unit.module, &imports)
+        .map_err(|error| linking.failed(store, &unit.module, error))?;
     store.data_mut().making = None;
     Ok(instance)
 }
 
 /// Makes an instance known to host calls, and sets the counters with the first one.
-fn adopt(
-    store: &mut Store<Running>,
-    instance: Instance,
-    ordinal: usize,
-    linker: &mut Linker<Running>,
-) -> Result<(), Stopped> {
+fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Result<(), Stopped> {
     let memory = instance.get_memory(&*store, &memory_export(0));
     let running = store.data_mut();
     if running.memories.len() <= ordinal {
@@ -106,14 +112,8 @@ fn adopt(
     };
     let (gas, stack, trap) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?, global(TRAP_GLOBAL)?);
     let frames = instance.get_memory(&*store, FRAMES_MEMORY);
-    gas.set(&mut *store, Val::I64(ticks)).map_err(wasmi::Error::from)?;
-    stack.set(&mut *store, Val::I32(units)).map_err(wasmi::Error::from)?;
-    for (name, global) in [(GAS_GLOBAL, gas), (STACK_GLOBAL, stack), (TRAP_GLOBAL, trap)] {
-        linker.define(COUNTERS_MODULE, name, global).map_err(wasmi::Error::from)?;
-    }
-    if let Some(frames) = frames {
-        linker.define(COUNTERS_MODULE, FRAMES_MEMORY, frames).map_err(wasmi::Error::from)?;
-    }
+    gas.set(&mut *store, Val::I64(ticks)).map_err(unwound)?;
+    stack.set(&mut *store, Val::I32(units)).map_err(unwound)?;
     store.data_mut().counters = Some(Counters { gas, stack, trap, frames, units });
     Ok(())
 }
@@ -126,17 +126,24 @@ fn call(store: &mut Store<Running>, instance: Instance, name: &str, slice: u64) 
             format!("{name:?}, which is to be called, is not there, or takes or returns something: {error}"),
         )
     })?;
-    store.set_fuel(slice)?;
-    let mut state = function.func().call_resumable(&mut *store, &[], &mut [])?;
+    store.set_fuel(slice).map_err(unwound)?;
+    let mut state = function.func().call_resumable(&mut *store, &[], &mut []).map_err(unwound)?;
     loop {
         match state {
             ResumableCall::Finished => return Ok(()),
-            ResumableCall::HostTrap(trap) => return Err(trap.into_host_error().into()),
+            ResumableCall::HostTrap(trap) => return Err(unwound(trap.into_host_error())),
             ResumableCall::OutOfFuel(stopped) => {
                 store.data().vm.time_left()?;
-                store.set_fuel(slice.max(stopped.required_fuel()))?;
-                state = stopped.resume(&mut *store, &mut [])?;
+                // The node's clock was asked.
+                (store.data().restore)();
+                store.set_fuel(slice.max(stopped.required_fuel())).map_err(unwound)?;
+                state = stopped.resume(&mut *store, &mut []).map_err(unwound)?;
             }
         }
     }
+}
+
+/// What unwound the guest.
+fn unwound(error: impl Into<wasmi::Error>) -> Stopped {
+    Stopped::Unwound(error.into())
 }

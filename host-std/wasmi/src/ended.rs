@@ -5,45 +5,26 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use spin::Mutex;
 use subvm_core::fingerprint::{Fingerprint, ZeroTree, hash_memory};
-use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
-use subvm_lower::{Look, TrapKind, memory_export};
+use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
+use subvm_link::{ZeroTrees, unreachable};
+use subvm_lower::{Look, memory_export};
 use wasmi::errors::{ErrorKind, InstantiationError};
-use wasmi::{Store, TrapCode};
+use wasmi::{Instance, Store, TrapCode};
 
+use crate::Stopped;
 use crate::frames::frames;
 use crate::look;
 use crate::running::Running;
-use crate::stopped::{Ended, Stopped};
+use crate::units::Unit;
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(crate) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
 
-/// What subtrees of zeros hash to, as far as fingerprints have learned it: a tree for each that is being taken.
-#[derive(Debug, Default)]
-pub(crate) struct ZeroTrees(Mutex<Vec<ZeroTree>>);
-
-impl ZeroTrees {
-    /// Trees that are kept, of 4.4 MB at most.
-    const KEPT: usize = 16;
-
-    fn take(&self) -> ZeroTree {
-        self.0.lock().pop().unwrap_or_default()
-    }
-
-    fn put(&self, tree: ZeroTree) {
-        let mut trees = self.0.lock();
-        if trees.len() < Self::KEPT {
-            trees.push(tree);
-        }
-    }
-}
-
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
 pub(crate) fn conclude(
     store: &mut Store<Running>,
-    ended: Ended,
+    ended: Result<Outcome, Stopped>,
     zeros: &ZeroTrees,
     look: Option<&dyn Look>,
 ) -> Concluded {
@@ -69,7 +50,7 @@ pub(crate) fn conclude(
 }
 
 /// What the end comes to, and whether guests' functions were active.
-fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, InternalError>, bool) {
+fn settle(store: &mut Store<Running>, ended: Result<Outcome, Stopped>) -> (Result<Outcome, InternalError>, bool) {
     let end = store.data_mut().end.take();
     let error = match (ended, end) {
         (Err(Stopped::Internal(error)), _) => return (Err(error), false),
@@ -95,7 +76,10 @@ fn trapped(store: &Store<Running>, error: &wasmi::Error) -> Result<Outcome, Inte
         _ => error.as_trap_code(),
     };
     let trap = match code {
-        Some(TrapCode::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
+        Some(TrapCode::UnreachableCodeReached) => {
+            let marker = store.data().counters.and_then(|counters| counters.trap.get(store).i32());
+            return Ok(Outcome::VmError(unreachable(marker.unwrap_or(0))));
+        }
         Some(TrapCode::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
         Some(TrapCode::TableOutOfBounds) => Trap::TableOutOfBounds,
         Some(TrapCode::IndirectCallToNull) => Trap::IndirectCallToNull,
@@ -109,31 +93,15 @@ fn trapped(store: &Store<Running>, error: &wasmi::Error) -> Result<Outcome, Inte
     Ok(Outcome::VmError(VmError::Trap(trap)))
 }
 
-/// Whose `unreachable` it was: lowering's have left a mark.
-fn unreachable(store: &Store<Running>) -> VmError {
-    let marker = store.data().counters.and_then(|counters| counters.trap.get(store).i32()).unwrap_or(0);
-    VmError::Trap(match TrapKind::from_marker(marker) {
-        None => Trap::Unreachable,
-        Some(TrapKind::OutOfGas) => return VmError::OutOf(Resource::GasTime),
-        Some(TrapKind::StackOverflow) => Trap::StackOverflow,
-        Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
-        Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,
-        Some(TrapKind::BadConversionToInteger) => Trap::BadConversionToInteger,
-    })
-}
-
 /// BLAKE3 of every memory of every instance that was completely created.
 fn memories(store: &Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, Vec<[u8; 32]>> {
-    let mut tree = zeros.take();
     let running = store.data();
-    let mut instances = BTreeMap::new();
-    for (instance, (name, unit)) in running.instances.iter().zip(&running.program) {
-        let digests = (0..unit.memories).filter_map(|index| {
-            let memory = instance.get_memory(store, &memory_export(index))?;
-            Some(hash_memory(memory.data(store), None, &mut tree))
-        });
-        instances.insert(name.clone(), digests.collect());
-    }
-    zeros.put(tree);
-    instances
+    let digests = |instance: &Instance, unit: &Unit, tree: &mut ZeroTree| {
+        let memory = |index| instance.get_memory(store, &memory_export(index));
+        (0..unit.memories).filter_map(memory).map(|memory| hash_memory(memory.data(store), None, tree)).collect()
+    };
+    zeros.lend(|tree| {
+        let created = running.instances.iter().zip(&running.program);
+        created.map(|(instance, (name, unit))| (name.clone(), digests(instance, unit, tree))).collect()
+    })
 }

@@ -12,21 +12,11 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, InternalError> {
 #[cfg(feature = "std")]
 pub(crate) fn caught<T>(call: impl FnOnce() -> T) -> Result<T, InternalError> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).map_err(|panic| {
-        let error = panicked(&*panic);
+        let error = subvm_link::panicked(&*panic);
         // To drop what was thrown could panic again.
         core::mem::forget(panic);
         error
     })
-}
-
-#[cfg(feature = "std")]
-fn panicked(panic: &(dyn core::any::Any + Send)) -> InternalError {
-    use alloc::format;
-    use alloc::string::String;
-
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let what = format!("a part of the node or of this library panicked: {}", text.unwrap_or("without a message"));
-    InternalError::new(subvm_core::InternalErrorKind::Bug, what)
 }
 
 /// Runs a sub-VM: a sub-VM within it comes back here. Without `std` each takes the caller's stack.
@@ -77,7 +67,7 @@ pub(crate) fn nested<T: Send>(run: impl FnOnce() -> T + Send) -> Result<T, Inter
             InternalError::caused_by(InternalErrorKind::Engine, "starting a thread for a nested sub-VM", error.into())
         })?;
         thread.join().unwrap_or_else(|panic| {
-            let error = panicked(&*panic);
+            let error = subvm_link::panicked(&*panic);
             core::mem::forget(panic);
             Err(error)
         })

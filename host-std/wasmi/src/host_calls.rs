@@ -1,20 +1,16 @@
 //! The host functions that guests import, made from the core's two lists.
 
-use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use subvm_core::{End, Guest, SubVm, sdk, wasi};
-use subvm_lower::host_import_name;
+use subvm_lower::RESERVED;
 use subvm_profile::Watcher;
-use wasmi::{AsContextMut, Caller, Error, FuncType, Linker, StoreContextMut, Val, ValType};
+use wasmi::{AsContextMut, Caller, Error, Func, Store, StoreContextMut, Val};
 
 use crate::running::{Counters, Running};
 
-/// Defines every host function for the module with this ordinal.
-pub(crate) fn define(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
-    define_wasi(linker, ordinal)?;
-    define_sdk(linker, ordinal)
+/// The function of the host that the module with this ordinal imports under a name, where there is one.
+pub(crate) fn function(store: &mut Store<Running>, module: &str, import: &str, ordinal: u32) -> Option<Func> {
+    let name = import.split(RESERVED).next()?;
+    if module == wasi::MODULE { wasi_function(store, name, ordinal) } else { sdk_function(store, name, ordinal) }
 }
 
 /// What a closure gives back to wasmi for a function that returns an errno, and for one that never returns. The ticks come
@@ -28,101 +24,43 @@ macro_rules! answer {
     };
 }
 
-macro_rules! link_wasi {
+macro_rules! make_wasi {
     ($($(#[$doc:meta])* $name:ident($($param:ident: $ty:ident),* $(,)?) -> $answer:ident, $price:ident;)*) => {
-        fn define_wasi(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
+        fn wasi_function(store: &mut Store<Running>, wanted: &str, ordinal: u32) -> Option<Func> {
             $(
-                linker.func_wrap(
-                    wasi::MODULE,
-                    &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
+                if wanted == stringify!($name) {
+                    let call = move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
                         answer!($answer, host_call::<false>(caller, stringify!($name), ordinal, ticks, move |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
-                    },
-                )?;
+                    };
+                    return Some(Func::wrap(store, call));
+                }
             )*
-            Ok(())
-        }
-
-        fn wasi_types(types: &mut Types) {
-            $(
-                let params = [$(<$ty as Number>::TYPE,)*];
-                types.insert((wasi::MODULE, stringify!($name).into()), host_type(&params, results!($answer)));
-            )*
+            None
         }
     };
 }
+subvm_core::wasi_functions!(make_wasi);
 
-/// What a host function returns beside the ticks.
-macro_rules! results {
-    (never) => {
-        &[]
-    };
-    ($errno:ident) => {
-        &[ValType::I32]
-    };
-}
-subvm_core::wasi_functions!(link_wasi);
-
-macro_rules! link_sdk {
+macro_rules! make_sdk {
     ($($name:ident($($param:ident),*) = $price:ident;)*) => {
-        fn define_sdk(linker: &mut Linker<Running>, ordinal: u32) -> Result<(), Error> {
+        fn sdk_function(store: &mut Store<Running>, wanted: &str, ordinal: u32) -> Option<Func> {
             $(
-                linker.func_wrap(
-                    sdk::MODULE,
-                    &host_import_name(stringify!($name), ordinal),
-                    move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
+                if wanted == stringify!($name) {
+                    let call = move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
                         answer!(errno, host_call::<true>(caller, stringify!($name), ordinal, ticks, move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
-                    },
-                )?;
+                    };
+                    return Some(Func::wrap(store, call));
+                }
             )*
-            Ok(())
-        }
-
-        fn sdk_types(types: &mut Types) {
-            $(
-                let params: &[&str] = &[$(stringify!($param)),*];
-                let params: Vec<ValType> = params.iter().map(|_| ValType::I32).collect();
-                types.insert((sdk::MODULE, stringify!($name).into()), host_type(&params, &[ValType::I32]));
-            )*
+            None
         }
     };
 }
-subvm_core::sdk_functions!(link_sdk);
-
-/// The types of the host's functions as lowered modules import them, by module and name, for a module of ordinal 0. A linker
-/// tells nothing of functions that it defines itself.
-pub(crate) type Types = BTreeMap<(&'static str, String), FuncType>;
-
-/// All of them.
-pub(crate) fn types() -> Types {
-    let mut types = Types::new();
-    wasi_types(&mut types);
-    sdk_types(&mut types);
-    types
-}
-
-/// A host function's type with the ticks in it, which come last.
-fn host_type(params: &[ValType], results: &[ValType]) -> FuncType {
-    let with_ticks = |types: &[ValType]| types.iter().copied().chain([ValType::I64]).collect::<Vec<_>>();
-    FuncType::new(with_ticks(params), with_ticks(results))
-}
-
-/// A type of the core's lists.
-trait Number {
-    const TYPE: ValType;
-}
-
-impl Number for i32 {
-    const TYPE: ValType = ValType::I32;
-}
-
-impl Number for i64 {
-    const TYPE: ValType = ValType::I64;
-}
+subvm_core::sdk_functions!(make_sdk);
 
 /// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. The stack's counter is
 /// read only where `STARTS` says that the function may start a sub-VM.
@@ -148,6 +86,7 @@ fn host_call<const STARTS: bool>(
         watcher.charged(running.vm.ram_used().saturating_sub(before));
         watcher.host_ends(ticks);
     }
+    (running.restore)();
     match result {
         Ok(errno) => Ok((errno, ticks)),
         Err(end) => ended(store, ticks, end),

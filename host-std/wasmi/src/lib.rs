@@ -26,11 +26,12 @@ extern crate alloc;
 extern crate std;
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
-use subvm_core::{Engine, Finished, Outcome, SubVm};
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
 use subvm_lower::{Look, Watch};
 use subvm_profile::Watcher;
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
@@ -40,16 +41,20 @@ mod ended;
 mod frames;
 mod guard;
 mod host_calls;
+mod link;
 mod look;
 mod program;
 mod running;
-mod stopped;
 mod units;
 mod watch;
 
-use ended::{Concluded, ZeroTrees};
+use ended::Concluded;
 use program::Programs;
 use running::Running;
+use subvm_link::ZeroTrees;
+
+/// Why a sub-VM did not fall off the end of its entry.
+type Stopped = subvm_link::Stopped<wasmi::Error>;
 
 /// Runs sub-VMs on wasmi. One serves any number of transactions at once; clone the `Arc`.
 ///
@@ -67,6 +72,7 @@ pub struct WasmiEngine {
     zeros: ZeroTrees,
     watcher: Option<Watcher>,
     look: Option<Arc<dyn Look>>,
+    restore: fn(),
 }
 
 impl WasmiEngine {
@@ -113,7 +119,41 @@ impl WasmiEngine {
 
     fn of(watch: Watch, watcher: Option<Watcher>, look: Option<Arc<dyn Look>>) -> Self {
         let programs = Programs::new(wasmi::Engine::new(&config()), watch, look.clone());
-        Self { programs, zeros: ZeroTrees::default(), watcher, look }
+        Self { programs, zeros: ZeroTrees::default(), watcher, look, restore: || () }
+    }
+
+    /// Has `restore` give the calling thread the state for floats that guests need, after each call of a host's function: rounding to nearest, ties to
+    /// even, subnormals as they are. Without this, the node's parts must leave that state alone; this crate has no `unsafe` to set it.
+    ///
+    /// ```
+    /// use subvm_wasmi::WasmiEngine;
+    /// let engine = WasmiEngine::new().restoring_floats(|| { /* as `subvm_wasmtime::restore_for_guests` */ });
+    /// # drop(engine);
+    /// ```
+    #[must_use]
+    pub fn restoring_floats(self, restore: fn()) -> Self {
+        Self { restore, ..self }
+    }
+
+    /// Translates the modules that `vm` is about to run, and keeps them. The run's deadline moves by what that takes.
+    ///
+    /// Whether it can run: where not, whoever runs `vm` comes to the refusal.
+    ///
+    /// # Errors
+    /// What wasmi cannot translate, which another engine may be able to run; or the deadline has passed.
+    pub fn prepare(&self, vm: &mut SubVm) -> Result<bool, InternalError> {
+        let frames = self.wants_frames(vm);
+        match guard::caught(|| drive::load(&self.programs, vm, frames))? {
+            Ok(_) => Ok(true),
+            Err(Stopped::Refused(_)) => Ok(false),
+            Err(Stopped::Internal(error)) => Err(error),
+            Err(Stopped::Unwound(error)) => Err(InternalError::new(InternalErrorKind::Engine, format!("{error}"))),
+        }
+    }
+
+    /// Whether a failure of it would list its frames.
+    fn wants_frames(&self, vm: &SubVm) -> bool {
+        vm.wants_fingerprint(&Ok(Outcome::UserError(String::new()))) || self.look.is_some()
     }
 
     /// Runs the sub-VM of `store`, which outlives what can panic, so that it is always handed back.
@@ -142,12 +182,12 @@ impl fmt::Debug for WasmiEngine {
 
 impl Engine for WasmiEngine {
     fn run(&self, vm: Box<SubVm>) -> Finished {
-        let failure = Ok(Outcome::UserError(String::new()));
-        let frames = vm.wants_fingerprint(&failure) || self.look.is_some();
+        let frames = self.wants_frames(&vm);
         if let Some(watcher) = &self.watcher {
             watcher.begins(vm.mode(), vm.ticks);
         }
-        let mut store = Store::new(self.programs.engine(), Running::new(vm, frames, self.watcher.clone()));
+        let running = Running::new(vm, frames, self.restore, self.watcher.clone());
+        let mut store = Store::new(self.programs.engine(), running);
         let (result, fingerprint) = self.run_in(&mut store);
         if let Some(watcher) = &self.watcher {
             watcher.ends(store.data().vm.ticks);

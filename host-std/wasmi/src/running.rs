@@ -32,6 +32,8 @@ pub(crate) struct Running {
     pub(crate) end: Option<End>,
     /// The module whose instance is being made, as long as that takes.
     pub(crate) making: Option<Making>,
+    /// Gives the thread the state for floats that guests need.
+    pub(crate) restore: fn(),
     /// What the growth was charged that wasmi asked for last.
     charged: u64,
     pub(crate) watcher: Option<Watcher>,
@@ -69,7 +71,7 @@ impl Counters {
 }
 
 impl Running {
-    pub(crate) fn new(vm: Box<SubVm>, frames: bool, watcher: Option<Watcher>) -> Self {
+    pub(crate) fn new(vm: Box<SubVm>, frames: bool, restore: fn(), watcher: Option<Watcher>) -> Self {
         Self {
             vm,
             frames,
@@ -79,6 +81,7 @@ impl Running {
             instances: Vec::new(),
             end: None,
             making: None,
+            restore,
             charged: 0,
             watcher,
         }

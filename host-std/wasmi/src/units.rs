@@ -1,28 +1,28 @@
 //! Modules, lowered and translated: each once, as long as it is kept.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use spin::Mutex;
 use subvm_core::costs::SetUp;
-use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
+use subvm_core::{Cancel, InternalError, InternalErrorKind, Wasm};
+use subvm_link::{Beside, INITIALIZE, Kept, Library, Linked, Refused, unlinkable};
 use subvm_lower::{
-    Counters, FunctionMap, HOST_MODULES, KEY_BYTES, Kept, Look, Lowered, Options, Refusal, WATCH_MODULE, lower,
-    memory_export,
+    Counters, FunctionMap, KEY_BYTES, Look, Lowered, Options, RESERVED, Refusal, lower, memory_export, retain_exports,
 };
 use wasmi::{Engine, ExternType, Module};
 
-use crate::guard;
-use crate::host_calls::{self, Types};
-use crate::stopped::{Refused, Stopped};
+use crate::{Stopped, guard, link};
 
-/// What decides how a module is translated: its digest, and how it is lowered.
+/// What decides how a module is translated: its digest, how it is lowered, and the digest of the exports that it retains where that is not all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     wasm: [u8; 32],
     options: [u8; KEY_BYTES],
+    retained: Option<[u8; 32]>,
 }
 
 /// Modules that are kept, and the bytes of code that they may have together, estimated.
@@ -31,6 +31,10 @@ const UNITS: (usize, usize) = (256, 1 << 30);
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
 /// How many bytes wasmi's code may take for each byte of a lowered module, and what else it keeps of it.
 const CODE_BYTES: usize = 4;
+/// Bytes that an instance takes for an export, beside those of its name: a place in a tree, and an allocation.
+const EXPORT: u64 = 72;
+/// Bytes of exports that an instance may take for each byte that it is charged.
+const EXPORTS_CHARGED: u64 = 2;
 /// Bytes in a page of WebAssembly.
 const WASM_PAGE: u64 = 65_536;
 
@@ -45,9 +49,40 @@ pub(crate) struct Unit {
     pub(crate) initial_memories: Vec<u64>,
     /// What an instance of it costs to set up.
     pub(crate) set_up: SetUp,
+    /// Whether an instance would hold far more for its exports than it is charged.
+    pub(crate) exports_too_much: bool,
     pub(crate) has_start: bool,
     /// From its name section.
     pub(crate) own_name: Option<String>,
+}
+
+/// A module that is to be translated.
+#[derive(Clone)]
+pub(crate) struct Wanted {
+    pub(crate) wasm: Wasm,
+    pub(crate) options: Options,
+    /// The exports that it retains beside those that are called from outside; nothing for all.
+    pub(crate) exports: Option<Arc<BTreeSet<String>>>,
+}
+
+impl Wanted {
+    fn key(&self) -> Key {
+        let digest = |names: &Arc<BTreeSet<String>>| {
+            let mut bytes = Vec::new();
+            for name in names.iter() {
+                bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(name.as_bytes());
+            }
+            *Wasm::from(bytes).digest()
+        };
+        let retained = self.exports.as_ref().map(digest);
+        Key { wasm: *self.wasm.digest(), options: self.options.key(), retained }
+    }
+
+    fn retains(&self, name: &str) -> bool {
+        let called = ["", "_start", INITIALIZE].contains(&name) || name.contains(RESERVED);
+        called || self.exports.as_ref().is_none_or(|exports| exports.contains(name))
+    }
 }
 
 /// Makes units, and keeps them.
@@ -55,7 +90,7 @@ pub(crate) struct Units {
     maker: Arc<Maker>,
     /// Those that runs make which can be called off, each on a thread of its own.
     #[cfg(feature = "std")]
-    jobs: subvm_lower::Jobs<Key, Result<Arc<Unit>, Failed>>,
+    jobs: subvm_link::Jobs<Key, Result<Arc<Unit>, Failed>>,
 }
 
 /// Why there is no unit, for all who wait for it.
@@ -69,7 +104,6 @@ enum Failed {
 struct Maker {
     engine: Engine,
     look: Option<Arc<dyn Look>>,
-    types: Types,
     units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
     refusals: Mutex<Kept<Key, Refused>>,
@@ -80,47 +114,48 @@ impl Units {
         let maker = Maker {
             engine,
             look,
-            types: host_calls::types(),
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
         };
         Self {
             maker: Arc::new(maker),
             #[cfg(feature = "std")]
-            jobs: subvm_lower::Jobs::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            jobs: subvm_link::Jobs::new(std::thread::available_parallelism().map_or(1, usize::from)),
         }
     }
 
-    /// The unit of a module.
+    /// The unit of a module. What takes long is done `beside` the run.
     ///
     /// # Cost
     /// A look-up, where it is kept; its digest comes with it. Two threads that need a new one at once both make it, but for runs that can be
     /// called off: with `std`, these wait for a thread that makes it once for all of them, and goes on when they wait no more.
-    pub(crate) fn get(&self, wasm: &Wasm, options: &Options, cancel: Option<&Cancel>) -> Result<Arc<Unit>, Stopped> {
-        let key = Key { wasm: *wasm.digest(), options: options.key() };
+    pub(crate) fn get(&self, wanted: &Wanted, beside: &mut Beside<'_>) -> Result<Arc<Unit>, Stopped> {
+        let key = wanted.key();
         if let Some(known) = self.maker.known(&key) {
             return Ok(known?);
         }
-        match cancel {
-            None => self.maker.make_kept(wasm, options, key),
-            Some(cancel) => self.wait(wasm, options, key, cancel),
-        }
+        let cancel = beside.cancel.clone();
+        beside.done(|| match &cancel {
+            None => self.maker.make_kept(wanted, key),
+            Some(cancel) => self.wait(wanted, key, cancel),
+        })?
     }
 
     #[cfg(not(feature = "std"))]
-    fn wait(&self, wasm: &Wasm, options: &Options, key: Key, _: &Cancel) -> Result<Arc<Unit>, Stopped> {
-        self.maker.make_kept(wasm, options, key)
+    fn wait(&self, wanted: &Wanted, key: Key, _: &Cancel) -> Result<Arc<Unit>, Stopped> {
+        self.maker.make_kept(wanted, key)
     }
 
     #[cfg(feature = "std")]
-    fn wait(&self, wasm: &Wasm, options: &Options, key: Key, cancel: &Cancel) -> Result<Arc<Unit>, Stopped> {
+    fn wait(&self, wanted: &Wanted, key: Key, cancel: &Cancel) -> Result<Arc<Unit>, Stopped> {
+        use alloc::string::ToString;
         use core::time::Duration;
 
-        use subvm_lower::Waited;
+        use subvm_link::Waited;
 
-        let (maker, wasm, options) = (Arc::clone(&self.maker), wasm.clone(), *options);
+        let (maker, wanted) = (Arc::clone(&self.maker), wanted.clone());
         let work = move || {
-            let made = guard::caught(|| maker.make_kept(&wasm, &options, key)).map_err(Stopped::from).flatten();
+            let made = guard::caught(|| maker.make_kept(&wanted, key)).map_err(Stopped::from).flatten();
             made.map_err(|stopped| match stopped {
                 Stopped::Refused(refused) => Failed::Refused(refused),
                 Stopped::Internal(error) => Failed::Internal(error.kind(), error.to_string()),
@@ -149,8 +184,8 @@ impl Maker {
         unit.map(Ok).or_else(|| self.refusals.lock().get(key).map(Err))
     }
 
-    fn make_kept(&self, wasm: &Wasm, options: &Options, key: Key) -> Result<Arc<Unit>, Stopped> {
-        match self.make(wasm, options) {
+    fn make_kept(&self, wanted: &Wanted, key: Key) -> Result<Arc<Unit>, Stopped> {
+        match self.make(wanted) {
             Ok((unit, bytes)) => {
                 let unit = Arc::new(unit);
                 self.units.lock().put(key, Arc::clone(&unit), bytes);
@@ -165,37 +200,42 @@ impl Maker {
         }
     }
 
-    fn make(&self, wasm: &Wasm, options: &Options) -> Result<(Unit, usize), Stopped> {
-        let lowered = lower_without_exceptions(options, |options| match &self.look {
+    fn make(&self, wanted: &Wanted) -> Result<(Unit, usize), Stopped> {
+        let Wanted { wasm, options, exports } = wanted;
+        let mut lowered = lower_without_exceptions(options, |options| match &self.look {
             Some(look) => look.lower(wasm, options),
             None => lower(wasm, options),
         })?;
+        if exports.is_some() {
+            let retained = retain_exports(&lowered.wasm, |name| wanted.retains(name));
+            lowered.wasm = retained.ok_or_else(|| untranslatable("it cannot be read"))?;
+        }
         let bytes = lowered.wasm.len().saturating_mul(CODE_BYTES);
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = guard::caught(|| Module::new(&self.engine, &lowered.wasm[..]))?
             .map_err(|error| untranslatable(&format!("{error}")))?;
-        if options.ordinal == 0 && options.counters == Counters::Defined {
-            self.check_imports(&module)?;
+        // A module that is alone in its sub-VM has nothing but the host to import from.
+        if options.ordinal == 0
+            && options.counters == Counters::Defined
+            && let Some(refused) = unlinkable(link::imports(&module), |_, _| Library::Unknown)
+        {
+            return Err(refused.into());
         }
         Ok((Unit::new(module, lowered), bytes))
     }
+}
 
-    /// Holds the imports of a module that is alone in its sub-VM to what the host has.
-    fn check_imports(&self, module: &Module) -> Result<(), Refused> {
-        // What a watched module calls is lowering's.
-        for import in module.imports().filter(|import| import.module() != WATCH_MODULE) {
-            let host = HOST_MODULES.iter().find(|host| **host == import.module());
-            let known = host.and_then(|host| self.types.get(&(*host, import.name().into())));
-            let wanted = match import.ty() {
-                ExternType::Func(wanted) => Some(wanted),
-                _ => None,
-            };
-            if known.is_none() || known != wanted {
-                let why = format!("the host has no {}.{} of this type", import.module(), import.name());
-                return Err(Refused::new(Invalid::WasmLinking, why));
-            }
-        }
-        Ok(())
+impl Linked for Unit {
+    fn own_name(&self) -> Option<&str> {
+        self.own_name.as_deref()
+    }
+
+    fn defined_memories(&self) -> u32 {
+        self.defined_memories
+    }
+
+    fn set_up(&self) -> SetUp {
+        self.set_up
     }
 }
 
@@ -209,7 +249,19 @@ impl Unit {
             });
         let initial_memories = initial.collect();
         let own_name = module_name;
-        Self { module, functions, memories, defined_memories, initial_memories, set_up, has_start, own_name }
+        let exports: u64 = module.exports().map(|export| EXPORT + export.name().len() as u64).sum();
+        let exports_too_much = exports > EXPORTS_CHARGED * set_up.bytes;
+        Self {
+            module,
+            functions,
+            memories,
+            defined_memories,
+            initial_memories,
+            set_up,
+            exports_too_much,
+            has_start,
+            own_name,
+        }
     }
 }
 
@@ -218,7 +270,7 @@ fn lower_without_exceptions(
     options: &Options,
     lower: impl Fn(&Options) -> Result<Lowered, Refusal>,
 ) -> Result<Lowered, Stopped> {
-    let refused = |refusal: Refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()).into();
+    let refused = |refusal: Refusal| Refused::from(refusal).into();
     match lower(&Options { exceptions: false, ..*options }) {
         Err(_) if options.exceptions => match lower(options) {
             Ok(_) => {

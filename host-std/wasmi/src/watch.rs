@@ -1,8 +1,8 @@
 //! What watched modules call, and what they are lowered for.
 
-use subvm_lower::{WATCH_FUNCTIONS, WATCH_MODULE, Watch};
+use subvm_lower::{WATCH_FUNCTIONS, Watch};
 use subvm_profile::Watcher;
-use wasmi::{Caller, Error, Linker};
+use wasmi::{Caller, Func, Store};
 
 use crate::running::Running;
 
@@ -11,17 +11,22 @@ pub(crate) fn wanted(watcher: &Watcher) -> Watch {
     if watcher.wants_blocks() { Watch::Blocks } else { Watch::Calls }
 }
 
-/// Defines what watched modules call.
-pub(crate) fn define(linker: &mut Linker<Running>) -> Result<(), Error> {
+/// What a watched module calls under this name, where there is such a thing.
+pub(crate) fn function(store: &mut Store<Running>, name: &str) -> Option<Func> {
     let [(enter, _), (leave, _), (at, _)] = WATCH_FUNCTIONS;
-    linker.func_wrap(WATCH_MODULE, enter, |caller: Caller<'_, Running>, who: i32, ticks: i64| {
-        caller.data().tell(|watcher| watcher.enter(who as u32, ticks));
-    })?;
-    linker.func_wrap(WATCH_MODULE, leave, |caller: Caller<'_, Running>, ticks: i64| {
-        caller.data().tell(|watcher| watcher.leave(ticks));
-    })?;
-    linker.func_wrap(WATCH_MODULE, at, |caller: Caller<'_, Running>, offset: i32| {
-        caller.data().tell(|watcher| watcher.at(offset as u32));
-    })?;
-    Ok(())
+    Some(if name == enter {
+        Func::wrap(store, |caller: Caller<'_, Running>, who: i32, ticks: i64| {
+            caller.data().tell(|watcher| watcher.enter(who as u32, ticks));
+        })
+    } else if name == leave {
+        Func::wrap(store, |caller: Caller<'_, Running>, ticks: i64| {
+            caller.data().tell(|watcher| watcher.leave(ticks));
+        })
+    } else if name == at {
+        Func::wrap(store, |caller: Caller<'_, Running>, offset: i32| {
+            caller.data().tell(|watcher| watcher.at(offset as u32));
+        })
+    } else {
+        return None;
+    })
 }

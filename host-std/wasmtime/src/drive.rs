@@ -5,23 +5,23 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use subvm_core::costs::SetUp;
 use subvm_core::host::Patience;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use wasmtime::{Instance, Store, UpdateDeadline, Val};
 
+use super::Stopped;
 use super::deadline::{Need, Ticker};
 use super::float_state;
 use super::link::Linking;
 use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
-use super::stopped::{Ended, Refused, Stopped};
-use super::units::{Beside, Unit};
-use subvm_lower::{Floats, GAS_GLOBAL, INITIALIZE, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use super::units::Unit;
+use subvm_link::{Beside, INITIALIZE, Refused};
+use subvm_lower::{Floats, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 
 /// Runs the sub-VM of a store to its end.
-pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Ended {
+pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Result<Outcome, Stopped> {
     let vm = &store.data().vm;
     let (package, options) = (Arc::clone(vm.package()), Options::of(vm.mode(), vm.params()?));
     let cancel = vm.patience()?.cancel.clone();
@@ -30,7 +30,7 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     let mut beside = Beside { act: &mut act, cancel: cancel.clone() };
     let program = programs.load(&package, options, frames, &mut beside)?;
     // Exceptions have a heap of their own.
-    let memories = program.memories as usize + usize::from(options.exceptions);
+    let memories = program.modules.memories as usize + usize::from(options.exceptions);
     let share = Share::take(memories, store.data().vm.time_left()?, cancel.as_ref());
     store.data_mut().mappings = Some(share);
     store.data_mut().hardware_floats = matches!(options.floats, Floats::Native | Floats::Canonical);
@@ -38,9 +38,9 @@ pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Runn
     store.limiter(|running| running);
     if let Some(watcher) = &store.data().watcher {
         let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
-        watcher.links(program.parts.iter().map(|(name, _)| name.as_str()).zip(modules));
+        watcher.links(program.modules.parts.iter().map(|(name, _)| name.as_str()).zip(modules));
     }
-    store.data_mut().program = program.parts.iter().map(|(name, unit)| unit.part(name)).collect();
+    store.data_mut().program = program.modules.parts.iter().map(|(name, unit)| unit.part(name)).collect();
     block_on(run(store, program))
 }
 
@@ -71,10 +71,9 @@ fn watched(ticker: &Ticker) -> Result<Need, InternalError> {
     })
 }
 
-async fn run(store: &mut Store<Running>, Program { parts, host, .. }: Program) -> Ended {
-    let last = parts.len() - 1;
-    let instances: Vec<SetUp> = parts.iter().map(|(_, unit)| unit.set_up).collect();
-    if store.data_mut().vm.charge_set_up(&instances).is_err() {
+async fn run(store: &mut Store<Running>, Program { modules, host }: Program) -> Result<Outcome, Stopped> {
+    let (parts, last) = (&modules.parts, modules.parts.len() - 1);
+    if store.data_mut().vm.charge_set_up(&modules.set_up()).is_err() {
         return Ok(Outcome::VmError(VmError::OutOf(Resource::GasTime)));
     }
     for (position, (_, unit)) in parts.iter().enumerate() {
@@ -112,7 +111,7 @@ async fn instantiate(
     store.data_mut().to_make = unit.defined_memories;
     let code = unit.code(store.data().frames);
     let instance = match (&code.alone, linking) {
-        (Some(alone), None) => alone.instantiate_async(&mut *store).await?,
+        (Some(alone), None) => alone.instantiate_async(&mut *store).await.map_err(Stopped::Unwound)?,
         (_, Some(linking)) => {
             let imports = linking.resolve(store, &code.module)?;
             let instance = Instance::new_async(&mut *store, &code.module, &imports).await;
@@ -145,8 +144,9 @@ fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Resu
         })
     };
     let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
-    counters.gas.set(&mut *store, Val::I64(ticks))?;
-    counters.stack.set(&mut *store, Val::I32(i32::try_from(stack_units).unwrap_or(i32::MAX)))?;
+    counters.gas.set(&mut *store, Val::I64(ticks)).map_err(Stopped::Unwound)?;
+    let units = i32::try_from(stack_units).unwrap_or(i32::MAX);
+    counters.stack.set(&mut *store, Val::I32(units)).map_err(Stopped::Unwound)?;
     store.data_mut().counters = Some(counters);
     Ok(())
 }
@@ -158,7 +158,7 @@ async fn call(store: &mut Store<Running>, instance: Instance, name: &str) -> Res
             format!("{name:?}, which is to be called, is not there, or takes or returns something: {error:#}"),
         )
     })?;
-    Ok(function.call_async(&mut *store, ()).await?)
+    function.call_async(&mut *store, ()).await.map_err(Stopped::Unwound)
 }
 
 /// Runs a future that never waits: a guest suspends only into its own fiber.

@@ -1,49 +1,24 @@
 //! What a sub-VM's end means: an outcome or an internal error, and the fingerprint of a failure.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
+use subvm_core::fingerprint::{Fingerprint, Frame, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
+use subvm_link::{ZeroTrees, unreachable};
+use subvm_lower::{Look, Options, memory_export, unwinding_ticks};
 use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
-use super::look;
 use super::running::{Counters, Running};
-use super::stopped::{Ended, Stopped};
+use super::{Stopped, look};
 use crate::pages;
-use subvm_lower::{Look, Options, TrapKind, memory_export, unwinding_ticks};
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(super) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
 
-/// What subtrees of zeros hash to, as far as fingerprints have learned it: a tree for each that is being taken.
-#[derive(Debug, Default)]
-pub(super) struct ZeroTrees(Mutex<Vec<ZeroTree>>);
-
-impl ZeroTrees {
-    /// Trees that are kept, of 4.4 MB at most.
-    const KEPT: usize = 16;
-
-    fn take(&self) -> ZeroTree {
-        self.lock().pop().unwrap_or_default()
-    }
-
-    fn put(&self, tree: ZeroTree) {
-        let mut trees = self.lock();
-        if trees.len() < Self::KEPT {
-            trees.push(tree);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<ZeroTree>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Writes the counters back, settles the outcome, and takes the fingerprint where the core asks for it.
 pub(super) fn conclude(
     store: &mut Store<Running>,
-    ended: Ended,
+    ended: Result<Outcome, Stopped>,
     zeros: &ZeroTrees,
     look: Option<&dyn Look>,
 ) -> Concluded {
@@ -75,7 +50,10 @@ pub(super) fn conclude(
 }
 
 /// What the end comes to, and the error that holds the frames that were active.
-fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, InternalError>, Option<wasmtime::Error>) {
+fn settle(
+    store: &mut Store<Running>,
+    ended: Result<Outcome, Stopped>,
+) -> (Result<Outcome, InternalError>, Option<wasmtime::Error>) {
     let error = match ended {
         Ok(outcome) => return (Ok(outcome), None),
         Err(Stopped::Internal(error)) => return (Err(error), None),
@@ -94,7 +72,7 @@ fn settle(store: &mut Store<Running>, ended: Ended) -> (Result<Outcome, Internal
 }
 
 /// What an exception that nothing catches costs besides: it left every frame there was.
-fn unwound(store: &mut Store<Running>, ended: &Ended, counters: Counters) -> i64 {
+fn unwound(store: &mut Store<Running>, ended: &Result<Outcome, Stopped>, counters: Counters) -> i64 {
     match ended {
         Err(Stopped::Unwound(error)) if error.is::<ThrownException>() => {
             let left = i64::from(counters.stack.get(&mut *store).unwrap_i32());
@@ -116,7 +94,10 @@ fn trapped(store: &mut Store<Running>, error: &wasmtime::Error) -> Result<Outcom
             return Ok(Outcome::VmError(VmError::OutOf(Resource::Memory)));
         }
         Some(wasmtime::Trap::NullReference) => Trap::NullReference,
-        Some(wasmtime::Trap::UnreachableCodeReached) => return Ok(Outcome::VmError(unreachable(store))),
+        Some(wasmtime::Trap::UnreachableCodeReached) => {
+            let marker = store.data().counters.map_or(0, |counters| counters.trap.get(&mut *store).unwrap_i32());
+            return Ok(Outcome::VmError(unreachable(marker)));
+        }
         Some(wasmtime::Trap::MemoryOutOfBounds) => Trap::MemoryOutOfBounds,
         Some(wasmtime::Trap::TableOutOfBounds) => Trap::TableOutOfBounds,
         Some(wasmtime::Trap::IndirectCallToNull) => Trap::IndirectCallToNull,
@@ -132,19 +113,6 @@ fn trapped(store: &mut Store<Running>, error: &wasmtime::Error) -> Result<Outcom
         }
     };
     Ok(Outcome::VmError(VmError::Trap(trap)))
-}
-
-/// Whose `unreachable` it was: lowering's have left a mark.
-fn unreachable(store: &mut Store<Running>) -> VmError {
-    let marker = store.data().counters.map_or(0, |counters| counters.trap.get(&mut *store).unwrap_i32());
-    VmError::Trap(match TrapKind::from_marker(marker) {
-        None => Trap::Unreachable,
-        Some(TrapKind::OutOfGas) => return VmError::OutOf(Resource::GasTime),
-        Some(TrapKind::StackOverflow) => Trap::StackOverflow,
-        Some(TrapKind::NondetInstruction) => Trap::NondetInstruction,
-        Some(TrapKind::IntegerOverflow) => Trap::IntegerOverflow,
-        Some(TrapKind::BadConversionToInteger) => Trap::BadConversionToInteger,
-    })
 }
 
 /// This machine had no room for the frames: another might, so that nothing may be said.
@@ -168,18 +136,18 @@ fn frames(running: &Running, error: &wasmtime::Error, wanted: usize) -> Option<V
 
 /// BLAKE3 of every memory of every instance that was completely created.
 fn memories(store: &mut Store<Running>, zeros: &ZeroTrees) -> BTreeMap<String, Vec<[u8; 32]>> {
-    let mut tree = zeros.take();
     let running = store.data();
     let created: Vec<_> = running.instances.iter().copied().zip(running.program.clone()).collect();
-    let mut instances = BTreeMap::new();
-    for (instance, part) in created {
-        let digests = (0..part.memories).filter_map(|index| {
-            let memory = instance.get_memory(&mut *store, &memory_export(index))?;
-            let bytes = memory.data(&*store);
-            Some(hash_memory(bytes, pages::touched(bytes).as_ref(), &mut tree))
-        });
-        instances.insert(part.name, digests.collect());
-    }
-    zeros.put(tree);
-    instances
+    zeros.lend(|tree| {
+        let mut instances = BTreeMap::new();
+        for (instance, part) in created {
+            let digests = (0..part.memories).filter_map(|index| {
+                let memory = instance.get_memory(&mut *store, &memory_export(index))?;
+                let bytes = memory.data(&*store);
+                Some(hash_memory(bytes, pages::touched(bytes).as_ref(), tree))
+            });
+            instances.insert(part.name, digests.collect());
+        }
+        instances
+    })
 }

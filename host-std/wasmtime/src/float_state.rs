@@ -6,8 +6,17 @@
 use std::marker::PhantomData;
 
 /// The state that a thread had. As long as this lives, the thread has the state that guests need.
+///
+/// [`WasmtimeEngine`](crate::WasmtimeEngine) sees to it by itself. It is there for who runs an engine that cannot, as one without `unsafe`.
+///
+/// ```
+/// use subvm_wasmtime::{FloatState, restore_for_guests};
+/// let _floats = FloatState::for_guests();
+/// // After what may have changed it:
+/// restore_for_guests();
+/// ```
 #[derive(Debug)]
-pub(super) struct FloatState {
+pub struct FloatState {
     saved: cpu::Control,
     /// It belongs to its thread.
     _thread: PhantomData<*const ()>,
@@ -15,7 +24,8 @@ pub(super) struct FloatState {
 
 impl FloatState {
     /// Gives this thread the state that guests need.
-    pub(super) fn for_guests() -> Self {
+    #[must_use]
+    pub fn for_guests() -> Self {
         let saved = cpu::control();
         cpu::set_control(cpu::STANDARD);
         Self { saved, _thread: PhantomData }
@@ -28,8 +38,8 @@ impl Drop for FloatState {
     }
 }
 
-/// Gives this thread the state that guests need, where a host function may have changed it.
-pub(super) fn restore_for_guests() {
+/// Gives this thread the state that guests need, where a host function may have changed it. It takes a nanosecond or so where none has.
+pub fn restore_for_guests() {
     // Reading is cheap; writing waits for all that computes.
     if cpu::control() != cpu::STANDARD {
         cpu::set_control(cpu::STANDARD);

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use subvm_core::costs::{FINGERPRINT_FRAMES_MOST, STACK_UNITS};
 use subvm_core::host::Catch;
-use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
+use subvm_core::{Engine, Finished, Outcome, SubVm};
+use subvm_link::{ZeroTrees, panicked};
 use wasmtime::{Config, Inlining, OptLevel, Store, WasmBacktraceDetails, WasmFeatures};
 
 mod builder;
@@ -29,25 +30,28 @@ mod mappings;
 pub mod pages;
 mod prepare;
 mod program;
+mod ready;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;
 mod running;
-mod stopped;
 mod units;
-mod unlinkable;
 mod watch;
 
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
-use ended::{Concluded, ZeroTrees};
+use ended::Concluded;
 use engines::Engines;
-use float_state::FloatState;
+pub use float_state::{FloatState, restore_for_guests};
 use frames::Frames;
+pub use mappings::Nest;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
 use subvm_lower::{BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, RESERVED_BYTES, Watch};
 use subvm_profile::Watcher;
+
+/// Why a sub-VM did not fall off the end of its entry.
+type Stopped = subvm_link::Stopped<wasmtime::Error>;
 
 /// Bytes of native stack that a guest may use: what its stack units stand for, so that they always run out first.
 const GUEST_STACK: usize = STACK_UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES;
@@ -162,6 +166,12 @@ impl WasmtimeEngine {
         Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher, look })
     }
 
+    /// Whether somebody watches its runs, or looks into them: [`EngineBuilder::watcher`], [`EngineBuilder::look`].
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watcher.is_some() || self.look.is_some()
+    }
+
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
         let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -198,12 +208,6 @@ impl Engine for WasmtimeEngine {
     fn catch(&self) -> Catch {
         subvm_observe::catch
     }
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> InternalError {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let what = format!("a part of the node or of this library panicked: {}", text.unwrap_or("without a message"));
-    InternalError::new(InternalErrorKind::Bug, what)
 }
 
 fn config(codegen: Codegen, parallel: bool, frames: Frames) -> wasmtime::Result<Config> {

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use subvm_core::{InternalError, InternalErrorKind};
+use subvm_core::{InternalError, InternalErrorKind, Invalid};
+use subvm_link::{Import, Library, Refused, Type, unlinkable};
 use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
-use wasmtime::{Extern, ImportType, Linker, Module, Store};
+use wasmtime::{Extern, ExternType, ImportType, Linker, Module, Mutability, RefType, Store, ValType};
 
+use super::Stopped;
 use super::running::Running;
-use super::stopped::{Refused, Stopped};
 use super::units::Unit;
-use super::unlinkable::{self, Library};
 
 /// Where a module of a package finds what it imports.
 pub(super) struct Linking<'a> {
@@ -44,24 +44,24 @@ impl Linking<'_> {
     /// What a failure to instantiate `module` is: a refusal, or whatever unwound the guest.
     pub(super) fn failed(&self, store: &mut Store<Running>, module: &Module, error: wasmtime::Error) -> Stopped {
         let mismatch = error.to_string().starts_with(OF_ANOTHER_TYPE);
-        if mismatch { self.refused(store, module, &error).into() } else { error.into() }
+        if mismatch { self.refused(store, module, &error).into() } else { Stopped::Unwound(error) }
     }
 
     fn refused(&self, store: &mut Store<Running>, module: &Module, error: &wasmtime::Error) -> Refused {
-        unlinkable::refused(module, |from, name| self.library(store, from, name), error)
+        refused(module, |from, name| self.library(store, from, name), error)
     }
 
     /// What the libraries that are linked already have for an import.
     fn library(&self, store: &mut Store<Running>, from: &str, name: &str) -> Library {
         let Some(at) = self.before.iter().position(|(taken, _)| taken == from) else { return Library::Unknown };
         let instance = store.data().instances[at];
-        instance.get_export(&mut *store, name).map_or(Library::Lacks, |found| Library::Has(found.ty(&*store)))
+        instance.get_export(&mut *store, name).map_or(Library::Lacks, |found| Library::Has(there(store, &found)))
     }
 
     fn look_up(&self, store: &mut Store<Running>, import: &ImportType<'_>) -> Result<Option<Extern>, Stopped> {
         let (from, name) = (import.module(), import.name());
         if HOST_MODULES.contains(&from) || from == WATCH_MODULE {
-            return Ok(self.host.try_get_by_import(store, import)?);
+            return self.host.try_get_by_import(store, import).map_err(Stopped::Unwound);
         }
         if from == COUNTERS_MODULE {
             return counter(store.data(), name).map(Some);
@@ -92,3 +92,64 @@ fn missing(import: &ImportType<'_>) -> wasmtime::Error {
 /// How wasmtime 48 words the one failure to instantiate that is the package's and no trap: an import of another type. It is found before
 /// anything is made.
 const OF_ANOTHER_TYPE: &str = "incompatible import type for";
+
+/// The refusal of a module that wasmtime did not take, for the `error` that it gave. `library` says what libraries have.
+pub(super) fn refused(module: &Module, library: impl FnMut(&str, &str) -> Library, error: &wasmtime::Error) -> Refused {
+    unlinkable(imports(module), library).unwrap_or_else(|| Refused::new(Invalid::WasmLinking, format!("{error:#}")))
+}
+
+/// What `module` imports, as its guest wrote it.
+fn imports(module: &Module) -> impl Iterator<Item = Import> {
+    module.imports().map(|import| match import.ty() {
+        ExternType::Func(ty) => {
+            let (params, results): (Vec<_>, Vec<_>) =
+                (ty.params().map(name).collect(), ty.results().map(name).collect());
+            Import::lowered(import.module(), import.name(), &params, &results)
+        }
+        other => Import::of_other(import.module(), import.name(), described(&other)),
+    })
+}
+
+/// What is there now: a memory or a table is as large as it is.
+fn there(store: &mut Store<Running>, found: &Extern) -> Type {
+    match (found, described(&found.ty(&*store))) {
+        (Extern::Memory(memory), Type::Memory { most, .. }) => Type::Memory { least: memory.size(&*store), most },
+        (Extern::Table(table), Type::Table { element, most, .. }) => {
+            Type::Table { element, least: table.size(&*store), most }
+        }
+        (_, ty) => ty,
+    }
+}
+
+fn described(ty: &ExternType) -> Type {
+    match ty {
+        ExternType::Func(ty) => Type::function(ty.params().map(name), ty.results().map(name)),
+        ExternType::Global(ty) => {
+            Type::Global { value: name(ty.content().clone()), mutable: ty.mutability() == Mutability::Var }
+        }
+        ExternType::Table(ty) => {
+            Type::Table { element: reference(ty.element()), least: ty.minimum(), most: ty.maximum() }
+        }
+        ExternType::Memory(ty) => Type::Memory { least: ty.minimum(), most: ty.maximum() },
+        ExternType::Tag(_) => Type::Tag,
+    }
+}
+
+/// A type, as the text format names it.
+fn name(ty: ValType) -> String {
+    match ty {
+        ValType::Ref(ty) => reference(&ty),
+        other => other.to_string(),
+    }
+}
+
+/// wasmtime writes references out.
+fn reference(ty: &RefType) -> String {
+    if RefType::eq(ty, &RefType::FUNCREF) {
+        "funcref".into()
+    } else if RefType::eq(ty, &RefType::EXTERNREF) {
+        "externref".into()
+    } else {
+        ty.to_string()
+    }
+}

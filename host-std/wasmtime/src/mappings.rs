@@ -80,6 +80,40 @@ impl Drop for Share {
     }
 }
 
+/// The place of a thread in the nest of sub-VMs that runs on it, for an engine that goes on with the nest on another thread.
+///
+/// What a nest holds of the process's mappings is noted on the thread that it runs on. A sub-VM that is run on another thread takes its place
+/// along; else it could wait for what those around it hold.
+///
+/// ```
+/// use subvm_wasmtime::Nest;
+/// let nest = Nest::current();
+/// let ran = std::thread::scope(|scope| scope.spawn(|| nest.continued(|| 7)).join().unwrap());
+/// assert_eq!(ran, 7);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Nest(Option<Beyond>);
+
+impl Nest {
+    /// That of this thread.
+    #[must_use]
+    pub fn current() -> Self {
+        Self(BEYOND.get())
+    }
+
+    /// Runs what belongs to the nest on this thread, while the thread that it comes from waits.
+    pub fn continued<T>(self, run: impl FnOnce() -> T) -> T {
+        struct Before(Option<Beyond>);
+        impl Drop for Before {
+            fn drop(&mut self) {
+                BEYOND.set(self.0);
+            }
+        }
+        let _before = Before(BEYOND.replace(self.0));
+        run()
+    }
+}
+
 #[derive(Debug)]
 struct Mappings {
     state: Mutex<State>,
@@ -169,6 +203,16 @@ mod tests {
     /// What another run comes to that takes so many.
     fn elsewhere(mappings: &'static Mappings, count: usize, at_most: Duration) -> Taken {
         thread::spawn(move || mappings.take(count, at_most, None).taken).join().unwrap()
+    }
+
+    #[test]
+    fn a_nest_that_goes_on_elsewhere_waits_for_nothing_that_it_holds() {
+        let mappings = of(0);
+        let first = mappings.take(1, NO_TIME, None);
+        assert_eq!(first.taken, Taken::First(Beyond::Reserve));
+        let nest = Nest::current();
+        let taken = || nest.continued(|| mappings.take(1, Duration::MAX, None).taken);
+        assert_eq!(thread::scope(|scope| scope.spawn(taken).join().unwrap()), Taken::Below);
     }
 
     #[test]

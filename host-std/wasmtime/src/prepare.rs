@@ -8,9 +8,8 @@ use subvm_core::{InternalError, Mode, Package, Params, VmError};
 
 use super::frames::Frames;
 use super::program::Program;
-use super::stopped::{Refused, Stopped};
-use super::units::Beside;
-use super::{WasmtimeEngine, panicked};
+use super::{Stopped, WasmtimeEngine};
+use subvm_link::{Beside, Refused, panicked};
 use subvm_lower::Options;
 
 /// A package whose modules are ready to run, and what making them so costs.
@@ -102,10 +101,10 @@ impl WasmtimeEngine {
                 Ok(())
             };
             let mut beside = Beside { act: &mut at_once, cancel: None };
-            let Program { parts, .. } =
+            let Program { modules: loaded, .. } =
                 self.programs.load(package, Options::of(mode, params), Frames::Ignored, &mut beside)?;
             let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
-            for (wasm, (_, unit)) in modules.zip(&parts) {
+            for (wasm, (_, unit)) in modules.zip(&loaded.parts) {
                 let functions = unit.functions.guest_functions().into();
                 prepared.ticks = prepared.ticks.saturating_add(compiling(wasm.len() as u64, functions, unit.values));
                 prepared.values = prepared.values.saturating_add(unit.values);

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use subvm_core::costs::SetUp;
-use subvm_core::{Cancel, InternalError, InternalErrorKind, Invalid, Wasm};
+use subvm_core::{Cancel, InternalError, InternalErrorKind, Wasm};
 use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
@@ -17,9 +17,9 @@ use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
 use super::running::Part;
-use super::stopped::{Refused, Stopped};
-use super::unlinkable;
-use subvm_lower::{Counters, FunctionMap, Jobs, Kept, Look, Lowered, Options, Waited, lower};
+use super::{Stopped, link};
+use subvm_link::{Beside, Jobs, Kept, Library, Linked, Refused, Waited, panicked};
+use subvm_lower::{Counters, FunctionMap, Look, Lowered, Options, lower};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
@@ -94,12 +94,18 @@ impl Unit {
     }
 }
 
-/// How what may take long is done for a run.
-pub(super) struct Beside<'a> {
-    /// Does what is no work of the run's own; fails where the run's time is over.
-    pub(super) act: &'a mut dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError>,
-    /// What calls the run off.
-    pub(super) cancel: Option<Cancel>,
+impl Linked for Unit {
+    fn own_name(&self) -> Option<&str> {
+        self.own_name.as_deref()
+    }
+
+    fn defined_memories(&self) -> u32 {
+        self.defined_memories
+    }
+
+    fn set_up(&self) -> SetUp {
+        self.set_up
+    }
 }
 
 /// What came of making a unit, for all who wait for it.
@@ -143,10 +149,19 @@ impl From<Failed> for Stopped {
 #[derive(Clone, Copy)]
 struct Told(Found, Option<(observe::Compiled, Duration)>);
 
+impl Told {
+    fn tell(self) {
+        let Self(found, compiled) = self;
+        observe::looked_for(found);
+        compiled.into_iter().for_each(|(what, took)| observe::compiled(what, took));
+    }
+}
+
 /// Makes units, each once for all who ask for it, and keeps them.
 pub(super) struct Units {
     maker: Arc<Maker>,
     jobs: Jobs<Key, (Made, Told)>,
+    processors: usize,
     /// How long a run waits for a unit.
     pub(super) compile_time: Duration,
 }
@@ -181,7 +196,7 @@ impl Units {
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
         };
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        Self { maker: Arc::new(maker), jobs: Jobs::new(processors), compile_time }
+        Self { maker: Arc::new(maker), jobs: Jobs::new(processors), processors, compile_time }
     }
 
     /// The unit of a module, for the engine that does so with frames. What takes long is done `beside` the run.
@@ -205,12 +220,30 @@ impl Units {
         }
         loop {
             let cancel = beside.cancel.clone();
-            let unit = done(beside, || self.make(wasm, options, key, frames, cancel.as_ref()))??;
+            let unit = beside.done(|| self.make(wasm, options, key, frames, cancel.as_ref()))??;
             // Who brought it about may not have needed it on both engines.
             if ready(&unit) {
                 return Ok(unit);
             }
         }
+    }
+
+    /// Whether who asks for the unit of a module waits for no compiler: it is known, or on disk.
+    pub(super) fn is_ready(&self, wasm: &Wasm, options: &Options) -> bool {
+        let key = Key::new(wasm, options, &self.maker.id);
+        self.maker.known(&key).is_some() || self.maker.cache.as_ref().is_some_and(|cache| cache.has(&key))
+    }
+
+    /// Begins to make a unit that is not ready, unless as many are being made as half of the processors. What comes of it is for who asks next:
+    /// nobody is told of a failure, and nothing is begun where there is no thread for it.
+    pub(super) fn offer(&self, wasm: &Wasm, options: &Options) {
+        let key = Key::new(wasm, options, &self.maker.id);
+        let (maker, wasm, options) = (Arc::clone(&self.maker), wasm.clone(), *options);
+        let _ = self.jobs.offer(key, self.processors.div_ceil(2), move || {
+            let (made, told) = maker.make_kept(&wasm, &options, &key, Frames::Ignored);
+            observe::quietly(|| told.tell());
+            (made, told)
+        });
     }
 
     /// Has a unit made, or waits for who makes it already.
@@ -230,10 +263,9 @@ impl Units {
             InternalError::caused_by(InternalErrorKind::Engine, "starting a thread that compiles", error.into())
         })?;
         match waited {
-            Waited::Done { value: (made, Told(found, compiled)), first } => {
+            Waited::Done { value: (made, told), first } => {
                 if first {
-                    observe::looked_for(found);
-                    compiled.into_iter().for_each(|(what, took)| observe::compiled(what, took));
+                    told.tell();
                 }
                 Ok(made?)
             }
@@ -254,20 +286,13 @@ impl Units {
     }
 }
 
-/// What `act` comes to, done beside the run.
-fn done<T>(beside: &mut Beside<'_>, act: impl Fn() -> T) -> Result<T, InternalError> {
-    let mut result = None;
-    (beside.act)(&mut || result = Some(act()))?;
-    result.ok_or_else(|| InternalError::new(InternalErrorKind::Bug, "what was to be done beside a run was not"))
-}
-
 impl Maker {
     /// A unit, kept for who asks next. It does not unwind.
     fn make_kept(&self, wasm: &Wasm, options: &Options, key: &Key, frames: Frames) -> (Made, Told) {
         let mut told = Told(Found::Nowhere, None);
         let made = catch_unwind(AssertUnwindSafe(|| self.make_for(wasm, options, key, frames, &mut told)));
         let made = made.unwrap_or_else(|panic| {
-            let error = super::panicked(&*panic);
+            let error = panicked(&*panic);
             // To drop what was thrown could panic again.
             std::mem::forget(panic);
             Err(error.into())
@@ -350,7 +375,7 @@ impl Maker {
     fn link(&self, code: &mut Code, options: &Options, frames: Frames) -> Result<(), Refused> {
         if options.ordinal == 0 && options.counters == Counters::Defined {
             let linked = self.engines.of(frames).linker.instantiate_pre(&code.module);
-            code.alone = Some(linked.map_err(|error| unlinkable::refused(&code.module, unlinkable::alone, &error))?);
+            code.alone = Some(linked.map_err(|error| link::refused(&code.module, |_, _| Library::Unknown, &error))?);
         }
         Ok(())
     }
@@ -412,7 +437,7 @@ impl Maker {
             Some(look) => look.lower(wasm, options),
             None => lower(wasm, options),
         };
-        let lowered = lowered.map_err(|refusal| Refused::new(Invalid::WasmValidating, refusal.to_string()))?;
+        let lowered = lowered.map_err(Refused::from)?;
         let Lowered {
             wasm, functions, memories, defined_memories, set_up, has_start, ref module_name, ref report, ..
         } = lowered;

@@ -25,6 +25,10 @@ fn a_receipt_does_not_depend_on_the_engine() {
     assert_eq!(ran(&cache, &["--engine", "wasmtime"]), (by_default.clone(), 1));
     // It compiles nothing.
     assert_eq!(ran(&cache, &["--engine", "wasmi"]), (by_default.clone(), 1));
+    // What was compiled is there already.
+    assert_eq!(ran(&cache, &["--engine", "tiered"]), (by_default.clone(), 1));
+    // What a command does not wait for is given up when it ends, or is there for the next.
+    assert_eq!(ran(&dir.path().join("cold"), &["--engine", "tiered"]).0, by_default);
     let config = write(dir.path(), "node.toml", b"[run]\nengine = 'pulley'\ndeadline = '1h'");
     if !Codegen::Pulley.is_built() {
         support::skipped("the feature pulley");
@@ -43,12 +47,12 @@ fn a_receipt_does_not_depend_on_the_engine() {
 
 #[test]
 fn an_engine_that_is_none_is_refused_with_those_that_there_are() {
-    fails(&["exec", "--engine", "wasmer", &guest("done")], 126, &["'wasmer'", "wasmtime, pulley, wasmi"]);
+    fails(&["exec", "--engine", "wasmer", &guest("done")], 126, &["'wasmer'", "wasmtime, pulley, wasmi, tiered"]);
     let dir = scratch("no-engine");
     let config = write(dir.path(), "node.toml", b"[run]\nengine = 'wasmer'");
     fails(
         &["exec", "--config", &config, &guest("done")],
         126,
-        &["node.toml:2: ", "`wasmer`", "`wasmtime`, `pulley`, `wasmi`"],
+        &["node.toml:2: ", "`wasmer`", "`wasmtime`, `pulley`, `wasmi`, `tiered`"],
     );
 }

@@ -81,6 +81,11 @@ impl ModuleCache {
         base.map(|base| base.join("subvm"))
     }
 
+    /// Whether there is a file under a key, be it usable or not.
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        fs::symlink_metadata(self.path(key)).is_ok_and(|metadata| metadata.is_file())
+    }
+
     /// The bytes of a module's file, as they are: [`file::parse`] says whether they can be used.
     pub(crate) fn read(&self, key: &Key) -> Option<Vec<u8>> {
         let path = self.path(key);

@@ -18,7 +18,7 @@ const STACK: usize = 16 << 20;
 ///
 /// ```
 /// use std::time::Duration;
-/// use subvm_lower::{Jobs, Waited};
+/// use subvm_link::{Jobs, Waited};
 /// let jobs = Jobs::new(2);
 /// let waited = jobs.wait(7, Duration::from_secs(600), None, || 6 * 7)?;
 /// assert_eq!(waited, Waited::Done { value: 42, first: true });
@@ -53,7 +53,7 @@ struct Job<T> {
 ///
 /// ```
 /// use std::{thread, time::Duration};
-/// use subvm_lower::{Jobs, Waited};
+/// use subvm_link::{Jobs, Waited};
 /// let long = || thread::sleep(Duration::from_millis(50));
 /// assert_eq!(Jobs::new(1).wait("long", Duration::ZERO, None, long)?, Waited::GaveUp);
 /// # Ok::<(), std::io::Error>(())
@@ -106,8 +106,7 @@ where
         state.jobs.entry(key).or_insert(Job { waiting: 0, begun: false, done: None }).waiting += 1;
         if first {
             let shared = Arc::clone(&self.shared);
-            let thread = thread::Builder::new().name("subvm-compile".into()).stack_size(STACK);
-            if let Err(error) = thread.spawn(move || shared.work(key, work)) {
+            if let Err(error) = thread(move || shared.work(key, work)) {
                 state.jobs.remove(&key);
                 return Err(error);
             }
@@ -134,6 +133,36 @@ where
         }
         Ok(done.map_or(Waited::GaveUp, |value| Waited::Done { value, first }))
     }
+
+    /// Begins `work`, which must not unwind, for nobody in particular, unless it is under way or as many as `at_most` are. Whether it began.
+    /// Who asks for it before it ends waits for it; then it is gone.
+    ///
+    /// # Errors
+    /// Where the operating system gives no thread.
+    ///
+    /// ```
+    /// use subvm_link::Jobs;
+    /// let jobs = Jobs::new(1);
+    /// assert!(jobs.offer("far too long", 1, || std::thread::sleep(std::time::Duration::from_secs(60)))?);
+    /// assert!(!jobs.offer("what else there is", 1, || ())?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn offer(&self, key: K, at_most: usize, work: impl FnOnce() -> T + Send + 'static) -> io::Result<bool> {
+        let mut state = self.shared.lock();
+        if state.begun >= at_most.min(self.shared.at_most) || state.jobs.contains_key(&key) {
+            return Ok(false);
+        }
+        let shared = Arc::clone(&self.shared);
+        thread(move || shared.finish(key, work))?;
+        state.begun += 1;
+        state.jobs.insert(key, Job { waiting: 0, begun: true, done: None });
+        Ok(true)
+    }
+}
+
+/// A thread that works: compilers nest deeply.
+fn thread(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name("subvm-compile".into()).stack_size(STACK).spawn(work).map(drop)
 }
 
 impl<K: Copy + Eq + Hash, T> Shared<K, T> {
@@ -141,7 +170,7 @@ impl<K: Copy + Eq + Hash, T> Shared<K, T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for its turn, works, and leaves the result to who waits.
+    /// Waits for its turn, and works.
     fn work(&self, key: K, work: impl FnOnce() -> T) {
         let wanted = |state: &State<K, T>| state.jobs.get(&key).is_some_and(|job| job.waiting > 0);
         let turn = |state: &mut State<K, T>| state.begun >= self.at_most && wanted(state);
@@ -153,10 +182,15 @@ impl<K: Copy + Eq + Hash, T> Shared<K, T> {
         state.begun += 1;
         state.jobs.entry(key).and_modify(|job| job.begun = true);
         drop(state);
+        self.finish(key, work);
+    }
+
+    /// Works, as one of those that have begun, and leaves the result to who waits.
+    fn finish(&self, key: K, work: impl FnOnce() -> T) {
         let value = work();
         let mut state = self.lock();
         state.begun -= 1;
-        if wanted(&state) {
+        if state.jobs.get(&key).is_some_and(|job| job.waiting > 0) {
             state.jobs.entry(key).and_modify(|job| job.done = Some(value));
         } else {
             state.jobs.remove(&key);
@@ -237,6 +271,32 @@ mod tests {
             }
         });
         assert!(count.load(Ordering::SeqCst) <= 1);
+    }
+
+    #[test]
+    fn what_is_offered_is_done_although_nobody_waits_and_no_more_than_may_be() {
+        let (jobs, count) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)));
+        let (work, begun, finish) = held(&count);
+        assert!(jobs.offer(1, 1, work).unwrap());
+        begun.recv().unwrap();
+        assert!(!jobs.offer(1, 4, || panic!("it is under way")).unwrap());
+        assert!(!jobs.offer(2, 1, || panic!("one is as many as may be")).unwrap());
+        thread::scope(|threads| {
+            let waits = threads.spawn(|| jobs.wait(1, LONG, None, || panic!("it is under way")).unwrap());
+            while waiting(&jobs, 1) < 1 {
+                thread::yield_now();
+            }
+            finish.send(5).unwrap();
+            assert_eq!(waits.join().unwrap(), Waited::Done { value: 5, first: false });
+        });
+        let (work, begun, finish) = held(&count);
+        assert!(jobs.offer(2, 1, work).unwrap());
+        begun.recv().unwrap();
+        finish.send(6).unwrap();
+        while !jobs.shared.lock().jobs.is_empty() {
+            thread::yield_now();
+        }
+        assert_eq!((count.load(Ordering::SeqCst), jobs.shared.lock().begun), (2, 0));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 /// Values of which those that were not used for longest go when there are too many: what an engine made of modules.
 ///
 /// ```
-/// use subvm_lower::Kept;
+/// use subvm_link::Kept;
 /// let mut kept = Kept::new(2, 100);
 /// ["a", "b", "c"].into_iter().for_each(|key| kept.put(key, key.to_uppercase(), 1));
 /// assert_eq!((kept.get(&"a"), kept.get(&"c").as_deref()), (None, Some("C")));
@@ -36,7 +36,7 @@ impl<K: Copy + Ord, V: Clone> Kept<K, V> {
     /// How many values, and their bytes.
     ///
     /// ```
-    /// let mut kept = subvm_lower::Kept::new(2, 100);
+    /// let mut kept = subvm_link::Kept::new(2, 100);
     /// kept.put(1, "a", 40);
     /// assert_eq!(kept.held(), (1, 40));
     /// ```

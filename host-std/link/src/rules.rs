@@ -1,5 +1,4 @@
-//! How the modules of a package are put together: what every engine keeps to, and who checks a package without one. Source:
-//! `docs/spec/sub-vm.md`.
+//! The rules of names and of the host's functions. Source: `docs/spec/sub-vm.md`.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -7,10 +6,8 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 use subvm_core::wasi::ParamType;
-use subvm_core::{FloatPolicy, Mode, sdk, wasi};
-
-use super::names::HOST_MODULES;
-use super::options::{Counters, Floats};
+use subvm_core::{sdk, wasi};
+use subvm_lower::HOST_MODULES;
 
 /// The export that prepares a module, be it a library or the start module.
 pub const INITIALIZE: &str = "_initialize";
@@ -21,42 +18,10 @@ pub const MAIN: &str = "main";
 /// Bytes that the name of a linked module may have.
 const NAME: usize = 64;
 
-impl Floats {
-    /// What becomes of floats in a sub-VM of this mode, under the consensus parameters' policy.
-    ///
-    /// ```
-    /// use subvm_core::{FloatPolicy, Mode};
-    /// use subvm_lower::Floats;
-    /// assert_eq!(Floats::of(Mode::Deterministic, FloatPolicy::Trap), Floats::Trap);
-    /// assert_eq!(Floats::of(Mode::NonDeterministic, FloatPolicy::Trap), Floats::Native);
-    /// ```
-    #[must_use]
-    pub fn of(mode: Mode, policy: FloatPolicy) -> Self {
-        match (mode, policy) {
-            (Mode::NonDeterministic, _) => Self::Native,
-            (Mode::Deterministic, FloatPolicy::Soft) => Self::Soft,
-            (Mode::Deterministic, FloatPolicy::Trap) => Self::Trap,
-            (Mode::Deterministic, FloatPolicy::Canonical) => Self::Canonical,
-        }
-    }
-}
-
-impl Counters {
-    /// Where they live, for the first module of a sub-VM or one after it.
-    ///
-    /// ```
-    /// assert_eq!(subvm_lower::Counters::of(true), subvm_lower::Counters::Defined);
-    /// ```
-    #[must_use]
-    pub fn of(first: bool) -> Self {
-        if first { Self::Defined } else { Self::Imported }
-    }
-}
-
 /// Whether a library may be linked under this name, where those that are `taken` stand before it.
 ///
 /// ```
-/// use subvm_lower::is_library_name;
+/// use subvm_link::is_library_name;
 /// assert!(is_library_name("lib-1.2", |_| false));
 /// assert!(!is_library_name("a b", |_| false) && !is_library_name("lib", |name| name == "lib"));
 /// assert!(!is_library_name("wasi_snapshot_preview1", |_| false), "the host's");
@@ -72,7 +37,7 @@ pub fn is_library_name(name: &str, taken: impl Fn(&str) -> bool) -> bool {
 /// may have, and nothing where that is taken, too.
 ///
 /// ```
-/// use subvm_lower::start_name;
+/// use subvm_link::start_name;
 /// assert_eq!(start_name(Some("bank"), |_| false), Some("bank"));
 /// assert_eq!([start_name(Some("a b"), |_| false), start_name(None, |name| name == "main")], [Some("main"), None]);
 /// ```
@@ -83,7 +48,7 @@ pub fn start_name(own: Option<&str>, taken: impl Fn(&str) -> bool) -> Option<&st
 /// A function's type, as the text format has it.
 ///
 /// ```
-/// assert_eq!(subvm_lower::signature(["i32", "i64"], ["i32"]), "(func (param i32 i64) (result i32))");
+/// assert_eq!(subvm_link::signature(["i32", "i64"], ["i32"]), "(func (param i32 i64) (result i32))");
 /// ```
 pub fn signature<T: Display>(params: impl IntoIterator<Item = T>, results: impl IntoIterator<Item = T>) -> String {
     let list = |word: &str, types: Vec<String>| match &types[..] {
@@ -98,7 +63,7 @@ pub fn signature<T: Display>(params: impl IntoIterator<Item = T>, results: impl 
 /// The [`signature`] of a function of the host's, where there is one of this name.
 ///
 /// ```
-/// use subvm_lower::host_function;
+/// use subvm_link::host_function;
 /// assert_eq!(host_function("wasi_snapshot_preview1", "fd_close").as_deref(), Some("(func (param i32) (result i32))"));
 /// assert_eq!(host_function("genlayer_sdk", "fd_close"), None);
 /// ```
