@@ -1,7 +1,7 @@
 //! A lowered module on a plain engine: nothing of subvm but the pass, and what the engine has to do for it, by hand.
 
-use subvm_lower::{GAS_GLOBAL, Options, STACK_GLOBAL, STACK_UNITS, TRAP_GLOBAL, TrapKind, lower};
-use wasmtime::{Engine, Error, Linker, Module, Result, Store, Val};
+use subvm_lower::{BYTES_PER_UNIT, GAS_GLOBAL, Options, RESERVED_BYTES, STACK_GLOBAL, TRAP_GLOBAL, TrapKind, lower};
+use wasmtime::{Config, Engine, Error, Linker, Module, Result, Store, Val};
 
 /// A guest that asks the host for something `n` times.
 const GUEST: &str = r#"(module
@@ -11,12 +11,14 @@ const GUEST: &str = r#"(module
             (i32.add (call $yield) (i32.add (i32.const 1) (call 1 (i32.sub (local.get $n) (i32.const 1)))))))))"#;
 /// What the host charges for a call of its own.
 const YIELD: i64 = 100;
+/// Stack units of the guest. They always run out before the engine's stack, which is made large enough for them.
+const UNITS: i32 = 4_096;
 
 /// What the guest counts with so many ticks, and the ticks that are left; or why it stopped.
 fn count(n: i32, ticks: i64) -> Result<Result<(i32, i64), Option<TrapKind>>> {
     let lowered =
         lower(&wat::parse_str(GUEST)?, &Options::default()).map_err(|refused| Error::msg(refused.to_string()))?;
-    let engine = Engine::default();
+    let engine = Engine::new(Config::new().max_wasm_stack(UNITS as usize * BYTES_PER_UNIT + RESERVED_BYTES))?;
     let module = Module::new(&engine, &lowered.wasm)?;
     let mut linker = Linker::new(&engine);
     // A function of the host is handed the ticks that are left, and hands back what it leaves of them.
@@ -26,7 +28,7 @@ fn count(n: i32, ticks: i64) -> Result<Result<(i32, i64), Option<TrapKind>>> {
     let [gas, stack, trap] = [GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL]
         .map(|name| instance.get_global(&mut store, name).expect("lowering's own"));
     gas.set(&mut store, Val::I64(ticks))?;
-    stack.set(&mut store, Val::I32(STACK_UNITS))?;
+    stack.set(&mut store, Val::I32(UNITS))?;
     let counted = instance.get_typed_func::<i32, i32>(&mut store, "count")?.call(&mut store, n);
     let left = gas.get(&mut store).unwrap_i64();
     Ok(match counted {
