@@ -55,7 +55,7 @@ use step::Step;
 /// use subvm_testing::scenario::Suite;
 /// # let dir = tempfile::tempdir().unwrap();
 /// # let path = dir.path().join("a.toml");
-/// std::fs::write(&path, "acounts = {}").unwrap();
+/// std::fs::write(&path, "acounts = {}\nscenario = []").unwrap();
 /// let error = Suite::load(&path).unwrap_err().to_string();
 /// assert!(error.ends_with("a.toml:1: unknown key acounts of the file; did you mean accounts?"), "{error}");
 /// ```
