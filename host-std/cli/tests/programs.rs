@@ -98,3 +98,53 @@ fn under_the_seed_a_libc_gives_up_and_the_option_is_named() {
         }
     }
 }
+
+/// What `subvm` says of a recording.
+fn of_recording(args: &[&str]) -> (Option<i32>, String) {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_subvm")).current_dir(ROOT).args(args).output().expect("the binary runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Programs that run in seconds on an interpreter.
+const SMALL: [&str; 4] = ["report", "listing-c", "listing-rust", "waiting-rust"];
+
+#[test]
+fn programs_are_recorded_and_replayed_on_both_engines() {
+    let dir = tempfile::tempdir().unwrap();
+    for program in programs().iter().filter(|program| SMALL.contains(&program["name"].as_str().unwrap())) {
+        let name = program["name"].as_str().unwrap();
+        let recording = dir.path().join(name).display().to_string();
+        let output = exec(program, &["--record", &recording]);
+        assert_eq!(output.status.code().map(i64::from), program["exit"].as_i64(), "{name}");
+        let verdict = |engine: &str| {
+            let (status, said) = of_recording(&["replay", "--engine", engine, "--json", &recording]);
+            let said: Json = serde_json::from_str(&said).unwrap();
+            assert_eq!((status, said["verdict"].as_str()), (Some(0), Some("same")), "{name} on {engine}: {said}");
+            (said["trace_digest"].clone(), said["result"]["receipt_digest"].clone(), said["result"]["stdout"].clone())
+        };
+        assert_eq!(verdict("wasmtime"), verdict("wasmi"), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_number_in_a_program_is_found_to_its_instruction() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = programs().into_iter().find(|program| program["name"] == "report").expect("it is there");
+    let recording = dir.path().join("report").display().to_string();
+    exec(&program, &["--record", &recording]);
+    let (status, same) = of_recording(&["bisect", "--engine-b", "wasmi", &recording]);
+    assert!(status == Some(0) && same.starts_with("same:     nothing differs: "), "{same}");
+    // Function 20, main, rounds with floor.
+    let (status, found) = of_recording(&["bisect", "--engine-b", "wasmi", "--fault-b", "20", "--json", &recording]);
+    let found: Json = serde_json::from_str(&found).unwrap();
+    let instruction = &found["divergence"]["instruction"];
+    assert_eq!(
+        (status, instruction["name"].as_str(), instruction["text"].as_str()),
+        (Some(1), Some("main"), Some("f64.floor"))
+    );
+    let value = &found["divergence"]["value"];
+    let number =
+        |side: &str| u64::from_str_radix(value[side]["value"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    assert_eq!((f64::from_bits(number("a")), f64::from_bits(number("b"))), (-2.0, -1.0), "{found}");
+}
