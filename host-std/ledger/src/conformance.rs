@@ -7,7 +7,7 @@ use subvm_core::host::State;
 use subvm_core::host::page::PAGES;
 use subvm_core::{Address, PageWrite, SlotId};
 
-use super::{Heights, Ledger, LedgerError};
+use super::{Applied, Heights, Ledger, LedgerError};
 
 /// A promise that a ledger broke.
 ///
@@ -48,7 +48,8 @@ const LAST_PAGE: u32 = PAGES - 1;
 /// conformance::check(|| RedbLedger::in_memory().unwrap()).unwrap();
 /// ```
 pub fn check<L: Ledger>(mut make: impl FnMut() -> L) -> Result<(), Broken> {
-    for check in [starts_empty, reads_any_range, keeps_apart, orders_heights, refuses_bad_input, rolls_back, finalizes]
+    for check in
+        [starts_empty, reads_any_range, keeps_apart, orders_heights, refuses_bad_input, rolls_back, finalizes, blocks]
     {
         check(&mut make())?;
     }
@@ -138,6 +139,23 @@ fn finalizes<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
     done(FINAL, ledger.finalize(6))?;
     expect("empty blocks can be finalized", heights(ledger)?, Heights { accepted: 6, finalized: 6 })?;
     expect(FINAL, read(ledger, State::Finalized, &A, &S, 0, 1)?, vec![4])
+}
+
+fn blocks<L: Ledger>(ledger: &mut L) -> Result<(), Broken> {
+    const BLOCK: &str = "a block's receipts are applied in their order, all of them or none";
+    let pages = [[page(S, 0, 1), page(S, 1, 1)], [page(S, 1, 2), page(S, 2, 2)], [page(S, 0, 3), page(S, 1, 3)]];
+    let receipts = [(A, &pages[0]), (A, &pages[1]), (B, &pages[2])];
+    let receipts = receipts.map(|(contract, pages)| Applied { contract, pages });
+    done(BLOCK, ledger.apply_block(&receipts, 1))?;
+    let bytes = |fills: [u8; 3]| fills.into_iter().flat_map(|fill| [fill; 32]).collect::<Vec<u8>>();
+    expect(BLOCK, read(ledger, State::Accepted, &A, &S, 0, 96)?, bytes([1, 2, 2]))?;
+    expect(BLOCK, read(ledger, State::Accepted, &B, &S, 0, 96)?, bytes([3, 3, 0]))?;
+    let bad = [page(S, 0, 9), page(S, LAST_PAGE + 1, 9)];
+    let second = [Applied { contract: A, pages: &pages[2] }, Applied { contract: B, pages: &bad }];
+    refuses(BLOCK, ledger.apply_block(&second, 2), "a page beyond its slot was written")?;
+    expect(BLOCK, read(ledger, State::Accepted, &A, &S, 0, 96)?, bytes([1, 2, 2]))?;
+    done(BLOCK, ledger.apply_block(&[], 3))?;
+    expect(BLOCK, heights(ledger)?, Heights { accepted: 3, finalized: 0 })
 }
 
 type Pages = BTreeMap<(u8, u32), u8>;

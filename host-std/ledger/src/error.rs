@@ -49,6 +49,13 @@ pub enum LedgerError {
         /// The page's number.
         page: u32,
     },
+    /// What was asked cannot work, and nothing was changed.
+    Refused {
+        /// Where the database is.
+        place: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// The database, or what it stands on, failed.
     Backend {
         /// Where the database is.
@@ -80,6 +87,7 @@ impl fmt::Display for LedgerError {
             Self::Height { given, lowest } => {
                 write!(f, "block height {given} is below {lowest}, the lowest that can still change")
             }
+            Self::Refused { place, why } => write!(f, "the ledger {place}: {why}"),
             Self::Page { page } => write!(f, "storage page {page} lies outside its slot of 2^27 pages"),
             Self::Backend { place, doing, .. } => write!(f, "{doing} failed on the ledger {place}"),
         }

@@ -21,7 +21,7 @@ pub use self::error::LedgerError;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresLedger;
 #[cfg(feature = "redb")]
-pub use self::redb::{RedbLedger, Snapshot};
+pub use self::redb::{Pages, RedbLedger, RedbOptions, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
 ///
@@ -42,6 +42,30 @@ pub struct Heights {
     pub accepted: u64,
     /// The highest finalized block.
     pub finalized: u64,
+}
+
+/// A receipt that a block applies: whose storage, and the pages that it wrote.
+///
+/// ```
+/// use subvm_core::host::{State, Storage};
+/// use subvm_core::{Address, PageWrite, SlotId};
+/// use subvm_ledger::{Applied, Ledger, RedbLedger};
+///
+/// let (contract, slot) = (Address([7; 20]), SlotId([0; 32]));
+/// let [first, second] = [1, 2].map(|fill| [PageWrite { slot, page: 0, content: [fill; 32] }]);
+/// let mut ledger = RedbLedger::in_memory()?;
+/// ledger.apply_block(&[&first, &second].map(|pages| Applied { contract, pages }), 1)?;
+/// let mut byte = [0];
+/// ledger.read(State::Accepted, &contract, &slot, 0, &mut byte)?;
+/// assert_eq!(byte, [2], "the second came later");
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    /// The contract that the receipt's transaction was for.
+    pub contract: Address,
+    /// [`Receipt::storage`](subvm_core::Receipt::storage).
+    pub pages: &'a [PageWrite],
 }
 
 /// Storage that receipts can be applied to. Once a method returned success, what it did survives a crash.
@@ -82,7 +106,19 @@ pub trait Ledger: Storage {
     ///
     /// # Cost
     /// One transaction, which waits for the disk, and a row or two for each page; whatever else the ledger holds.
-    fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError>;
+    fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError> {
+        self.apply_block(&[Applied { contract: *contract, pages }], height)
+    }
+
+    /// Applies the receipts of a whole block, in their order, in one transaction: all of them are there afterwards, or none. As
+    /// [`apply`](Self::apply) for each, at a small part of the cost.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    ///
+    /// # Cost
+    /// One transaction, and a row or two for each page.
+    fn apply_block(&mut self, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError>;
 
     /// Makes all blocks up to `height` final. What is final already stays so: a lower `height` changes nothing.
     ///
@@ -102,4 +138,11 @@ pub trait Ledger: Storage {
     /// # Cost
     /// In proportion to the pages that are taken back.
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError>;
+}
+
+/// Tells who listens of a change that is on disk.
+#[cfg(any(feature = "redb", feature = "postgres"))]
+fn told(operation: &'static str, began: std::time::Instant, Heights { accepted, finalized }: Heights) {
+    subvm_observe::changed_ledger(operation, began.elapsed());
+    subvm_observe::heights(accepted, finalized);
 }

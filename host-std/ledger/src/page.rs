@@ -3,7 +3,7 @@
 use subvm_core::host::page::PAGES;
 use subvm_core::{Address, PageWrite, SlotId};
 
-use super::{Heights, LedgerError};
+use super::{Applied, Heights, LedgerError};
 
 /// Bytes in a key.
 pub(crate) const KEY: usize = 20 + 32 + 4;
@@ -28,12 +28,13 @@ pub(crate) fn number(key: &[u8]) -> u32 {
 }
 
 /// What [`apply`](super::Ledger::apply) promises to refuse.
-pub(crate) fn check_apply(heights: Heights, pages: &[PageWrite], height: u64) -> Result<(), LedgerError> {
+pub(crate) fn check_apply(heights: Heights, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError> {
     let lowest = heights.accepted.max(heights.finalized + 1);
     if height < lowest {
         return Err(LedgerError::Height { given: height, lowest });
     }
-    match pages.iter().find(|write| write.page >= PAGES) {
+    let mut pages = receipts.iter().flat_map(|receipt| receipt.pages);
+    match pages.find(|write: &&PageWrite| write.page >= PAGES) {
         Some(write) => Err(LedgerError::Page { page: write.page }),
         None => Ok(()),
     }

@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls, Transaction};
 use subvm_core::host::{HostError, State, Storage, page};
-use subvm_core::{Address, PageWrite, SlotId};
+use subvm_core::{Address, SlotId};
 
 use super::error::LAYOUT;
 use super::page::{check_apply, check_rollback, key, number};
-use super::{Heights, Ledger, LedgerError};
+use super::{Applied, Heights, Ledger, LedgerError, told};
 
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (octet_length(value) = 8));
@@ -158,21 +159,28 @@ impl Ledger for PostgresLedger {
         Ok(Heights { accepted: self.get("accepted")?, finalized: self.get("finalized")? })
     }
 
-    fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError> {
-        check_apply(self.heights()?, pages, height)?;
+    fn apply_block(&mut self, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError> {
+        let (heights, began) = (self.heights()?, Instant::now());
+        check_apply(heights, receipts, height)?;
         // One statement cannot write a row twice: of repeated pages the last stays.
-        let pages: BTreeMap<_, _> =
-            pages.iter().map(|write| (key(contract, &write.slot, write.page), write.content)).collect();
+        let pages: BTreeMap<_, _> = receipts
+            .iter()
+            .flat_map(|Applied { contract, pages }| {
+                pages.iter().map(|write| (key(contract, &write.slot, write.page), write.content))
+            })
+            .collect();
         let keys: Vec<&[u8]> = pages.keys().map(|key| &key[..]).collect();
         let contents: Vec<&[u8]> = pages.values().map(|content| &content[..]).collect();
         self.change("applying a receipt", |transaction| {
             transaction.execute(PUT, &[&keys, &contents, &&height.to_be_bytes()[..]])?;
             set(transaction, "accepted", height)
-        })
+        })?;
+        told("apply", began, Heights { accepted: height, ..heights });
+        Ok(())
     }
 
     fn finalize(&mut self, height: u64) -> Result<(), LedgerError> {
-        let heights = self.heights()?;
+        let (heights, began) = (self.heights()?, Instant::now());
         if height <= heights.finalized {
             return Ok(());
         }
@@ -181,17 +189,22 @@ impl Ledger for PostgresLedger {
             transaction.execute(FORGET_UP_TO, &[&&height.to_be_bytes()[..]])?;
             set(transaction, "finalized", height)?;
             set(transaction, "accepted", height.max(heights.accepted))
-        })
+        })?;
+        told("finalize", began, Heights { accepted: height.max(heights.accepted), finalized: height });
+        Ok(())
     }
 
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError> {
-        if !check_rollback(self.heights()?, height)? {
+        let (heights, began) = (self.heights()?, Instant::now());
+        if !check_rollback(heights, height)? {
             return Ok(());
         }
         self.change("rolling back", |transaction| {
             transaction.execute(FORGET_ABOVE, &[&&height.to_be_bytes()[..]])?;
             set(transaction, "accepted", height)
-        })
+        })?;
+        told("rollback", began, Heights { accepted: height, ..heights });
+        Ok(())
     }
 }
 

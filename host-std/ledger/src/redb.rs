@@ -5,22 +5,26 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Instant;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, Database, ReadableDatabase, WriteTransaction};
+use redb::{Builder, CompactionError, Database, ReadableDatabase, StorageBackend, WriteTransaction};
 use subvm_core::host::{HostError, State, Storage};
-use subvm_core::{Address, PageWrite, SlotId};
+use subvm_core::{Address, SlotId};
 
 use super::error::LAYOUT;
 use super::page::{check_apply, check_rollback};
-use super::{Heights, Ledger, LedgerError};
+use super::{Applied, Heights, Ledger, LedgerError, told};
 
+mod backup;
 mod file;
+mod options;
 mod tables;
 mod view;
 
+pub use options::RedbOptions;
 use tables::{ACCEPTED, FINALIZED, META, META_LAYOUT, Tables};
-pub use view::Snapshot;
+pub use view::{Pages, Snapshot};
 
 /// A ledger in one file. Only one process at a time can have it open.
 ///
@@ -61,7 +65,19 @@ impl RedbLedger {
     /// [`LedgerError::Locked`] when it is open elsewhere, [`LedgerError::Damaged`] when the file is not what was written,
     /// [`LedgerError::Layout`] when another version wrote it, [`LedgerError::Backend`] when the operating system fails.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let mut ledger = Self::open_unverified(dir)?;
+        Self::open_with(dir, RedbOptions::default())
+    }
+
+    /// As [`open`](Self::open), with one's own choices.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`LedgerError::Refused`] for choices that cannot work.
+    pub fn open_with(dir: &Path, options: RedbOptions) -> Result<Self, LedgerError> {
+        options.check(dir)?;
+        let mut ledger = Self::open_quickly(dir, options)?;
+        if !options.verify {
+            return Ok(ledger);
+        }
         let place = ledger.place.clone();
         let verified = file::unpanicking(&place, || match ledger.database.check_integrity() {
             Ok(true) => Ok(()),
@@ -87,6 +103,10 @@ impl RedbLedger {
     /// # Errors
     /// As [`open`](Self::open); damage in the middle of the file is found when it is read, or not at all.
     pub fn open_unverified(dir: &Path) -> Result<Self, LedgerError> {
+        Self::open_with(dir, RedbOptions { verify: false, ..RedbOptions::default() })
+    }
+
+    fn open_quickly(dir: &Path, options: RedbOptions) -> Result<Self, LedgerError> {
         let lock = file::lock(dir)?;
         let path = dir.join(Self::FILE);
         let place = path.display().to_string();
@@ -94,7 +114,7 @@ impl RedbLedger {
             file::create(&path, |database| Self::new(database, place.clone()).map(drop))?;
         }
         let ledger = file::unpanicking(&place, || {
-            let database = Builder::new().open(&path).map_err(|error| tables::failure(&place, "opening", error))?;
+            let database = options.builder().open(&path).map_err(|error| tables::failure(&place, "opening", error))?;
             Self::new(database, place.clone())
         })?;
         Ok(Self { lock: Some(lock), ..ledger })
@@ -105,10 +125,37 @@ impl RedbLedger {
     /// # Errors
     /// [`LedgerError::Backend`] when there is no memory for it.
     pub fn in_memory() -> Result<Self, LedgerError> {
-        let place = String::from("in memory");
-        let database = Builder::new().create_with_backend(InMemoryBackend::new());
-        let database = database.map_err(|error| tables::failure(&place, "creating", error))?;
-        Self::new(database, place)
+        Self::on_backend("in memory", InMemoryBackend::new())
+    }
+
+    /// A ledger on storage of one's own: one that fails on purpose, or that is no file. `place` is how errors call it.
+    ///
+    /// # Errors
+    /// As [`open_unverified`](Self::open_unverified).
+    pub fn on_backend(place: &str, backend: impl StorageBackend) -> Result<Self, LedgerError> {
+        file::unpanicking(place, || {
+            let database = Builder::new().create_with_backend(backend);
+            Self::new(database.map_err(|error| tables::failure(place, "opening", error))?, place.to_owned())
+        })
+    }
+
+    /// Makes the file as small as what it holds allows. No snapshot may be there; nothing else is read or applied meanwhile.
+    ///
+    /// # Errors
+    /// [`LedgerError::Refused`] while there is a snapshot; [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    pub fn compact(&mut self) -> Result<(), LedgerError> {
+        self.view = None;
+        loop {
+            match self.database.compact() {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(CompactionError::Storage(error)) => return Err(tables::failure(&self.place, "compacting", error)),
+                Err(_) => {
+                    let why = "it is being read: drop its snapshots, and compact it again";
+                    return Err(LedgerError::Refused { place: self.place.clone(), why });
+                }
+            }
+        }
     }
 
     /// The state as it is now, to be read by another thread whatever is applied meanwhile.
@@ -203,16 +250,21 @@ impl Ledger for RedbLedger {
         self.view()?.heights()
     }
 
-    fn apply(&mut self, contract: &Address, pages: &[PageWrite], height: u64) -> Result<(), LedgerError> {
-        check_apply(self.heights()?, pages, height)?;
-        self.change("applying a receipt", |tables| {
-            pages.iter().try_for_each(|page| tables.put(contract, page, height))?;
+    fn apply_block(&mut self, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError> {
+        let (heights, began) = (self.heights()?, Instant::now());
+        check_apply(heights, receipts, height)?;
+        self.change("applying receipts", |tables| {
+            for Applied { contract, pages } in receipts {
+                pages.iter().try_for_each(|page| tables.put(contract, page, height))?;
+            }
             tables.set(ACCEPTED, height)
-        })
+        })?;
+        told("apply", began, Heights { accepted: height, ..heights });
+        Ok(())
     }
 
     fn finalize(&mut self, height: u64) -> Result<(), LedgerError> {
-        let heights = self.heights()?;
+        let (heights, began) = (self.heights()?, Instant::now());
         if height <= heights.finalized {
             return Ok(());
         }
@@ -220,16 +272,21 @@ impl Ledger for RedbLedger {
             tables.finalize(height)?;
             tables.set(FINALIZED, height)?;
             tables.set(ACCEPTED, height.max(heights.accepted))
-        })
+        })?;
+        told("finalize", began, Heights { accepted: height.max(heights.accepted), finalized: height });
+        Ok(())
     }
 
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError> {
-        if !check_rollback(self.heights()?, height)? {
+        let (heights, began) = (self.heights()?, Instant::now());
+        if !check_rollback(heights, height)? {
             return Ok(());
         }
         self.change("rolling back", |tables| {
             tables.remove_above(height)?;
             tables.set(ACCEPTED, height)
-        })
+        })?;
+        told("rollback", began, Heights { accepted: height, ..heights });
+        Ok(())
     }
 }

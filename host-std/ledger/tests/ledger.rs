@@ -153,3 +153,40 @@ fn a_cut_file_is_refused() {
         assert!(matches!(error, LedgerError::Damaged { .. }), "{len} of {} bytes: {error:?}", sound.len());
     }
 }
+
+/// A backup while blocks are applied by another thread: it is whole, of one moment, and a ledger like any other.
+#[test]
+fn a_backup_is_of_one_moment_while_blocks_are_applied() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, copy) = (dir.path().join("home"), dir.path().join("copy"));
+    let mut ledger = RedbLedger::open(&home).unwrap();
+    let block = |ledger: &mut RedbLedger, height: u64| {
+        let pages: Vec<_> = (0..200).map(|number| page(number, height as u8)).collect();
+        ledger.apply(&CONTRACT, &pages, height).unwrap();
+        ledger.finalize(height.saturating_sub(2)).unwrap();
+    };
+    (1..=5).for_each(|height| block(&mut ledger, height));
+    let snapshot = ledger.snapshot().unwrap();
+    std::thread::scope(|threads| {
+        let backup = threads.spawn(|| snapshot.backup(&copy));
+        (6..=20).for_each(|height| block(&mut ledger, height));
+        backup.join().unwrap().unwrap();
+    });
+    let mut back = RedbLedger::open(&copy).unwrap();
+    assert_eq!(back.heights().unwrap(), Heights { accepted: 5, finalized: 3 });
+    let mut bytes = [0; 200 * 32];
+    for (state, height) in [(State::Accepted, 5), (State::Finalized, 3)] {
+        back.read(state, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
+        assert!(bytes.iter().all(|byte| *byte == height), "{state:?}");
+    }
+    back.rollback(4).unwrap();
+    block(&mut back, 5);
+    back.compact().unwrap();
+    assert!(matches!(snapshot.backup(&home), Err(LedgerError::Locked { .. })), "onto itself");
+    drop(back);
+    assert!(matches!(snapshot.backup(&copy), Err(LedgerError::Refused { .. })), "over another");
+    assert!(matches!(ledger.compact(), Err(LedgerError::Refused { .. })), "while it is read");
+    drop(snapshot);
+    ledger.compact().unwrap();
+    assert_eq!(ledger.heights().unwrap().accepted, 20);
+}

@@ -32,6 +32,15 @@ pub(super) fn create(
     path: &Path,
     initialize: impl FnOnce(Database) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
+    create_with(path, Builder::new(), initialize)
+}
+
+/// As [`create`], with a builder of one's own.
+pub(super) fn create_with(
+    path: &Path,
+    builder: Builder,
+    initialize: impl FnOnce(Database) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
     let new = path.with_extension("new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -39,7 +48,7 @@ pub(super) fn create(
         }
         _ => {}
     }
-    let database = Builder::new().create(&new);
+    let database = builder.create(&new);
     initialize(database.map_err(|error| failure(&new.display().to_string(), "creating", error))?)?;
     fs::rename(&new, path).map_err(|error| failed(path, "renaming the new file", error))?;
     sync_parent(path).map_err(|error| failed(path, "flushing the directory", error))

@@ -83,6 +83,22 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
+    /// Writes one finalized page.
+    pub(super) fn put_base(&mut self, key: &Key, content: &[u8; PAGE]) -> Result<(), redb::Error> {
+        self.base.insert(key, content)?;
+        Ok(())
+    }
+
+    /// Writes one accepted page, as [`PENDING`] has it.
+    pub(super) fn put_pending(&mut self, dated: &Dated, content: &[u8; PAGE]) -> Result<(), redb::Error> {
+        let (mut key, mut height) = ([0; KEY], [0; 8]);
+        key.copy_from_slice(&dated[..KEY]);
+        height.copy_from_slice(&dated[KEY..]);
+        self.pending.insert(dated, content)?;
+        self.journal.insert(&by_height(u64::from_be_bytes(height), &key), ())?;
+        Ok(())
+    }
+
     /// Moves accepted pages up to `height` to the base, in the order of their heights.
     pub(super) fn finalize(&mut self, height: u64) -> Result<(), redb::Error> {
         let Self { base, pending, journal, .. } = self;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use redb::{ReadOnlyTable, ReadTransaction};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
 use subvm_core::host::{HostError, State, Storage, page};
 use subvm_core::{Address, SlotId};
 
@@ -29,8 +29,26 @@ use crate::{Heights, LedgerError};
 pub struct Snapshot {
     place: String,
     meta: ReadOnlyTable<&'static str, u64>,
-    base: ReadOnlyTable<&'static Key, &'static [u8; page::BYTES]>,
-    pending: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
+    pub(super) base: ReadOnlyTable<&'static Key, &'static [u8; page::BYTES]>,
+    pub(super) pending: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
+}
+
+/// How many pages of 32 bytes a ledger holds.
+///
+/// ```
+/// use subvm_core::{Address, PageWrite, SlotId};
+/// use subvm_ledger::{Ledger, Pages, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// ledger.apply(&Address([7; 20]), &[PageWrite { slot: SlotId([0; 32]), page: 0, content: [1; 32] }], 1)?;
+/// assert_eq!(ledger.snapshot()?.pages()?, Pages { finalized: 0, accepted: 1 });
+/// # Ok::<(), subvm_ledger::LedgerError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// In the finalized state.
+    pub finalized: u64,
+    /// Above it, a page for each block that wrote it.
+    pub accepted: u64,
 }
 
 impl fmt::Debug for Snapshot {
@@ -60,6 +78,15 @@ impl Snapshot {
             Err(error) => Err(failure(&self.place, "reading the heights", error)),
         };
         Ok(Heights { accepted: height(ACCEPTED)?, finalized: height(FINALIZED)? })
+    }
+
+    /// How many pages it holds.
+    ///
+    /// # Errors
+    /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    pub fn pages(&self) -> Result<Pages, LedgerError> {
+        let failed = |error: redb::StorageError| failure(&self.place, "counting pages", error);
+        Ok(Pages { finalized: self.base.len().map_err(failed)?, accepted: self.pending.len().map_err(failed)? })
     }
 
     fn fill(&self, state: State, first: &Key, last: &Key, index: u32, into: &mut [u8]) -> Result<(), redb::Error> {
