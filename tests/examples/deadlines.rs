@@ -1,5 +1,5 @@
-//! How long after its deadline a run ends, on each engine: `cargo run --release -p subvm-tests --example deadlines`. The table in
-//! `docs/benchmarks.md` is its output.
+//! How long after its deadline a run ends, on each engine: `cargo run --release -p subvm-tests --example deadlines` prints a
+//! table.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
