@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 
-use subvm_host_std::lower::{Limit, Options, Refusal, lower};
+use subvm_host_std::lower::{Limit, Lowered, Options, Refusal, lower};
 use subvm_tests::lowered::Generator;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
@@ -18,35 +18,51 @@ struct Case {
     outside: Vec<u8>,
     /// Whether it takes long to compile.
     heavy: bool,
+    /// Whether another case compiles all of it.
+    covered: bool,
 }
 
 impl Case {
     /// By how much there is of something.
     fn of(limit: Limit, make: impl Fn(u32) -> Vec<u8>) -> Self {
         let most = u32::try_from(limit.value()).expect("limits are below 2^32");
-        Self { inside: make(most), outside: make(most + 1), heavy: false }
+        Self { inside: make(most), outside: make(most + 1), heavy: false, covered: false }
     }
 
-    /// By the largest count that is accepted, between one that is and one that is not.
-    fn largest(limit: Limit, (mut few, mut many): (u32, u32), make: impl Fn(u32) -> Vec<u8>) -> Self {
-        let accepted = |count: u32| match lower(&make(count), &Options::default()) {
-            Ok(_) => true,
+    /// By the largest count that is accepted. What is limited grows by about as much with each: two small counts, which are accepted, tell
+    /// where to look.
+    fn largest(limit: Limit, small: u32, figure: impl Fn(&Lowered) -> u64, make: impl Fn(u32) -> Vec<u8>) -> Self {
+        let figure_of = |count: u32| match lower(&make(count), &Options::default()) {
+            Ok(lowered) => Some(figure(&lowered)),
             Err(Refusal::Limit { which, .. }) => {
                 assert_eq!(which, limit, "{count} for {limit:?}");
-                false
+                None
             }
             Err(refusal) => panic!("{count} for {limit:?}: {refusal}"),
         };
-        assert!(accepted(few) && !accepted(many), "{limit:?}");
+        let [one, two] = [small, 2 * small].map(|count| figure_of(count).expect("so few are accepted"));
+        let guess = small + ((limit.value() - one) * u64::from(small) / (two - one)) as u32;
+        let (mut few, mut many, mut step) = (guess, guess + 1, 1);
+        while figure_of(few).is_none() {
+            (few, many, step) = (few - step, few, 2 * step);
+        }
+        step = 1;
+        while figure_of(many).is_some() {
+            (few, many, step) = (many, many + step, 2 * step);
+        }
         while few + 1 < many {
             let middle = few.midpoint(many);
-            *(if accepted(middle) { &mut few } else { &mut many }) = middle;
+            *(if figure_of(middle).is_some() { &mut few } else { &mut many }) = middle;
         }
-        Self { inside: make(few), outside: make(many), heavy: false }
+        Self { inside: make(few), outside: make(many), heavy: false, covered: false }
     }
 
     fn heavy(self) -> Self {
         Self { heavy: true, ..self }
+    }
+
+    fn covered(self) -> Self {
+        Self { covered: true, ..self }
     }
 }
 
@@ -199,9 +215,12 @@ fn case(limit: Limit) -> Case {
         }),
         Limit::Locals => Case::of(limit, |count| functions(1, count, |_| ())),
         // 500 functions of 20,000 have as many as allowed.
-        Limit::ModuleLocals => {
-            Case { inside: functions(500, 20_000, |_| ()), outside: functions(501, 20_000, |_| ()), heavy: true }
-        }
+        Limit::ModuleLocals => Case {
+            inside: functions(500, 20_000, |_| ()),
+            outside: functions(501, 20_000, |_| ()),
+            heavy: true,
+            covered: false,
+        },
         // A body has an `end`, and a declaration of one local, in three bytes.
         Limit::FunctionSize => Case::of(limit, |bytes| repeated(bytes - 4, |sink| _ = sink.nop())),
         // The function itself is the outermost block.
@@ -217,13 +236,16 @@ fn case(limit: Limit) -> Case {
                 (0..count).for_each(|_| _ = sink.drop());
             })
         }),
-        Limit::Branches => Case::of(limit, |count| repeated(count, |sink| _ = sink.block(BlockType::Empty).end())),
+        // The next case has two such functions.
+        Limit::Branches => {
+            Case::of(limit, |count| repeated(count, |sink| _ = sink.block(BlockType::Empty).end())).covered()
+        }
         // A function may have the root of what all may have together.
         Limit::BranchSquares => {
             let blocks = |sink: &mut InstructionSink<'_>| {
                 (0..32_768).for_each(|_| _ = sink.block(BlockType::Empty).end());
             };
-            Case { inside: functions(2, 0, blocks), outside: functions(3, 0, blocks), heavy: false }
+            Case { inside: functions(2, 1, blocks), outside: functions(3, 1, blocks), heavy: false, covered: false }
         }
         Limit::BranchTargets => Case::of(limit, |targets| {
             functions(1, 0, |sink| _ = sink.i32_const(0).br_table(vec![0; targets as usize], 0))
@@ -235,23 +257,34 @@ fn case(limit: Limit) -> Case {
                 (0..depth).for_each(|_| _ = sink.end());
             })
         }),
-        Limit::Values => Case::largest(limit, (1, 5_000), |calls| {
-            calling(1, calls, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
-        }),
-        Limit::ModuleValues => Case::largest(limit, (1, 600), |count| {
-            calling(count, 200, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
-        })
+        Limit::Values => Case::largest(
+            limit,
+            50,
+            |lowered| lowered.report.most_values,
+            |calls| calling(1, calls, 128, |sink| (0..128).for_each(|_| _ = sink.drop())),
+        ),
+        Limit::ModuleValues => Case::largest(
+            limit,
+            2,
+            |lowered| lowered.report.values,
+            |count| calling(count, 200, 128, |sink| (0..128).for_each(|_| _ = sink.drop())),
+        )
         .heavy(),
         // Each function of 512 counts 514, and the rest are globals.
         Limit::TypeSize => {
             let with = |large: u32, rest: u32| exports(rest, large);
-            Case { inside: with(1_750, 500), outside: with(1_750, 501), heavy: false }
+            Case { inside: with(1_750, 500), outside: with(1_750, 501), heavy: false, covered: false }
         }
         // Each store counts with the load that goes before it on some processors.
-        Limit::LoweredFunctionSize => Case::largest(limit, (8_000, 21_300), |calls| {
-            let word = MemArg { offset: 0, align: 2, memory_index: 0 };
-            calling(1, calls, 16, |sink| (0..8).for_each(|_| _ = sink.i32_store(word)))
-        })
+        Limit::LoweredFunctionSize => Case::largest(
+            limit,
+            500,
+            |lowered| lowered.wasm.len() as u64,
+            |calls| {
+                let word = MemArg { offset: 0, align: 2, memory_index: 0 };
+                calling(1, calls, 16, |sink| (0..8).for_each(|_| _ = sink.i32_store(word)))
+            },
+        )
         .heavy(),
         other => panic!("{other:?} has no case: add what is just inside it and what is just outside"),
     }
@@ -262,7 +295,7 @@ fn what_is_just_inside_a_limit_compiles_and_what_is_just_outside_is_refused() {
     let all = std::env::var("SUBVM_LIMITS").is_ok_and(|which| which == "all");
     let engines = OnceCell::new();
     for &limit in Limit::ALL {
-        let Case { inside, outside, heavy } = case(limit);
+        let Case { inside, outside, heavy, covered } = case(limit);
         let refusal = lower(&outside, &Options::default()).expect_err(limit.name());
         let Refusal::Limit { which, found } = refusal else { panic!("{limit:?}: {refusal}") };
         assert!(which == limit && found > limit.value(), "{limit:?}: {which:?}, {found}");
@@ -271,7 +304,7 @@ fn what_is_just_inside_a_limit_compiles_and_what_is_just_outside_is_refused() {
         assert!(figures.iter().all(|figure| text.contains(figure)), "{limit:?}: {text}");
 
         let lowered = lower(&inside, &Options::default()).unwrap_or_else(|refusal| panic!("{limit:?}: {refusal}"));
-        if heavy && !all {
+        if covered || heavy && !all {
             continue;
         }
         for engine in engines.get_or_init(|| Generator::ALL.map(Generator::engine)) {

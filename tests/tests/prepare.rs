@@ -94,7 +94,7 @@ fn the_price_follows_from_the_estimate_that_limits_it() {
         let first = Options { floats, ordinal: 1, ..Options::default() };
         let second = Options { floats, counters: Counters::Imported, ..Options::default() };
         for (wasm, options, functions) in [(&parts.libraries[0].wasm, first, 1), (&parts.start, second, 4)] {
-            let values = lower(wasm, &options).unwrap().report.values;
+            let values = lower(wasm, &options).unwrap().report.priced_values;
             expected += compiling(wasm.len() as u64, functions, values);
         }
     }
@@ -181,4 +181,25 @@ fn a_run_gives_up_and_the_next_one_finds_what_went_on() {
         }
     };
     assert_eq!((report.outcome, compiled.load(Ordering::SeqCst)), (Outcome::null(), 1));
+}
+
+#[test]
+fn what_may_take_more_memory_than_is_allowed_is_not_compiled() {
+    let (host, package) = (deployed(spinning()), package(spinning()));
+    let values = WasmtimeEngine::new().unwrap().prepare(&package, &Params::default()).unwrap().values / 2;
+    for (allowed, fits) in [(64 * values, true), (64 * values - 1, false)] {
+        let (engine, _) = counting(WasmtimeEngine::builder().compile_memory(allowed), || ());
+        let ran = run_on(&engine, &host, None);
+        let prepared = engine.prepare(&package, &Params::default());
+        match (ran, prepared) {
+            (Ok(report), Ok(_)) => assert!(fits && report.outcome == Outcome::null()),
+            // Another node may have more: it is no verdict on the contract.
+            (Err(error), Err(PrepareError::Internal(_))) => {
+                assert!(!fits && error.kind() == InternalErrorKind::Engine, "{error}");
+                let causes = format!("{error:?}");
+                assert!(causes.contains("compile_memory"), "{causes}");
+            }
+            (ran, prepared) => panic!("{ran:?}, {prepared:?}"),
+        }
+    }
 }

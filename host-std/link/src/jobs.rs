@@ -273,6 +273,30 @@ mod tests {
         assert!(count.load(Ordering::SeqCst) <= 1);
     }
 
+    /// Work cannot be stopped, so what nobody waits for any more holds its place: however often runs give up, no more is under way.
+    #[test]
+    fn what_was_given_up_counts_until_it_ends() {
+        let (jobs, count) = (Jobs::new(1), Arc::new(AtomicUsize::new(0)));
+        let (work, begun, finish) = held(&count);
+        thread::scope(|threads| {
+            let first = threads.spawn(|| jobs.wait(0, LONG, work).unwrap());
+            begun.recv().unwrap();
+            // As if the first had waited in vain.
+            jobs.shared.lock().jobs.get_mut(&0).unwrap().waiting -= 1;
+            for key in 1..9 {
+                assert_eq!(jobs.wait(key, NO_TIME, || panic!("the place is taken")).unwrap(), Waited::GaveUp);
+            }
+            while jobs.shared.lock().jobs.len() > 1 {
+                thread::yield_now();
+            }
+            assert_eq!((jobs.shared.lock().begun, count.load(Ordering::SeqCst)), (1, 1));
+            jobs.shared.lock().jobs.get_mut(&0).unwrap().waiting += 1;
+            finish.send(1).unwrap();
+            assert_eq!(first.join().unwrap(), Waited::Done { value: 1, first: true });
+        });
+        assert_eq!(jobs.wait(9, LONG, || 3).unwrap(), Waited::Done { value: 3, first: true });
+    }
+
     #[test]
     fn what_is_offered_is_done_although_nobody_waits_and_no_more_than_may_be() {
         let (jobs, count) = (Jobs::new(4), Arc::new(AtomicUsize::new(0)));

@@ -45,6 +45,9 @@ pub struct Report {
     pub values: u64,
     /// The most of them in one function ([`Limit::Values`](super::Limit::Values)).
     pub most_values: u64,
+    /// The values that compiling is priced for: [`values`](Self::values), and one for each 32 of the squares of functions' branches
+    /// ([`Limit::BranchSquares`](super::Limit::BranchSquares)), by which compilers take time.
+    pub priced_values: u64,
     /// How many functions were appended.
     pub helpers: u32,
     /// Bytes of the lowered module.
@@ -93,6 +96,10 @@ pub struct Frame {
     pub units: u32,
 }
 
+/// Squares of branches that cost a compiler as much as a value: a switch of 4,000 cases that fall through takes Cranelift half a second, and
+/// 32,768 `br_if` six.
+const SQUARES_PER_VALUE: u64 = 32;
+
 /// Describes the surveyed and rewritten module.
 pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
     Report {
@@ -106,6 +113,7 @@ pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
         canonicalised: survey.canonicalise.len() as u64,
         values: survey.values,
         most_values: survey.most_values,
+        priced_values: survey.values + survey.branch_squares / SQUARES_PER_VALUE,
         helpers: rewritten.helpers,
         lowered_size: rewritten.wasm.len(),
         dropped_sections: survey.dropped.clone(),

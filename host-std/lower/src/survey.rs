@@ -102,7 +102,7 @@ pub(super) struct Survey<'a> {
     /// Items of all element segments.
     pub(super) element_items: u64,
     /// The squares of each function's branches and labels, together.
-    branch_squares: u64,
+    pub(super) branch_squares: u64,
     /// The float operators in use.
     pub(super) floats: BTreeSet<FloatOp>,
     pub(super) float_sites: u64,

@@ -80,6 +80,7 @@ pub struct EngineBuilder {
     pub(super) cache: Option<ModuleCache>,
     pub(super) on_module: Option<OnModule>,
     pub(super) compile_time: Duration,
+    pub(super) compile_memory: u64,
     pub(super) watcher: Option<Watcher>,
     pub(super) look: Option<Arc<dyn Look>>,
 }
@@ -92,6 +93,7 @@ impl Default for EngineBuilder {
             cache: None,
             on_module: None,
             compile_time: Self::COMPILE_TIME,
+            compile_memory: u64::MAX,
             watcher: None,
             look: None,
         }
@@ -145,6 +147,24 @@ impl EngineBuilder {
     #[must_use]
     pub fn compile_time(self, time: Duration) -> Self {
         Self { compile_time: time, ..self }
+    }
+
+    /// Compiles no module that may take more than so many bytes of memory meanwhile, by an estimate from above: 64 for each value that lowering
+    /// counts. Without this, what chains accept is the bound: 144 million values of a module, or 9.2 GB. As many modules are compiled at once
+    /// as there are processors.
+    ///
+    /// A run of a larger one is an internal error on this node. One that another process has left in the cache on disk runs all the same.
+    ///
+    /// ```
+    /// use subvm_wasmtime::WasmtimeEngine;
+    /// // A node with 2 GiB: modules of 16 million values, four times those of SQLite.
+    /// let engine = WasmtimeEngine::builder().compile_memory(1 << 30).build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn compile_memory(self, bytes: u64) -> Self {
+        Self { compile_memory: bytes, ..self }
     }
 
     /// Tells `on_module` of modules that are compiled or found on disk. It is called by the thread that compiles, while runs wait for
@@ -205,7 +225,7 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, parallel, cache, on_module, compile_time, watcher, look } = self;
+        let Self { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look } = self;
         let (told, looked) = (on_module.is_some(), look.is_some());
         f.debug_struct("EngineBuilder")
             .field("codegen", codegen)
@@ -213,6 +233,7 @@ impl fmt::Debug for EngineBuilder {
             .field("cache", cache)
             .field("told", &told)
             .field("compile_time", compile_time)
+            .field("compile_memory", compile_memory)
             .field("watcher", watcher)
             .field("looked", &looked)
             .finish()

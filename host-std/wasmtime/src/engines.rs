@@ -37,6 +37,9 @@ impl std::fmt::Debug for Engines {
 
 impl Engines {
     pub(super) fn new(codegen: Codegen, parallel: bool) -> wasmtime::Result<Self> {
+        // Each trap makes an error of wasmtime's, which would walk the whole native stack where RUST_BACKTRACE is set: in a nest of sub-VMs that end
+        // one after the other, by the square of its depth (`docs/RATIONALE.md#engine`).
+        wasmtime::error::disable_backtrace();
         let linked = |frames| {
             let engine = Engine::new(&config(codegen, parallel, frames)?)?;
             let mut linker = Linker::new(&engine);

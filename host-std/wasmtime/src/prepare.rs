@@ -19,7 +19,7 @@ pub struct Prepared {
     /// What a chain charges for it at deployment, in ticks: [`compiling`], for each module and each mode. It is a property of the package and
     /// of the consensus parameters: every node comes to the same, whether or not it knew the modules.
     pub ticks: u64,
-    /// The values that a compiler makes of the modules, as lowering estimates them, in both modes together.
+    /// The values that compiling the modules is priced for, as lowering estimates them, in both modes together.
     pub values: u64,
 }
 

@@ -50,10 +50,10 @@ impl Programs {
         engines: Arc<Engines>,
         cache: Option<ModuleCache>,
         on_module: Option<OnModule>,
-        compile_time: Duration,
+        compile: (Duration, u64),
         (watch, look): (Watch, Option<Arc<dyn Look>>),
     ) -> Self {
-        let units = Units::new(Arc::clone(&engines), cache, on_module, compile_time, look);
+        let units = Units::new(Arc::clone(&engines), cache, on_module, compile, look);
         Self { engines, units, linkers: Mutex::default(), watch }
     }
 

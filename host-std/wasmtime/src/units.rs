@@ -24,6 +24,8 @@ use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
 const UNITS: (usize, usize) = (256, 1 << 30);
+/// The most bytes of memory that compiling takes for a value of lowering's estimate (`docs/RATIONALE.md#compiling-is-a-thing-of-its-own`).
+const BYTES_FOR_A_VALUE: u64 = 64;
 /// Refusals that are kept in memory, and the bytes of their texts.
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
 
@@ -38,7 +40,7 @@ pub(super) struct Unit {
     pub(super) defined_memories: u32,
     /// What an instance sets up.
     pub(super) set_up: SetUp,
-    /// The values that a compiler makes of it, as lowering estimates them.
+    /// The values that compiling it is priced for ([`subvm_lower::Report::priced_values`]).
     pub(super) values: u64,
     pub(super) has_start: bool,
     /// From its name section.
@@ -172,6 +174,8 @@ struct Maker {
     id: EngineId,
     cache: Option<ModuleCache>,
     on_module: Option<OnModule>,
+    /// Bytes that compiling a module may take.
+    compile_memory: u64,
     look: Option<Arc<dyn Look>>,
     units: Mutex<Kept<Key, Arc<Unit>>>,
     /// A module that is refused must not be validated at each spawn either.
@@ -183,7 +187,7 @@ impl Units {
         engines: Arc<Engines>,
         cache: Option<ModuleCache>,
         on_module: Option<OnModule>,
-        compile_time: Duration,
+        (compile_time, compile_memory): (Duration, u64),
         look: Option<Arc<dyn Look>>,
     ) -> Self {
         let maker = Maker {
@@ -191,6 +195,7 @@ impl Units {
             engines,
             cache,
             on_module,
+            compile_memory,
             look,
             units: Mutex::new(Kept::new(UNITS.0, UNITS.1)),
             refusals: Mutex::new(Kept::new(REFUSALS.0, REFUSALS.1)),
@@ -433,6 +438,7 @@ impl Maker {
     }
 
     fn compile(&self, wasm: &Wasm, options: &Options) -> Result<Unit, Stopped> {
+        let bytes = wasm.len();
         let lowered = match &self.look {
             Some(look) => look.lower(wasm, options),
             None => lower(wasm, options),
@@ -441,7 +447,21 @@ impl Maker {
         let Lowered {
             wasm, functions, memories, defined_memories, set_up, has_start, ref module_name, ref report, ..
         } = lowered;
-        let values = report.values;
+        let values = report.priced_values;
+        let memory = values.saturating_mul(BYTES_FOR_A_VALUE);
+        if memory > self.compile_memory {
+            return Err(InternalError::new(
+                InternalErrorKind::Engine,
+                format!(
+                    "compiling a module of {} bytes may take {} MiB, where this engine allows {}: allow more (EngineBuilder::compile_memory), or \
+                    compile it elsewhere into the same cache on disk",
+                    bytes,
+                    memory >> 20,
+                    self.compile_memory >> 20
+                ),
+            )
+            .into());
+        }
         // What is valid before lowering is valid after it: what fails here is this node's fault, and no verdict on the contract.
         let module = Module::new(&self.engines.of(Frames::Captured).engine, &wasm).map_err(|error| {
             InternalError::caused_by(InternalErrorKind::Engine, "compiling a lowered module", error.into())

@@ -12,7 +12,7 @@
 //! | 8 | pages that its own memories have from the start, little-endian |
 //! | 8 | entries that its own tables have from the start, little-endian |
 //! | 8 | what it imports, little-endian |
-//! | 8 | the values that a compiler makes of it, as lowering estimates them, little-endian |
+//! | 8 | the values that compiling it is priced for, as lowering estimates them, little-endian |
 //! | 1 | whether the guest had a start function: 0 or 1 |
 //! | 4 | bytes of the module's own name, little-endian; 2^32 - 1 for none |
 //! | | the name, UTF-8 |
@@ -55,7 +55,7 @@ pub struct Facts<'a> {
     pub defined_memories: u32,
     /// What one instance sets up.
     pub set_up: SetUp,
-    /// The values that a compiler makes of it, as lowering estimates them.
+    /// The values that compiling it is priced for, as lowering estimates them.
     pub values: u64,
     /// Whether the guest had a start function.
     pub has_start: bool,

@@ -7,6 +7,9 @@ use std::ptr;
 
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
+/// Bytes of a large page.
+pub(super) const LARGE: usize = 2 << 20;
+
 /// Private anonymous memory, page-aligned; inaccessible where it was not opened.
 ///
 /// Offsets and lengths are bytes, multiples of a page's. Nothing here reads or writes what is mapped: who holds a mapping
@@ -31,6 +34,29 @@ impl Mapping {
         // SAFETY: at an address that the system chooses, this changes no existing mapping.
         let base = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE) }?;
         Ok(Self { base, len })
+    }
+
+    /// Reserves `len` bytes that end `rest` bytes above a multiple of [`LARGE`]: where all of it is open, the last `rest` bytes are no
+    /// part of a large page.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn reserve_ending(len: usize, rest: usize) -> io::Result<Self> {
+        let whole = Self::reserve(len + LARGE)?;
+        let end = whole.base.addr() + whole.len;
+        let above = (end - rest) % LARGE;
+        let below = LARGE - above;
+        let mapping = Self { base: whole.base.wrapping_byte_add(below), len };
+        let (base, top) = (whole.base, mapping.at(len).cast());
+        // What is left is two mappings less; to unmap them is what dropping the whole would do to all.
+        std::mem::forget(whole);
+        for (base, len) in [(base, below), (top, above)] {
+            if len > 0 {
+                // SAFETY: these bytes are of the mapping that was just made, and no part of what is kept.
+                unsafe { munmap(base, len) }?;
+            }
+        }
+        Ok(mapping)
     }
 
     /// The address at `offset`.
@@ -71,12 +97,12 @@ impl Mapping {
         self.advise(range, Advice::LinuxDontNeed)
     }
 
-    /// Keeps the system from committing 2 MiB for a touched byte.
+    /// Lets the system commit [`LARGE`] bytes at once where so many are open around what is touched: one fault instead of 512.
     ///
     /// # Errors
     /// What the operating system says, which may know no such pages.
-    pub(super) fn small_pages(&mut self) -> io::Result<()> {
-        self.advise(0..self.len, Advice::LinuxNoHugepage)
+    pub(super) fn large_pages(&mut self) -> io::Result<()> {
+        self.advise(0..self.len, Advice::LinuxHugepage)
     }
 
     fn advise(&mut self, range: Range<usize>, advice: Advice) -> io::Result<()> {
@@ -104,6 +130,21 @@ mod tests {
     use super::*;
 
     const PAGE: usize = 1 << 16;
+
+    #[test]
+    fn a_mapping_ends_where_it_was_asked_to() {
+        for (len, rest) in [(64 << 20, 3 * PAGE), (PAGE, PAGE), ((1 << 30) + PAGE, 0)] {
+            let mut mapping = Mapping::reserve_ending(len, rest).unwrap();
+            assert_eq!((mapping.at(len).addr() % LARGE, mapping.len), (rest, len));
+            mapping.open(0..len).unwrap();
+            let _ = mapping.large_pages();
+            // SAFETY: the mapping is this test's own, and open.
+            unsafe {
+                mapping.at(0).write(7);
+                mapping.at(len - 1).write(7);
+            }
+        }
+    }
 
     #[test]
     fn what_was_zeroed_is_zero_and_what_was_not_stays() {

@@ -8,7 +8,7 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 use super::{Free, Mapping};
 
 /// Memories that wait for use. They hold address space only: their pages were given back.
-const KEPT: usize = 256;
+const KEPT: usize = 512;
 /// Bytes of the largest memory that is kept: page tables of what was touched may stay, a five-hundredth of it. To unmap a larger one is
 /// little beside what touched it.
 const LARGEST: usize = 64 << 20;
@@ -58,7 +58,9 @@ struct Reserved {
 impl Reserved {
     fn new(guard: usize, capacity: usize) -> std::io::Result<Self> {
         let len = capacity.checked_add(guard).and_then(|len| len.checked_add(guard));
-        let mapping = Mapping::reserve(len.ok_or(std::io::ErrorKind::OutOfMemory)?)?;
+        let mut mapping = Mapping::reserve(len.ok_or(std::io::ErrorKind::OutOfMemory)?)?;
+        // A kernel without large pages commits small ones. What is not open is never committed, so no more is than the guest was charged.
+        let _ = mapping.large_pages();
         Ok(Self { mapping, guard, capacity, len: 0, broken: false })
     }
 

@@ -34,6 +34,12 @@ impl<T> Free<T> {
         Some(free.swap_remove(at))
     }
 
+    /// How many are so.
+    fn count(&self, so: impl Fn(&T) -> bool) -> usize {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.iter().filter(|item| so(item)).count()
+    }
+
     /// Keeps one, where there is room.
     fn put(&self, item: T) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);

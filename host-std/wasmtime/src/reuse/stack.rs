@@ -7,15 +7,27 @@ use wasmtime::{StackCreator, StackMemory};
 
 use super::{Free, Mapping};
 
-/// Stacks that wait for use: a nest of sub-VMs of any usual depth. The page tables of one that went deep may stay: 2 MiB at most.
-const KEPT: usize = 64;
+/// Stacks that wait for use: a nest of sub-VMs of any depth. The page tables of one that went deep may stay: 2 MiB at most.
+const KEPT: usize = 513;
 /// Bytes at the top of a waiting stack that stay committed: what instantiating and a few calls touch. The rest is given back,
 /// so that a program that once went deep does not hold a gibibyte.
 const RESIDENT: usize = 64 << 10;
+/// Bytes at the top that are committed in small pages, 4 KiB at a fault: a large one for each of 512 nested sub-VMs would be a gibibyte. Below
+/// them it is 2 MiB at a fault, for a guest pays for a call that goes deeper less than for a fault each few calls.
+const SMALL: usize = 3 << 19;
+/// Waiting stacks of which all of that stays committed, so that one sub-VM after the other can go as deep without a fault: 24 MiB.
+const WARM: usize = 16;
 
 /// Makes stacks, and keeps those that were used.
 #[derive(Debug)]
-pub(crate) struct Stacks(Arc<Free<Mapping>>);
+pub(crate) struct Stacks(Arc<Free<Waiting>>);
+
+/// A stack that waits for use, and whether more of it than usual is committed.
+#[derive(Debug)]
+struct Waiting {
+    mapping: Mapping,
+    warm: bool,
+}
 
 impl Stacks {
     pub(crate) fn new() -> Self {
@@ -31,12 +43,12 @@ unsafe impl StackCreator for Stacks {
         // All stacks of an engine have one size.
         let recycled = self.0.take(|_| true).filter(|_| !zeroed);
         let mapping = match recycled {
-            Some(mapping) => mapping,
+            Some(Waiting { mapping, .. }) => mapping,
             None => {
-                let mut mapping = Mapping::reserve(end)?;
+                let mut mapping = Mapping::reserve_ending(end, SMALL)?;
                 mapping.open(page..end)?;
-                // A kernel without large pages needs no telling.
-                let _ = mapping.small_pages();
+                // A kernel without large pages commits small ones.
+                let _ = mapping.large_pages();
                 mapping
             }
         };
@@ -50,7 +62,7 @@ struct Stack {
     mapping: Option<Mapping>,
     guard: usize,
     end: usize,
-    free: Arc<Free<Mapping>>,
+    free: Arc<Free<Waiting>>,
 }
 
 impl Stack {
@@ -77,9 +89,11 @@ unsafe impl StackMemory for Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         let Some(mut mapping) = self.mapping.take() else { return };
-        let deep = self.guard..self.end.saturating_sub(RESIDENT).max(self.guard);
+        let warm = self.free.count(|waiting| waiting.warm) < WARM;
+        let resident = if warm { SMALL } else { RESIDENT };
+        let deep = self.guard..self.end.saturating_sub(resident).max(self.guard);
         if mapping.zero(deep).is_ok() {
-            self.free.put(mapping);
+            self.free.put(Waiting { mapping, warm });
         }
     }
 }
@@ -89,6 +103,24 @@ mod tests {
     use super::*;
 
     const SIZE: usize = 1 << 30;
+
+    #[test]
+    fn few_stacks_keep_more_than_they_need() {
+        let stacks = Stacks::new();
+        let used: Vec<_> = (0..2 * WARM).map(|_| stacks.new_stack(SIZE, false).unwrap()).collect();
+        let (held, tops): (Vec<_>, Vec<_>) = used.iter().map(|stack| (stack.range().end, stack.top())).unzip();
+        for top in tops {
+            assert_eq!(top.addr() % super::super::mapping::LARGE, SMALL);
+            // SAFETY: the stacks are this test's own, and not in use.
+            unsafe { top.sub(SMALL - 1).write(7) };
+        }
+        drop(used);
+        let again: Vec<_> = (0..2 * WARM).map(|_| stacks.new_stack(SIZE, false).unwrap()).collect();
+        assert!(again.iter().all(|stack| held.contains(&stack.range().end)));
+        // SAFETY: as above.
+        let kept = again.iter().filter(|stack| unsafe { stack.top().sub(SMALL - 1).read() } == 7);
+        assert_eq!(kept.count(), WARM);
+    }
 
     #[test]
     fn a_stack_that_was_used_deep_comes_back_without_what_it_held() {
