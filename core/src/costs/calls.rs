@@ -77,7 +77,7 @@ amounts! {
     /// A module that is prepared at deployment, for each mode, whatever is in it.
     COMPILE_MODULE = 2_000_000;
     /// A byte of a module that is prepared at deployment, for each mode: it is validated, lowered and kept.
-    COMPILE_BYTE = 8;
+    COMPILE_BYTE = 200;
     /// A function of a module that is prepared, imported ones included, for each mode.
     COMPILE_FUNCTION = 200_000;
     /// A value that a compiler makes of a module that is prepared, by the estimate of `docs/spec/lowering.md`, for each mode; 32 of the squares of its functions' branches count like one.
@@ -128,7 +128,7 @@ pub const fn copying(bytes: u64) -> u64 {
 /// ```
 /// use subvm_core::costs::calls::compiling;
 /// // A contract in Rust, and the largest module that lowering accepts.
-/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [203_600_000, 70_538_870_912]);
+/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [242_000_000, 83_423_772_800]);
 /// ```
 #[must_use]
 pub const fn compiling(bytes: u64, functions: u64, values: u64) -> u64 {
