@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 
-use subvm_host_std::lower::{Limit, Lowered, Options, Refusal, lower};
+use subvm_host_std::lower::{Limit, Options, Refusal, lower};
 use subvm_tests::lowered::Generator;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
@@ -29,30 +29,20 @@ impl Case {
         Self { inside: make(most), outside: make(most + 1), heavy: false, covered: false }
     }
 
-    /// By the largest count that is accepted. What is limited grows by about as much with each: two small counts, which are accepted, tell
-    /// where to look.
-    fn largest(limit: Limit, small: u32, figure: impl Fn(&Lowered) -> u64, make: impl Fn(u32) -> Vec<u8>) -> Self {
-        let figure_of = |count: u32| match lower(&make(count), &Options::default()) {
-            Ok(lowered) => Some(figure(&lowered)),
+    /// By the largest count that is accepted, between one that is and one that is not.
+    fn largest(limit: Limit, (mut few, mut many): (u32, u32), make: impl Fn(u32) -> Vec<u8>) -> Self {
+        let accepted = |count: u32| match lower(&make(count), &Options::default()) {
+            Ok(_) => true,
             Err(Refusal::Limit { which, .. }) => {
                 assert_eq!(which, limit, "{count} for {limit:?}");
-                None
+                false
             }
             Err(refusal) => panic!("{count} for {limit:?}: {refusal}"),
         };
-        let [one, two] = [small, 2 * small].map(|count| figure_of(count).expect("so few are accepted"));
-        let guess = small + ((limit.value() - one) * u64::from(small) / (two - one)) as u32;
-        let (mut few, mut many, mut step) = (guess, guess + 1, 1);
-        while figure_of(few).is_none() {
-            (few, many, step) = (few - step, few, 2 * step);
-        }
-        step = 1;
-        while figure_of(many).is_some() {
-            (few, many, step) = (many, many + step, 2 * step);
-        }
+        assert!(accepted(few) && !accepted(many), "{limit:?}");
         while few + 1 < many {
             let middle = few.midpoint(many);
-            *(if figure_of(middle).is_some() { &mut few } else { &mut many }) = middle;
+            *(if accepted(middle) { &mut few } else { &mut many }) = middle;
         }
         Self { inside: make(few), outside: make(many), heavy: false, covered: false }
     }
@@ -236,7 +226,7 @@ fn case(limit: Limit) -> Case {
                 (0..count).for_each(|_| _ = sink.drop());
             })
         }),
-        // The next case has two such functions.
+        // The next case compiles two such functions.
         Limit::Branches => {
             Case::of(limit, |count| repeated(count, |sink| _ = sink.block(BlockType::Empty).end())).covered()
         }
@@ -257,18 +247,12 @@ fn case(limit: Limit) -> Case {
                 (0..depth).for_each(|_| _ = sink.end());
             })
         }),
-        Limit::Values => Case::largest(
-            limit,
-            50,
-            |lowered| lowered.report.most_values,
-            |calls| calling(1, calls, 128, |sink| (0..128).for_each(|_| _ = sink.drop())),
-        ),
-        Limit::ModuleValues => Case::largest(
-            limit,
-            2,
-            |lowered| lowered.report.values,
-            |count| calling(count, 200, 128, |sink| (0..128).for_each(|_| _ = sink.drop())),
-        )
+        Limit::Values => Case::largest(limit, (1, 5_000), |calls| {
+            calling(1, calls, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
+        }),
+        Limit::ModuleValues => Case::largest(limit, (1, 600), |count| {
+            calling(count, 200, 128, |sink| (0..128).for_each(|_| _ = sink.drop()))
+        })
         .heavy(),
         // Each function of 512 counts 514, and the rest are globals.
         Limit::TypeSize => {
@@ -276,15 +260,10 @@ fn case(limit: Limit) -> Case {
             Case { inside: with(1_750, 500), outside: with(1_750, 501), heavy: false, covered: false }
         }
         // Each store counts with the load that goes before it on some processors.
-        Limit::LoweredFunctionSize => Case::largest(
-            limit,
-            500,
-            |lowered| lowered.wasm.len() as u64,
-            |calls| {
-                let word = MemArg { offset: 0, align: 2, memory_index: 0 };
-                calling(1, calls, 16, |sink| (0..8).for_each(|_| _ = sink.i32_store(word)))
-            },
-        )
+        Limit::LoweredFunctionSize => Case::largest(limit, (8_000, 21_300), |calls| {
+            let word = MemArg { offset: 0, align: 2, memory_index: 0 };
+            calling(1, calls, 16, |sink| (0..8).for_each(|_| _ = sink.i32_store(word)))
+        })
         .heavy(),
         other => panic!("{other:?} has no case: add what is just inside it and what is just outside"),
     }
