@@ -31,6 +31,14 @@ fuzz-all time="600":
 fuzz-coverage *args:
     fuzz/coverage.sh {{ args }}
 
+# Look for programs that cost more than they pay, for so many seconds; `just attack 600 7` begins elsewhere
+attack seconds="600" seed="1":
+    cargo run --release --locked -p subvm-attack -- search {{ seconds }} {{ seed }}
+
+# Measure every program that is known to do so; `just attacks --table` writes the table of docs/benchmarks.md
+attacks *args:
+    .ci/attacks {{ args }}
+
 # All benchmarks
 bench *args:
     cargo bench --locked -p subvm-benches {{ args }}

@@ -75,7 +75,7 @@ amounts! {
     /// An import of a module that is not alone in its sub-VM: it is looked up by its name at each start.
     LINKED_IMPORT = 400;
     /// A module that is prepared at deployment, for each mode, whatever is in it.
-    COMPILE_MODULE = 2_000_000;
+    COMPILE_MODULE = 4_000_000;
     /// A byte of a module that is prepared at deployment, for each mode: it is validated, lowered and kept.
     COMPILE_BYTE = 200;
     /// A function of a module that is prepared, imported ones included, for each mode.
@@ -128,7 +128,7 @@ pub const fn copying(bytes: u64) -> u64 {
 /// ```
 /// use subvm_core::costs::calls::compiling;
 /// // A contract in Rust, and the largest module that lowering accepts.
-/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [242_000_000, 83_423_772_800]);
+/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [244_000_000, 83_425_772_800]);
 /// ```
 #[must_use]
 pub const fn compiling(bytes: u64, functions: u64, values: u64) -> u64 {

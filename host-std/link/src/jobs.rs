@@ -279,12 +279,12 @@ mod tests {
         let (jobs, count) = (Jobs::new(1), Arc::new(AtomicUsize::new(0)));
         let (work, begun, finish) = held(&count);
         thread::scope(|threads| {
-            let first = threads.spawn(|| jobs.wait(0, LONG, work).unwrap());
+            let first = threads.spawn(|| jobs.wait(0, LONG, None, work).unwrap());
             begun.recv().unwrap();
             // As if the first had waited in vain.
             jobs.shared.lock().jobs.get_mut(&0).unwrap().waiting -= 1;
             for key in 1..9 {
-                assert_eq!(jobs.wait(key, NO_TIME, || panic!("the place is taken")).unwrap(), Waited::GaveUp);
+                assert_eq!(jobs.wait(key, NO_TIME, None, || panic!("the place is taken")).unwrap(), Waited::GaveUp);
             }
             while jobs.shared.lock().jobs.len() > 1 {
                 thread::yield_now();
@@ -294,7 +294,7 @@ mod tests {
             finish.send(1).unwrap();
             assert_eq!(first.join().unwrap(), Waited::Done { value: 1, first: true });
         });
-        assert_eq!(jobs.wait(9, LONG, || 3).unwrap(), Waited::Done { value: 3, first: true });
+        assert_eq!(jobs.wait(9, LONG, None, || 3).unwrap(), Waited::Done { value: 3, first: true });
     }
 
     #[test]

@@ -156,12 +156,19 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(builder: EngineBuilder) -> wasmtime::Result<Self> {
-        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look } = builder;
+        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look } =
+            builder;
         // What is lowered otherwise must not be taken for what everybody has: it is kept in memory only.
         let cache = cache.filter(|_| watcher.is_none() && look.is_none());
         let watch = watcher.as_ref().map_or(Watch::Nothing, watch::wanted);
         let engines = Arc::new(Engines::new(codegen, parallel)?);
-        let programs = Programs::new(Arc::clone(&engines), cache, on_module, (compile_time, compile_memory), (watch, look.clone()));
+        let programs = Programs::new(
+            Arc::clone(&engines),
+            cache,
+            on_module,
+            (compile_time, compile_memory),
+            (watch, look.clone()),
+        );
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
         Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher, look })
     }

@@ -1,0 +1,56 @@
+//! Calls that go deep, and the native stack that they touch.
+
+use super::{Case, text};
+
+const NAME: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+/// A function that keeps `kept` integers over a call of itself, and nothing else. Its parameter counts down.
+fn keeping(kept: u32) -> String {
+    let locals: String =
+        (1..=kept).map(|local| format!("(local.set {local} (i64.load offset={} (i32.const 0)))", 8 * local)).collect();
+    let used: String =
+        (1..=kept).map(|local| format!("(i64.store offset={} (i32.const 0) (local.get {local}))", 8 * local)).collect();
+    let types = "i64 ".repeat(kept as usize);
+    format!(
+        "(func $down (param i32) (local {types}) {locals}
+            (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))) {used})"
+    )
+}
+
+/// Sandboxes, each of which goes as deep as it can.
+fn descending(function: &str, arguments: &str) -> String {
+    text::nested(&format!("(memory 1) {function}"), "", "(call $spawn)", &format!("{arguments} (call $down)"))
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let vectors = || {
+        let types = "v128 ".repeat(128);
+        let zeros = "(v128.const i64x2 0 0) ".repeat(128);
+        let drops = "drop ".repeat(128);
+        format!("(func $down (result {types}) (call $down) {drops} {zeros}) (func $start (call $down) {drops})")
+    };
+    // A fault for each 2 MiB, of some hundred microseconds: 3.1 to 3.7 times on a busy machine.
+    let long = |case: Case| case.with(|setting| setting.ticks = 60_000_000).bar(5.0);
+    vec![
+        Case::of_text(
+            "frames",
+            "a function that calls itself, in a module with a long name",
+            "1.4 GB, a receipt of 89 MB",
+            || format!("(module ${NAME} (func $f (export \"_start\") (call $f)))"),
+        )
+        // Once in a run, of the main sub-VM: 16 ns for each frame that is walked, a million of them at most.
+        .bar(12.0),
+        long(Case::of_text("deep_empty", "sandboxes in which an empty function calls itself", "", || {
+            descending("(func $down (call $down))", "")
+        })),
+        long(Case::of_text("deep_16", "sandboxes that go deep with 16 integers a frame", "", || {
+            descending(&keeping(16), "(i32.const -1)")
+        })),
+        long(Case::of_text("deep_200", "sandboxes that go deep with 200 integers a frame", "", || {
+            descending(&keeping(200), "(i32.const -1)")
+        })),
+        long(Case::of_text("deep_vectors", "sandboxes that go deep with 128 vectors a frame", "", move || {
+            text::nested(&format!("(memory 1) {}", vectors()), "", "(call $spawn)", "(call $start)")
+        })),
+    ]
+}

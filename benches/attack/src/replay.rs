@@ -1,0 +1,146 @@
+//! Every case, each in a process of its own, and whether it is within its bars.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::{fs, io};
+
+use crate::kept;
+use crate::known::{self, BAR, Case};
+use crate::measure::{BEYOND, Bench, Measured, package};
+
+/// Rounds of which the least counts.
+const ROUNDS: u32 = 3;
+/// Bytes that a node must do with, whatever it runs.
+const NODE: u64 = 2 << 30;
+/// How often a case is tried that seems to be beyond its bar: a busy machine makes it seem so.
+const TRIES: u32 = 3;
+
+/// Those that are known, and those that were found.
+fn cases() -> Vec<Case> {
+    known::cases().into_iter().chain(kept::cases()).collect()
+}
+
+/// Measures one case in this process, and prints what was measured for [`all`] to read.
+pub(crate) fn one(name: &str) -> ExitCode {
+    let Some(case) = cases().into_iter().find(|case| case.name == name) else {
+        eprintln!("there is no case {name}");
+        return ExitCode::from(2);
+    };
+    let package = package(case.parts());
+    match Bench::new().measure(&package, &case.setting, ROUNDS) {
+        Ok(measured) => println!("{}", measured.written()),
+        Err(why) => println!("{why}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// What came of a case in a process of its own.
+enum Came {
+    Measured(Measured),
+    /// Why it was not run.
+    Refused(String),
+    /// How the process ended.
+    Died(String),
+}
+
+fn apart(case: &Case) -> io::Result<Came> {
+    let output = Command::new(std::env::current_exe()?).args(["one", &case.name]).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Ok(Came::Died(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())));
+    }
+    Ok(match Measured::read(text.trim()) {
+        Some(measured) => Came::Measured(measured),
+        None => Came::Refused(text.trim().to_owned()),
+    })
+}
+
+/// What is beyond its bar.
+fn beyond(case: &Case, came: &Came) -> Vec<String> {
+    let measured = match came {
+        Came::Measured(measured) => measured,
+        Came::Refused(why) if why.starts_with("not prepared") => return Vec::new(),
+        Came::Refused(why) => return vec![why.clone()],
+        Came::Died(how) => return vec![format!("the process died: {how}")],
+    };
+    let mut found = Vec::new();
+    let mut check = |what: &str, is: f64, bar: f64| {
+        if is > bar {
+            found.push(format!("{what}: {is:.2}, where {bar:.2} is allowed"));
+        }
+    };
+    check("time of a tick", measured.ratio, case.bar);
+    check("compiling for a tick", measured.compile_ratio, BAR);
+    check("MiB beyond what was charged", mebibytes(measured.beyond), mebibytes(BEYOND));
+    check("MiB of the whole process", mebibytes(measured.peak), mebibytes(NODE));
+    found
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+/// Runs the cases that are asked for, and says which are beyond their bars.
+pub(crate) fn all(words: &[&str]) -> ExitCode {
+    let (whole, written) = (words.contains(&"--whole"), words.contains(&"--table"));
+    let names: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with("--")).collect();
+    let asked = |case: &&Case| {
+        (whole || !case.whole) && (names.is_empty() || names.iter().any(|name| case.name.contains(name)))
+    };
+    let (mut failed, mut table) = (0, String::from(HEAD));
+    for case in cases().iter().filter(asked) {
+        let mut came = apart(case).unwrap_or_else(|error| Came::Died(error.to_string()));
+        for _ in 1..TRIES {
+            if beyond(case, &came).is_empty() || matches!(came, Came::Died(_)) {
+                break;
+            }
+            came = apart(case).unwrap_or_else(|error| Came::Died(error.to_string()));
+        }
+        let found = beyond(case, &came);
+        let line = match &came {
+            Came::Measured(measured) => measured.line(),
+            Came::Refused(why) | Came::Died(why) => why.clone(),
+        };
+        println!("{} {:22} {line}", if found.is_empty() { "ok  " } else { "FAIL" }, case.name);
+        found.iter().for_each(|what| println!("     {what}"));
+        failed += usize::from(!found.is_empty());
+        row(&mut table, case, &came);
+    }
+    if written && let Err(error) = put(&table) {
+        eprintln!("the table is not written: {error}");
+        return ExitCode::FAILURE;
+    }
+    if failed > 0 {
+        println!("{failed} cases are beyond their bars (docs/benchmarks.md#attacks)");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+const HEAD: &str = "| case | what | when it was found | a tick, of the kernel's | bar | compiling, of the same | MiB beyond the charge |\n|---|---|---|--:|--:|--:|--:|\n";
+
+fn row(table: &mut String, case: &Case, came: &Came) {
+    let Case { name, what, before, bar, .. } = case;
+    let cells = match came {
+        Came::Measured(measured) => format!(
+            "{:.2}x | {bar}x | {:.2}x | {:.1}",
+            measured.ratio,
+            measured.compile_ratio,
+            mebibytes(measured.beyond)
+        ),
+        Came::Refused(_) => "refused | | |".to_owned(),
+        Came::Died(_) => "**died** | | |".to_owned(),
+    };
+    writeln!(table, "| `{name}` | {what} | {before} | {cells} |").expect("a string takes it");
+}
+
+/// Writes the table into the document, between two comments that name it.
+fn put(table: &str) -> io::Result<()> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
+    let text = fs::read_to_string(&file)?;
+    let (begin, end) = ("<!-- table attacks -->\n", "<!-- end attacks -->");
+    let parts = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = parts.ok_or_else(|| io::Error::other("docs/benchmarks.md has no place for the table"))?;
+    fs::write(file, format!("{before}{begin}\n{}\n\n{end}{after}", table.trim()))
+}
