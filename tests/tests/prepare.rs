@@ -203,3 +203,19 @@ fn what_may_take_more_memory_than_is_allowed_is_not_compiled() {
         }
     }
 }
+
+/// What `subvm check` says of the price of a deployment is what preparing it comes to, and where a module is refused it says none.
+#[test]
+fn a_check_says_the_price_of_preparing() {
+    let library = r#"(module (func (export "f") (result f64) (f64.sqrt (f64.const 2))))"#;
+    let start = r#"(module (import "l" "f" (func $f (result f64))) (func (export "_start") (drop (call $f))))"#;
+    let package = |start: Wasm| {
+        let libraries = vec![Library { name: "l".into(), wasm: module(library) }];
+        Parts { start, libraries, ..Parts::default() }.check(&Refused::default()).expect("parts of a package")
+    };
+    let params = Params::default();
+    let whole = package(module(start));
+    let prepared = WasmtimeEngine::new().unwrap().prepare(&whole, &params).unwrap();
+    assert_eq!(subvm_check::check(&whole, &params).deployment, Some(prepared.ticks));
+    assert_eq!(subvm_check::check(&package(b"\0asm".to_vec().into()), &params).deployment, None);
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use subvm_link::Type;
+use subvm_symbols::demangled;
 use wasmparser::{
     ExternalKind, FuncType, GlobalType, KnownCustom, MemoryType, Name, Parser, Payload, TableType, TypeRef,
 };
@@ -116,7 +117,12 @@ impl<'a> Facts<'a> {
     pub(super) fn function_at(&self, offset: usize) -> Option<Function> {
         let defined = self.bodies.iter().position(|body| body.contains(&offset))?;
         let index = self.imported_functions + u32::try_from(defined).ok()?;
-        Some(Function { index, name: self.function_names.get(&index).cloned() })
+        Some(self.function(index))
+    }
+
+    /// A function, by the name that people know it by.
+    pub(super) fn function(&self, index: u32) -> Function {
+        Function { index, name: self.function_names.get(&index).map(|name| demangled(name)) }
     }
 
     fn note(&mut self, spaces: &mut Spaces, payload: Payload<'a>) {

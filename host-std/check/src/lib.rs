@@ -20,9 +20,10 @@
 
 use std::fmt;
 
+use subvm_core::costs::calls::compiling;
 use subvm_core::{Invalid, Mode, Package, Params, VmError};
 use subvm_link::{MAIN, is_library_name, start_name};
-use subvm_lower::{Counters, Frame, Lowered, Options, Refusal, lower, refused_at};
+use subvm_lower::{Counters, Lowered, Options, Refusal, lower, refused_at};
 
 mod facts;
 mod linking;
@@ -39,6 +40,7 @@ use facts::Facts;
 /// let package = Parts { start: module.into(), ..Parts::default() }.check(&Params::default().refused_env)?;
 /// let checked = check(&package, &Params::default());
 /// assert!(checked.findings.is_empty() && checked.modules[0].name == "idle");
+/// assert!(checked.deployment > Some(1_000), "in ticks");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,9 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// The modules, in the order of linking, as far as they can be lowered.
     pub modules: Vec<Module>,
+    /// What a chain charges for the package at deployment, in ticks: compiling each module for each mode, as `WasmtimeEngine::prepare` says once
+    /// it is done. Nothing where a module cannot be lowered.
+    pub deployment: Option<u64>,
 }
 
 /// Something that a run would refuse.
@@ -90,7 +95,7 @@ pub struct Finding {
 pub struct Function {
     /// Its index, imported ones included.
     pub index: u32,
-    /// From the name section.
+    /// From the name section, demangled.
     pub name: Option<String>,
 }
 
@@ -118,8 +123,8 @@ pub struct Module {
     pub host_calls: Vec<String>,
     /// Instructions on floats; under the policy *trap* each one is a trap where it is reached.
     pub float_sites: u64,
-    /// The functions with the largest frames.
-    pub largest_frames: Vec<Frame>,
+    /// The functions with the largest frames, and the stack units that these take, largest first.
+    pub largest_frames: Vec<(Function, u32)>,
 }
 
 impl fmt::Display for Finding {
@@ -155,7 +160,7 @@ struct Part<'a> {
 /// Finds everything that would make a deterministic run of `package` under `params` refuse it.
 ///
 /// # Cost
-/// Lowers each module once: time and memory in proportion to them, which the limits of lowering bound.
+/// Lowers each module twice, once for each mode: time and memory in proportion to them, which the limits of lowering bound.
 ///
 /// ```
 /// use subvm_check::check;
@@ -179,7 +184,24 @@ pub fn check(package: &Package, params: &Params) -> Checked {
     }
     findings.extend(linking::findings(&parts));
     findings.extend(memory::finding(&parts, package, params));
-    Checked { findings, modules: parts.iter().filter_map(module).collect() }
+    let deployment = deployment(package, params, &parts);
+    Checked { findings, modules: parts.iter().filter_map(module).collect(), deployment }
+}
+
+/// The price of compiling each module, for both modes.
+fn deployment(package: &Package, params: &Params, parts: &[Part<'_>]) -> Option<u64> {
+    let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
+    let mut ticks = 0_u64;
+    for (position, (wasm, part)) in modules.zip(parts).enumerate() {
+        let ordinal = if position + 1 == parts.len() { 0 } else { position as u32 + 1 };
+        let native =
+            Options { counters: Counters::of(position == 0), ordinal, ..Options::of(Mode::NonDeterministic, params) };
+        for lowered in [part.lowered.as_ref().ok()?, &lower(wasm, &native).ok()?] {
+            let functions = lowered.functions.guest_functions().into();
+            ticks = ticks.saturating_add(compiling(wasm.len() as u64, functions, lowered.report.values));
+        }
+    }
+    Some(ticks)
 }
 
 /// Lowers each module as a run would.
@@ -234,6 +256,6 @@ fn module(part: &Part<'_>) -> Option<Module> {
         lowered_size: report.lowered_size,
         host_calls: report.imports.iter().filter(host).map(|it| format!("{}.{}", it.module, it.name)).collect(),
         float_sites: report.float_sites + report.vector_float_sites,
-        largest_frames: report.largest_frames.clone(),
+        largest_frames: report.largest_frames.iter().map(|it| (part.facts.function(it.function), it.units)).collect(),
     })
 }

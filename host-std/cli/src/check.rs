@@ -56,7 +56,7 @@ fn malformed(module: &Path, error: VmError, why: Option<String>) -> Checked {
     checked
 }
 
-fn as_json(Checked { findings, modules, .. }: &Checked) -> Json {
+fn as_json(Checked { findings, modules, deployment, .. }: &Checked) -> Json {
     let finding = |finding: &Finding| {
         let Finding { module, function, offset, error, what, .. } = finding;
         let function = function.as_ref().map(|Function { index, name, .. }| json!({ "index": index, "name": name }));
@@ -64,7 +64,9 @@ fn as_json(Checked { findings, modules, .. }: &Checked) -> Json {
     };
     let module = |module: &Module| {
         let Module { name, size, lowered_size, host_calls, float_sites, largest_frames, .. } = module;
-        let frames = largest_frames.iter().map(|frame| json!({ "func": frame.function, "units": frame.units }));
+        let frames = largest_frames.iter();
+        let frames =
+            frames.map(|(function, units)| json!({ "func": function.index, "name": function.name, "units": units }));
         let frames: Vec<Json> = frames.collect();
         json!({
             "name": name, "size": size, "lowered_size": lowered_size, "float_sites": float_sites, "host_calls": host_calls,
@@ -75,21 +77,27 @@ fn as_json(Checked { findings, modules, .. }: &Checked) -> Json {
         "refused": !findings.is_empty(),
         "findings": findings.iter().map(finding).collect::<Vec<_>>(),
         "modules": modules.iter().map(module).collect::<Vec<_>>(),
+        "deployment_ticks": deployment,
     })
 }
 
 /// A line for each finding, and one for each module about what it is and may ask for.
-fn for_people(Checked { findings, modules, .. }: &Checked) -> Vec<String> {
+fn for_people(Checked { findings, modules, deployment, .. }: &Checked) -> Vec<String> {
     let found = findings.iter().map(|finding| format!("refused: {finding}"));
     let told = modules.iter().map(|module| {
         let Module { name, size, lowered_size, host_calls, float_sites, largest_frames, .. } = module;
-        let frame = largest_frames.first().map_or(0, |frame| frame.units);
+        let frame = match largest_frames.first() {
+            Some((Function { name: Some(name), .. }, units)) => format!("{units} units ({name})"),
+            Some((Function { index, .. }, units)) => format!("{units} units (function {index})"),
+            None => "0 units".to_owned(),
+        };
         let (calls, asks) = (host_calls.len(), host_calls.join(" "));
         let asks = if calls == 0 { String::new() } else { format!(": {asks}") };
         format!(
-            "module:  {name}, {size} bytes, {lowered_size} when lowered, largest frame {frame} units, {float_sites} float instructions, \
+            "module:  {name}, {size} bytes, {lowered_size} when lowered, largest frame {frame}, {float_sites} float instructions, \
              {calls} host calls{asks}"
         )
     });
-    found.chain(told).collect()
+    let price = deployment.iter().map(|ticks| format!("deploy:  {ticks} ticks for compiling it, in both modes"));
+    found.chain(told).chain(price).collect()
 }

@@ -12,6 +12,7 @@ use subvm_core::Engine;
 
 use super::Failure;
 use super::progress::Waiting;
+use super::told::Told;
 use subvm_host_std::cache::ModuleCache;
 use subvm_host_std::config;
 use subvm_host_std::lower::Look;
@@ -73,12 +74,12 @@ pub(super) fn looked(
                 None => builder,
             };
             // What is begun on another engine could not be looked into.
-            engine(config::Engine::Wasmtime, Some(builder.look(look)), None, quiet)
+            engine(config::Engine::Wasmtime, Some(builder.look(look)), None, quiet, &Told::default())
         }
         #[cfg(feature = "wasmi")]
         None => Ok(Arc::new(subvm_host_std::WasmiEngine::looked_into(look))),
         #[cfg(not(feature = "wasmi"))]
-        None => wasmi(),
+        None => wasmi(&Told::default()),
     }
 }
 
@@ -116,9 +117,14 @@ pub(super) fn engine(
     builder: Option<EngineBuilder>,
     cache: Option<ModuleCache>,
     quiet: bool,
+    told: &Told,
 ) -> Result<Arc<dyn Engine>, Failure> {
-    let Some(builder) = builder else { return wasmi() };
-    let mut builder = builder.compile_in_parallel().cache(cache).compile_time(COMPILE_TIME);
+    let Some(builder) = builder else { return wasmi(told) };
+    let mut builder =
+        builder.compile_in_parallel().cache(cache).compile_time(COMPILE_TIME).on_failure(told.on_failure());
+    if let Some(watcher) = told.watcher() {
+        builder = builder.watcher(watcher);
+    }
     // Nobody waits for a module that is compiled in the background.
     let quiet = quiet || which == config::Engine::Tiered;
     if !quiet && std::io::stderr().is_terminal() {
@@ -142,9 +148,15 @@ pub(super) fn engine(
     })
 }
 
-fn wasmi() -> Result<Arc<dyn Engine>, Failure> {
-    #[cfg(feature = "wasmi")]
-    return Ok(Arc::new(subvm_host_std::WasmiEngine::new()));
-    #[cfg(not(feature = "wasmi"))]
+#[cfg(feature = "wasmi")]
+fn wasmi(told: &Told) -> Result<Arc<dyn Engine>, Failure> {
+    use subvm_host_std::WasmiEngine;
+
+    let engine = told.watcher().map_or_else(WasmiEngine::new, WasmiEngine::watched);
+    Ok(Arc::new(engine.on_failure(told.on_failure())))
+}
+
+#[cfg(not(feature = "wasmi"))]
+fn wasmi(_: &Told) -> Result<Arc<dyn Engine>, Failure> {
     Err(Failure::Usage("run.engine: this build lacks wasmi: build it with `--features wasmi`".into()))
 }

@@ -70,7 +70,7 @@ impl Exec {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } =
+        let Settings { params, deadline, rng, services, engine, told } =
             self.program.settings(Personality::Program, Some(GAS_TIME))?;
         let (code, malformed) = self.program.package(&self.module, &self.args, &params)?;
         let stdin = match self.stdin.as_deref() {
@@ -97,6 +97,8 @@ impl Exec {
             cancel: None,
         };
         let recording = self.program.recording(&[&self.module])?;
-        Ok(transact(engine, node, run, malformed, recording).1)
+        let mut done = transact(engine, node, run, malformed, recording).1;
+        told.settle(&self.module, &mut done)?;
+        Ok(done)
     }
 }

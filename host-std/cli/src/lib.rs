@@ -38,6 +38,7 @@ mod schema;
 mod shown;
 mod terminal;
 mod test;
+mod told;
 mod trace;
 
 /// Wrong usage, or input that cannot be read.

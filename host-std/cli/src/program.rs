@@ -16,6 +16,7 @@ use super::host::Output;
 use super::input::{self, Mapping, Pair};
 use super::report::Done;
 use super::terminal;
+use super::told::{ProfileOptions, Told};
 use super::trace::Calls;
 use subvm_host_std::config::{Config, ConfigError, Services};
 use subvm_host_std::observe::{self, Spans};
@@ -70,6 +71,8 @@ pub(super) struct ProgramOptions {
     /// Whether the recording holds modules and files as well, so that it can be replayed alone [default: true]
     #[arg(long, value_name = "BOOL", requires = "record", help_heading = "Recording")]
     record_code: Option<bool>,
+    #[command(flatten)]
+    profile: ProfileOptions,
     #[command(flatten)]
     engine: EngineOptions,
     /// Print exactly one JSON object on standard output
@@ -127,6 +130,7 @@ pub(super) struct Settings {
     pub(super) rng: SystemRng,
     pub(super) services: Services,
     pub(super) engine: Arc<dyn Engine>,
+    pub(super) told: Told,
 }
 
 impl ProgramOptions {
@@ -175,8 +179,10 @@ impl ProgramOptions {
         // Without a configuration a run may take as long as it likes.
         let deadline = self.deadline.or_else(|| self.config.as_ref().map(|_| config.run.deadline.0));
         let cache = self.engine.cache(&config.cache)?;
-        let engine = engine(self.engine.which(&config.run), self.engine.builder(&config.run)?, cache, self.json)?;
-        Ok(Settings { params, deadline, rng: config.rng(), services, engine })
+        let told = self.profile.told()?;
+        let (which, builder) = (self.engine.which(&config.run), self.engine.builder(&config.run)?);
+        let engine = engine(which, builder, cache, self.json, &told)?;
+        Ok(Settings { params, deadline, rng: config.rng(), services, engine, told })
     }
 
     /// The package of `module` with these options, or why it is malformed, for people.
@@ -251,5 +257,5 @@ pub(super) fn transact(
             Some(why) => terminal::err(&format!("warning: the recording {} is not whole: {why}", path.display())),
         }
     }
-    (node, Done { result, vote: None, trace, wall })
+    (node, Done { result, vote: None, against: Vec::new(), stack: Vec::new(), trace, wall })
 }

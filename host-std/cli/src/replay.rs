@@ -12,6 +12,7 @@ use super::engine::{CODEGEN, CodegenName, EngineOptions, engine};
 use super::host::Output;
 use super::inside::Inside;
 use super::report::{Done, hex};
+use super::told::ProfileOptions;
 use super::{Failure, shown, terminal};
 use subvm_host_std::config::{Config, Engine};
 use subvm_host_std::replay::{self, Replayed, Verdict};
@@ -35,6 +36,8 @@ pub(super) struct Replay {
     /// Another recording, for packages that this one names and does not hold
     #[arg(long, value_name = "RECORDING")]
     code: Vec<PathBuf>,
+    #[command(flatten)]
+    profile: ProfileOptions,
     #[command(flatten)]
     options: EngineOptions,
     #[command(flatten)]
@@ -67,8 +70,9 @@ impl Replay {
             }
             builder = builder.map(|builder| builder.codegen(codegen.codegen()));
         }
+        let told = self.profile.told()?;
         let which = self.options.which(&config.run);
-        let engine = engine(which, builder, self.options.cache(&config.cache)?, self.json)?;
+        let engine = engine(which, builder, self.options.cache(&config.cache)?, self.json, &told)?;
         let start = Instant::now();
         let replayed = recorded.on(engine).map_err(|error| unusable(&self.recording, error))?;
         let wall = start.elapsed();
@@ -77,7 +81,8 @@ impl Replay {
             let what = "name with --code a recording that does, or record with its code";
             return Err(unusable(&self.recording, format_args!("{verdict}; {what}")));
         }
-        let done = Done { result, vote: None, trace: None, wall };
+        let mut done = Done { result, vote: None, against: Vec::new(), stack: Vec::new(), trace: None, wall };
+        told.settle(&self.recording, &mut done)?;
         if self.json {
             let object = json!({
                 "verdict": name(&verdict),
@@ -145,6 +150,7 @@ fn for_people(verdict: &Verdict, done: &Done, calls: u64, trace: &[u8; 32]) -> V
         verdict => {
             lines.push(format!("replay:   {verdict}"));
             lines.extend(shown::run(done));
+            lines.extend(done.stack.iter().map(|line| format!("stack:    {line}")));
             if let Err(error) = &done.result {
                 lines.push(format!("internal: {}", super::report::chain(error)));
             }

@@ -19,6 +19,10 @@ use subvm_host_std::observe;
 pub(super) struct Done {
     pub(super) result: Result<Report, InternalError>,
     pub(super) vote: Option<Vote>,
+    /// Where the vote is against the leader: both sides.
+    pub(super) against: Vec<String>,
+    /// The functions that were active where it failed, and where its gas went, for people.
+    pub(super) stack: Vec<String>,
     /// The trace digest, where the whole run was recorded.
     pub(super) trace: Option<[u8; 32]>,
     pub(super) wall: Duration,
@@ -28,7 +32,7 @@ impl Done {
     /// This node could not even run it, or keep what it came to.
     pub(super) fn failed(why: String) -> Self {
         let result = Err(InternalError::new(InternalErrorKind::Engine, why));
-        Self { result, vote: None, trace: None, wall: Duration::ZERO }
+        Self { result, vote: None, against: Vec::new(), stack: Vec::new(), trace: None, wall: Duration::ZERO }
     }
 
     /// The exit status: the guest's code where it is 0 to 124.
@@ -45,7 +49,7 @@ impl Done {
         }
     }
 
-    /// One line on standard error for what went wrong, with what people should know of it.
+    /// One line on standard error for what went wrong, with what people should know of it; below it, further right, the stack.
     pub(super) fn explain(&self) {
         match &self.result {
             Err(error) => terminal::err(&format!("error: internal: {}", observe::chain(error))),
@@ -60,6 +64,7 @@ impl Done {
                     Outcome::VmError(error) => terminal::err(&format!("error: {error}{separator}{why}")),
                     Outcome::UserError(text) => terminal::err(&format!("error: the contract failed: {text}")),
                 }
+                self.stack.iter().for_each(|line| terminal::err(&format!("  {line}")));
             }
         }
     }

@@ -75,7 +75,8 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
-        let Settings { params, deadline, rng, services, engine } = self.program.settings(Personality::Seed, None)?;
+        let Settings { params, deadline, rng, services, engine, told } =
+            self.program.settings(Personality::Seed, None)?;
         let (code, malformed) = self.program.package(&self.contract, &self.args, &params)?;
         let Transaction { message, time } = transaction(&self.message)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -101,15 +102,20 @@ impl Run {
             deadline,
             cancel: None,
         };
-        let (node, done) = transact(engine, node, run, malformed, recording);
+        let (node, mut done) = transact(engine, node, run, malformed, recording);
         // The snapshot goes before the ledger is written.
         drop(node);
         if let Ok(report) = &done.result {
             self.keep(report, &mut ledger, &contract)?;
         }
+        told.settle(&self.contract, &mut done)?;
         let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
         vote.iter().for_each(voted);
-        Ok(Done { vote, ..done })
+        let against = match (&vote, &done.result, &leader) {
+            (Some(Vote::Disagree(_)), Ok(report), Some(leader)) => shown::sides(leader, &report.receipt),
+            _ => Vec::new(),
+        };
+        Ok(Done { vote, against, ..done })
     }
 
     /// What it reads and writes.

@@ -1,7 +1,9 @@
 //! What people read of a run: bounded, and a line for each thing. All of it is in what `--json` prints.
 
 use subvm_core::fingerprint::Fingerprint;
-use subvm_core::{Outcome, Report};
+use subvm_core::{Outcome, Receipt, Report};
+
+use subvm_host_std::replay::compare::{Change, receipts};
 
 use super::report::{Done, hex, request, result, text};
 
@@ -11,7 +13,7 @@ const MOST: usize = 20;
 const WIDTH: usize = 1000;
 
 /// What a transaction came to.
-pub(super) fn run(Done { result, vote, trace, .. }: &Done) -> Vec<String> {
+pub(super) fn run(Done { result, vote, against, trace, .. }: &Done) -> Vec<String> {
     let mut lines = Vec::new();
     if let Ok(report) = result {
         lines.push(match &report.outcome {
@@ -27,7 +29,20 @@ pub(super) fn run(Done { result, vote, trace, .. }: &Done) -> Vec<String> {
     }
     lines.extend(trace.iter().map(|trace| row("trace", &hex(trace))));
     lines.extend(vote.iter().map(|vote| row("vote", &vote.to_string())));
+    lines.extend(against.iter().map(|side| row("", side)));
     lines
+}
+
+/// What two receipts differ in, both sides of each field.
+pub(super) fn sides(leader: &Receipt, own: &Receipt) -> Vec<String> {
+    let changes = receipts(leader, own).into_iter().take(MOST);
+    let nothing = |side: Option<String>| side.unwrap_or_else(|| "nothing".to_owned());
+    changes
+        .flat_map(|change| {
+            let Change { field, a, b, .. } = change;
+            [format!("{field}, the leader: {}", nothing(a)), format!("{field}, here: {}", nothing(b))]
+        })
+        .collect()
 }
 
 /// Events, messages and writes of a run that returned, and what its non-deterministic blocks came to.

@@ -60,29 +60,25 @@ fn programs_print_what_they_print_elsewhere() {
     }
 }
 
-/// Bytes of a module that is translated, lowered and interpreted in seconds where nothing is optimised.
-const SMALL: u64 = 8 << 20;
+/// Programs that run in seconds on an interpreter where nothing is optimised.
+const SMALL: [&str; 4] = ["report", "listing-c", "listing-rust", "waiting-rust"];
+
+fn small() -> impl Iterator<Item = Json> {
+    programs().into_iter().filter(|program| SMALL.contains(&program["name"].as_str().unwrap()))
+}
 
 /// What they print, the ticks that they use, and all else that a run comes to.
 #[test]
 fn programs_come_to_the_same_on_wasmi() {
-    fetch();
-    for program in programs() {
-        let (name, module) = (&program["name"], Path::new(ROOT).join(program["module"].as_str().unwrap()));
-        match fs::metadata(module) {
-            Err(_) => support::skipped(&format!("{name}: its module could not be fetched")),
-            Ok(metadata) if metadata.len() > SMALL => {}
-            Ok(_) => {
-                let [first, second] = ["wasmtime", "wasmi"].map(|engine| {
-                    let output = exec(&program, &["--json", "--engine", engine]);
-                    let mut json: Json = serde_json::from_slice(&output.stdout)
-                        .unwrap_or_else(|error| panic!("{name}: {error}: {}", String::from_utf8_lossy(&output.stderr)));
-                    json["wall_ms"] = Json::Null;
-                    json
-                });
-                assert_eq!(first, second, "{name}");
-            }
-        }
+    for program in small() {
+        let [first, second] = ["wasmtime", "wasmi"].map(|engine| {
+            let output = exec(&program, &["--json", "--engine", engine]);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            let mut json: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+            json["wall_ms"] = Json::Null;
+            json
+        });
+        assert_eq!(first, second, "{}", program["name"]);
     }
 }
 
@@ -106,16 +102,13 @@ fn of_recording(args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Programs that run in seconds on an interpreter.
-const SMALL: [&str; 4] = ["report", "listing-c", "listing-rust", "waiting-rust"];
-
 #[test]
 fn programs_are_recorded_and_replayed_on_both_engines() {
     let dir = tempfile::tempdir().unwrap();
-    for program in programs().iter().filter(|program| SMALL.contains(&program["name"].as_str().unwrap())) {
+    for program in small() {
         let name = program["name"].as_str().unwrap();
         let recording = dir.path().join(name).display().to_string();
-        let output = exec(program, &["--record", &recording]);
+        let output = exec(&program, &["--record", &recording]);
         assert_eq!(output.status.code().map(i64::from), program["exit"].as_i64(), "{name}");
         let verdict = |engine: &str| {
             let (status, said) = of_recording(&["replay", "--engine", engine, "--json", &recording]);

@@ -34,6 +34,7 @@ extern crate alloc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+mod active;
 mod appended;
 mod blocks;
 mod body;
@@ -51,6 +52,7 @@ mod look;
 mod module;
 mod names;
 mod options;
+mod origins;
 mod owed;
 mod pins;
 mod report;
@@ -64,6 +66,7 @@ mod traps;
 mod unwound;
 mod watch;
 
+pub use active::Active;
 pub use exports::retain_exports;
 pub use frames::{Noted, Walk};
 pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
@@ -73,6 +76,7 @@ pub use names::{
     WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
 };
 pub use options::{Counters, Floats, KEY_BYTES, Options, Watch};
+pub use origins::{Origins, origins};
 pub use report::{Frame, Import, Report};
 pub use schema::{SchemaError, schema};
 pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};

@@ -21,10 +21,12 @@ mod dwarf;
 mod metered;
 mod module;
 mod names;
+mod stack;
 
 use dwarf::Lines;
 use module::Module;
 pub use names::{demangled, shown};
+pub use stack::{Library, stack};
 
 /// The functions of one module.
 ///

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
@@ -13,9 +13,12 @@ use subvm_core::{
     run, vote,
 };
 use subvm_host_mock::MemoryHost;
+use subvm_profile::Watcher;
 use subvm_wasmtime::WasmtimeEngine;
 
+use crate::coverage::Coverage;
 use crate::deliver::Letter;
+use crate::engine::{engine, ran_out, stack_of, top, watched};
 use crate::world::Seen;
 use crate::{Node, Script, Snapshot, Transaction};
 
@@ -50,6 +53,7 @@ pub struct Chain {
     params: Arc<Params>,
     scripts: Vec<Script>,
     tamper: Option<Tamper>,
+    covered: Option<(Watcher, Arc<WasmtimeEngine>, Coverage)>,
     pub(crate) now: u64,
     pub(crate) deployed: u64,
     pub(crate) unapplied: Vec<(Address, Receipt)>,
@@ -72,13 +76,6 @@ impl std::fmt::Debug for Chain {
     }
 }
 
-/// Modules are compiled once in a process, whatever chains run them.
-fn engine() -> Arc<WasmtimeEngine> {
-    static ENGINE: OnceLock<Arc<WasmtimeEngine>> = OnceLock::new();
-    let make = || Arc::new(WasmtimeEngine::new().expect("the engine starts"));
-    Arc::clone(ENGINE.get_or_init(make))
-}
-
 impl Chain {
     /// An empty chain with a leader and two validators, at the beginning of 2026.
     #[must_use]
@@ -91,6 +88,7 @@ impl Chain {
             params: Arc::default(),
             scripts: Vec::new(),
             tamper: None,
+            covered: None,
             now: GENESIS,
             deployed: 0,
             unapplied: Vec::new(),
@@ -139,6 +137,24 @@ impl Chain {
     /// data, as in the receipt.
     pub fn tamper(&mut self, how: impl FnMut(&mut Vec<Vec<u8>>) + 'static) {
         self.tamper = Some(Box::new(how));
+    }
+
+    /// Notes from now on which lines of contracts the leaders' runs reach. Their modules are compiled anew for it; no receipt changes.
+    pub fn cover(&mut self) {
+        let watcher = Watcher::blocks();
+        let engine = watched(&watcher);
+        self.covered.get_or_insert((watcher, engine, Coverage::default()));
+    }
+
+    /// Which lines were reached since [`cover`](Self::cover).
+    ///
+    /// # Panics
+    /// Where that was never asked for.
+    #[must_use]
+    #[track_caller]
+    pub fn coverage(&self) -> &Coverage {
+        let (.., coverage) = self.covered.as_ref().expect("call `cover` before the calls that are to be covered");
+        coverage
     }
 
     /// Lets the leaders be honest again.
@@ -328,7 +344,8 @@ impl Chain {
         for (address, balance) in &self.balances {
             self.host.set_balance(*address, *balance);
         }
-        let (leader, internal) = match self.run(call, Node::Leader, Role::Leader) {
+        let (leader, stack) = self.lead(call);
+        let (leader, internal) = match leader {
             Ok(report) => (Some(report), None),
             Err(error) => (None, Some(said(&error))),
         };
@@ -343,19 +360,36 @@ impl Chain {
         // The leader agrees with itself.
         let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
         let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
-        let delivered = Vec::new();
-        (Transaction { contract: call.contract, leader, internal, votes, accepted, delivered }, proposal)
+        let (contract, delivered) = (call.contract, Vec::new());
+        (Transaction { contract, leader, internal, stack, votes, accepted, delivered }, proposal)
+    }
+
+    /// The leader's run, and what is told of it where it failed: the stack, and where the gas went.
+    fn lead(&mut self, call: &Call) -> (Result<Report, InternalError>, Vec<String>) {
+        let on = self.covered.as_ref().map_or_else(engine, |(_, engine, _)| Arc::clone(engine));
+        let leader = self.run(on, call, Node::Leader, Role::Leader);
+        if let Some((watcher, _, coverage)) = &mut self.covered {
+            coverage.add(&watcher.take());
+        }
+        let mut told = leader.as_ref().map(stack_of).unwrap_or_default();
+        if leader.as_ref().is_ok_and(ran_out) {
+            // The same run once more: its world answers the same.
+            let watcher = Watcher::calls();
+            let _ = self.run(watched(&watcher), call, Node::Leader, Role::Leader);
+            told.extend(top(&watcher.take()));
+        }
+        (leader, told)
     }
 
     fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
         let role = Role::Validator { results: proposal.nondet.clone() };
-        match self.run(call, Node::Validator(number), role) {
+        match self.run(engine(), call, Node::Validator(number), role) {
             Ok(report) => report.vote(proposal),
             Err(error) => vote(Err(error.into()), proposal),
         }
     }
 
-    fn run(&self, call: &Call, by: Node, role: Role) -> Result<Report, InternalError> {
+    fn run(&self, engine: Arc<WasmtimeEngine>, call: &Call, by: Node, role: Role) -> Result<Report, InternalError> {
         let message = Message {
             contract_address: call.contract,
             sender_address: call.sender,
@@ -368,8 +402,7 @@ impl Chain {
         };
         let node = host::Node { modules: Box::new(Seen::by(by, &self.scripts)), ..self.host.node() };
         let (entry, params, state) = (Entry::Contract, Arc::clone(&self.params), State::Accepted);
-        let (_, report) =
-            run(engine(), node, Run { message, entry, role, params, state, deadline: None, cancel: None });
+        let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel: None });
         report
     }
 }

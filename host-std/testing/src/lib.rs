@@ -23,6 +23,8 @@
 //! | let a leader lie | [`Chain::tamper`] |
 //! | appeal, go back | [`Chain::appeal`], [`Chain::snapshot`] |
 //! | hold gas to a file | [`Golden`] |
+//! | see why it failed, and where | [`Transaction::stack`] |
+//! | see which lines were reached | [`Chain::cover`], [`Coverage`] |
 //! | build a contract from its source | [`build`](build()) |
 //! | say all of this in a file, for a contract in any language | [`scenario`] |
 //!
@@ -30,7 +32,9 @@
 
 mod build;
 mod chain;
+mod coverage;
 mod deliver;
+mod engine;
 mod golden;
 mod recorded;
 pub mod scenario;
@@ -40,6 +44,7 @@ mod world;
 
 pub use build::build;
 pub use chain::Chain;
+pub use coverage::Coverage;
 pub use golden::Golden;
 pub use recorded::recorded;
 pub use snapshot::Snapshot;

@@ -22,6 +22,9 @@ pub struct Transaction {
     pub leader: Option<Report>,
     /// The internal error that the leader's run ended in: what its node lacked.
     pub internal: Option<String>,
+    /// Where a trap or a budget ended it: the functions that were active, innermost first, with files and lines where the module has DWARF; and
+    /// where the gas went, if that ran out. For people: no receipt has it.
+    pub stack: Vec<String>,
     /// How each validator voted.
     pub votes: Vec<Vote>,
     /// Whether most nodes agreed, the leader with itself among them. Then it was applied.
@@ -102,6 +105,6 @@ impl Transaction {
     }
 
     pub(crate) fn diagnostics(&self) -> String {
-        self.report().diagnostics.iter().map(|line| format!("\n  {line}")).collect()
+        self.report().diagnostics.iter().chain(&self.stack).map(|line| format!("\n  {line}")).collect()
     }
 }

@@ -5,18 +5,19 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use subvm_core::fingerprint::{Fingerprint, ZeroTree, hash_memory};
+use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Look, memory_export};
+use subvm_lower::{Active, Look, memory_export};
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Instance, Store, TrapCode};
 
-use crate::Stopped;
-use crate::frames::frames;
+use crate::frames::active;
+use crate::guard;
 use crate::look;
 use crate::running::Running;
 use crate::units::Unit;
+use crate::{OnFailure, Stopped};
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(crate) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);
@@ -27,6 +28,7 @@ pub(crate) fn conclude(
     ended: Result<Outcome, Stopped>,
     zeros: &ZeroTrees,
     look: Option<&dyn Look>,
+    on_failure: Option<&OnFailure>,
 ) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.ticks(&*store);
@@ -34,7 +36,8 @@ pub(crate) fn conclude(
     }
     let (result, ran) = settle(store, ended);
     if let Some(look) = look {
-        let frames = if ran { frames(store, usize::MAX) } else { Vec::new() };
+        let active = if ran { active(store, usize::MAX) } else { Vec::new() };
+        let frames = active.into_iter().map(frame).collect();
         look::show(store, frames, look);
     }
     let result = store.data_mut().vm.conclude(result);
@@ -45,8 +48,18 @@ pub(crate) fn conclude(
         Ok(wanted) => wanted,
         Err(error) => return (Err(error), None),
     };
-    let frames = if ran { frames(store, wanted) } else { Vec::new() };
+    let active = if ran { active(store, wanted) } else { Vec::new() };
+    if let Some(on_failure) = on_failure {
+        // What it throws away is its own.
+        let _ = guard::caught(|| on_failure(&active));
+    }
+    let frames = active.into_iter().map(frame).collect();
     (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
+}
+
+/// What a fingerprint says of a function that was active.
+fn frame(Active { module_name, func, .. }: Active) -> Frame {
+    Frame { module_name, func }
 }
 
 /// What the end comes to, and whether guests' functions were active.

@@ -3,14 +3,13 @@
 
 use alloc::vec::Vec;
 
-use subvm_core::fingerprint::Frame;
-use subvm_lower::{Noted, Walk};
+use subvm_lower::{Active, Noted, Walk};
 use wasmi::Store;
 
 use crate::running::Running;
 
 /// Active functions as the guest supplied them, innermost first, as many as are wanted.
-pub(crate) fn frames(store: &Store<Running>, wanted: usize) -> Vec<Frame> {
+pub(crate) fn active(store: &Store<Running>, wanted: usize) -> Vec<Active> {
     let running = store.data();
     let Some((counters, memory)) = running.counters.and_then(|counters| Some((counters, counters.frames?))) else {
         return Vec::new();
@@ -22,7 +21,9 @@ pub(crate) fn frames(store: &Store<Running>, wanted: usize) -> Vec<Frame> {
         let (name, unit) = running.program.get(position)?;
         // It is the guest's index already.
         let func = Some(noted.function).filter(|function| *function < unit.functions.guest_functions())?;
-        Some(Frame { module_name: name.clone(), func })
+        let package = running.vm.package();
+        let wasm = package.libraries.get(position).map_or(&package.start, |library| &library.wasm).clone();
+        Some(Active { module_name: name.clone(), wasm, func, lowered: None, options: unit.options })
     };
     Walk::new(memory.data(store), ticks, left, counters.units).filter_map(frame).take(wanted).collect()
 }

@@ -32,7 +32,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
-use subvm_lower::{Look, Watch};
+use subvm_lower::{Active, Look, Watch};
 use subvm_profile::Watcher;
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
 
@@ -73,7 +73,11 @@ pub struct WasmiEngine {
     watcher: Option<Watcher>,
     look: Option<Arc<dyn Look>>,
     restore: fn(),
+    on_failure: Option<OnFailure>,
 }
+
+/// Who is told of failures.
+pub(crate) type OnFailure = Arc<dyn Fn(&[Active]) + Send + Sync>;
 
 impl WasmiEngine {
     /// An engine. It allocates little, and starts no thread.
@@ -119,7 +123,7 @@ impl WasmiEngine {
 
     fn of(watch: Watch, watcher: Option<Watcher>, look: Option<Arc<dyn Look>>) -> Self {
         let programs = Programs::new(wasmi::Engine::new(&config()), watch, look.clone());
-        Self { programs, zeros: ZeroTrees::default(), watcher, look, restore: || () }
+        Self { programs, zeros: ZeroTrees::default(), watcher, look, restore: || (), on_failure: None }
     }
 
     /// Has `restore` give the calling thread the state for floats that guests need, after each call of a host's function: rounding to nearest, ties to
@@ -156,12 +160,25 @@ impl WasmiEngine {
         vm.wants_fingerprint(&Ok(Outcome::UserError(String::new()))) || self.look.is_some()
     }
 
+    /// Tells `on_failure` which functions were active where a main sub-VM failed, innermost first, as many as its fingerprint lists: for people.
+    /// wasmi does not know at which instruction.
+    ///
+    /// ```
+    /// use subvm_wasmi::WasmiEngine;
+    /// let engine = WasmiEngine::new().on_failure(|active| assert!(active.iter().all(|active| active.lowered.is_none())));
+    /// # drop(engine);
+    /// ```
+    #[must_use]
+    pub fn on_failure(self, on_failure: impl Fn(&[Active]) + Send + Sync + 'static) -> Self {
+        Self { on_failure: Some(Arc::new(on_failure)), ..self }
+    }
+
     /// Runs the sub-VM of `store`, which outlives what can panic, so that it is always handed back.
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
         let run = || {
             guard::caught(|| {
                 let ended = drive::drive(&self.programs, store);
-                ended::conclude(store, ended, &self.zeros, self.look.as_deref())
+                ended::conclude(store, ended, &self.zeros, self.look.as_deref(), self.on_failure.as_ref())
             })
         };
         guard::nested(run).flatten().unwrap_or_else(|error| (Err(error), None))

@@ -54,6 +54,8 @@ pub(crate) struct Unit {
     pub(crate) has_start: bool,
     /// From its name section.
     pub(crate) own_name: Option<String>,
+    /// How it was lowered.
+    pub(crate) options: Options,
 }
 
 /// A module that is to be translated.
@@ -221,7 +223,7 @@ impl Maker {
         {
             return Err(refused.into());
         }
-        Ok((Unit::new(module, lowered), bytes))
+        Ok((Unit::new(module, lowered, *options), bytes))
     }
 }
 
@@ -240,7 +242,7 @@ impl Linked for Unit {
 }
 
 impl Unit {
-    fn new(module: Module, lowered: Lowered) -> Self {
+    fn new(module: Module, lowered: Lowered, options: Options) -> Self {
         let Lowered { functions, memories, defined_memories, set_up, has_start, module_name, .. } = lowered;
         let initial =
             (memories - defined_memories..memories).map(|memory| match module.get_export(&memory_export(memory)) {
@@ -261,6 +263,7 @@ impl Unit {
             exports_too_much,
             has_start,
             own_name,
+            options,
         }
     }
 }

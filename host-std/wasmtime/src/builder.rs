@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use subvm_lower::{Active, Look};
 use subvm_profile::Watcher;
 
 use super::cache::ModuleCache;
 use super::{Codegen, WasmtimeEngine};
-use subvm_lower::Look;
 
 /// What an engine tells of a module that it did not know.
 ///
@@ -56,6 +56,9 @@ pub enum ModuleEvent<'a> {
 /// Who is told of modules.
 pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
 
+/// Who is told of failures.
+pub(super) type OnFailure = Arc<dyn Fn(&[Active]) + Send + Sync>;
+
 /// The choices of an engine. None of them changes a result.
 ///
 /// ```
@@ -83,6 +86,7 @@ pub struct EngineBuilder {
     pub(super) compile_memory: u64,
     pub(super) watcher: Option<Watcher>,
     pub(super) look: Option<Arc<dyn Look>>,
+    pub(super) on_failure: Option<OnFailure>,
 }
 
 impl Default for EngineBuilder {
@@ -96,6 +100,7 @@ impl Default for EngineBuilder {
             compile_memory: u64::MAX,
             watcher: None,
             look: None,
+            on_failure: None,
         }
     }
 }
@@ -174,6 +179,20 @@ impl EngineBuilder {
         Self { on_module: Some(Arc::new(on_module)), ..self }
     }
 
+    /// Tells `on_failure` which functions were active where a main sub-VM failed, innermost first, as many as its fingerprint lists: for people.
+    /// It is called by the thread that runs, before the sub-VM is torn down; a panic of it is ignored.
+    ///
+    /// ```
+    /// use subvm_wasmtime::WasmtimeEngine;
+    /// let engine = WasmtimeEngine::builder().on_failure(|active| eprintln!("{} functions were active", active.len())).build()?;
+    /// # drop(engine);
+    /// # Ok::<(), wasmtime::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_failure(self, on_failure: impl Fn(&[Active]) + Send + Sync + 'static) -> Self {
+        Self { on_failure: Some(Arc::new(on_failure)), ..self }
+    }
+
     /// Has modules tell `watcher` of what they do: for profiles and coverage of one transaction at a time. They are lowered otherwise, so that
     /// they are compiled anew, and kept in memory only. No receipt changes.
     ///
@@ -225,7 +244,8 @@ impl EngineBuilder {
 
 impl fmt::Debug for EngineBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look } = self;
+        let Self { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look, on_failure } =
+            self;
         let (told, looked) = (on_module.is_some(), look.is_some());
         f.debug_struct("EngineBuilder")
             .field("codegen", codegen)
@@ -236,6 +256,7 @@ impl fmt::Debug for EngineBuilder {
             .field("compile_memory", compile_memory)
             .field("watcher", watcher)
             .field("looked", &looked)
+            .field("told_of_failures", &on_failure.is_some())
             .finish()
     }
 }

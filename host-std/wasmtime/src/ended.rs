@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use subvm_core::fingerprint::{Fingerprint, Frame, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Look, Options, memory_export, unwinding_ticks};
+use subvm_lower::{Active, Look, Options, memory_export, unwinding_ticks};
 use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
+use super::builder::OnFailure;
 use super::running::{Counters, Running};
 use super::{Stopped, look};
 use crate::pages;
@@ -21,6 +22,7 @@ pub(super) fn conclude(
     ended: Result<Outcome, Stopped>,
     zeros: &ZeroTrees,
     look: Option<&dyn Look>,
+    on_failure: Option<&OnFailure>,
 ) -> Concluded {
     if let Some(counters) = store.data().counters {
         let ticks = counters.gas.get(&mut *store).unwrap_i64() - unwound(store, &ended, counters);
@@ -28,8 +30,8 @@ pub(super) fn conclude(
     }
     let (result, unwound) = settle(store, ended);
     if let Some(look) = look {
-        let frames = unwound.as_ref().and_then(|error| frames(store.data(), error, usize::MAX));
-        look::show(store, frames.unwrap_or_default(), look);
+        let active = unwound.as_ref().and_then(|error| active(store.data(), error, usize::MAX));
+        look::show(store, active.unwrap_or_default().into_iter().map(frame).collect(), look);
     }
     let result = store.data_mut().vm.conclude(result);
     if !store.data().vm.wants_fingerprint(&result) {
@@ -39,14 +41,23 @@ pub(super) fn conclude(
         Ok(wanted) => wanted,
         Err(error) => return (Err(error), None),
     };
-    let frames = match unwound {
+    let active = match unwound {
         None => Vec::new(),
-        Some(error) => match frames(store.data(), &error, wanted) {
-            Some(frames) => frames,
+        Some(error) => match active(store.data(), &error, wanted) {
+            Some(active) => active,
             None => return (Err(cut()), None),
         },
     };
+    if let Some(on_failure) = on_failure {
+        subvm_observe::quietly(|| on_failure(&active));
+    }
+    let frames = active.into_iter().map(frame).collect();
     (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
+}
+
+/// What a fingerprint says of a function that was active.
+fn frame(Active { module_name, func, .. }: Active) -> Frame {
+    Frame { module_name, func }
 }
 
 /// What the end comes to, and the error that holds the frames that were active.
@@ -124,14 +135,22 @@ fn cut() -> InternalError {
 }
 
 /// Active functions as the guest supplied them, innermost first, as many as are wanted; nothing where they could not be captured.
-fn frames(running: &Running, error: &wasmtime::Error, wanted: usize) -> Option<Vec<Frame>> {
+fn active(running: &Running, error: &wasmtime::Error, wanted: usize) -> Option<Vec<Active>> {
     let backtrace = error.downcast_ref::<WasmBacktrace>().filter(|backtrace| !backtrace.frames().is_empty())?;
-    let known = |module: &Module| running.program.iter().find(|part| Module::same(&part.module, module));
-    let frame = |frame: &wasmtime::FrameInfo| {
-        let part = known(frame.module())?;
-        Some(Frame { module_name: part.name.clone(), func: part.functions.original(frame.func_index())? })
+    let known = |module: &Module| {
+        let found = running.program.iter().enumerate();
+        found.into_iter().find(|(_, part)| Module::same(&part.module, module))
     };
-    Some(backtrace.frames().iter().filter_map(frame).take(wanted).collect())
+    let package = running.vm.package();
+    let active = |frame: &wasmtime::FrameInfo| {
+        let (position, part) = known(frame.module())?;
+        let func = part.functions.original(frame.func_index())?;
+        // The start module comes last.
+        let wasm = package.libraries.get(position).map_or(&package.start, |library| &library.wasm).clone();
+        let (module_name, options) = (part.name.clone(), part.options);
+        Some(Active { module_name, wasm, func, lowered: frame.module_offset(), options })
+    };
+    Some(backtrace.frames().iter().filter_map(active).take(wanted).collect())
 }
 
 /// BLAKE3 of every memory of every instance that was completely created.

@@ -37,6 +37,7 @@ mod running;
 mod units;
 mod watch;
 
+use builder::OnFailure;
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::Concluded;
@@ -122,6 +123,7 @@ pub struct WasmtimeEngine {
     zeros: ZeroTrees,
     watcher: Option<Watcher>,
     look: Option<Arc<dyn Look>>,
+    on_failure: Option<OnFailure>,
 }
 
 impl fmt::Debug for WasmtimeEngine {
@@ -156,8 +158,17 @@ impl WasmtimeEngine {
     }
 
     fn from_builder(builder: EngineBuilder) -> wasmtime::Result<Self> {
-        let EngineBuilder { codegen, parallel, cache, on_module, compile_time, compile_memory, watcher, look } =
-            builder;
+        let EngineBuilder {
+            codegen,
+            parallel,
+            cache,
+            on_module,
+            compile_time,
+            compile_memory,
+            watcher,
+            look,
+            on_failure,
+        } = builder;
         // What is lowered otherwise must not be taken for what everybody has: it is kept in memory only.
         let cache = cache.filter(|_| watcher.is_none() && look.is_none());
         let watch = watcher.as_ref().map_or(Watch::Nothing, watch::wanted);
@@ -170,7 +181,7 @@ impl WasmtimeEngine {
             (watch, look.clone()),
         );
         let ticker = Ticker::new(&[Frames::Captured, Frames::Ignored].map(|frames| &engines.of(frames).engine));
-        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher, look })
+        Ok(Self { programs, ticker, zeros: ZeroTrees::default(), engines, watcher, look, on_failure })
     }
 
     /// Whether somebody watches its runs, or looks into them: [`EngineBuilder::watcher`], [`EngineBuilder::look`].
@@ -183,7 +194,7 @@ impl WasmtimeEngine {
     fn run_in(&self, store: &mut Store<Running>) -> Concluded {
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let ended = drive::drive(&self.programs, &self.ticker, store);
-            ended::conclude(store, ended, &self.zeros, self.look.as_deref())
+            ended::conclude(store, ended, &self.zeros, self.look.as_deref(), self.on_failure.as_ref())
         }));
         caught.unwrap_or_else(|panic| {
             let error = panicked(&*panic);

@@ -1,7 +1,7 @@
 //! What a store holds while a sub-VM runs in it, and the limits that wasmtime asks for.
 
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
-use subvm_lower::FunctionMap;
+use subvm_lower::{FunctionMap, Options};
 use subvm_profile::Watcher;
 use wasmtime::{Global, Instance, Memory, Module, ResourceLimiter};
 
@@ -46,6 +46,8 @@ pub(super) struct Part {
     pub(super) module: Module,
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
+    /// How it was lowered.
+    pub(super) options: Options,
 }
 
 /// The globals that lowering put into the first module.

@@ -47,10 +47,12 @@ pub(super) struct Unit {
     pub(super) has_start: bool,
     /// From its name section.
     pub(super) own_name: Option<String>,
+    /// How it was lowered.
+    options: Options,
 }
 
 impl Unit {
-    fn new(module: Module, functions: FunctionMap, facts: Facts<'_>) -> Self {
+    fn new(module: Module, functions: FunctionMap, options: &Options, facts: Facts<'_>) -> Self {
         let Facts { memories, defined_memories, set_up, values, has_start, name, .. } = facts;
         Self {
             captured: Code { module, alone: None },
@@ -62,6 +64,7 @@ impl Unit {
             values,
             has_start,
             own_name: name.map(str::to_owned),
+            options: *options,
         }
     }
 
@@ -88,7 +91,7 @@ impl Unit {
     /// What a failure is described by, where it is linked under `name`.
     pub(super) fn part(&self, name: &str) -> Part {
         let (module, functions, memories) = (self.captured.module.clone(), self.functions, self.memories);
-        Part { name: name.to_owned(), module, functions, memories }
+        Part { name: name.to_owned(), module, functions, memories, options: self.options }
     }
 
     /// What it takes on both engines, its code and the names that it imports and exports.
@@ -368,7 +371,7 @@ impl Maker {
         key: &Key,
         Told(found, compiled): &mut Told,
     ) -> Result<Arc<Unit>, Stopped> {
-        let mut unit = match self.load(wasm, key) {
+        let mut unit = match self.load(wasm, options, key) {
             Some(unit) => {
                 *found = Found::Disk;
                 unit
@@ -403,7 +406,7 @@ impl Maker {
     }
 
     /// A unit from the cache on disk. What cannot be used is as good as absent.
-    fn load(&self, wasm: &Wasm, key: &Key) -> Option<Unit> {
+    fn load(&self, wasm: &Wasm, options: &Options, key: &Key) -> Option<Unit> {
         let bytes = self.cache.as_ref()?.read(key)?;
         let Compiled { facts, code } = file::parse(&bytes, key)?;
         // SAFETY: these bytes are unchanged what `Module::serialize` gave: the digest tells damage, the key (an engine's version,
@@ -411,7 +414,7 @@ impl Maker {
         // were read (`ModuleCache::open`). They were read once, into memory of this process, before the digest was taken.
         let module = unsafe { Module::deserialize(&self.engines.of(Frames::Captured).engine, code) }.ok()?;
         self.tell(&ModuleEvent::Loaded { bytes: wasm.len() });
-        Some(Unit::new(module, FunctionMap::new(facts.guest_functions), facts))
+        Some(Unit::new(module, FunctionMap::new(facts.guest_functions), options, facts))
     }
 
     fn compile_told(
@@ -473,6 +476,7 @@ impl Maker {
         Ok(Unit::new(
             module,
             functions,
+            options,
             Facts { guest_functions, memories, defined_memories, set_up, values, has_start, name },
         ))
     }

@@ -24,7 +24,8 @@ fn what_would_run_has_no_finding() {
     ] {
         let (status, found, told) = check(&[module]);
         assert_eq!((status, &found[..]), (Some(0), &[][..]), "{module}");
-        assert!(told.len() == 1 && told[0].starts_with("module:  "), "{module}: {told:?}");
+        assert!(told.len() == 2 && told[0].starts_with("module:  "), "{module}: {told:?}");
+        assert!(told[1].starts_with("deploy:  ") && told[1].contains(" ticks "), "{module}: {told:?}");
     }
     let (.., told) = check(&[run::ORACLE]);
     assert!(told[0].contains("host calls: ") && told[0].contains("genlayer_sdk.gl_call"), "{told:?}");

@@ -20,6 +20,7 @@ mod linking;
 mod looking;
 mod new;
 mod page;
+mod profile;
 mod recording;
 mod scenarios;
 #[path = "../../../modules/tests/support/mod.rs"]
@@ -46,7 +47,8 @@ fn fails(args: &[&str], status: i32, says: &[&str]) {
     let output = subvm(args);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
-    assert_eq!(stderr.trim_end().lines().count(), 1, "{args:?}: one line, not: {stderr}");
+    let lines = stderr.trim_end().lines().filter(|line| !line.starts_with("  "));
+    assert_eq!(lines.count(), 1, "{args:?}: one line and the stack, not: {stderr}");
     assert!(stderr.starts_with("error: "), "{stderr}");
     for text in says {
         assert!(stderr.contains(text), "{args:?}: {text:?} is missing from: {stderr}");
