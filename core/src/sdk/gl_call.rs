@@ -1,5 +1,7 @@
 //! `gl_call`: one function, many requests.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -36,12 +38,14 @@ pub(super) type Granted = Result<Given, Stop<Errno>>;
 /// `inval` for what is no request; else what the request says. `Return` and `UserError` end the sub-VM.
 pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: u32) -> Answer {
     if u64::from(len) > costs::REQUEST {
-        return Err(Stop::Errno(Errno::Inval));
+        return Err(guest.refused("it has more bytes than a request may have"));
     }
     guest.charge(u64::from(len) * costs::calls::REQUEST_BYTE)?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
-    let values = count(mem::bytes(guest.mem, range.clone())).map_err(|_| Stop::Errno(Errno::Inval))?;
+    let Ok(values) = count(mem::bytes(guest.mem, range.clone())) else {
+        return Err(guest.refused("it is no calldata"));
+    };
     guest.charge(values * costs::calls::REQUEST_VALUE)?;
     let request = guest.parse(range)?;
     let content = match guest.grant(request)? {
@@ -82,11 +86,18 @@ impl Guest<'_> {
         let value = decode_while(bytes, &mut || patience.left(clock).is_ok());
         let request = match value {
             Ok(value) => Request::of(&value, bytes),
-            Err(Undecoded::Malformed) => None,
+            Err(Undecoded::Malformed) => Err(String::from("it is no calldata")),
             Err(Undecoded::Stopped) => return Err(patience.left(clock).err().unwrap_or_else(late).into()),
         };
         cx.ram.release(held);
-        request.ok_or(Stop::Errno(Errno::Inval))
+        request.map_err(|why| self.refused(&why))
+    }
+
+    /// What is no request is an errno to the guest, and a note for people.
+    #[cold]
+    fn refused(&mut self, why: &str) -> Stop<Errno> {
+        self.vm.diagnose(format!("gl_call refused a request: {why}"));
+        Stop::Errno(Errno::Inval)
     }
 
     fn attach(&mut self, content: Content) -> Result<u32, End> {

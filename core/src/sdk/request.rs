@@ -1,5 +1,6 @@
 //! The requests of `gl_call`, taken apart. What is of another shape, has unknown or missing fields, or values out of range, is no request.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -66,17 +67,26 @@ pub(super) enum CalledState {
 }
 
 impl Request {
-    /// The request that `value` is, of which `bytes` are the encoding. Nothing where it is none.
-    pub(super) fn of(value: &Value, bytes: &[u8]) -> Option<Self> {
-        let (name, argument) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
+    /// The request that `value` is, of which `bytes` are the encoding.
+    ///
+    /// # Errors
+    /// What makes it none, for people.
+    pub(super) fn of(value: &Value, bytes: &[u8]) -> Result<Self, String> {
+        let entry = value.as_map().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+        let (name, argument) = entry.ok_or("it is no map of one entry, a request's name and its fields")?;
+        let wrong = || format!("the argument of {} is not what it takes", shown(name));
         match name {
-            "Return" => Some(Self::Return(argument.encode().ok()?)),
-            "UserError" | "Rollback" => Some(Self::UserError(argument.as_str()?.to_string())),
-            "Trace" => trace(argument),
+            "Return" => Ok(Self::Return(argument.encode().map_err(|_| wrong())?)),
+            "UserError" | "Rollback" => Ok(Self::UserError(argument.as_str().ok_or_else(wrong)?.to_string())),
+            "Trace" => trace(argument).ok_or_else(wrong),
             _ => {
-                let mut fields = Fields { map: argument.as_map()?, taken: 0 };
-                let request = Self::with_fields(name, &mut fields, bytes)?;
-                fields.all_taken().then_some(request)
+                let map = argument.as_map().ok_or_else(wrong)?;
+                let mut fields = Fields { map, taken: 0, last: None };
+                let request = Self::with_fields(name, &mut fields, bytes).ok_or_else(|| fields.refused(name))?;
+                if !fields.all_taken() {
+                    return Err(format!("{} has a field that it does not take", shown(name)));
+                }
+                Ok(request)
             }
         }
     }
@@ -215,10 +225,28 @@ fn clamped(limit: &Int) -> Option<u64> {
 struct Fields<'a> {
     map: &'a Map,
     taken: usize,
+    /// The one that was asked for last.
+    last: Option<&'static str>,
+}
+
+/// A name that a guest gave, in one line of bounded length.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_default).collect()
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, name: &str) -> Option<&'a Value> {
+    /// Why the request is none: for the field that was asked for last.
+    fn refused(&self, request: &str) -> String {
+        let request = shown(request);
+        match self.last {
+            None => format!("there is no request {request}"),
+            Some(field) if self.map.get(field).is_none() => format!("{request} lacks the field {field}"),
+            Some(field) => format!("the field {field} of {request} is not what it takes"),
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.last = Some(name);
         let value = self.map.get(name)?;
         self.taken += 1;
         Some(value)
@@ -228,23 +256,23 @@ impl<'a> Fields<'a> {
         self.taken == self.map.len()
     }
 
-    fn bytes(&mut self, name: &str) -> Option<Vec<u8>> {
+    fn bytes(&mut self, name: &'static str) -> Option<Vec<u8>> {
         self.take(name)?.as_bytes().map(<[u8]>::to_vec)
     }
 
-    fn address(&mut self, name: &str) -> Option<Address> {
+    fn address(&mut self, name: &'static str) -> Option<Address> {
         self.take(name)?.as_address()
     }
 
-    fn encoded(&mut self, name: &str) -> Option<Vec<u8>> {
+    fn encoded(&mut self, name: &'static str) -> Option<Vec<u8>> {
         self.take(name)?.encode().ok()
     }
 
-    fn string(&mut self, name: &str) -> Option<()> {
+    fn string(&mut self, name: &'static str) -> Option<()> {
         self.take(name)?.as_str().map(|_| ())
     }
 
-    fn choice(&mut self, name: &str, choices: &[&str]) -> Option<()> {
+    fn choice(&mut self, name: &'static str, choices: &[&str]) -> Option<()> {
         self.take(name)?.as_str().filter(|choice| choices.contains(choice)).map(|_| ())
     }
 }

@@ -258,3 +258,31 @@ fn balances_are_little_endian_and_hidden_from_blocks() {
     world.host.set_balance(CONTRACT, 100);
     assert_eq!(world.lead().outcome, Outcome::null());
 }
+
+/// To the guest it is an errno; people are told what was wrong with it, in one bounded line, whatever the guest called it.
+#[test]
+fn a_refused_request_says_which_field_it_was() {
+    let world = World::new(|machine| {
+        for (name, fields) in [
+            ("EthSend", map([("address", Value::Address(OTHER)), ("value", 1.into())])),
+            ("EthSend", map([("address", "x".into()), ("calldata", bytes(b"")), ("value", 1.into())])),
+            ("TraceMessage", map([])),
+            ("Return\u{1b}", map([])),
+            ("UserError", map([])),
+        ] {
+            assert!(machine.request(name, fields)?.is_err(), "{name}");
+        }
+        Ok(())
+    });
+    let notes = world.lead().diagnostics;
+    assert_eq!(
+        notes,
+        [
+            "gl_call refused a request: EthSend lacks the field calldata",
+            "gl_call refused a request: the field address of EthSend is not what it takes",
+            "gl_call refused a request: there is no request TraceMessage",
+            "gl_call refused a request: there is no request Return\\u{1b}",
+            "gl_call refused a request: the argument of UserError is not what it takes",
+        ]
+    );
+}
