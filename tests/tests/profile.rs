@@ -66,7 +66,7 @@ fn each_tick_counts_for_the_function_that_spent_it() {
     };
     let [direct, nested] = of(0)[..] else { panic!("two paths lead to it: {:?}", of(0)) };
     assert_eq!(
-        (nested.0 * 1, nested.1 + direct.1),
+        (nested.0, nested.1 + direct.1),
         (nested.1 * direct.0 / direct.1, 3),
         "one call costs what another does"
     );

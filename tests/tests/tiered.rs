@@ -38,12 +38,15 @@ impl Gate {
     }
 }
 
+/// What is done before the sub-VM of a number.
+type Before = dyn Fn(&Held, usize, &SubVm) + Send + Sync;
+
 /// An engine whose compiler waits at a gate, and does something before each sub-VM, which come by their number.
 struct Held {
     engine: TieredEngine,
     gate: Arc<Gate>,
     number: AtomicUsize,
-    before: Box<dyn Fn(&Self, usize, &SubVm) + Send + Sync>,
+    before: Box<Before>,
 }
 
 impl Engine for Held {

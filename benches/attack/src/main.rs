@@ -34,7 +34,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("usage: attack replay [--whole] [NAME..] | search SECONDS [SEED] | text SEED");
+            eprintln!(
+                "usage: attack replay [--whole] [--table] [--slack=FACTOR] [NAME..] | search SECONDS [SEED] | text SEED"
+            );
             ExitCode::from(2)
         }
     }

@@ -138,13 +138,13 @@ impl Search {
 
     /// Measures the worst at length, makes them small, and writes them down.
     fn write(&mut self, seed: u64) {
-        for by in 0..3 {
+        for (by, objective) in OBJECTIVES.iter().enumerate() {
             let mut worst = std::mem::take(&mut self.pools[by]);
             worst.truncate(WRITTEN);
             for (number, found) in worst.into_iter().enumerate() {
                 let small = self.smaller(found, by);
                 let Some(measured) = self.measured(&small, LONG, 3) else { continue };
-                let name = format!("{}_{seed:x}_{number}", OBJECTIVES[by]);
+                let name = format!("{objective}_{seed:x}_{number}");
                 println!("{name}: {}", measured.line());
                 if let Err(error) = kept::keep(&name, &measured.line(), libraries(&small), &small.text()) {
                     println!("not written: {error}");

@@ -74,7 +74,8 @@ fn programs_come_to_the_same_on_wasmi() {
         let [first, second] = ["wasmtime", "wasmi"].map(|engine| {
             let output = exec(&program, &["--json", "--engine", engine]);
             let stderr = String::from_utf8_lossy(&output.stderr);
-            let mut json: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+            let mut json: Json =
+                serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
             json["wall_ms"] = Json::Null;
             json
         });

@@ -2,6 +2,9 @@
 
 use subvm_core::{Cancel, InternalError, InternalErrorKind};
 
+/// Does what it is handed, beside a run's own time, or fails where that is over.
+pub type Act<'a> = dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError> + 'a;
+
 /// How what may take long is done for a run.
 ///
 /// ```
@@ -16,7 +19,7 @@ use subvm_core::{Cancel, InternalError, InternalErrorKind};
 /// ```
 pub struct Beside<'a> {
     /// Does it; fails where the run's time is over. As [`SubVm::beside_deadline`](subvm_core::SubVm::beside_deadline).
-    pub act: &'a mut dyn FnMut(&mut dyn FnMut()) -> Result<(), InternalError>,
+    pub act: &'a mut Act<'a>,
     /// What calls the run off.
     pub cancel: Option<Cancel>,
 }

@@ -32,7 +32,7 @@ mod stopped;
 mod types;
 mod unlinkable;
 
-pub use beside::Beside;
+pub use beside::{Act, Beside};
 pub use ended::{ZeroTrees, panicked, unreachable};
 #[cfg(feature = "std")]
 pub use jobs::{Jobs, Waited};

@@ -97,7 +97,10 @@ pub(crate) fn value(a: &Seen, b: &Seen) -> Option<Value> {
         .next()
 }
 
-fn first(a: &Notes, b: &Notes) -> Option<(u64, (Option<Note>, Option<Note>))> {
+/// What both sides noted at one number; nothing where a side has noted less.
+type Both = (Option<Note>, Option<Note>);
+
+fn first(a: &Notes, b: &Notes) -> Option<(u64, Both)> {
     let at = |notes: &Notes, number: u64| {
         let from = notes.count - notes.last.len() as u64;
         notes.last.get(usize::try_from(number.checked_sub(from)?).ok()?).copied()

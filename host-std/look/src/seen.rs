@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use subvm_core::fingerprint::{Frame, ZeroTree, hash_memory};
-use subvm_core::{Engine, InternalError, Outcome, Package, PageWrite};
+use subvm_core::{Engine, Outcome, Package, PageWrite};
 use subvm_lower::{Global, Instance, Machine, memory_export};
 use subvm_replay::{Point, Replay, ReplayError, Replayed, Stopped};
 
@@ -175,7 +175,10 @@ impl Seen {
         Self {
             path: stopped.path.to_vec(),
             package: Arc::clone(stopped.vm.package()),
-            result: stopped.result.as_ref().map(Clone::clone).map_err(InternalError::to_string),
+            result: match stopped.result {
+                Ok(outcome) => Ok(outcome.clone()),
+                Err(error) => Err(error.to_string()),
+            },
             calls: stopped.calls,
             given: stopped.given,
             ticks,

@@ -269,11 +269,14 @@ pub(crate) fn code(bodies: &[Vec<u8>]) -> Vec<u8> {
     section
 }
 
+/// Declarations of locals: how many, of which type.
+type Declared = Vec<(u32, ValType)>;
+
 /// The declarations of a body's locals, and the types of all its locals, parameters first.
 pub(crate) fn locals_of(
     body: &FunctionBody<'_>,
     params: &[ValType],
-) -> Result<(Vec<(u32, ValType)>, Vec<ValType>), BinaryReaderError> {
+) -> Result<(Declared, Vec<ValType>), BinaryReaderError> {
     let (mut declared, mut all) = (Vec::new(), params.to_vec());
     for declaration in body.get_locals_reader()? {
         let (repeated, ty) = declaration?;

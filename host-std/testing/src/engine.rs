@@ -51,7 +51,7 @@ pub(crate) fn ran_out(report: &Report) -> bool {
 /// Lines about where most of the gas went.
 pub(crate) fn top(profile: &Profile) -> Vec<String> {
     let (total, mut library) = (profile.total(Unit::Ticks).max(1), Library::default());
-    let mut line = |(frame, ticks, calls): (Frame, u64, u64)| {
+    let line = |(frame, ticks, calls): (Frame, u64, u64)| {
         let name = match frame {
             Frame::SubVm(_) => "setting up".to_owned(),
             Frame::Host(name) => format!("{name} (host)"),
@@ -60,5 +60,5 @@ pub(crate) fn top(profile: &Profile) -> Vec<String> {
         let percent = u128::from(ticks) * 100 / u128::from(total);
         format!("{percent:>3} % {ticks} ticks in {calls} calls of {name}")
     };
-    profile.top(Unit::Ticks, TOP).into_iter().map(|spent| line(spent)).collect()
+    profile.top(Unit::Ticks, TOP).into_iter().map(line).collect()
 }

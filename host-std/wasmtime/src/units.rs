@@ -223,11 +223,11 @@ impl Units {
     ) -> Result<Arc<Unit>, Stopped> {
         let key = Key::new(wasm, options, &self.maker.id);
         let ready = |unit: &Unit| frames == Frames::Captured || unit.ignored.get().is_some();
-        if let Some(known) = self.maker.known(&key) {
-            if !known.as_ref().is_ok_and(|unit| !ready(unit)) {
-                observe::looked_for(Found::Memory);
-                return Ok(known?);
-            }
+        if let Some(known) = self.maker.known(&key)
+            && !known.as_ref().is_ok_and(|unit| !ready(unit))
+        {
+            observe::looked_for(Found::Memory);
+            return Ok(known?);
         }
         loop {
             let cancel = beside.cancel.clone();

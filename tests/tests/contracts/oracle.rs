@@ -95,7 +95,7 @@ fn it_costs_no_more_than_one_by_hand() {
         let mut all = fixture(module);
         [ask(&mut all), ask(&mut all), all.0.view(all.2, "get", Map::new())].map(|transaction| {
             transaction.returned();
-            transaction.gas().time - pages(module) * u64::from(Schedule::V1.ticks(Class::GrowPage))
+            transaction.gas().time - pages(module) * Schedule::V1.ticks(Class::GrowPage)
         })
     });
     println!("pages: {} by hand, {} with the SDK", pages(&by_hand), pages(&with_sdk));

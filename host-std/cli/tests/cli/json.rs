@@ -159,7 +159,7 @@ fn a_node_that_cannot_keep_the_result_says_so_in_the_object() {
     let json = object(&output);
     assert_eq!(json["outcome"], "internal_error", "{json}");
     let why = json["message"].as_str().unwrap();
-    assert!(why.contains("applying a receipt") && why.contains("File too large"), "{why}");
+    assert!(why.contains("applying receipts") && why.contains("File too large"), "{why}");
     assert_eq!(output.status.code(), Some(127));
 }
 

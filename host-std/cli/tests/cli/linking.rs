@@ -91,9 +91,12 @@ fn no_advice_is_given_that_nobody_can_follow() {
     let feature = |text: &str, feature: &str| refused(text, &format!("{feature} is no feature that a module may use"));
     feature("(module (memory 1 1 shared))", "threads");
     feature("(module (func (drop (i64.atomic.load (i32.const 0)))) (memory 1))", "threads");
-    feature("(module (tag))", "exceptions");
     feature("(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))", "relaxed SIMD");
     feature("(module (memory i64 1))", "memory64");
+    let tag = write(dir.path(), "tag.wat", b"(module (tag) (func (export \"_start\")))");
+    let output = subvm(&["exec", "--exceptions", "false", &tag]);
+    let says = "exceptions are no feature that a module may use where the parameter `exceptions` is off";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(says), "{output:?}");
     feature("(module (rec (type (func)) (type (func))))", "gc");
     feature("(module (type $a (sub (func))) (type (sub $a (func))))", "gc");
     feature("(module (memory 1 (pagesize 1)))", "custom page sizes");
