@@ -103,3 +103,18 @@ fn a_fingerprint_lists_the_innermost_frames() {
     let (frames, bytes) = of(128, &endless);
     assert!(frames.len() == 128 && bytes < 16_384, "{bytes}");
 }
+
+/// wasmtime makes a heap for references beside the memories of a module that has some: it is no memory of the guest's, and takes no memory's place.
+#[test]
+fn memories_are_charged_beside_tables_of_references() {
+    let peak = |fields: &str| {
+        run_both(Params::default(), &parts(&format!(r#"(module {fields} (func (export "_start")))"#))).ram_peak
+    };
+    for table in ["(table 1 externref)", "(table 1 funcref)", "(global externref (ref.null extern))", ""] {
+        for (memory, bytes) in [("(memory 4)", 4 << 16), ("(memory 0)", 0)] {
+            let more = peak(&format!("{table} {memory}")) - peak(table);
+            // What an instance takes of the node is charged for a memory too.
+            assert!((bytes..bytes + 4_096).contains(&more), "{table} {memory}: {more}");
+        }
+    }
+}

@@ -9,7 +9,8 @@ use subvm_tests::lowered::Generator;
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg,
-    MemorySection, MemoryType, Module, RefType, TableSection, TableType, TypeSection, ValType,
+    MemorySection, MemoryType, Module, RefType, TableSection, TableType, TagKind, TagSection, TagType, TypeSection,
+    ValType,
 };
 
 /// What is just inside a limit, and just outside.
@@ -173,6 +174,15 @@ fn case(limit: Limit) -> Case {
             one(&globals)
         }),
         Limit::Exports => Case::of(limit, |count| exports(count, 0)),
+        Limit::Tags => Case::of(limit, |count| {
+            let mut types = TypeSection::new();
+            types.ty().function([], []);
+            let mut tags = TagSection::new();
+            (0..count).for_each(|_| _ = tags.tag(TagType { kind: TagKind::Exception, func_type_idx: 0 }));
+            let mut module = Module::new();
+            module.section(&types).section(&tags);
+            module.finish()
+        }),
         Limit::ElementSegments => Case::of(limit, |count| {
             let mut elements = ElementSection::new();
             (0..count).for_each(|_| _ = elements.passive(Elements::Functions(vec![].into())));
@@ -275,14 +285,15 @@ fn what_is_just_inside_a_limit_compiles_and_what_is_just_outside_is_refused() {
     let engines = OnceCell::new();
     for &limit in Limit::ALL {
         let Case { inside, outside, heavy, covered } = case(limit);
-        let refusal = lower(&outside, &Options::default()).expect_err(limit.name());
+        let options = Options { exceptions: limit == Limit::Tags, ..Options::default() };
+        let refusal = lower(&outside, &options).expect_err(limit.name());
         let Refusal::Limit { which, found } = refusal else { panic!("{limit:?}: {refusal}") };
         assert!(which == limit && found > limit.value(), "{limit:?}: {which:?}, {found}");
         let text = refusal.to_string();
         let figures = [limit.name().to_owned(), found.to_string(), limit.value().to_string()];
         assert!(figures.iter().all(|figure| text.contains(figure)), "{limit:?}: {text}");
 
-        let lowered = lower(&inside, &Options::default()).unwrap_or_else(|refusal| panic!("{limit:?}: {refusal}"));
+        let lowered = lower(&inside, &options).unwrap_or_else(|refusal| panic!("{limit:?}: {refusal}"));
         if covered || heavy && !all {
             continue;
         }

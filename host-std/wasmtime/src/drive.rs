@@ -108,7 +108,7 @@ async fn instantiate(
     // Loading the program called who listens.
     float_state::restore_for_guests();
     store.data_mut().instantiating = true;
-    store.data_mut().to_make = unit.defined_memories;
+    store.data_mut().to_make = (Arc::clone(&unit.initial_memories), 0);
     let code = unit.code(store.data().frames);
     let instance = match (&code.alone, linking) {
         (Some(alone), None) => alone.instantiate_async(&mut *store).await.map_err(Stopped::Unwound)?,

@@ -1,5 +1,7 @@
 //! What a store holds while a sub-VM runs in it, and the limits that wasmtime asks for.
 
+use std::sync::Arc;
+
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use subvm_lower::{FunctionMap, Options};
 use subvm_profile::Watcher;
@@ -9,7 +11,7 @@ use super::frames::Frames;
 use super::mappings::Share;
 
 /// Bytes in a page of WebAssembly.
-const WASM_PAGE: u64 = 65_536;
+pub(super) const WASM_PAGE: u64 = 65_536;
 
 /// A store's data.
 pub(super) struct Running {
@@ -30,8 +32,8 @@ pub(super) struct Running {
     pub(super) end: Option<End>,
     /// Whether memories and tables are being made rather than grown.
     pub(super) instantiating: bool,
-    /// Memories of the instance that is being made that are the guest's, and still to be made.
-    pub(super) to_make: u32,
+    /// What the memories of the guest's have at first, in bytes, of the instance that is being made; and how many of them were made.
+    pub(super) to_make: (Arc<[u64]>, usize),
     /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
     pub(super) hardware_floats: bool,
     pub(super) watcher: Option<Watcher>,
@@ -70,7 +72,7 @@ impl Running {
             instances: Vec::new(),
             end: None,
             instantiating: false,
-            to_make: 0,
+            to_make: (Arc::default(), 0),
             hardware_floats: true,
             watcher,
         }
@@ -118,11 +120,12 @@ impl ResourceLimiter for Running {
             return Ok(false);
         }
         if self.instantiating {
-            let Some(left) = self.to_make.checked_sub(1) else {
-                // Of who looks into the run: it is nobody's.
+            let (sizes, made) = &mut self.to_make;
+            if sizes.get(*made) != Some(&(desired as u64)) {
+                // Of who looks into the run, which comes last; or the engine's heap of references, which is empty and comes first: nobody's.
                 return Ok(true);
-            };
-            self.to_make = left;
+            }
+            *made += 1;
         }
         debug_assert!((desired as u64).is_multiple_of(WASM_PAGE));
         self.grow((desired - current) as u64, Resource::WasmMemory)

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use subvm_core::costs::SetUp;
 use subvm_core::{Cancel, InternalError, InternalErrorKind, Wasm};
-use wasmtime::Module;
+use wasmtime::{ExternType, Module};
 
 use super::builder::{ModuleEvent, OnModule};
 use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
-use super::running::Part;
+use super::running::{Part, WASM_PAGE};
 use super::{Stopped, link};
 use subvm_link::{Beside, Jobs, Kept, Library, Linked, Refused, Waited, panicked};
-use subvm_lower::{Counters, FunctionMap, Look, Lowered, Options, lower};
+use subvm_lower::{Counters, FunctionMap, Look, Lowered, Options, lower, memory_export};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
@@ -40,6 +40,8 @@ pub(super) struct Unit {
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
     pub(super) defined_memories: u32,
+    /// What each memory that it defines has at first, in bytes.
+    pub(super) initial_memories: Arc<[u64]>,
     /// What an instance sets up.
     pub(super) set_up: SetUp,
     /// The values that compiling it is priced for ([`subvm_lower::Report::priced_values`]).
@@ -54,7 +56,13 @@ pub(super) struct Unit {
 impl Unit {
     fn new(module: Module, functions: FunctionMap, options: &Options, facts: Facts<'_>) -> Self {
         let Facts { memories, defined_memories, set_up, values, has_start, name, .. } = facts;
+        let initial =
+            (memories - defined_memories..memories).map(|memory| match module.get_export(&memory_export(memory)) {
+                Some(ExternType::Memory(ty)) => ty.minimum() * WASM_PAGE,
+                _ => 0,
+            });
         Self {
+            initial_memories: initial.collect(),
             captured: Code { module, alone: None },
             ignored: OnceLock::new(),
             functions,
