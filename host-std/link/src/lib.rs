@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the names of modules, the order of linking, what a package may have | [`Program`], [`modules`], [`is_library_name`], [`start_name`] |
 //! | what an import needs, and why it does not have it | [`Import`], [`Type`], [`wrong`], [`unlinkable`] |
-//! | why a sub-VM ended before its time | [`Stopped`], [`Refused`], [`unreachable`], [`panicked`] |
+//! | why a sub-VM ended before its time | [`Stopped`], [`Refused`], [`unreachable()`], [`panicked`] |
 //! | what is kept in memory | [`Kept`], [`ZeroTrees`] |
 //! | what takes long, and is no work of the run's own | [`Beside`]; with the feature `std`, `Jobs` |
 //!

@@ -17,7 +17,7 @@ use wasmparser::{ExternalKind, Parser, Payload, SectionLimited};
 ///
 /// ```
 /// use subvm_lower::{Options, RESERVED, lower, retain_exports};
-/// let module = wat::parse_str(r#"(module (func (export "f")) (func (export "g")))"#)?;
+/// let module = wat::parse_str(r#"(module (func (export "what nobody imports")) (func (export "g")))"#)?;
 /// let lowered = lower(&module, &Options::default()).unwrap().wasm;
 /// let retained = retain_exports(&lowered, |name| name == "g" || name.contains(RESERVED)).unwrap();
 /// assert!(retained.len() < lowered.len());

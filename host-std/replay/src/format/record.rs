@@ -80,7 +80,7 @@ pub struct Given {
 ///
 /// ```
 /// use subvm_core::Role;
-/// let part = subvm_replay::Part { role: Role::Leader, deadline: None, cancel: None };
+/// let part = subvm_replay::Part { role: Role::Leader, deadline: None };
 /// assert_eq!(part.clone(), part);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
