@@ -16,7 +16,7 @@ use super::link::Linking;
 use super::mappings::Share;
 use super::program::{Program, Programs};
 use super::running::{Counters, Running};
-use super::units::Unit;
+use super::unit::Unit;
 use subvm_link::{Beside, INITIALIZE, Refused};
 use subvm_lower::{Floats, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
 

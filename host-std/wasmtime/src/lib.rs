@@ -34,6 +34,7 @@ mod ready;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reuse;
 mod running;
+mod unit;
 mod units;
 mod watch;
 

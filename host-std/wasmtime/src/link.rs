@@ -12,7 +12,7 @@ use wasmtime::{Extern, ExternType, ImportType, Linker, Module, Mutability, RefTy
 
 use super::Stopped;
 use super::running::Running;
-use super::units::Unit;
+use super::unit::Unit;
 
 /// Where a module of a package finds what it imports.
 pub(super) struct Linking<'a> {

@@ -14,7 +14,8 @@ use super::engines::Engines;
 use super::frames::Frames;
 use super::host_calls;
 use super::running::Running;
-use super::units::{Unit, Units};
+use super::unit::Unit;
+use super::units::Units;
 use subvm_link::Beside;
 use subvm_lower::{Look, Options, Watch};
 

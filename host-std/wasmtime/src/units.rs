@@ -3,126 +3,30 @@
 use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use subvm_core::costs::SetUp;
 use subvm_core::{Cancel, InternalError, InternalErrorKind, Wasm};
-use wasmtime::{ExternType, Module};
+use wasmtime::Module;
 
 use super::builder::{ModuleEvent, OnModule};
 use super::cache::file::{self, Compiled, Facts};
 use super::cache::{EngineId, Key, ModuleCache};
 use super::engines::{Code, Engines};
 use super::frames::Frames;
-use super::running::{Part, WASM_PAGE};
+use super::unit::Unit;
 use super::{Stopped, link};
-use subvm_link::{Beside, Jobs, Kept, Library, Linked, Refused, Waited, panicked};
-use subvm_lower::{Counters, FunctionMap, Look, Lowered, Options, lower, memory_export};
+use subvm_link::{Beside, Jobs, Kept, Library, Refused, Waited, panicked};
+use subvm_lower::{Counters, FunctionMap, Look, Lowered, Options, lower};
 use subvm_observe::{self as observe, Found};
 
 /// Compiled modules that are kept in memory, and the bytes of code that they may have together.
 const UNITS: (usize, usize) = (256, 1 << 30);
 /// The most bytes of memory that compiling takes for a value of lowering's estimate (`docs/RATIONALE.md#compiling-is-a-thing-of-its-own`).
 const BYTES_FOR_A_VALUE: u64 = 64;
-/// Bytes of memory that an import or export takes beside code: 49,990 exports took 28 MB.
-const BYTES_FOR_A_NAME: usize = 600;
 /// Refusals that are kept in memory, and the bytes of their texts.
 const REFUSALS: (usize, usize) = (4096, 1 << 20);
-
-/// A compiled module, and what the engine must know of it.
-pub(super) struct Unit {
-    /// On the engine whose traps capture frames.
-    captured: Code,
-    /// On the other one, once a sub-VM asked for it.
-    ignored: OnceLock<Code>,
-    pub(super) functions: FunctionMap,
-    pub(super) memories: u32,
-    pub(super) defined_memories: u32,
-    /// What each memory that it defines has at first, in bytes.
-    pub(super) initial_memories: Arc<[u64]>,
-    /// What an instance sets up.
-    pub(super) set_up: SetUp,
-    /// The values that compiling it is priced for ([`subvm_lower::Report::priced_values`]).
-    pub(super) values: u64,
-    pub(super) has_start: bool,
-    /// From its name section.
-    pub(super) own_name: Option<String>,
-    /// How it was lowered.
-    options: Options,
-}
-
-impl Unit {
-    fn new(module: Module, functions: FunctionMap, options: &Options, facts: Facts<'_>) -> Self {
-        let Facts { memories, defined_memories, set_up, values, has_start, name, .. } = facts;
-        let initial =
-            (memories - defined_memories..memories).map(|memory| match module.get_export(&memory_export(memory)) {
-                Some(ExternType::Memory(ty)) => ty.minimum() * WASM_PAGE,
-                _ => 0,
-            });
-        Self {
-            initial_memories: initial.collect(),
-            captured: Code { module, alone: None },
-            ignored: OnceLock::new(),
-            functions,
-            memories,
-            defined_memories,
-            set_up,
-            values,
-            has_start,
-            own_name: name.map(str::to_owned),
-            options: *options,
-        }
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            guest_functions: self.functions.guest_functions(),
-            memories: self.memories,
-            defined_memories: self.defined_memories,
-            set_up: self.set_up,
-            values: self.values,
-            has_start: self.has_start,
-            name: self.own_name.as_deref(),
-        }
-    }
-
-    /// Its code. On the engine that ignores frames it is there since [`Units::get`] was asked for it.
-    pub(super) fn code(&self, frames: Frames) -> &Code {
-        match frames {
-            Frames::Captured => &self.captured,
-            Frames::Ignored => self.ignored.get().unwrap_or(&self.captured),
-        }
-    }
-
-    /// What a failure is described by, where it is linked under `name`.
-    pub(super) fn part(&self, name: &str) -> Part {
-        let (module, functions, memories) = (self.captured.module.clone(), self.functions, self.memories);
-        Part { name: name.to_owned(), module, functions, memories, options: self.options }
-    }
-
-    /// What it takes on both engines, its code and the names that it imports and exports.
-    fn bytes(&self) -> usize {
-        let image = self.captured.module.image_range();
-        let names = self.captured.module.imports().len() + self.captured.module.exports().len();
-        2 * (image.end.addr() - image.start.addr() + names * BYTES_FOR_A_NAME)
-    }
-}
-
-impl Linked for Unit {
-    fn own_name(&self) -> Option<&str> {
-        self.own_name.as_deref()
-    }
-
-    fn defined_memories(&self) -> u32 {
-        self.defined_memories
-    }
-
-    fn set_up(&self) -> SetUp {
-        self.set_up
-    }
-}
 
 /// What came of making a unit, for all who wait for it.
 type Made = Result<Arc<Unit>, Failed>;
