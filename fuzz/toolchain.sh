@@ -21,9 +21,18 @@ if ! cargo +"$nightly" fuzz --version >/dev/null 2>&1 && ! cargo +"$nightly" ins
   exit 0
 fi
 
-# The targets that need no engine, and those that do.
-plain=$(sed -n 's/^name = "\(.*\)"/\1/p' Cargo.toml | grep -vxE 'subvm-fuzz|lowering|engines|execution|cache')
-engine="lowering engines execution cache"
+# The targets whose `required-features` in Cargo.toml name the engine (`yes`), or do not (`no`).
+targets() {
+  awk -v wanted="$1" '
+    function tell() { if (bin && needs == wanted) print name }
+    /^\[/ { tell(); bin = $0 == "[[bin]]"; needs = "no" }
+    bin && /^name = / { split($0, quoted, "\""); name = quoted[2] }
+    bin && /^required-features = .*"engine"/ { needs = "yes" }
+    END { tell() }
+  ' Cargo.toml
+}
+plain=$(targets no)
+engine=$(targets yes | tr '\n' ' ')
 
 # `fuzz run|tmin|cmin|build TARGET ...`. Without a sanitizer, unless FUZZ_SANITIZER names one for the targets that need the engine: the
 # others run no unsafe code. The engine's own assertions are off (-O), or it would take most of the time.

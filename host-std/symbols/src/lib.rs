@@ -165,7 +165,8 @@ impl Symbols {
         self.module.names.get(&index).map(|name| demangled(name))
     }
 
-    /// The bytes of the module that are the body of function `index`, from its declaration of locals on; nothing where it is imported.
+    /// The bytes of the module that are the body of function `index`, from its declaration of locals on; nothing where it is imported, or
+    /// claims to have no byte.
     ///
     /// ```
     /// use subvm_symbols::Symbols;
@@ -176,7 +177,8 @@ impl Symbols {
     #[must_use]
     pub fn body(&self, index: u32) -> Option<Range<usize>> {
         let defined = index.checked_sub(self.module.imported)?;
-        self.module.bodies.get(defined as usize).cloned()
+        // A body has its locals and its end: what claims to have nothing is none, and no byte belongs to it.
+        self.module.bodies.get(defined as usize).filter(|body| !body.is_empty()).cloned()
     }
 
     /// The function to whose body byte `offset` of the module belongs.
