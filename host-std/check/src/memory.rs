@@ -2,11 +2,9 @@
 
 use subvm_core::costs::{SUB_VM, TABLE_ELEMENT};
 use subvm_core::{Package, Params, Ram, Resource, VmError};
+use subvm_lower::WASM_PAGE;
 
 use super::{Finding, Part};
-
-/// Bytes of a page of a wasm memory.
-const WASM_PAGE: u64 = 65_536;
 
 /// The first charge that cannot be met while instances are made.
 pub(super) fn finding(parts: &[Part<'_>], package: &Package, params: &Params) -> Option<Finding> {

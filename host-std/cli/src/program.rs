@@ -257,5 +257,5 @@ pub(super) fn transact(
             Some(why) => terminal::err(&format!("warning: the recording {} is not whole: {why}", path.display())),
         }
     }
-    (node, Done { result, vote: None, against: Vec::new(), stack: Vec::new(), trace, wall })
+    (node, Done::of(result, trace, wall))
 }

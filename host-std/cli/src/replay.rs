@@ -81,7 +81,7 @@ impl Replay {
             let what = "name with --code a recording that does, or record with its code";
             return Err(unusable(&self.recording, format_args!("{verdict}; {what}")));
         }
-        let mut done = Done { result, vote: None, against: Vec::new(), stack: Vec::new(), trace: None, wall };
+        let mut done = Done::of(result, None, wall);
         told.settle(&self.recording, &mut done)?;
         if self.json {
             let object = json!({

@@ -32,7 +32,12 @@ impl Done {
     /// This node could not even run it, or keep what it came to.
     pub(super) fn failed(why: String) -> Self {
         let result = Err(InternalError::new(InternalErrorKind::Engine, why));
-        Self { result, vote: None, against: Vec::new(), stack: Vec::new(), trace: None, wall: Duration::ZERO }
+        Self::of(result, None, Duration::ZERO)
+    }
+
+    /// What came of a run, before anybody was asked for a vote or a stack.
+    pub(super) fn of(result: Result<Report, InternalError>, trace: Option<[u8; 32]>, wall: Duration) -> Self {
+        Self { result, vote: None, against: Vec::new(), stack: Vec::new(), trace, wall }
     }
 
     /// The exit status: the guest's code where it is 0 to 124.

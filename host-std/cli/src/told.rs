@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use subvm_core::{Outcome, Resource, VmError};
 use subvm_host_std::lower::Active;
-use subvm_host_std::profile::{Frame, Profile, Unit, Watcher};
+use subvm_host_std::profile::{Profile, Unit, Watcher};
 use subvm_host_std::symbols::{Library, stack};
 
 use super::Failure;
@@ -94,16 +94,10 @@ fn name(profile: &Profile, library: &mut Library, module: u32, index: u32) -> St
 
 /// Lines about where most of the gas went.
 fn top(profile: &Profile, names: &[String]) -> Vec<String> {
-    let total = profile.total(Unit::Ticks).max(1);
-    let named = |frame: Frame| {
+    profile.largest(TOP, |frame| {
         let node = profile.nodes().iter().position(|node| node.frame == frame);
-        node.and_then(|node| names.get(node)).map_or("?", String::as_str)
-    };
-    let line = |(frame, ticks, calls): (Frame, u64, u64)| {
-        let percent = u128::from(ticks) * 100 / u128::from(total);
-        format!("{percent:>3} % {ticks} ticks in {calls} calls of {}", named(frame))
-    };
-    profile.top(Unit::Ticks, TOP).into_iter().map(line).collect()
+        node.and_then(|node| names.get(node)).map_or("?", String::as_str).to_owned()
+    })
 }
 
 fn write(path: &Path, profile: &Profile, title: &str, names: &[String]) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use alloc::string::String;
 
 use subvm_core::Wasm;
+use subvm_core::fingerprint::Frame;
 
 use super::options::Options;
 
@@ -27,4 +28,11 @@ pub struct Active {
     pub lowered: Option<usize>,
     /// How the module was lowered.
     pub options: Options,
+}
+
+/// What a fingerprint says of it.
+impl From<Active> for Frame {
+    fn from(Active { module_name, func, .. }: Active) -> Self {
+        Self { module_name, func }
+    }
 }

@@ -89,6 +89,9 @@ pub use unwound::unwinding_ticks;
 /// module's results do.
 pub const VERSION: u32 = 14;
 
+/// Bytes of a page of memory (WebAssembly 2.0, 4.2.8).
+pub const WASM_PAGE: u64 = 65_536;
+
 /// A module that behaves the same on every machine, and what the engine must know of it.
 ///
 /// ```

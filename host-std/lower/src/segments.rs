@@ -5,13 +5,11 @@ use alloc::vec::Vec;
 use wasm_encoder::{ConstExpr, DataSection};
 use wasmparser::{DataKind, Operator};
 
+use super::WASM_PAGE;
 use super::survey::Survey;
 
 /// As many zeros between two segments are written out.
 const GAP: usize = 256;
-
-/// Bytes of a page.
-const PAGE: u64 = 65_536;
 
 /// Some bytes, and where they go.
 struct Segment {
@@ -28,7 +26,7 @@ pub(super) fn merged(survey: &Survey<'_>, at: u32) -> wasmparser::Result<Option<
         return Ok(None);
     }
     let Some(memory) = memories.clone().into_iter().next().transpose()? else { return Ok(None) };
-    let bytes = memory.initial.saturating_mul(PAGE);
+    let bytes = memory.initial.saturating_mul(WASM_PAGE);
     let mut segments: Vec<Segment> = Vec::new();
     // Behind it, memory is zero still.
     let mut highest = 0;

@@ -29,6 +29,27 @@ impl Profile {
         self.nodes.iter().map(|node| named.entry(node.frame).or_insert_with(|| name(node.frame)).clone()).collect()
     }
 
+    /// A line for each frame in which most of the gas was spent by itself, largest first, `most` of them: its share of all, its ticks, its calls,
+    /// and what people call it.
+    ///
+    /// ```
+    /// use subvm_core::Mode;
+    /// use subvm_profile::Watcher;
+    /// let watcher = Watcher::calls();
+    /// watcher.begins(Mode::Deterministic, 10);
+    /// watcher.ends(1);
+    /// assert_eq!(watcher.take().largest(10, |_| "setting up".into()), ["100 % 9 ticks in 1 calls of setting up"]);
+    /// ```
+    #[must_use]
+    pub fn largest(&self, most: usize, mut name: impl FnMut(Frame) -> String) -> Vec<String> {
+        let total = self.total(Unit::Ticks).max(1);
+        let line = |(frame, ticks, calls)| {
+            let percent = u128::from(ticks) * 100 / u128::from(total);
+            format!("{percent:>3} % {ticks} ticks in {calls} calls of {}", name(frame))
+        };
+        self.top(Unit::Ticks, most).into_iter().map(line).collect()
+    }
+
     /// A line for each path on which something was spent: its frames, outermost first, with semicolons between them, a space, and how much. It
     /// is what flame graphs are made of; a semicolon in a name becomes a colon.
     ///

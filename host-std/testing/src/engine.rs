@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use subvm_core::{Outcome, Report, Resource, VmError};
 use subvm_lower::Active;
-use subvm_profile::{Frame, Profile, Unit, Watcher};
+use subvm_profile::{Frame, Profile, Watcher};
 use subvm_symbols::{Library, stack};
 use subvm_wasmtime::WasmtimeEngine;
 
@@ -50,15 +50,10 @@ pub(crate) fn ran_out(report: &Report) -> bool {
 
 /// Lines about where most of the gas went.
 pub(crate) fn top(profile: &Profile) -> Vec<String> {
-    let (total, mut library) = (profile.total(Unit::Ticks).max(1), Library::default());
-    let line = |(frame, ticks, calls): (Frame, u64, u64)| {
-        let name = match frame {
-            Frame::SubVm(_) => "setting up".to_owned(),
-            Frame::Host(name) => format!("{name} (host)"),
-            Frame::Function { module, index } => library.of(&profile.modules()[module as usize].wasm).name(index),
-        };
-        let percent = u128::from(ticks) * 100 / u128::from(total);
-        format!("{percent:>3} % {ticks} ticks in {calls} calls of {name}")
-    };
-    profile.top(Unit::Ticks, TOP).into_iter().map(line).collect()
+    let mut library = Library::default();
+    profile.largest(TOP, |frame| match frame {
+        Frame::SubVm(_) => "setting up".to_owned(),
+        Frame::Host(name) => format!("{name} (host)"),
+        Frame::Function { module, index } => library.of(&profile.modules()[module as usize].wasm).name(index),
+    })
 }

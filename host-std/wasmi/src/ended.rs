@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Active, Look, memory_export};
+use subvm_lower::{Look, memory_export};
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Instance, Store, TrapCode};
 
@@ -37,7 +37,7 @@ pub(crate) fn conclude(
     let (result, ran) = settle(store, ended);
     if let Some(look) = look {
         let active = if ran { active(store, usize::MAX) } else { Vec::new() };
-        let frames = active.into_iter().map(frame).collect();
+        let frames = active.into_iter().map(Frame::from).collect();
         look::show(store, frames, look);
     }
     let result = store.data_mut().vm.conclude(result);
@@ -53,13 +53,8 @@ pub(crate) fn conclude(
         // What it throws away is its own.
         let _ = guard::caught(|| on_failure(&active));
     }
-    let frames = active.into_iter().map(frame).collect();
+    let frames = active.into_iter().map(Frame::from).collect();
     (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
-}
-
-/// What a fingerprint says of a function that was active.
-fn frame(Active { module_name, func, .. }: Active) -> Frame {
-    Frame { module_name, func }
 }
 
 /// What the end comes to, and whether guests' functions were active.

@@ -11,7 +11,8 @@ use subvm_core::costs::SetUp;
 use subvm_core::{Cancel, InternalError, InternalErrorKind, Wasm};
 use subvm_link::{Beside, INITIALIZE, Kept, Library, Linked, Refused, unlinkable};
 use subvm_lower::{
-    Counters, FunctionMap, KEY_BYTES, Look, Lowered, Options, RESERVED, Refusal, lower, memory_export, retain_exports,
+    Counters, FunctionMap, KEY_BYTES, Look, Lowered, Options, RESERVED, Refusal, WASM_PAGE, lower, memory_export,
+    retain_exports,
 };
 use wasmi::{Engine, ExternType, Module};
 
@@ -35,8 +36,6 @@ const CODE_BYTES: usize = 4;
 const EXPORT: u64 = 72;
 /// Bytes of exports that an instance may take for each byte that it is charged.
 const EXPORTS_CHARGED: u64 = 2;
-/// Bytes in a page of WebAssembly.
-const WASM_PAGE: u64 = 65_536;
 
 /// A translated module, and what the engine must know of it.
 #[derive(Debug)]
@@ -44,7 +43,6 @@ pub(crate) struct Unit {
     pub(crate) module: Module,
     pub(crate) functions: FunctionMap,
     pub(crate) memories: u32,
-    pub(crate) defined_memories: u32,
     /// What each memory that it defines has at first, in bytes.
     pub(crate) initial_memories: Vec<u64>,
     /// What an instance of it costs to set up.
@@ -233,7 +231,7 @@ impl Linked for Unit {
     }
 
     fn defined_memories(&self) -> u32 {
-        self.defined_memories
+        self.initial_memories.len() as u32
     }
 
     fn set_up(&self) -> SetUp {
@@ -253,18 +251,7 @@ impl Unit {
         let own_name = module_name;
         let exports: u64 = module.exports().map(|export| EXPORT + export.name().len() as u64).sum();
         let exports_too_much = exports > EXPORTS_CHARGED * set_up.bytes;
-        Self {
-            module,
-            functions,
-            memories,
-            defined_memories,
-            initial_memories,
-            set_up,
-            exports_too_much,
-            has_start,
-            own_name,
-            options,
-        }
+        Self { module, functions, memories, initial_memories, set_up, exports_too_much, has_start, own_name, options }
     }
 }
 

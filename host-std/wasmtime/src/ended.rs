@@ -31,7 +31,7 @@ pub(super) fn conclude(
     let (result, unwound) = settle(store, ended);
     if let Some(look) = look {
         let active = unwound.as_ref().and_then(|error| active(store.data(), error, usize::MAX));
-        look::show(store, active.unwrap_or_default().into_iter().map(frame).collect(), look);
+        look::show(store, active.unwrap_or_default().into_iter().map(Frame::from).collect(), look);
     }
     let result = store.data_mut().vm.conclude(result);
     if !store.data().vm.wants_fingerprint(&result) {
@@ -51,13 +51,8 @@ pub(super) fn conclude(
     if let Some(on_failure) = on_failure {
         subvm_observe::quietly(|| on_failure(&active));
     }
-    let frames = active.into_iter().map(frame).collect();
+    let frames = active.into_iter().map(Frame::from).collect();
     (result, Some(Fingerprint { frames, module_instances: memories(store, zeros) }))
-}
-
-/// What a fingerprint says of a function that was active.
-fn frame(Active { module_name, func, .. }: Active) -> Frame {
-    Frame { module_name, func }
 }
 
 /// What the end comes to, and the error that holds the frames that were active.

@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
-use subvm_lower::{FunctionMap, Options};
+use subvm_lower::{FunctionMap, Options, WASM_PAGE};
 use subvm_profile::Watcher;
 use wasmtime::{Global, Instance, Memory, Module, ResourceLimiter};
 
 use super::frames::Frames;
 use super::mappings::Share;
-
-/// Bytes in a page of WebAssembly.
-pub(super) const WASM_PAGE: u64 = 65_536;
 
 /// A store's data.
 pub(super) struct Running {

@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use subvm_core::costs::SetUp;
 use subvm_link::Linked;
-use subvm_lower::{FunctionMap, Options, memory_export};
+use subvm_lower::{FunctionMap, Options, WASM_PAGE, memory_export};
 use wasmtime::{ExternType, Module};
 
 use super::cache::file::Facts;
 use super::engines::Code;
 use super::frames::Frames;
-use super::running::{Part, WASM_PAGE};
+use super::running::Part;
 
 /// Bytes of memory that an import or export takes beside code: 49,990 exports took 28 MB.
 const BYTES_FOR_A_NAME: usize = 600;
@@ -23,7 +23,6 @@ pub(super) struct Unit {
     pub(super) ignored: OnceLock<Code>,
     pub(super) functions: FunctionMap,
     pub(super) memories: u32,
-    pub(super) defined_memories: u32,
     /// What each memory that it defines has at first, in bytes.
     pub(super) initial_memories: Arc<[u64]>,
     /// What an instance sets up.
@@ -51,7 +50,6 @@ impl Unit {
             ignored: OnceLock::new(),
             functions,
             memories,
-            defined_memories,
             set_up,
             values,
             has_start,
@@ -64,7 +62,7 @@ impl Unit {
         Facts {
             guest_functions: self.functions.guest_functions(),
             memories: self.memories,
-            defined_memories: self.defined_memories,
+            defined_memories: self.defined_memories(),
             set_up: self.set_up,
             values: self.values,
             has_start: self.has_start,
@@ -100,7 +98,7 @@ impl Linked for Unit {
     }
 
     fn defined_memories(&self) -> u32 {
-        self.defined_memories
+        self.initial_memories.len() as u32
     }
 
     fn set_up(&self) -> SetUp {
