@@ -1,0 +1,462 @@
+//! The chain: blocks that may follow, and what they lead to.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use subvm_core::calldata::Value;
+use subvm_core::{Address, Engine, InternalError, Message, Package, Proposal, Report, SlotId};
+
+use crate::block::{Block, Header, Votes, put_proposed};
+use crate::exec::{Outside, Vm};
+use crate::extension::{Extension, extension_bytes};
+use crate::genesis::{Genesis, GenesisError};
+use crate::ids::{BlockId, CallId, TxId, address};
+use crate::job::Job;
+use crate::mutant::{Mutant, Planted};
+use crate::outcome::{Applied, Fault};
+use crate::poll::{Poll, more_than_two_thirds};
+use crate::refusal::{InvalidBlock, Refusal};
+use crate::store::Account;
+use crate::tx::{SignedTx, signed};
+use crate::world::{Chainwide, Done, World, include};
+
+/// The most transactions that a proposer looks at for one block: those that cannot come now are left out.
+const LOOKED_AT: usize = 100_000;
+
+/// A chain, at some height. A clone is a few pointers: give one to whoever has to look at this height for longer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_chain::{Chain, sample};
+/// use subvm_host_mock::ScriptedEngine;
+///
+/// let mut chain = Chain::new(Arc::new(sample::genesis(4)), Arc::new(ScriptedEngine::new()))?;
+/// let block = chain.propose(sample::validator(0), None, [], Vec::new());
+/// assert_eq!(chain.validate(&block), Ok(()));
+/// let applied = chain.apply(&block)?;
+/// assert_eq!((applied.height, applied.root), (1, chain.root()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Chain {
+    all: Chainwide,
+    world: Arc<World>,
+    root: [u8; 32],
+    /// Blocks that are not final, each with the state before it: what an appeal goes back to.
+    recent: VecDeque<(Arc<Block>, Arc<World>)>,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain")
+            .field("height", &self.world.height)
+            .field("last", &self.world.last)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where all money is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// On accounts, and on contracts'.
+    pub balances: u128,
+    /// Held by calls that are on their way, and by appeals.
+    pub held: u128,
+    /// Sent to the layer below, or burned.
+    pub gone: u128,
+}
+
+impl Chain {
+    /// A chain that begins.
+    ///
+    /// # Errors
+    /// Where it cannot begin so.
+    pub fn new(genesis: Arc<Genesis>, engine: Arc<dyn Engine>) -> Result<Self, GenesisError> {
+        genesis.check()?;
+        let world = World::new(&genesis);
+        let vm = Vm { engine, params: Arc::new(genesis.params.clone()), chain_id: genesis.chain_id };
+        let all = Chainwide { genesis, vm, planted: Planted::default() };
+        Ok(Self { all, root: world.root(), world: Arc::new(world), recent: VecDeque::new() })
+    }
+
+    /// Breaks a rule.
+    #[cfg(feature = "mutants")]
+    pub fn plant(&mut self, mutant: Mutant) {
+        self.all.planted = Planted(Some(mutant));
+    }
+
+    /// How the chain began.
+    #[must_use]
+    pub fn genesis(&self) -> &Arc<Genesis> {
+        &self.all.genesis
+    }
+
+    /// Blocks so far.
+    #[must_use]
+    pub fn height(&self) -> u64 {
+        self.world.height
+    }
+
+    /// The instant of the last block, in nanoseconds since 1970.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        self.world.time
+    }
+
+    /// The last block; all zeros before the first.
+    #[must_use]
+    pub fn last(&self) -> BlockId {
+        self.world.last
+    }
+
+    /// The digest of the state.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        self.root
+    }
+
+    /// The highest block that is final.
+    #[must_use]
+    pub fn finalized(&self) -> u64 {
+        self.world.finalized
+    }
+
+    /// An account, or a contract's.
+    #[must_use]
+    pub fn account(&self, of: &Address) -> Account {
+        self.world.store.account(of)
+    }
+
+    /// The contract at an address.
+    #[must_use]
+    pub fn code(&self, at: &Address) -> Option<&Arc<Package>> {
+        self.world.store.code(at)
+    }
+
+    /// A page of a contract's storage: of the slot that begins with these bytes, the rest of them zeros.
+    #[must_use]
+    pub fn page(&self, of: &Address, slot: impl AsRef<[u8]>, page: u32) -> [u8; 32] {
+        let mut name = SlotId::default();
+        name.0.iter_mut().zip(slot.as_ref()).for_each(|(byte, given)| *byte = *given);
+        self.world.store.page(of, &name, page).copied().unwrap_or_default()
+    }
+
+    /// All contracts.
+    pub fn contracts(&self) -> impl Iterator<Item = (&Address, &Arc<Package>)> {
+        self.world.store.contracts()
+    }
+
+    /// The vote that is going on about a call.
+    #[must_use]
+    pub fn poll(&self, call: &CallId) -> Option<&Poll> {
+        self.world.polls.get(call)
+    }
+
+    /// All votes that are going on.
+    pub fn polls(&self) -> impl Iterator<Item = (&CallId, &Poll)> {
+        self.world.polls.iter()
+    }
+
+    /// Calls that wait for something: their turn, another call of their contract, results, or that a block becomes final.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.world.calls().count()
+    }
+
+    /// Where all money is. Their sum never changes.
+    #[must_use]
+    pub fn money(&self) -> Money {
+        let bonds = self.world.polls.values().filter_map(|poll| poll.appeal).map(|appeal| appeal.bond);
+        Money {
+            balances: self.world.store.accounts().map(|(_, account)| account.balance).sum(),
+            held: self.world.calls().map(|call| call.holds()).chain(bonds).sum(),
+            gone: self.world.gone,
+        }
+    }
+
+    /// Whether a transaction may wait for a block: its form, size, signature, chain and gas, that its nonce was not there before, and that its
+    /// sender could pay it now.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn admit(&self, bytes: &[u8]) -> Result<SignedTx, Refusal> {
+        let (most, len) = (self.all.genesis.rules.tx_bytes, bytes.len() as u64);
+        if len > most {
+            return Err(Refusal::TooLarge { bytes: len, most });
+        }
+        let signed = SignedTx::from_bytes(bytes)?;
+        include::well_made(&self.all, &signed, true)?;
+        let account = self.account(&signed.tx.sender());
+        if signed.tx.nonce < account.nonce {
+            return Err(Refusal::Nonce { expected: account.nonce, found: signed.tx.nonce });
+        }
+        let needs = include::Cost::of(&self.all, &signed).whole();
+        if account.balance < needs {
+            return Err(Refusal::Balance { needs, has: account.balance });
+        }
+        if self.world.backlog() > self.all.genesis.rules.backlog {
+            return Err(Refusal::Busy);
+        }
+        Ok(signed)
+    }
+
+    /// A block that may follow, of what of this has a place in it. Transactions come in the order in which they are given; those that cannot
+    /// come now are left out. It asks nobody anything and runs nothing.
+    #[must_use]
+    pub fn propose(
+        &self,
+        proposer: Address,
+        votes: Option<Votes>,
+        txs: impl IntoIterator<Item = SignedTx>,
+        proposals: Vec<(CallId, Proposal)>,
+    ) -> Block {
+        let most = self.all.genesis.rules.block_bytes;
+        let mut weight = 16;
+        let mut fits = |bytes: usize| {
+            let all = weight + bytes as u64 + 10;
+            let fits = all <= most;
+            weight = if fits { all } else { weight };
+            fits
+        };
+        let mut chosen: Vec<(CallId, Proposal)> = Vec::new();
+        for (call, proposal) in proposals {
+            let mut bytes = Vec::new();
+            put_proposed(&mut bytes, &call, &proposal);
+            let new = chosen.iter().all(|(other, _)| *other != call);
+            if new && self.may_lead(&call, &proposer).is_ok() && fits(bytes.len()) {
+                chosen.push((call, proposal));
+            }
+        }
+        let mut after = (*self.world).clone();
+        let mut taken = Vec::new();
+        if after.backlog() <= self.all.genesis.rules.backlog {
+            for signed in txs.into_iter().take(LOOKED_AT) {
+                let good =
+                    include::well_made(&self.all, &signed, false).is_ok() && after.may(&self.all, &signed).is_ok();
+                if good && fits(signed.to_bytes().len()) {
+                    let done = after.include(&self.all, &signed, proposer, &mut Done::default());
+                    taken.extend(done.is_ok().then_some(signed));
+                }
+            }
+        }
+        let (height, parent, root) = (self.height() + 1, self.last(), self.root);
+        let time = self.instant(votes.as_ref());
+        let header = Header { height, parent, time, proposer, root, body: [0; 32] };
+        let mut block = Block { header, txs: taken, proposals: chosen, votes };
+        block.header.body = block.body();
+        block
+    }
+
+    /// Whether a block may follow: its form, what it says of the chain, signatures, that each transaction can be paid, that each proposal is
+    /// waited for. What a leader's results say has no part in it.
+    ///
+    /// # Errors
+    /// Why it may not; the same on all nodes at this height.
+    pub fn validate(&self, block: &Block) -> Result<(), InvalidBlock> {
+        self.follows(block)?;
+        let rules = &self.all.genesis.rules;
+        if block.weight() > rules.block_bytes {
+            return Err(InvalidBlock::Malformed("it is larger than a block may be"));
+        }
+        if block.header.time != self.instant(block.votes.as_ref()) {
+            return Err(InvalidBlock::Header("time"));
+        }
+        self.quorum(block.votes.as_ref()).map_err(InvalidBlock::Votes)?;
+        let mut after = (*self.world).clone();
+        if after.backlog() > rules.backlog && !block.txs.is_empty() {
+            return Err(InvalidBlock::Tx { number: 0, why: Refusal::Busy });
+        }
+        for (number, signed) in block.txs.iter().enumerate() {
+            include::well_made(&self.all, signed, true)
+                .and_then(|()| after.include(&self.all, signed, block.header.proposer, &mut Done::default()))
+                .map_err(|why| InvalidBlock::Tx { number, why })?;
+        }
+        for (number, (call, _)) in block.proposals.iter().enumerate() {
+            let twice = block.proposals[..number].iter().any(|(other, _)| other == call);
+            let may = if twice {
+                Err("there is another for the same call")
+            } else {
+                self.may_lead(call, &block.header.proposer)
+            };
+            may.map_err(|why| InvalidBlock::Proposal { number, why })?;
+        }
+        Ok(())
+    }
+
+    /// What the header says of the chain.
+    fn follows(&self, block: &Block) -> Result<(), InvalidBlock> {
+        let header = &block.header;
+        let says = [
+            (header.height != self.height() + 1, "height"),
+            (header.parent != self.last(), "parent"),
+            (header.root != self.root && !self.all.planted.is(Mutant::Drift), "root"),
+            (header.body != block.body(), "body"),
+            (self.all.genesis.validator(&header.proposer).is_none(), "proposer"),
+        ];
+        says.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, what)| Err(InvalidBlock::Header(what)))
+    }
+
+    fn may_lead(&self, call: &CallId, leader: &Address) -> Result<(), &'static str> {
+        let case = self.world.cases.get(call).ok_or("the call does not wait for results")?;
+        if self.world.polls.contains_key(call) {
+            return Err("the call's results are being voted on");
+        }
+        if case.led.contains(leader) { Err("its leader proposed results for the call before") } else { Ok(()) }
+    }
+
+    /// The instant of a block with these ballots: the median of what their validators' clocks say, by power; but always after the block before.
+    fn instant(&self, votes: Option<&Votes>) -> u64 {
+        let genesis = &self.all.genesis;
+        let after = if self.height() == 0 { genesis.time } else { self.time() };
+        let read = |vote: &crate::SignedExtension| {
+            let extension = Extension::from_bytes(&vote.bytes).ok()?;
+            Some((extension.time, genesis.power([vote.validator])))
+        };
+        let mut times: Vec<(u64, u64)> = votes.iter().flat_map(|votes| &votes.votes).filter_map(read).collect();
+        times.sort_unstable();
+        let whole: u64 = times.iter().map(|(_, power)| power).sum();
+        let mut sum = 0;
+        let median = times.iter().find(|(_, power)| {
+            sum += power;
+            2 * sum > whole
+        });
+        median.map_or(0, |(time, _)| *time).max(after.saturating_add(1))
+    }
+
+    fn quorum(&self, votes: Option<&Votes>) -> Result<(), &'static str> {
+        let genesis = &self.all.genesis;
+        let (height, last) = (self.height(), self.last());
+        let Some(Votes { round, votes }) = votes else {
+            return if height == 0 { Ok(()) } else { Err("there are none") };
+        };
+        if height == 0 {
+            return Err("the first block has none");
+        }
+        if !votes.is_sorted_by(|a, b| a.validator < b.validator) {
+            return Err("they are not in the order of their validators");
+        }
+        for vote in votes {
+            let validator = genesis.validators.get(usize::from(vote.validator)).ok_or("one is of no validator")?;
+            if vote.bytes.len() > Extension::BYTES {
+                return Err("one is larger than an extension may be");
+            }
+            let who = address(&validator.key);
+            let message = extension_bytes(genesis.chain_id, height, *round, &last, &who, &vote.bytes);
+            if !signed(&validator.key, &message, &vote.signature) {
+                return Err("one has not its validator's signature");
+            }
+        }
+        let power = genesis.power(votes.iter().map(|vote| vote.validator));
+        let enough = more_than_two_thirds(power, genesis.whole_power()) || self.all.planted.is(Mutant::AnyQuorum);
+        if enough { Ok(()) } else { Err("they are not those of more than two thirds of the power") }
+    }
+
+    /// Takes a block that was decided. Signatures are not looked at again: who voted for it did.
+    ///
+    /// # Errors
+    /// [`Fault`]: this node cannot go on. Nothing is changed then.
+    ///
+    /// # Cost
+    /// Runs what is due, within [`Rules::block_time`](crate::Rules::block_time); all blocks since a result that an appeal turned, where one did.
+    pub fn apply(&mut self, block: &Block) -> Result<Applied, Fault> {
+        self.follows(block).map_err(Fault::Block)?;
+        let mut after = self.clone();
+        let mut applied = Applied {
+            height: block.header.height,
+            root: [0; 32],
+            outcomes: Vec::new(),
+            writes: Vec::new(),
+            rolled_back: None,
+            finalized: 0,
+        };
+        let mut blocks: VecDeque<Arc<Block>> = [Arc::new(block.clone())].into();
+        while let Some(block) = blocks.pop_front() {
+            let before = Arc::clone(&after.world);
+            let mut world = (*before).clone();
+            let done = world.step(&self.all, &block)?;
+            let height = world.height;
+            applied.outcomes.extend(done.outcomes.into_iter().map(|outcome| (height, outcome)));
+            applied.writes.extend(done.writes.into_iter().map(|(contract, pages)| (height, contract, pages)));
+            after.recent.push_back((block, before));
+            after.world = Arc::new(world);
+            if let Some((call, holds, at)) = done.turned {
+                after.back(call, holds, at, &mut blocks, &mut applied);
+            }
+        }
+        let finalized = after.finalized();
+        while after.recent.front().is_some_and(|(block, _)| block.header.height <= finalized) {
+            after.recent.pop_front();
+        }
+        after.root = after.world.root();
+        if self.all.planted.is(Mutant::Drift) && after.height().is_multiple_of(16) {
+            after.root[0] ^= Arc::as_ptr(&self.all.genesis) as usize as u8 >> 4;
+        }
+        (applied.root, applied.finalized) = (after.root, finalized);
+        *self = after;
+        Ok(applied)
+    }
+
+    /// Goes back to before a result was decided, so that the blocks since come again with what an appeal made of it.
+    fn back(
+        &mut self,
+        call: CallId,
+        holds: (usize, bool),
+        at: u64,
+        blocks: &mut VecDeque<Arc<Block>>,
+        applied: &mut Applied,
+    ) {
+        let mut overrides = self.world.overrides.clone();
+        overrides.insert(call, holds);
+        while self.recent.back().is_some_and(|(block, _)| block.header.height >= at) {
+            let Some((block, before)) = self.recent.pop_back() else { break };
+            blocks.push_front(block);
+            self.world = before;
+        }
+        let mut world = (*self.world).clone();
+        world.overrides = overrides;
+        applied.outcomes.retain(|(height, _)| *height < at);
+        applied.writes.retain(|(height, ..)| *height < at);
+        applied.rolled_back = Some(applied.rolled_back.map_or(at - 1, |lowest| lowest.min(at - 1)));
+        self.world = Arc::new(world);
+    }
+
+    /// What may be run now beside the chain: calls that wait for a leader's results, and results that a committee judges. Every validator runs
+    /// what it is to [`Job::is_for`].
+    #[must_use]
+    pub fn jobs(&self) -> Vec<Job> {
+        let (world, all) = (&self.world, &self.all);
+        let led = world.cases.iter().filter(|(id, _)| !world.polls.contains_key(id));
+        let led = led.map(|(_, case)| Job::lead(all, case));
+        let judged = world.polls.iter().filter_map(|(id, poll)| {
+            let case = world.cases.get(id).or_else(|| world.ruled.get(id).map(|ruled| &ruled.case))?;
+            Some(Job::check(all, case, poll))
+        });
+        led.chain(judged).collect()
+    }
+
+    /// Runs a call that changes nothing on the present state. With `outside` it may ask the web, too.
+    ///
+    /// # Errors
+    /// As [`run`](subvm_core::run).
+    pub fn view(&self, contract: Address, data: &Value, outside: Outside) -> Result<Report, InternalError> {
+        let message = Message {
+            contract_address: contract,
+            chain_id: self.all.genesis.chain_id.into(),
+            entry_data: data.encode().unwrap_or_default(),
+            ..Message::default()
+        };
+        self.all.vm.view(self.world.seen(), message, outside)
+    }
+
+    /// What a transaction would cost at most: fees, the price of its gas, and what it sends along.
+    #[must_use]
+    pub fn cost(&self, signed: &SignedTx) -> u128 {
+        include::Cost::of(&self.all, signed).whole()
+    }
+
+    /// Whether a transaction's own call is still on its way.
+    #[must_use]
+    pub fn is_pending(&self, tx: &TxId) -> bool {
+        self.world.calls().any(|call| call.tx == *tx)
+    }
+}

@@ -1,0 +1,352 @@
+//! The chain's state after a block, with all that is on its way.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use subvm_core::{Address, Gas, PageWrite, Receipt, Role};
+
+use crate::call::{Call, sent};
+use crate::exec::{Outside, Seen, Vm};
+use crate::form::Form;
+use crate::genesis::Genesis;
+use crate::ids::{BlockId, CallId, digest};
+use crate::mutant::{Mutant, Planted};
+use crate::outcome::{Fault, Outcome, Status};
+use crate::poll::Poll;
+use crate::store::Store;
+
+pub(crate) mod include;
+mod step;
+mod votes;
+
+/// A call that waits for results of the web, and the contract with it.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) call: Arc<Call>,
+    /// What it reads, fixed when its turn came: whoever runs it, and whenever, runs it on this.
+    pub(crate) seen: Seen,
+    /// The last height at which a leader may propose.
+    pub(crate) until: u64,
+    /// Who led it before.
+    pub(crate) led: Vec<Address>,
+    /// Votes on it so far.
+    pub(crate) polls: u32,
+}
+
+/// What was decided on a call, and may be appealed against.
+#[derive(Clone)]
+pub(crate) struct Ruled {
+    pub(crate) case: Case,
+    /// The last vote, with all of its ballots.
+    pub(crate) poll: Arc<Poll>,
+    /// The height at which it was decided.
+    pub(crate) at: u64,
+    /// The height of the last decision, an appeal's or the first.
+    pub(crate) last: u64,
+    /// Whether its effects are there.
+    pub(crate) accepted: bool,
+    /// What each vote came to: the first, and those of appeals.
+    pub(crate) results: Vec<bool>,
+}
+
+/// A result that an appeal turned: which appeal it was, and what holds.
+pub(crate) type Override = (usize, bool);
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) height: u64,
+    pub(crate) time: u64,
+    pub(crate) seed: [u8; 32],
+    pub(crate) last: BlockId,
+    pub(crate) store: Store,
+    /// Calls in their order.
+    pub(crate) ready: VecDeque<Arc<Call>>,
+    /// Contracts that wait for a result: the call that they wait for, and the calls that wait for them.
+    pub(crate) locks: BTreeMap<Address, VecDeque<Arc<Call>>>,
+    pub(crate) cases: BTreeMap<CallId, Case>,
+    pub(crate) polls: BTreeMap<CallId, Poll>,
+    pub(crate) ruled: BTreeMap<CallId, Ruled>,
+    /// Calls that are due when this height is final.
+    pub(crate) later: BTreeMap<u64, Vec<Arc<Call>>>,
+    pub(crate) overrides: BTreeMap<CallId, Override>,
+    pub(crate) finalized: u64,
+    /// The states since then, by height.
+    pub(crate) history: VecDeque<(u64, Store)>,
+    /// Money that went to the layer below, and that was burned.
+    pub(crate) gone: u128,
+}
+
+/// What all steps have in common.
+#[derive(Clone)]
+pub(crate) struct Chainwide {
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) vm: Vm,
+    pub(crate) planted: Planted,
+}
+
+/// What one step did.
+#[derive(Default)]
+pub(crate) struct Done {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) writes: Vec<(Address, Vec<PageWrite>)>,
+    /// A result that an appeal turned: the call, what holds now, and the height at which it was decided.
+    pub(crate) turned: Option<(CallId, Override, u64)>,
+}
+
+impl World {
+    pub(crate) fn new(genesis: &Genesis) -> Self {
+        let mut store = Store::default();
+        for (address, balance) in &genesis.balances {
+            store.change(*address, |account| account.balance = account.balance.saturating_add(*balance));
+        }
+        for (address, package) in &genesis.contracts {
+            store.deploy(*address, Arc::clone(package));
+        }
+        Self {
+            height: 0,
+            time: genesis.time,
+            seed: digest("seed", &[&genesis.chain_id.to_le_bytes()]),
+            last: BlockId::default(),
+            history: [(0, store.clone())].into(),
+            store,
+            ready: VecDeque::new(),
+            locks: BTreeMap::new(),
+            cases: BTreeMap::new(),
+            polls: BTreeMap::new(),
+            ruled: BTreeMap::new(),
+            later: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            finalized: 0,
+            gone: 0,
+        }
+    }
+
+    /// The digest of all of it.
+    pub(crate) fn root(&self) -> [u8; 32] {
+        let mut out = Vec::new();
+        self.ready.iter().for_each(|call| call.put(&mut out));
+        for (contract, waiting) in &self.locks {
+            contract.put(&mut out);
+            (waiting.len() as u64).put(&mut out);
+            waiting.iter().for_each(|call| call.put(&mut out));
+        }
+        self.cases.values().for_each(|case| case.put(&mut out));
+        self.polls.values().for_each(|poll| poll.put(&mut out));
+        for ruled in self.ruled.values() {
+            ruled.case.put(&mut out);
+            ruled.poll.put(&mut out);
+            ruled.at.put(&mut out);
+            ruled.last.put(&mut out);
+            ruled.accepted.put(&mut out);
+            ruled.results.iter().for_each(|result| result.put(&mut out));
+        }
+        for (height, calls) in &self.later {
+            height.put(&mut out);
+            calls.iter().for_each(|call| call.put(&mut out));
+        }
+        for (call, (number, holds)) in &self.overrides {
+            call.put(&mut out);
+            (*number as u64).put(&mut out);
+            holds.put(&mut out);
+        }
+        self.finalized.put(&mut out);
+        self.gone.put(&mut out);
+        let (height, time) = (self.height.to_le_bytes(), self.time.to_le_bytes());
+        digest("root", &[&height, &time, &self.seed, &self.last.0, &self.store.digest(), &out])
+    }
+
+    /// All calls that hold money.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Arc<Call>> {
+        let waiting = self.locks.values().flatten();
+        let cases = self.cases.values().map(|case| &case.call);
+        self.ready.iter().chain(waiting).chain(cases).chain(self.later.values().flatten())
+    }
+
+    /// Ticks, by their limits, of what waits in line.
+    pub(crate) fn backlog(&self) -> u64 {
+        self.ready.iter().fold(0, |sum: u64, call| sum.saturating_add(call.gas.time))
+    }
+
+    /// The state as a call sees it whose turn it is now.
+    pub(crate) fn seen(&self) -> Seen {
+        let finalized = self.history.front().map_or_else(Store::default, |(_, store)| store.clone());
+        Seen { accepted: self.store.clone(), finalized, time: self.time }
+    }
+
+    pub(crate) fn pay(&mut self, to: Address, amount: u128) {
+        self.store.change(to, |account| account.balance = account.balance.saturating_add(amount));
+    }
+
+    /// Works off calls in their order, as far as a block's time goes.
+    fn work(&mut self, all: &Chainwide, proposer: Address, done: &mut Done) -> Result<(), Fault> {
+        let mut left = all.genesis.rules.block_time;
+        while let Some(call) = self.ready.front() {
+            let Some(rest) = left.checked_sub(call.gas.time) else { break };
+            let Some(call) = self.ready.pop_front() else { break };
+            if let Some(waiting) = self.locks.get_mut(&call.contract) {
+                waiting.push_back(call);
+                continue;
+            }
+            left = rest;
+            self.call(all, call, proposer, done)?;
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, all: &Chainwide, call: Arc<Call>, proposer: Address, done: &mut Done) -> Result<(), Fault> {
+        let there = self.store.code(&call.contract).is_some();
+        match (there, &call.code) {
+            (true, Some(_)) => self.back(&call, Status::Bounced("a contract is there already"), done),
+            (false, None) => {
+                self.pay(call.contract, call.value);
+                self.pay(call.origin, call.reserve);
+                done.outcomes.push(told(&call, Status::Moved));
+            }
+            _ if call.nondet => {
+                let until = self.height.saturating_add(all.genesis.rules.propose_blocks);
+                done.outcomes.push(told(&call, Status::Pending));
+                self.locks.insert(call.contract, VecDeque::new());
+                let case = Case { call: Arc::clone(&call), seen: self.seen(), until, led: Vec::new(), polls: 0 };
+                self.cases.insert(call.id, case);
+            }
+            _ => {
+                let role = Role::Sync { results: Vec::new() };
+                let report = all.vm.run(&self.seen(), &call, role, Outside::default()).map_err(Fault::Execution)?;
+                let receipt = Arc::new(report.receipt);
+                let outcome = Outcome { receipt: Some(Arc::clone(&receipt)), ..told(&call, Status::Returned) };
+                self.settle(all, &call, &receipt, 0, outcome, proposer, done);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a call's money back.
+    fn back(&mut self, call: &Call, status: Status, done: &mut Done) {
+        self.pay(call.sender, call.value);
+        self.pay(call.origin, call.reserve);
+        done.outcomes.push(told(call, status));
+    }
+
+    /// Does what a receipt says, and pays for it. The outcome's status is what it is where the run returned.
+    #[allow(clippy::too_many_arguments)]
+    fn settle(
+        &mut self,
+        all: &Chainwide,
+        call: &Call,
+        receipt: &Receipt,
+        voted: u128,
+        mut outcome: Outcome,
+        proposer: Address,
+        done: &mut Done,
+    ) {
+        let prices = &all.genesis.rules.prices;
+        outcome.fee = prices.of(&receipt.gas).saturating_add(voted).min(call.reserve);
+        self.pay(proposer, outcome.fee);
+        let left = (unused(&call.gas, &receipt.gas), call.reserve - outcome.fee);
+        let sent = if receipt.returned() { sent(call, receipt, left, prices) } else { None };
+        let had = self.store.account(&call.contract).balance.saturating_add(call.value);
+        // The core lets no contract send more than it has; a receipt that says so is a failure like any other.
+        let spent = sent.as_ref().and_then(|sent| sent.below.checked_add(sent.along)).filter(|spent| *spent <= had);
+        let (Some(sent), Some(spent)) = (sent, spent) else {
+            if matches!(outcome.status, Status::Returned) {
+                outcome.status = Status::Failed;
+            }
+            self.pay(call.sender, call.value);
+            self.pay(call.origin, left.1);
+            done.outcomes.push(outcome);
+            return;
+        };
+        self.store.change(call.contract, |account| account.balance = had - spent);
+        self.gone = self.gone.saturating_add(sent.below);
+        if let Some(code) = &call.code {
+            self.store.deploy(call.contract, Arc::clone(code));
+        }
+        self.store.write(&call.contract, &receipt.storage);
+        done.writes.push((call.contract, receipt.storage.clone()));
+        done.outcomes.push(outcome);
+        let mut rest = left.1;
+        let height = self.height;
+        for (mut one, now) in
+            sent.now.into_iter().map(|one| (one, true)).chain(sent.later.into_iter().map(|one| (one, false)))
+        {
+            rest -= one.reserve;
+            let Some(reserve) = one.reserve.checked_sub(prices.base) else {
+                self.back(&one, Status::Bounced("what is left of its transaction's gas does not pay for it"), done);
+                continue;
+            };
+            one.reserve = reserve;
+            self.pay(proposer, prices.base);
+            if now {
+                self.ready.push_back(Arc::new(one))
+            } else {
+                self.later.entry(height).or_default().push(Arc::new(one))
+            }
+        }
+        self.pay(call.origin, rest);
+        if all.planted.is(Mutant::Mint) {
+            self.pay(call.origin, rest);
+        }
+    }
+
+    /// A contract waits no longer: who waited for it comes first.
+    fn unlock(&mut self, contract: &Address) {
+        for call in self.locks.remove(contract).unwrap_or_default().into_iter().rev() {
+            self.ready.push_front(call);
+        }
+    }
+
+    /// What is old enough becomes final, but for what an appeal may still turn.
+    fn finalize(&mut self, all: &Chainwide) {
+        let window = all.genesis.rules.finality;
+        let kept = |call: &CallId, ruled: &Ruled| {
+            self.polls.contains_key(call) || ruled.last.saturating_add(window) > self.height
+        };
+        let held = self.ruled.iter().filter(|(call, ruled)| kept(call, ruled)).map(|(_, ruled)| ruled.at - 1).min();
+        let old = self.height.saturating_sub(window);
+        self.finalized = self.finalized.max(held.map_or(old, |held| held.min(old)));
+        let finalized = self.finalized;
+        self.history.push_back((self.height, self.store.clone()));
+        while self.history.front().is_some_and(|(height, _)| *height < finalized) {
+            self.history.pop_front();
+        }
+        let gone: Vec<CallId> = self.ruled.iter().filter(|(_, it)| it.at <= finalized).map(|(call, _)| *call).collect();
+        for call in gone {
+            if let Some(ruled) = self.ruled.remove(&call)
+                && all.planted.is(Mutant::Twice)
+                && ruled.accepted
+            {
+                self.ready.push_back(ruled.case.call);
+            }
+            self.overrides.remove(&call);
+        }
+        let still = self.later.split_off(&(finalized + 1));
+        for calls in std::mem::replace(&mut self.later, still).into_values() {
+            self.ready.extend(calls);
+        }
+    }
+}
+
+impl Case {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.call.put(out);
+        self.seen.time.put(out);
+        self.seen.accepted.digest().put(out);
+        self.until.put(out);
+        crate::form::put_list(out, &self.led);
+        self.polls.put(out);
+    }
+}
+
+/// What a call came to, of which nothing else is to be told.
+pub(crate) fn told(call: &Call, status: Status) -> Outcome {
+    let Call { id, tx, contract, .. } = *call;
+    Outcome { call: id, tx, contract, status, receipt: None, fee: 0, leader: None, votes: Vec::new() }
+}
+
+fn unused(limits: &Gas, used: &Gas) -> Gas {
+    Gas {
+        data: limits.data.saturating_sub(used.data),
+        storage: limits.storage.saturating_sub(used.storage),
+        time: limits.time.saturating_sub(used.time),
+    }
+}

@@ -1,0 +1,235 @@
+//! A network in lockstep: all validators hear everything, and each has its own view of the web.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::Signer;
+use subvm_chain::{
+    Action, Applied, Block, CallId, Chain, Extension, Genesis, Outside, SignedExtension, SignedTx, Status, Voter,
+    Votes, extension_bytes, sample,
+};
+use subvm_core::calldata::{Map, Value};
+use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
+use subvm_core::{Address, Ballot, End, Package};
+use subvm_host_mock::{Machine, ScriptedEngine};
+
+pub(crate) const ORACLE: Address = Address([0xaa; 20]);
+pub(crate) const COUNTER: Address = Address([0xbb; 20]);
+
+/// The web, as one node sees it: a number, or nothing.
+pub(crate) struct Site(pub(crate) Option<i64>);
+
+impl Modules for Site {
+    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
+        Ok(RequestId(0))
+    }
+    fn wait(&mut self, _: RequestId, _: Duration) -> Result<Progress, HostError> {
+        let answer = self.0.ok_or("the line is dead")?;
+        Ok(Progress::Ready(Value::from(Map::from([("ok", answer)])).encode()?))
+    }
+    fn cancel(&mut self, _: RequestId) {}
+}
+
+impl Rng for Site {
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
+        into.fill(4);
+        Ok(())
+    }
+}
+
+pub(crate) fn outside(answer: Option<i64>) -> Outside {
+    Outside { modules: Box::new(Site(answer)), rng: Box::new(Site(None)), ..Outside::default() }
+}
+
+fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Map(Map::from(entries))
+}
+
+/// Asks the web for a number, which may be 5 off, stores it, and counts its calls.
+fn oracle(machine: &mut Machine<'_>) -> Result<(), End> {
+    if machine.message()?["entry_kind"] == Value::from(2) {
+        let page = map([("mode", "text".into()), ("url", "price".into()), ("wait_after_loaded", "0ms".into())]);
+        let answer = machine.request("WebRender", page)?.unwrap_or_default();
+        let own = Value::decode(&answer).unwrap_or_default()["ok"].clone();
+        return machine.end_with("Return", own);
+    }
+    let numeric = map([("Numeric", map([("abs", 5.into()), ("rel_ppm", 0.into())]))]);
+    let answer = machine.request("RunNondetWith", map([("data", Value::Bytes(vec![1])), ("strategy", numeric)]))?;
+    count(machine)?;
+    machine.storage_write(0, 0, &answer.clone().unwrap_or_default())?;
+    machine.end_with("Return", Value::Bytes(answer.unwrap_or_default()))
+}
+
+fn count(machine: &mut Machine<'_>) -> Result<(), End> {
+    let count = machine.storage_read(1, 0, 8)?.unwrap_or_default();
+    let count = count.try_into().map(u64::from_le_bytes).unwrap_or_default() + 1;
+    machine.storage_write(1, 0, &count.to_le_bytes()).map(drop)
+}
+
+/// Counts its calls. With an address as calldata it sends half of its money there; with a text it fails.
+fn counter(machine: &mut Machine<'_>) -> Result<(), End> {
+    machine.work(1_000)?;
+    count(machine)?;
+    let data = machine.message()?["entry_data"].as_bytes().map(<[u8]>::to_vec).unwrap_or_default();
+    match Value::decode(&data) {
+        Ok(Value::Array(list)) => {
+            let half = machine.own_balance()?.unwrap_or_default() / 2;
+            let message = map([
+                ("address", list[0].clone()),
+                ("calldata", Value::Null),
+                ("on", list[1].clone()),
+                ("value", Value::Int(half.into())),
+            ]);
+            assert!(machine.gl_call("PostMessage", message)?.is_ok());
+            Ok(())
+        }
+        Ok(Value::Str(text)) => machine.end_with("UserError", text.as_str()),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) struct Net {
+    pub(crate) chain: Chain,
+    pub(crate) voters: Vec<Voter>,
+    /// What each validator sees of the web.
+    pub(crate) sites: Vec<Option<i64>>,
+    /// Who is left out of the next blocks' ballots.
+    pub(crate) silent: Vec<u16>,
+    /// What replaces a validator's extension.
+    pub(crate) forge: Option<fn(u16, &mut Extension)>,
+    pub(crate) bundle: Arc<Package>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) said: Vec<Extension>,
+    votes: Option<Votes>,
+    engine: Arc<ScriptedEngine>,
+}
+
+impl Net {
+    pub(crate) fn new(validators: u16) -> Self {
+        Self::with(validators, |_| ())
+    }
+
+    pub(crate) fn with(validators: u16, change: impl FnOnce(&mut Genesis)) -> Self {
+        let mut engine = ScriptedEngine::new();
+        let (oracle, counter) = (engine.script(oracle), engine.script(counter));
+        let engine = Arc::new(engine);
+        let mut genesis = sample::genesis(validators);
+        genesis.contracts = vec![(ORACLE, oracle), (COUNTER, Arc::clone(&counter))];
+        change(&mut genesis);
+        let key = |number| sample::signer(number).verifying_key().to_bytes();
+        let voters = (0..validators).map(|number| Voter::new([number as u8; 32], key(number))).collect();
+        let chain = Chain::new(Arc::new(genesis), engine.clone()).unwrap();
+        Self {
+            chain,
+            voters,
+            sites: vec![Some(100); usize::from(validators)],
+            silent: Vec::new(),
+            forge: None,
+            bundle: counter,
+            blocks: Vec::new(),
+            said: Vec::new(),
+            votes: None,
+            engine,
+        }
+    }
+
+    /// The block that comes next.
+    pub(crate) fn next(&self, txs: Vec<SignedTx>) -> Block {
+        let number = (self.chain.height() % self.voters.len() as u64) as u16;
+        let proposer = sample::validator(number);
+        let jobs = self.chain.jobs();
+        let led = jobs.iter().filter(|job| job.proposal().is_none() && job.is_for(&proposer));
+        let site = self.sites[usize::from(number)];
+        let led = led.filter_map(|job| Some((job.key().call, job.run_as_leader(outside(site)).ok()?)));
+        self.chain.propose(proposer, self.votes.clone(), txs, led.collect())
+    }
+
+    pub(crate) fn block(&mut self, txs: Vec<SignedTx>) -> Applied {
+        let block = self.next(txs);
+        self.put(block)
+    }
+
+    /// Decides a block.
+    pub(crate) fn put(&mut self, block: Block) -> Applied {
+        let block = Block::from_bytes(&block.to_bytes(), &self.chain.genesis().rules).unwrap();
+        self.chain.validate(&block).unwrap();
+        let money = self.whole();
+        let applied = self.chain.apply(&block).unwrap();
+        assert_eq!(self.whole(), money, "money is conserved");
+        self.blocks.push(block);
+        for (number, voter) in self.voters.iter_mut().enumerate() {
+            voter.forget(&self.chain);
+            for job in self.chain.jobs() {
+                let mine = job.is_for(&sample::validator(number as u16));
+                if job.proposal().is_some() && mine && !voter.has(&job.key()) {
+                    voter.keep(job.key(), job.run_as_validator(outside(self.sites[number])));
+                }
+            }
+        }
+        self.sign();
+        applied
+    }
+
+    fn sign(&mut self) {
+        let (height, last) = (self.chain.height(), self.chain.last());
+        let mut votes = Vec::new();
+        self.said.clear();
+        for (number, voter) in self.voters.iter().enumerate() {
+            let number = number as u16;
+            let mut extension = voter.extension(&self.chain, self.chain.time() + 1_000_000_000);
+            if let Some(forge) = self.forge {
+                forge(number, &mut extension);
+            }
+            self.said.push(extension.clone());
+            if self.silent.contains(&number) {
+                continue;
+            }
+            let bytes = extension.to_bytes();
+            let message = extension_bytes(sample::CHAIN_ID, height, 0, &last, &sample::validator(number), &bytes);
+            let signature = sample::signer(number).sign(&message).to_bytes();
+            votes.push(SignedExtension { validator: number, bytes, signature });
+        }
+        self.votes = Some(Votes { round: 0, votes });
+    }
+
+    /// Empty blocks until a call has ended, or `most` of them: how it ended.
+    pub(crate) fn until_ended(&mut self, call: CallId, most: usize) -> Option<(u64, Status)> {
+        (0..most).find_map(|_| {
+            let applied = self.block(Vec::new());
+            let ended = |status: &Status| status.ended();
+            let mut of = applied.outcomes.into_iter().filter(|(_, outcome)| outcome.call == call);
+            of.find(|(_, outcome)| ended(&outcome.status)).map(|(at, outcome)| (at, outcome.status))
+        })
+    }
+
+    /// All money there is.
+    pub(crate) fn whole(&self) -> u128 {
+        let money = self.chain.money();
+        money.balances + money.held + money.gone
+    }
+
+    /// Calls that a contract counted.
+    pub(crate) fn counted(&self, contract: Address) -> u64 {
+        let page = self.chain.page(&contract, [1; 1], 0);
+        u64::from_le_bytes(page[..8].try_into().unwrap())
+    }
+
+    /// The chain that somebody has who knows the blocks only.
+    pub(crate) fn again(&self) -> Chain {
+        let mut chain = Chain::new(Arc::clone(self.chain.genesis()), self.engine.clone()).unwrap();
+        self.blocks.iter().for_each(|block| drop(chain.apply(block).unwrap()));
+        chain
+    }
+}
+
+pub(crate) fn ask(from: u8, nonce: u64) -> SignedTx {
+    sample::tx(from, nonce, true, Action::Call { to: ORACLE, value: 0, data: Vec::new() })
+}
+
+pub(crate) fn statuses(applied: &Applied) -> Vec<Status> {
+    applied.outcomes.iter().map(|(_, outcome)| outcome.status.clone()).collect()
+}
+
+pub(crate) fn is_accept(ballot: &Option<Ballot>) -> bool {
+    matches!(ballot, Some(Ballot::Accept { .. }))
+}
