@@ -70,6 +70,7 @@ replays! {
     lowering,
     preview1,
     recording,
+    runners,
     supervisor,
     symbols,
     #[cfg(feature = "engine")]

@@ -26,6 +26,7 @@ pub mod modelled;
 #[cfg(feature = "engine")]
 mod prices;
 mod recording;
+mod runners;
 mod source;
 mod supervisor;
 mod symbols;
@@ -59,6 +60,8 @@ pub static TARGETS: &[Target] = &[
     Target::new("preview1", wasi::preview1).holding(600, 5 << 20),
     // What is packed unpacks to a thousand times as much.
     Target::new("recording", recording::recording).holding(5_000, 32 << 20),
+    // A file is copied out of its archive, the archive is kept, and a tape's smallest file takes 512 bytes.
+    Target::new("runners", runners::runners).holding(400, 256 << 10),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     // A custom section is kept, and its abbreviations and rows are parsed.
     Target::new("symbols", symbols::symbols).holding(2_000, 256 << 10),
