@@ -18,6 +18,7 @@ fn packages() -> [(&'static str, Package); 2] {
         libraries: vec![library("b"), library("a")],
         files: vec![("/x/y".into(), b"1"[..].into()), ("/a".into(), b""[..].into()), ("/x-".into(), b"2"[..].into())],
         directories: vec!["/empty/er".into()],
+        roots: vec!["/x".into(), "/empty/er".into(), "/empty".into()],
         args: vec!["prog".into(), "--flag".into()],
         env: vec![("TZ".into(), "CET".into()), ("HOME".into(), "/=".into())],
     };
@@ -59,12 +60,15 @@ fn refused() -> Json {
         "bundles": [
             {"name": "cut", "bytes": hex(cut)},
             {"name": "followed", "bytes": hex(&followed)},
-            {"name": "of another version", "bytes": hex(b"subvm\x02\0\0\0\0\0\0")},
-            {"name": "a number that is not in its shortest form", "bytes": hex(b"subvm\x01\x80\0\0\0\0\0\0")},
-            {"name": "files out of order", "bytes": hex(b"subvm\x01\0\0\x02\x02/b\0\x02/a\0\0\0\0")},
-            {"name": "a path that is not absolute", "bytes": hex(b"subvm\x01\0\0\x01\x01a\0\0\0\0")},
-            {"name": "variables out of order", "bytes": hex(b"subvm\x01\0\0\0\0\0\x02\x03B=1\x03A=1")},
-            {"name": "17 libraries", "bytes": hex(&[&b"subvm\x01\0\x11"[..], &b"\x01a\0".repeat(17), &[0; 4]].concat())},
+            {"name": "of another version", "bytes": hex(b"subvm\x02\0\0\0\0\0\0\0")},
+            {"name": "a number that is not in its shortest form", "bytes": hex(b"subvm\x01\x80\0\0\0\0\0\0\0")},
+            {"name": "files out of order", "bytes": hex(b"subvm\x01\0\0\x02\x02/b\0\x02/a\0\0\0\0\0")},
+            {"name": "a path that is not absolute", "bytes": hex(b"subvm\x01\0\0\x01\x01a\0\0\0\0\0")},
+            {"name": "variables out of order", "bytes": hex(b"subvm\x01\0\0\0\0\0\0\x02\x03B=1\x03A=1")},
+            {"name": "17 libraries", "bytes": hex(&[&b"subvm\x01\0\x11"[..], &b"\x01a\0".repeat(17), &[0; 5]].concat())},
+            {"name": "a root that is no directory", "bytes": hex(b"subvm\x01\0\0\x01\x02/a\0\0\x01\x02/a\0\0")},
+            {"name": "a root that is there twice", "bytes": hex(b"subvm\x01\0\0\0\x01\x02/d\x02\x02/d\x02/d\0\0")},
+            {"name": "the root among the roots", "bytes": hex(b"subvm\x01\0\0\0\0\x01\x01/\0\0")},
         ],
     })
 }

@@ -22,6 +22,7 @@ use subvm_calldata::{DecodeError, DecodeLimits, Value};
 /// assert_eq!(Package::from_bundle(b"\0asm\x01\0\0\0").unwrap_err(), FormatError::NoBundle);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FormatError {
     /// They do not begin as a bundle does.
     NoBundle,
@@ -139,7 +140,10 @@ impl Package {
         self.put_surroundings(bytes);
     }
 
+    /// Roots, arguments, environment.
     fn put_surroundings(&self, bytes: &mut Vec<u8>) {
+        put_uint(bytes, self.files.roots().len() as u64);
+        self.files.roots().for_each(|path| put_bytes(bytes, path.as_bytes()));
         put_uint(bytes, self.args.iter().count() as u64);
         self.args.iter().for_each(|arg| put_bytes(bytes, arg.as_bytes()));
         put_uint(bytes, self.env.iter().count() as u64);
@@ -190,12 +194,13 @@ fn parts(source: &mut Source<'_>) -> Read<Parts> {
     }
     let files = source.list(|source| Ok((source.text()?.to_owned(), source.bytes()?.into())))?;
     let directories = source.list(|source| Ok(source.text()?.to_owned()))?;
+    let roots = source.list(|source| Ok(source.text()?.to_owned()))?;
     let args = source.list(|source| Ok(source.text()?.to_owned()))?;
     let env = source.list(|source| {
         let (name, value) = source.text()?.split_once('=').ok_or(Wrong::Malformed("a variable without ="))?;
         Ok((name.to_owned(), value.to_owned()))
     })?;
-    Ok(Parts { start, libraries, files, directories, args, env })
+    Ok(Parts { start, libraries, files, directories, roots, args, env })
 }
 
 impl Message {
@@ -319,6 +324,7 @@ mod tests {
             libraries: vec![library("a"), library("b")],
             files: vec![("/x/y".into(), b"1"[..].into()), ("/a".into(), b""[..].into())],
             directories: vec!["/empty/er".into()],
+            roots: vec!["/x".into(), "/empty/er".into(), "/empty".into()],
             args: vec!["prog".into(), "--flag".into()],
             env: vec![("TZ".into(), "CET".into()), ("HOME".into(), "/=".into())],
         };
@@ -346,9 +352,17 @@ mod tests {
         let many = [&b"subvm\x01\0"[..], &[17], &[0; 60]].concat();
         assert_eq!(refused(&many), FormatError::Malformed("it has more libraries than a package may"));
         // The root is in every tree.
-        assert!(matches!(refused(b"subvm\x01\0\0\x01\x01x\0\0\0\0"), FormatError::Package(PackageError::File { .. })));
+        assert!(matches!(
+            refused(b"subvm\x01\0\0\x01\x01x\0\0\0\0\0"),
+            FormatError::Package(PackageError::File { .. })
+        ));
         // Files in another order than their paths'.
-        assert_eq!(refused(b"subvm\x01\0\0\x02\x02/b\0\x02/a\0\0\0\0"), FormatError::NotCanonical);
+        assert_eq!(refused(b"subvm\x01\0\0\x02\x02/b\0\x02/a\0\0\0\0\0"), FormatError::NotCanonical);
+        // A root that is no directory, one that is there twice, and one that is there always.
+        for roots in [&b"\x01\x02/a"[..], b"\x01\x02/x", b"\x02\x02/d\x02/d", b"\x01\x01/"] {
+            let bytes = [&b"subvm\x01\0\0\x01\x02/a\0\x01\x02/d"[..], roots, b"\0\0"].concat();
+            assert!(matches!(refused(&bytes), FormatError::Package(PackageError::Root { .. })), "{roots:?}");
+        }
     }
 
     #[test]
@@ -364,6 +378,18 @@ mod tests {
         assert_ne!(with(|package| package.libraries.reverse()), digest);
         assert_ne!(with(|package| package.files = Arc::default()), digest);
         assert_ne!(with(|package| package.args = Arc::default()), digest);
+        // The same files, with one root less, and with the roots in another order.
+        for roots in [&["/x", "/empty/er"][..], &["/empty/er", "/x", "/empty"]] {
+            let mut package = package();
+            let mut files = crate::vfs::Tree::builder();
+            package.files.files().into_iter().for_each(|(path, bytes)| files.map(&path, bytes.clone()).unwrap());
+            package.files.empty_directories().iter().for_each(|path| files.make_directory(path).unwrap());
+            let same = package.files.digest();
+            roots.iter().for_each(|path| files.announce(path).unwrap());
+            package.files = Arc::new(files.build());
+            assert_eq!(package.files.digest(), same);
+            assert_ne!(package.digest(), digest);
+        }
         assert_ne!(with(|package| package.env = Arc::default()), digest);
     }
 

@@ -117,6 +117,8 @@ pub struct Parts {
     pub files: Vec<(String, Arc<[u8]>)>,
     /// Paths of directories that are there though no file is below them.
     pub directories: Vec<String>,
+    /// Paths of directories of it that are announced beside `/`, in this order, at most [`ROOTS`](crate::costs::ROOTS).
+    pub roots: Vec<String>,
     /// Arguments.
     pub args: Vec<String>,
     /// Names and values.
@@ -138,6 +140,9 @@ impl Parts {
         }
         for path in self.directories {
             files.make_directory(&path).map_err(|error| PackageError::Directory { path, error })?;
+        }
+        for path in self.roots {
+            files.announce(&path).map_err(|error| PackageError::Root { path, error })?;
         }
         Ok(Package {
             start: self.start,
@@ -177,6 +182,13 @@ pub enum PackageError {
         /// Why.
         error: MapError,
     },
+    /// A directory that cannot be announced.
+    Root {
+        /// The path.
+        path: String,
+        /// Why.
+        error: MapError,
+    },
     /// An argument that is refused.
     Args(ArgsError),
     /// An environment variable that is refused.
@@ -188,7 +200,7 @@ impl PackageError {
     #[must_use]
     pub fn invalid(&self) -> Invalid {
         match self {
-            Self::Libraries(_) | Self::File { .. } | Self::Directory { .. } => Invalid::Package,
+            Self::Libraries(_) | Self::File { .. } | Self::Directory { .. } | Self::Root { .. } => Invalid::Package,
             Self::Args(_) => Invalid::Args,
             Self::Env(_) => Invalid::Env,
         }
@@ -201,6 +213,7 @@ impl fmt::Display for PackageError {
             Self::Libraries(found) => write!(f, "{found} libraries, where {LIBRARIES} are allowed"),
             Self::File { path, error } => write!(f, "file {path:?}: {error}"),
             Self::Directory { path, error } => write!(f, "directory {path:?}: {error}"),
+            Self::Root { path, error } => write!(f, "root {path:?}: {error}"),
             Self::Args(error) => write!(f, "{error}"),
             Self::Env(error) => write!(f, "{error}"),
         }

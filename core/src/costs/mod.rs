@@ -35,6 +35,8 @@ pub const SUB_VM: u64 = 65_536;
 pub const OPEN_FDS: u32 = 1024;
 /// Libraries of a package.
 pub const LIBRARIES: usize = 16;
+/// Directories of a package, beside `/`, that are announced.
+pub const ROOTS: usize = 64;
 /// Memories that the modules of a package define together: each takes 4 GiB of a process's addresses, in every sub-VM of
 /// a nest.
 pub const MEMORIES: u32 = 16;

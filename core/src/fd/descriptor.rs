@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 
 use crate::costs::budget::Ram;
-use crate::fd::Rights;
+use crate::fd::{Fd, Rights};
 use crate::host::{Modules, RequestId, Stream};
 use crate::vfs::{NodeId, Tree};
 
@@ -62,8 +62,8 @@ pub(crate) enum Object {
     Directory {
         /// Which.
         node: NodeId,
-        /// Whether it is what descriptor 3 referred to at the start.
-        initial: bool,
+        /// The number that it had at the start; nothing for what was opened since.
+        initial: Option<Fd>,
     },
 }
 

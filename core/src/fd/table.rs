@@ -1,7 +1,7 @@
 //! The table of descriptors: a number is an index.
 
 use alloc::vec::Vec;
-use core::mem;
+use core::{iter, mem};
 
 use crate::costs::FD_ALLOCATION;
 use crate::costs::budget::Ram;
@@ -21,18 +21,22 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Descriptors 0 to 3: `message`, the two streams, the root. Each may be used for what its rights say, and for what is `beside`.
-    pub(crate) fn new(message: Source, beside: Rights) -> Self {
-        let message = Object::File(File { source: message, offset: 0 });
-        let root = Object::Directory { node: NodeId::ROOT, initial: true };
-        let slots = [
-            (Rights::CONTENT, Rights::empty(), message),
-            (Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stdout)),
-            (Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stderr)),
-            (Rights::DIRECTORY, Rights::BELOW, root),
-        ]
-        .map(|(base, inheriting, object)| Some(Descriptor { base, inheriting, allowed: base | beside, object }));
-        Self { slots: Vec::from(slots), free: Vec::new() }
+    /// Descriptors 0 to 3: `message`, the two streams, the root; and after them the `roots`. Each may be used for what its rights say, and for
+    /// what is `beside`.
+    pub(crate) fn new(message: Source, beside: Rights, roots: impl Iterator<Item = NodeId>) -> Self {
+        let open = |base, inheriting, object| Some(Descriptor { base, inheriting, allowed: base | beside, object });
+        let mut slots = Vec::from([
+            open(Rights::CONTENT, Rights::empty(), Object::File(File { source: message, offset: 0 })),
+            open(Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stdout)),
+            open(Rights::STREAM, Rights::empty(), Object::Stream(Stream::Stderr)),
+        ]);
+        let numbers = (Fd::ROOT.0..).map(Fd);
+        slots.extend(
+            numbers.zip(iter::once(NodeId::ROOT).chain(roots)).map(|(fd, node)| {
+                open(Rights::DIRECTORY, Rights::BELOW, Object::Directory { node, initial: Some(fd) })
+            }),
+        );
+        Self { slots, free: Vec::new() }
     }
 
     /// The open descriptor of this number.

@@ -7,8 +7,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH};
-use crate::vfs::tree::{Child, Kept, Kind};
+use crate::costs::{COMPONENT, COMPONENTS, FILE_MAPPING, PATH, ROOTS};
+use crate::vfs::tree::{Child, Kept, Kind, Root};
 use crate::vfs::whole::{Named, Whole};
 use crate::vfs::{Node, NodeId, Tree};
 
@@ -27,6 +27,8 @@ use crate::vfs::{Node, NodeId, Tree};
 pub struct TreeBuilder {
     /// The first is the root.
     nodes: Vec<Draft>,
+    /// What is announced beside the root.
+    roots: Vec<Root>,
 }
 
 #[derive(Debug)]
@@ -85,12 +87,18 @@ pub enum MapErrorKind {
     Directory,
     /// It leads through a file.
     ThroughFile,
+    /// It is to be announced, and no directory is there.
+    NoDirectory,
+    /// It is announced already, as `/` always is.
+    Announced,
+    /// It is to be announced after [`ROOTS`] others.
+    TooManyRoots,
 }
 
 impl Default for TreeBuilder {
     fn default() -> Self {
         let root = Draft { path: "/".into(), parent: NodeId::ROOT, kind: DraftKind::Directory(BTreeMap::new()) };
-        Self { nodes: alloc::vec![root] }
+        Self { nodes: alloc::vec![root], roots: Vec::new() }
     }
 }
 
@@ -119,6 +127,48 @@ impl TreeBuilder {
     /// ```
     pub fn make_directory(&mut self, path: &str) -> Result<(), MapError> {
         self.place(path, DraftKind::Directory(BTreeMap::new())).map_err(|kind| MapError { path: path.into(), kind })
+    }
+
+    /// Announces a directory that is there: programs that look for preopened directories find it beside `/`, under this name, in the order of
+    /// these calls (`docs/spec/wasi.md`, *Roots*).
+    ///
+    /// # Errors
+    /// Where no directory is there, where it is announced already, and after [`ROOTS`] others. Nothing has changed then.
+    ///
+    /// ```
+    /// use subvm_core::vfs::{MapErrorKind, Tree};
+    /// let mut tree = Tree::builder();
+    /// tree.map("/usr/lib/a", b""[..].into())?;
+    /// tree.announce("/usr")?;
+    /// tree.announce("/usr/lib")?;
+    /// assert_eq!(tree.announce("/usr").unwrap_err().kind, MapErrorKind::Announced);
+    /// assert!(tree.build().roots().eq(["/usr", "/usr/lib"]));
+    /// # Ok::<(), subvm_core::vfs::MapError>(())
+    /// ```
+    pub fn announce(&mut self, path: &str) -> Result<(), MapError> {
+        let root = self.root(path).map_err(|kind| MapError { path: path.into(), kind })?;
+        self.roots.push(root);
+        Ok(())
+    }
+
+    fn root(&self, path: &str) -> Result<Root, MapErrorKind> {
+        if path == "/" || self.roots.iter().any(|root| *root.name == *path) {
+            return Err(MapErrorKind::Announced);
+        }
+        check(path)?;
+        let (mut node, mut rest) = (NodeId::ROOT, path);
+        while let Some((name, end)) = next_name(path, rest) {
+            rest = &path[end..];
+            let DraftKind::Directory(children) = &self.nodes[node.0].kind else {
+                return Err(MapErrorKind::ThroughFile);
+            };
+            node = *children.get(name).ok_or(MapErrorKind::NoDirectory)?;
+        }
+        match &self.nodes[node.0].kind {
+            DraftKind::File(_) => Err(MapErrorKind::NoDirectory),
+            DraftKind::Directory(_) if self.roots.len() >= ROOTS => Err(MapErrorKind::TooManyRoots),
+            DraftKind::Directory(_) => Ok(Root { name: path.into(), node }),
+        }
     }
 
     fn place(&mut self, path: &str, what: DraftKind) -> Result<(), MapErrorKind> {
@@ -167,7 +217,8 @@ impl TreeBuilder {
         let charged = self.nodes.iter().skip(1).filter(|draft| draft.is_leaf());
         let ram = charged.map(|draft| FILE_MAPPING + draft.path.len() as u64).sum();
         let whole = Whole::of(&self.named());
-        Tree { nodes: self.nodes.into_iter().map(Draft::finish).collect(), ram, whole, digest: Kept::default() }
+        let nodes = self.nodes.into_iter().map(Draft::finish).collect();
+        Tree { nodes, roots: self.roots, ram, whole, digest: Kept::default() }
     }
 }
 
@@ -235,6 +286,9 @@ impl fmt::Display for MapError {
             MapErrorKind::TooDeep => "has more than 64 components",
             MapErrorKind::Directory => "is a directory already",
             MapErrorKind::ThroughFile => "leads through a file",
+            MapErrorKind::NoDirectory => "is no directory, and only one can be announced",
+            MapErrorKind::Announced => "is announced already",
+            MapErrorKind::TooManyRoots => "is announced after 64 others, and there can be no more",
         };
         write!(f, "cannot map it: the path {:?} {what}", self.path)
     }

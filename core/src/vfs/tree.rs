@@ -23,6 +23,8 @@ use crate::vfs::whole::Whole;
 pub struct Tree {
     /// The first is the root.
     pub(super) nodes: Vec<Node>,
+    /// What is announced beside the root.
+    pub(super) roots: Vec<Root>,
     pub(super) ram: u64,
     pub(super) whole: Whole,
     pub(super) digest: Kept,
@@ -55,6 +57,14 @@ impl Kept {
         self.there.store(true, Ordering::Release);
         digest
     }
+}
+
+/// A directory that is announced.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// Its absolute path.
+    pub(crate) name: Box<str>,
+    pub(crate) node: NodeId,
 }
 
 /// A file or a directory.
@@ -125,6 +135,16 @@ impl Tree {
     pub fn empty_directories(&self) -> Vec<String> {
         let leaves = self.leaves().into_iter();
         leaves.filter(|(path, bytes)| bytes.is_none() && !path.is_empty()).map(|(path, _)| path).collect()
+    }
+
+    /// The absolute paths of the directories that are [announced](TreeBuilder::announce), but for `/`, in order.
+    pub fn roots(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.roots.iter().map(|root| &*root.name)
+    }
+
+    /// What is announced beside the root.
+    pub(crate) fn announced(&self) -> &[Root] {
+        &self.roots
     }
 
     /// The absolute path of a file or directory.

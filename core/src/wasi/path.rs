@@ -134,7 +134,7 @@ fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rig
 /// A descriptor with those of the rights that its kind supports, which may also be used for what is `beside`.
 fn open(tree: &Tree, node: NodeId, base: Rights, inheriting: Rights, beside: Rights) -> Descriptor {
     let (supported, below, object) = if tree.node(node).is_directory() {
-        (Rights::DIRECTORY, Rights::BELOW, Object::Directory { node, initial: false })
+        (Rights::DIRECTORY, Rights::BELOW, Object::Directory { node, initial: None })
     } else {
         (Rights::FILE, Rights::FILE, Object::File(File { source: Source::Tree(node), offset: 0 }))
     };

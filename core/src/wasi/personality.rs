@@ -7,8 +7,8 @@ use crate::fd::Rights;
 /// A row of the table. A field in the name of a function says whether its arguments are looked at.
 #[derive(Debug)]
 pub(super) struct Rules {
-    /// Whether descriptor 3 is announced as a preopened directory.
-    pub(super) announces_root: bool,
+    /// Whether descriptor 3 is announced as a preopened directory, and the roots that the tree has beside it are open and announced.
+    pub(super) announces_roots: bool,
     /// What descriptors may be used for beside what their rights say.
     pub(super) beside: Rights,
     /// `atim`, `mtim` and `ctim` of everything, in nanoseconds since the epoch.
@@ -35,7 +35,7 @@ use Answer::{Always, Judged};
 
 /// The seed to the letter.
 const SEED: Rules = Rules {
-    announces_root: false,
+    announces_roots: false,
     beside: Rights::empty(),
     times: 0,
     fd_fdstat_set_flags: Always(Errno::Rofs),
@@ -49,7 +49,7 @@ const SEED: Rules = Rules {
 
 /// What programs of stock libcs expect.
 const PROGRAM: Rules = Rules {
-    announces_root: true,
+    announces_roots: true,
     beside: Rights::all(),
     // 1980-01-01T00:00:00Z, before which ZIP knows no date.
     times: 315_532_800 * 1_000_000_000,

@@ -6,8 +6,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::consensus::params::Personality;
-use crate::costs::Limits;
 use crate::costs::budget::Ram;
+use crate::costs::{FD_ALLOCATION, Limits};
 use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
 use crate::host::Modules;
 use crate::ids::Mode;
@@ -96,17 +96,20 @@ pub struct State {
 }
 
 impl State {
-    /// The state in which a sub-VM starts: descriptors 0 to 3.
+    /// The state in which a sub-VM starts: descriptors 0 to 3, and one for each further root where the personality announces them.
     ///
     /// # Errors
-    /// `out_of memory` where the file mappings cannot be charged.
+    /// `out_of memory` where the file mappings and the further roots cannot be charged.
     ///
     /// # Cost
-    /// [`Tree::ram`] bytes of RAM; what is open at the start is free.
+    /// [`Tree::ram`] bytes of RAM, and [`FD_ALLOCATION`] for each further root; descriptors 0 to 3 are free.
     pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
-        ram.charge(config.files.ram()).map_err(|_| VmError::OutOf(Resource::Memory))?;
         let rules = rules(config.personality);
-        let fds = Table::new(Source::Held { bytes: config.stdin.clone(), charged: 0 }, rules.beside);
+        let roots = if rules.announces_roots { config.files.announced() } else { &[] };
+        let charge = config.files.ram().saturating_add(FD_ALLOCATION * roots.len() as u64);
+        ram.charge(charge).map_err(|_| VmError::OutOf(Resource::Memory))?;
+        let message = Source::Held { bytes: config.stdin.clone(), charged: 0 };
+        let fds = Table::new(message, rules.beside, roots.iter().map(|root| root.node));
         Ok(Self {
             config,
             rules,
@@ -126,7 +129,7 @@ impl State {
     ///
     /// # Cost
     /// Its bytes of RAM, until it is closed (for a pending content, first what the request holds), and
-    /// [`FD_ALLOCATION`](crate::costs::FD_ALLOCATION) for a number never used before.
+    /// [`FD_ALLOCATION`] for a number never used before.
     pub fn attach(&mut self, content: Content, ram: &mut Ram, limits: &Limits) -> Result<Fd, Resource> {
         let (source, bytes) = match content {
             Content::Bytes(bytes) => {

@@ -18,6 +18,7 @@ mod poll;
 mod prestat;
 mod proc;
 mod random;
+mod roots;
 mod small_scopes;
 mod stat;
 mod strings;

@@ -37,11 +37,14 @@ fn depth() -> u32 {
 #[test]
 fn every_short_sequence_of_calls_on_descriptors_is_the_models() {
     let alphabet = alphabet();
-    for personality in [Personality::Seed, Personality::Program] {
+    // With a root more, a number of the alphabet's means another descriptor.
+    for (personality, roots) in
+        [(Personality::Seed, &[][..]), (Personality::Program, &[]), (Personality::Program, &["/dir"])]
+    {
         for number in 0..alphabet.len().pow(depth()) {
             // The number's digits are the calls. What comes to the same beginning is compared again with each end.
             let digits = (0..depth()).map(|place| number / alphabet.len().pow(place) % alphabet.len());
-            ops::sequence(personality, OPEN_FDS, digits.map(|digit| &alphabet[digit]));
+            ops::sequence(personality, roots, OPEN_FDS, digits.map(|digit| &alphabet[digit]));
         }
     }
 }

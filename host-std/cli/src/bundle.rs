@@ -47,7 +47,7 @@ pub(super) struct Pack {
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// Map a file or directory into the read-only tree
+    /// Map a file or directory into the read-only tree; each directory that is not mapped to / is a root of its own
     #[arg(long, value_name = "HOST=GUEST", value_parser = input::mapping)]
     map: Vec<Mapping>,
     /// Link a library first, under this name
@@ -109,8 +109,17 @@ pub(super) fn parts(
     for Pair { left, right } in link {
         parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
     }
-    for Mapping { host, guest } in map {
+    for (number, Mapping { host, guest }) in map.iter().enumerate() {
         let mapped = input::tree(host, guest)?;
+        if let Some(root) = input::root(host, guest) {
+            if parts.roots.contains(&root) {
+                let taken = |earlier: &&Mapping| input::root(&earlier.host, &earlier.guest).as_ref() == Some(&root);
+                let earlier = map[..number].iter().find(taken).map_or(Path::new(""), |earlier| &earlier.host);
+                let what = format_args!("cannot map {} to {root}: {} is there", host.display(), earlier.display());
+                return Err(Failure::usage(what, "give each directory a place of its own"));
+            }
+            parts.roots.push(root);
+        }
         parts.files.extend(mapped.files);
         parts.directories.extend(mapped.directories);
     }
@@ -138,6 +147,7 @@ fn show(package: &Package, json: bool) -> Result<u8, Failure> {
     let libraries = package.libraries.iter().map(|library| (library.name.as_str(), &library.wasm));
     let files = package.files.files();
     let directories = package.files.empty_directories();
+    let roots: Vec<&str> = package.files.roots().collect();
     let env: Vec<String> = package.env.iter().map(|variable| String::from_utf8_lossy(variable).into_owned()).collect();
     let args: Vec<&str> = package.args.iter().collect();
     if json {
@@ -150,6 +160,7 @@ fn show(package: &Package, json: bool) -> Result<u8, Failure> {
             "libraries": libraries.map(named).collect::<Json>(),
             "files": files.collect::<Json>(),
             "directories": directories,
+            "roots": roots,
             "args": args,
             "env": env,
         }))?;
@@ -162,6 +173,7 @@ fn show(package: &Package, json: bool) -> Result<u8, Failure> {
     );
     lines.extend(files.iter().map(|(path, content)| format!("file       {path}: {} bytes", content.len())));
     lines.extend(directories.iter().map(|path| format!("directory  {path}")));
+    lines.extend(roots.iter().map(|path| format!("root       {path}")));
     lines.extend(args.iter().map(|arg| format!("argument   {arg}")));
     lines.extend(env.iter().map(|variable| format!("variable   {variable}")));
     terminal::lines(&lines.iter().map(|text| line(text)).collect::<Vec<_>>())?;
@@ -192,7 +204,12 @@ fn unpack(package: &Package, directory: &Path) -> Result<u8, Failure> {
     }
     package.files.empty_directories().iter().try_for_each(|path| made(within(path)))?;
     let env: Vec<String> = package.env.iter().map(|variable| String::from_utf8_lossy(variable).into_owned()).collect();
-    let facts = json!({"digest": hex(&package.digest()), "args": package.args.iter().collect::<Vec<_>>(), "env": env});
+    let facts = json!({
+        "digest": hex(&package.digest()),
+        "roots": package.files.roots().collect::<Vec<_>>(),
+        "args": package.args.iter().collect::<Vec<_>>(),
+        "env": env,
+    });
     write(directory.join("package.json"), (escaped(&facts.to_string()) + "\n").as_bytes())?;
     terminal::out(format!("{}\n", hex(&package.digest())))?;
     Ok(0)

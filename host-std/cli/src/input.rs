@@ -194,6 +194,12 @@ pub(super) struct Mapped {
     pub(super) directories: Vec<String>,
 }
 
+/// What a mapping announces: the place of a directory that is not mapped to `/`.
+pub(super) fn root(host: &Path, guest: &str) -> Option<String> {
+    let place = guest.trim_end_matches('/');
+    (!place.is_empty() && host.is_dir()).then(|| place.to_owned())
+}
+
 /// What is below `host`, each with the path below `guest` under which it is seen. Links that lead nowhere are left out with a warning.
 pub(super) fn tree(host: &Path, guest: &str) -> Result<Mapped, Failure> {
     let Mapped { mut files, mut directories } = Mapped::default();

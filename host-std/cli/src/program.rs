@@ -29,7 +29,7 @@ pub(super) struct ProgramOptions {
     /// Configuration (docs/config.md); the options override it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Map a file or directory into the sub-VM's read-only tree
+    /// Map a file or directory into the sub-VM's read-only tree; each directory that is not mapped to / is a root of its own
     #[arg(long, value_name = "HOST=GUEST", help_heading = "Sub-VM", value_parser = input::mapping)]
     map: Vec<Mapping>,
     /// For those who look for it: see `--map`

@@ -12,6 +12,9 @@ use super::*;
 /// Descriptors that are looked at: the first, and one that no input gets to.
 const DESCRIPTORS: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, u32::MAX];
 
+/// The bit of an input's first byte that chooses the personality.
+const PROGRAM: u8 = 2;
+
 /// Makes calls of a guest and of the reference model, which says of each, from memory, arguments and what was called before: its errno or how it ends the
 /// sub-VM, all of memory, ticks, RAM, what is printed, and what can be seen of descriptors. Calls go on after one that ends the sub-VM: what was left
 /// behind would show.
@@ -19,8 +22,16 @@ const DESCRIPTORS: [u32; 13] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, u32::MAX];
 /// All 46 functions are modelled whole. What no sequence of calls comes to is not: content attached to descriptors (the body `descriptors` attaches it),
 /// results that are pending, the observer, and paths longer than a guest's memory.
 pub(crate) fn any(bytes: &[u8]) {
+    with_roots(bytes, &[]);
+    // Only a program sees them.
+    if bytes.first().is_some_and(|setting| setting & PROGRAM != 0) {
+        with_roots(bytes, &super::ops::ROOTS);
+    }
+}
+
+fn with_roots(bytes: &[u8], roots: &[&str]) {
     let mut source = Source(bytes);
-    let mut pair = Pair::new(source.byte());
+    let mut pair = Pair::new(source.byte(), roots);
     while !source.0.is_empty() {
         let function = &FUNCTIONS[usize::from(source.below(46))];
         let mem = pair.guest.mem.len() as u64;
@@ -67,8 +78,8 @@ struct Pair {
 
 impl Pair {
     /// The byte's bits: mode, personality, two for the size of memory, two for ticks, little RAM, few descriptors.
-    fn new(setting: u8) -> Self {
-        let (deterministic, program) = (setting & 1 == 0, setting & 2 != 0);
+    fn new(setting: u8, roots: &[&str]) -> Self {
+        let (deterministic, program) = (setting & 1 == 0, setting & PROGRAM != 0);
         let mem = memory([0, 64, 1024, 4096][usize::from(setting >> 2 & 3)]);
         let ticks = [i64::MAX, 100, 500, 6100][usize::from(setting >> 4 & 3)];
         let ram = if setting & 64 == 0 { 1 << 30 } else { 200 };
@@ -76,7 +87,10 @@ impl Pair {
 
         let args = ["prog", "", "ünï"];
         let env = Env::new([("Z", "last"), ("A", ""), ("LANG", "de_DE"), ("_", "=")], &Refused::default()).unwrap();
+        let mut tree = tree_of_files();
+        roots.iter().for_each(|path| tree.announce(path).unwrap());
         let mut guest = Guest::with(Config {
+            files: Arc::new(tree.build()),
             mode: if deterministic { Mode::Deterministic } else { Mode::NonDeterministic },
             personality: if program { Personality::Program } else { Personality::Seed },
             args: Arc::new(Args::new(args).unwrap()),
@@ -95,7 +109,7 @@ impl Pair {
             host_random: 1000,
         };
         *guest.script.random_until.lock().unwrap() = Some(settings.host_random as usize);
-        let descriptors = Model::new(program, Files::usual(), ram, fds as usize);
+        let descriptors = Model::new(program, Files::usual(), roots, ram, fds as usize);
         Self { guest, reference: Reference::new(settings, mem, descriptors), ticks }
     }
 

@@ -13,7 +13,7 @@ pub(crate) use node::{Script, node};
 pub(crate) use ops::Op;
 use subvm_core::costs::Limits;
 use subvm_core::host::{Node, Patience, Stream};
-use subvm_core::vfs::Tree;
+use subvm_core::vfs::{Tree, TreeBuilder};
 use subvm_core::wasi::{Args, Config, Env, Errno, State, dispatch};
 use subvm_core::{Cx, Mode, Outcome, Personality, Ram, Trap, VmError};
 
@@ -61,11 +61,15 @@ pub(crate) const FILES: [(&str, &str); 6] = [
 ];
 
 pub(crate) fn files() -> Tree {
+    tree_of_files().build()
+}
+
+pub(crate) fn tree_of_files() -> TreeBuilder {
     let mut tree = Tree::builder();
     for (path, bytes) in FILES {
         tree.map(path, bytes.as_bytes().into()).unwrap();
     }
-    tree.build()
+    tree
 }
 
 /// The configuration of these tests.

@@ -11,7 +11,7 @@ use super::*;
 
 /// The state of a sub-VM.
 pub(crate) struct Model {
-    /// Whether rights are reported and not enforced, the root is announced, and files have a date.
+    /// Whether rights are reported and not enforced, roots are announced, and files have a date.
     pub(crate) program: bool,
     pub(crate) files: Files,
     pub(crate) open: BTreeMap<u32, Description>,
@@ -42,7 +42,8 @@ pub(crate) enum What {
     },
     Directory {
         path: String,
-        initial: bool,
+        /// The number that it had at the start.
+        initial: Option<u32>,
     },
 }
 
@@ -54,15 +55,21 @@ const FILE: u64 = CONTENT | FD_ADVISE | FD_SYNC | FD_DATASYNC;
 const BELOW: u64 = DIRECTORY | FD_READ | FD_SEEK | FD_TELL | FD_WRITE;
 
 impl Model {
-    pub(crate) fn new(program: bool, files: Files, ram_limit: u64, fds_limit: usize) -> Self {
+    /// With these roots beside `/`.
+    pub(crate) fn new(program: bool, files: Files, roots: &[&str], ram_limit: u64, fds_limit: usize) -> Self {
         let stream =
             |stream| Description { base: FD_WRITE | FD_FILESTAT_GET, inheriting: 0, what: What::Stream(stream) };
         let message = What::File { path: None, bytes: MESSAGE.into(), offset: 0, charged: 0 };
         let message = Description { base: CONTENT, inheriting: 0, what: message };
-        let root = What::Directory { path: String::new(), initial: true };
-        let root = Description { base: DIRECTORY, inheriting: BELOW, what: root };
-        let open = BTreeMap::from([(0, message), (1, stream(Stream::Stdout)), (2, stream(Stream::Stderr)), (3, root)]);
-        Self { program, files, open, free_pool: vec![], next_id: 3, ram: 0, ram_limit, fds_limit }
+        let mut open = BTreeMap::from([(0, message), (1, stream(Stream::Stdout)), (2, stream(Stream::Stderr))]);
+        let roots = if program { roots } else { &[] };
+        let mut next_id = 2;
+        for path in [""].iter().chain(roots) {
+            next_id += 1;
+            let what = What::Directory { path: (*path).to_owned(), initial: Some(next_id) };
+            open.insert(next_id, Description { base: DIRECTORY, inheriting: BELOW, what });
+        }
+        Self { program, files, open, free_pool: vec![], next_id, ram: 0, ram_limit, fds_limit }
     }
 
     /// The seed's `allocate`.
@@ -129,7 +136,7 @@ impl Model {
             None => Description {
                 base: base & granted & DIRECTORY,
                 inheriting: inheriting & granted & BELOW,
-                what: What::Directory { path, initial: false },
+                what: What::Directory { path, initial: None },
             },
         };
         let fd = self.allocate(description, 0)?;
@@ -179,12 +186,17 @@ impl Model {
                 Ok(words(&[filetype, base, inheriting]))
             }
             Op::Filestat(fd) => self.filestat(fd),
-            Op::Prestat(fd) => match self.get(fd)?.what {
-                _ if !self.program => Err(Errno::Notsup),
-                What::Directory { initial: true, .. } if fd == 3 => Ok(words(&[1 << 32])),
-                _ => Err(Errno::Badf),
-            },
+            Op::Prestat(fd) => Ok(words(&[(self.announced(fd)?.len() as u64) << 32])),
             Op::Open { .. } | Op::Attach(_) => unreachable!("these may use up a resource"),
+        }
+    }
+
+    /// The name under which a descriptor is announced.
+    pub(crate) fn announced(&self, fd: u32) -> Result<&str, Errno> {
+        match &self.get(fd)?.what {
+            _ if !self.program => Err(Errno::Notsup),
+            What::Directory { path, initial } if *initial == Some(fd) => Ok(if path.is_empty() { "/" } else { path }),
+            _ => Err(Errno::Badf),
         }
     }
 

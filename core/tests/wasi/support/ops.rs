@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use subvm_core::fd::Content;
-use subvm_core::vfs::Tree;
+use subvm_core::vfs::{MapErrorKind, Tree};
 use subvm_core::wasi::{Config, Errno};
 use subvm_core::{Outcome, Ram, VmError};
 
@@ -122,23 +122,28 @@ impl Source<'_> {
     }
 }
 
-/// Drives the model and the implementation with the calls that `bytes` make, under each personality.
+/// Roots beside `/`: one of them below another.
+pub(crate) const ROOTS: [&str; 2] = ["/dir/sub", "/dir"];
+
+/// Drives the model and the implementation with the calls that `bytes` make, under each personality, with roots beside `/` and without.
 pub(crate) fn descriptors(bytes: &[u8]) {
     for personality in [Personality::Seed, Personality::Program] {
-        descriptors_of(personality, Source(bytes));
+        for roots in [&[][..], &ROOTS] {
+            descriptors_of(personality, roots, Source(bytes));
+        }
     }
 }
 
-fn descriptors_of(personality: Personality, mut source: Source<'_>) {
-    let mut pair = Pair::of_some_files(personality, 9);
+fn descriptors_of(personality: Personality, roots: &[&str], mut source: Source<'_>) {
+    let mut pair = Pair::of_some_files(personality, roots, 9);
     while !source.0.is_empty() {
         pair.step(&source.op());
     }
 }
 
-/// Drives the model and the implementation, which allows `open_fds` descriptors, with these calls.
-pub(crate) fn sequence<'a>(personality: Personality, open_fds: u32, ops: impl Iterator<Item = &'a Op>) {
-    let mut pair = Pair::of_some_files(personality, open_fds);
+/// Drives the model and the implementation, which has these roots beside `/` and allows `open_fds` descriptors, with these calls.
+pub(crate) fn sequence<'a>(personality: Personality, roots: &[&str], open_fds: u32, ops: impl Iterator<Item = &'a Op>) {
+    let mut pair = Pair::of_some_files(personality, roots, open_fds);
     ops.for_each(|op| pair.step(op));
 }
 
@@ -153,9 +158,13 @@ pub(crate) fn tree(bytes: &[u8]) {
         let mapped = tree.map(&path, bytes.as_slice().into());
         assert_eq!(mapped.map_err(|error| error.kind), files.map(&path, &bytes), "{path}");
     }
+    let roots = announce(&mut tree, &files, bytes);
     let tree = tree.build();
+    assert!(tree.roots().eq(roots.iter().map(String::as_str)));
     assert_eq!(tree.ram(), files.0.keys().map(|path| 256 + path.len() as u64).sum::<u64>());
-    let mut pair = Pair::new(Personality::Seed, tree, files.clone(), 1 << 20, 9);
+    let roots: Vec<&str> = roots.iter().map(String::as_str).collect();
+    let first = 4 + roots.len() as u32;
+    let mut pair = Pair::new(Personality::Program, tree, files.clone(), &roots, 1 << 20, 20);
     for path in files.0.keys() {
         let relative = &path.as_bytes()[1..];
         pair.step(&Op::Stat { dir: 3, path: relative.to_vec() });
@@ -163,15 +172,39 @@ pub(crate) fn tree(bytes: &[u8]) {
         let open = Op::Open { dir: 3, path: directory.into(), oflags: 2, base: READABLE, inheriting: READABLE };
         pair.step(&open);
         for cookie in 0..4 {
-            pair.step(&Op::List { fd: 4, len: source.byte().into(), cookie });
+            pair.step(&Op::List { fd: first, len: source.byte().into(), cookie });
         }
-        pair.step(&Op::Close(4));
+        pair.step(&Op::Close(first));
     }
     for _ in 0..32 {
         let names = ["a", "b", "c", "a-", "ab", "..", ".", ""];
         let path: Vec<&str> = (0..source.below(6)).map(|_| names[usize::from(source.below(8))]).collect();
-        pair.step(&Op::Stat { dir: 3, path: path.join("/").into() });
+        for dir in 3..first {
+            pair.step(&Op::Stat { dir, path: path.join("/").into() });
+        }
     }
+}
+
+/// Announces what `bytes`, the last first, name: directories, files, what is not there, and some of them twice.
+fn announce(tree: &mut subvm_core::vfs::TreeBuilder, files: &Files, bytes: &[u8]) -> Vec<String> {
+    let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
+    let mut source = Source(&reversed);
+    let mut roots: Vec<String> = Vec::new();
+    for _ in 0..source.below(8) {
+        let names = ["a", "b", "c", "a-", "ab"];
+        let path: String = (0..source.below(4)).map(|_| format!("/{}", names[usize::from(source.below(5))])).collect();
+        let path = if path.is_empty() { "/".to_owned() } else { path };
+        let announced = tree.announce(&path).map_err(|error| error.kind);
+        let through_file = files.0.keys().any(|file| path.starts_with(&format!("{file}/")));
+        let expected = match () {
+            () if path == "/" || roots.contains(&path) => Err(MapErrorKind::Announced),
+            () if files.is_directory(&path) => Ok(roots.push(path.clone())),
+            () if through_file => Err(MapErrorKind::ThroughFile),
+            () => Err(MapErrorKind::NoDirectory),
+        };
+        assert_eq!(announced, expected, "{path}");
+    }
+    roots
 }
 
 /// The model and the implementation, side by side.
@@ -181,7 +214,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn of_some_files(personality: Personality, open_fds: u32) -> Self {
+    fn of_some_files(personality: Personality, roots: &[&str], open_fds: u32) -> Self {
         let (mut tree, mut files) = (Tree::builder(), Files::default());
         for (path, bytes) in
             [("/a.txt", "hello"), ("/empty", ""), ("/dir/one", "1"), ("/dir/sub/deep", "deep"), ("/ünï", "ü")]
@@ -189,17 +222,19 @@ impl Pair {
             tree.map(path, bytes.as_bytes().into()).unwrap();
             files.map(path, bytes.as_bytes()).unwrap();
         }
-        Self::new(personality, tree.build(), files, 1000, open_fds)
+        roots.iter().for_each(|path| tree.announce(path).unwrap());
+        Self::new(personality, tree.build(), files, roots, 1000, open_fds)
     }
 
-    fn new(personality: Personality, tree: Tree, files: Files, ram: u64, open_fds: u32) -> Self {
-        let mapped = tree.ram();
+    fn new(personality: Personality, tree: Tree, files: Files, roots: &[&str], ram: u64, open_fds: u32) -> Self {
+        let announced = if personality == Personality::Program { roots.len() as u64 } else { 0 };
+        let mapped = tree.ram() + 96 * announced;
         let mut guest = Guest::with(Config { files: Arc::new(tree), personality, ..config() });
         assert_eq!(guest.ram.used(), mapped);
         guest.ram = Ram::new(ram);
         guest.limits.open_fds = open_fds;
         guest.mem.truncate(0x2000);
-        Self { model: Model::new(personality == Personality::Program, files, ram, open_fds as usize), guest }
+        Self { model: Model::new(personality == Personality::Program, files, roots, ram, open_fds as usize), guest }
     }
 
     fn step(&mut self, op: &Op) {

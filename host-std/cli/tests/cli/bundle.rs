@@ -33,12 +33,31 @@ fn a_package_is_packed_shown_and_unpacked() {
 }
 
 #[test]
+fn roots_are_part_of_a_bundle() {
+    let dir = scratch("bundle-roots");
+    fs::create_dir_all(dir.path().join("data")).unwrap();
+    write(&dir.path().join("data"), "a", b"1");
+    let module = guest("done");
+    let pack = |guest: &str, name: &str| {
+        let (map, bundle) = (format!("{}/data={guest}", dir.path().display()), dir.path().join(name));
+        let bundle = bundle.to_str().unwrap().to_owned();
+        let options = ["bundle", "pack", "--map", &map, "--output", &bundle, &module];
+        assert!(subvm(&options).status.success());
+        serde_json::from_slice::<Json>(&subvm(&["bundle", "show", "--json", &bundle]).stdout).unwrap()
+    };
+    let (whole, inner) = (pack("/", "whole"), pack("/usr/data", "inner"));
+    assert_eq!((&whole["roots"], &inner["roots"]), (&Json::Array(vec![]), &Json::from(vec!["/usr/data"])));
+    let text = subvm(&["bundle", "show", dir.path().join("inner").to_str().unwrap()]).stdout;
+    assert!(String::from_utf8(text).unwrap().contains("root       /usr/data\n"));
+}
+
+#[test]
 fn what_is_no_bundle_is_refused() {
     let dir = scratch("no-bundle");
     let module = write(dir.path(), "a.wasm", b"\0asm\x01\0\0\0");
     fails(&["bundle", "show", &module], 126, &["is no bundle", "subvm bundle pack"]);
     // A library whose name leads out of the directory: no tool of ours writes one.
-    let hostile = write(dir.path(), "hostile", b"subvm\x01\0\x01\x07../evil\0\0\0\0\0");
+    let hostile = write(dir.path(), "hostile", b"subvm\x01\0\x01\x07../evil\0\0\0\0\0\0");
     let out = dir.path().join("out");
     let output = subvm(&["bundle", "unpack", &hostile, out.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(126));

@@ -70,6 +70,62 @@ fn an_empty_directory_is_kept() {
     );
 }
 
+/// Prints the name of every directory that is announced, as a libc asks for them; then opens `numbers.txt` below the last, and ends with what
+/// came of it.
+const ROOTS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_prestat_get" (func $get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_prestat_dir_name" (func $name (param i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 512) "numbers.txt")
+    (func (export "_start") (local $fd i32)
+        (local.set $fd (i32.const 3))
+        (loop $next
+            (if (i32.eqz (call $get (local.get $fd) (i32.const 0))) (then
+                (drop (call $name (local.get $fd) (i32.const 1024) (i32.load (i32.const 4))))
+                (i32.store8 (i32.add (i32.const 1024) (i32.load (i32.const 4))) (i32.const 10))
+                (i32.store (i32.const 16) (i32.const 1024))
+                (i32.store (i32.const 20) (i32.add (i32.load (i32.const 4)) (i32.const 1)))
+                (drop (call $write (i32.const 1) (i32.const 16) (i32.const 1) (i32.const 8)))
+                (local.set $fd (i32.add (local.get $fd) (i32.const 1)))
+                (br $next))))
+        (call $exit (call $open (i32.sub (local.get $fd) (i32.const 1)) (i32.const 0) (i32.const 512) (i32.const 11)
+            (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 8)))))"#;
+
+#[test]
+fn each_directory_that_is_mapped_is_a_root_of_its_own() {
+    let dir = scratch("roots");
+    let roots = write(dir.path(), "roots.wat", ROOTS.as_bytes());
+    fs::create_dir_all(dir.path().join("empty")).unwrap();
+    let file = write(dir.path(), "a-file", b"1");
+    let data = format!("{ROOT}/tests/guests/report/data");
+    let maps =
+        [format!("{}/empty=/usr/local2", dir.path().display()), format!("{file}=/etc/a"), format!("{data}=/usr/")];
+    let options: Vec<&str> = maps.iter().flat_map(|map| ["--map", map]).collect();
+    let output = |more: &[&str]| {
+        let output = subvm(&[&["exec"], &options[..], more, &[&*roots]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (String::from_utf8(output.stdout).unwrap(), output.status.code(), stderr)
+    };
+    let (printed, code, stderr) = output(&[]);
+    assert_eq!((printed.as_str(), code), ("/\n/usr/local2\n/usr\n", Some(0)), "{stderr}");
+    // The letter of the seed announces none: descriptor 2 is asked to open a path, and is no directory.
+    let (printed, code, _) = output(&["--personality", "seed"]);
+    assert_eq!((printed.as_str(), code), ("", Some(54)));
+    // What is mapped to the root is no root of its own, and is merged.
+    let both = [format!("{data}=/"), format!("{}/empty=/", dir.path().display())];
+    let merged = subvm(&["exec", "--map", &both[0], "--map", &both[1], &roots]);
+    assert_eq!((merged.stdout.as_slice(), merged.status.code()), (&b"/\n"[..], Some(0)));
+    let twice = format!("{}/empty=/usr", dir.path().display());
+    fails(
+        &[&["exec"], &options[..], &["--map", &twice, &roots]].concat(),
+        126,
+        &["cannot map", "empty to /usr", "report/data is there", "a place of its own"],
+    );
+}
+
 #[test]
 fn who_looks_for_dir_is_told_of_map() {
     for command in [&["exec"][..], &["run", "--message", "message.json"]] {

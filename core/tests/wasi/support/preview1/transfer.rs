@@ -7,7 +7,7 @@ use subvm_core::wasi::Errno;
 use super::super::files::words;
 use super::super::model::What;
 use super::super::{FD_WRITE, Op};
-use super::{Done, Reference, Stop, prices};
+use super::{Done, Reference, prices};
 
 /// Where a list is, and of how many.
 type List = (u32, u32);
@@ -110,30 +110,21 @@ impl Reference {
     }
 
     pub(super) fn prestat(&mut self, fd: u32, at: u32) -> Done {
-        let announced = self.announced(fd);
-        self.prestat_refused |= matches!(announced, Err(Stop::Errno(Errno::Notsup)));
-        announced?;
+        let announced = self.descriptors.announced(fd).map(|name| name.len() as u64);
+        self.prestat_refused |= announced == Err(Errno::Notsup);
         // The tag of a directory, then the length of its name.
-        self.answer(at, 4, &words(&[1 << 32]))
+        self.answer(at, 4, &words(&[announced? << 32]))
     }
 
     pub(super) fn prestat_name(&mut self, fd: u32, at: u32, len: u32) -> Done {
-        self.announced(fd)?;
+        let name = self.descriptors.announced(fd)?.to_owned();
         self.charge(prices::copying(len.into()))?;
         self.range(at, len.into(), 1)?;
-        if len < 1 {
+        if (len as usize) < name.len() {
             return Err(Errno::Nametoolong.into());
         }
-        self.put(at, b"/");
+        self.put(at, name.as_bytes());
         Ok(())
-    }
-
-    fn announced(&self, fd: u32) -> Done {
-        match self.what(fd)? {
-            _ if !self.settings.program => Err(Errno::Notsup.into()),
-            What::Directory { initial: true, .. } if fd == 3 => Ok(()),
-            _ => Err(Errno::Badf.into()),
-        }
     }
 
     /// Writes what a call found, where nothing but its place can be wrong any more.
