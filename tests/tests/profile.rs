@@ -105,6 +105,62 @@ fn libraries_tail_calls_and_tables_are_watched() {
     assert!(bytes.lines().any(|line| line.ends_with("lib:0 65536")), "a page for each growth: {bytes}");
 }
 
+/// What is spent behind a catch is the catching function's, and so is what leaving the frames costs; what the frames spent stays theirs.
+#[test]
+fn after_a_catch_gas_counts_for_the_path_that_caught() {
+    // `$turn` calls itself to a depth, where `$throws` throws; each frame may catch, and the one of depth 3 does. Those that are left had
+    // the same function, which is why it takes their stack units to tell which it is.
+    let start = parts(
+        r#"(module (tag $e) (tag $other)
+        (func $throws (throw $e))
+        (func $after nop nop nop)
+        (func $turn (param i32)
+            (block $never (block $caught
+                (if (i32.eq (local.get 0) (i32.const 3))
+                    (then (try_table (catch $e $caught) (call $turn (i32.sub (local.get 0) (i32.const 1))))))
+                (if (i32.eqz (local.get 0)) (then (call $throws)))
+                (try_table (catch $other $never) (call $turn (i32.sub (local.get 0) (i32.const 1))))
+                unreachable)
+                (call $after)))
+        (func $direct (block $caught (try_table (catch_all $caught) (throw $e))) (call $after))
+        (func (export "_start") (call $turn (i32.const 5)) (call $direct) (call $after)))"#,
+    );
+    let params = Params { exceptions: true, ..Params::default() };
+    let run_of = Run { params: Arc::new(params), ..transaction() };
+    let on = |engine: Arc<dyn Engine>| run(engine, deployed(start.clone()).node(), run_of.clone()).1.unwrap();
+    let plain = on(Arc::new(WasmtimeEngine::builder().build().unwrap()));
+    assert!(matches!(plain.outcome, Outcome::VmError(VmError::Trap(_))), "the frames above 3 return into unreachable");
+    for watcher in [Watcher::calls(), Watcher::blocks()] {
+        let report = on(Arc::new(WasmtimeEngine::builder().watcher(watcher.clone()).build().unwrap()));
+        assert_eq!(report.receipt.digest(), plain.receipt.digest());
+        let profile = watcher.take();
+        assert_eq!(profile.total(Unit::Ticks), report.receipt.gas.time);
+        let text = folded(&profile, Unit::Ticks);
+        let turns = |count| vec!["main:2"; count].join(";");
+        // 5, 4, 3 are active when 3 goes on, and 2, 1, 0 with what throws are gone.
+        assert!(text.contains(&format!("main:4;{};main:1 ", turns(3))), "{text}");
+        assert!(text.contains(&format!("main:4;{};main:0 ", turns(6))), "{text}");
+        let paths = text.lines().filter(|line| line.contains("main:1 ")).count();
+        assert_eq!(paths, 1, "it is called once before the trap: {text}");
+    }
+    let direct = parts(
+        r#"(module (tag $e) (func $after nop)
+        (func $direct (block $caught (try_table (catch_all $caught) (throw $e))))
+        (func $leaf (throw $e))
+        (func $above (block $caught (try_table (catch_all $caught) (call $leaf))) (call $after))
+        (func (export "_start") (call $direct) (call $above) (call $after)))"#,
+    );
+    let watcher = Watcher::calls();
+    let engine = WasmtimeEngine::builder().watcher(watcher.clone()).build().unwrap();
+    let report = run(Arc::new(engine), deployed(direct).node(), run_of).1.unwrap();
+    assert_eq!(report.outcome, Outcome::null());
+    let text = folded(&watcher.take(), Unit::Ticks);
+    for path in ["main:4;main:1 ", "main:4;main:3;main:2 ", "main:4;main:3;main:0 ", "main:4;main:0 "] {
+        assert!(text.contains(path), "{path}: {text}");
+    }
+    assert_eq!(text.lines().filter(|line| line.contains("main:0 ")).count(), 2, "{text}");
+}
+
 #[test]
 fn failures_are_watched_to_their_last_tick() {
     let of = |body: &str| {

@@ -175,7 +175,7 @@ impl Blocks {
         self.teller.at.get_or_insert(offset);
     }
 
-    /// How many bytes blocks took to tell that they begin.
+    /// How many bytes it took to tell where blocks begin, and where exceptions come in.
     pub(super) fn told(&self) -> usize {
         self.teller.bytes
     }
@@ -258,6 +258,9 @@ impl Blocks {
     /// Behind a label that a `try_table` names: who came there by an exception left frames, and knows the counter alone.
     fn catches(&mut self) {
         if let Some(unwound) = &self.unwound {
+            let before = self.out.len();
+            unwound.tell(&mut InstructionSink::new(&mut self.out), &self.meter);
+            self.teller.bytes += self.out.len() - before;
             unwound.settle(&mut InstructionSink::new(&mut self.out), &self.meter);
         }
     }

@@ -77,16 +77,17 @@ impl Context<'_> {
         locals.push((1, ValType::I64));
         let facts = self.survey.facts[index];
         let kept = count + 1;
-        let unwound = facts.tries.then(|| Unwound::new(self.globals.stack, kept, &self.options.schedule));
+        let watched = self.helpers.imports.watched;
+        let function = self.survey.imported_functions() + index as u32;
+        let telling = watched.map(|watched| (watched, function));
+        let unwound = facts.tries.then(|| Unwound::new(self.globals.stack, kept, &self.options.schedule, telling));
         locals.extend(unwound.map(|_| (1, ValType::I32)));
         let scratch = Scratch::after(kept + u32::from(facts.tries));
         let small = facts.small.is_some();
         let names_function = |named: &[u32]| named.first() == Some(&FUNCTION_LABEL);
         let named = Named { switched: names_function(notes.switched), caught: names_function(notes.caught) };
-        let watched = self.helpers.imports.watched;
         let mut blocks = Blocks::new(meter, unwound, facts.entry, small, named, self.placed);
         blocks.tell(watched.and_then(|watched| watched.at()));
-        let function = self.survey.imported_functions() + index as u32;
         let page = self.notebook.map(|notebook| notebook.page(function, facts.units));
         let mut body_writer = Body {
             context: self,
@@ -170,7 +171,11 @@ impl Body<'_> {
         enter(page)(&mut sink);
         self.unwound.iter().for_each(|unwound| unwound.keep(&mut sink));
         if let Some(watched) = self.context.helpers.imports.watched {
-            let enter = |sink: &mut InstructionSink<'_>| watched.enter(sink, index, gas);
+            let unwound = self.unwound;
+            let enter = |sink: &mut InstructionSink<'_>| {
+                watched.enter(sink, index, gas);
+                unwound.iter().for_each(|unwound| watched.tries(sink, unwound.kept));
+            };
             enter(&mut sink);
             self.watched += length(enter);
         }

@@ -34,9 +34,12 @@ pub const WATCH_MODULE: &str = "$subvm:watch";
 ///   the module's [`ordinal`](super::Options::ordinal). The ticks are those that remain.
 /// - `leave(ticks: i64)`: it is about to return, or to call another function in its place.
 /// - `at(offset: i32)`: a straight-line block begins at this byte of the guest's module.
-pub const WATCH_FUNCTIONS: [(&str, &[wasm_encoder::ValType]); 3] = {
+/// - `tries(units: i32)`: the function that was entered last may catch exceptions; its frame left so many stack units.
+/// - `caught(who: i32, ticks: i64, units: i32)`: that function goes on where exceptions come in, whether one did or not: what it had called
+///   is left.
+pub const WATCH_FUNCTIONS: [(&str, &[wasm_encoder::ValType]); 5] = {
     use wasm_encoder::ValType::{I32, I64};
-    [("enter", &[I32, I64]), ("leave", &[I64]), ("at", &[I32])]
+    [("enter", &[I32, I64]), ("leave", &[I64]), ("at", &[I32]), ("tries", &[I32]), ("caught", &[I32, I64, I32])]
 };
 
 /// The guest's start function: no parameters, no results.

@@ -88,8 +88,8 @@ impl Counters {
 /// let module = wat::parse_str("(module (func))")?;
 /// let watched = lower(&module, &Options { watch: Watch::Calls, ..Options::default() }).unwrap();
 /// assert!(String::from_utf8_lossy(&watched.wasm).contains(WATCH_MODULE));
-/// // Functions that are imported stand before all others: the guest's is the fourth now, and is known as what it was.
-/// assert_eq!((watched.functions.original(0), watched.functions.original(3)), (None, Some(0)));
+/// // Functions that are imported stand before all others: the guest's is the sixth now, and is known as what it was.
+/// assert_eq!((watched.functions.original(0), watched.functions.original(5)), (None, Some(0)));
 /// # Ok::<(), wat::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

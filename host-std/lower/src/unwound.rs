@@ -14,6 +14,7 @@ use subvm_core::costs::instructions::{Class, Schedule, UNWIND_UNITS_SHIFT};
 use wasm_encoder::InstructionSink;
 
 use super::gas::Meter;
+use super::watch::Watched;
 
 /// What it costs to leave frames of so many stack units by an exception, in ticks.
 ///
@@ -35,11 +36,20 @@ pub(super) struct Unwound {
     pub(super) kept: u32,
     /// Ticks for 8 units of frames that were left.
     price: u64,
+    /// Who watches, and the function's index.
+    watched: Option<(Watched, u32)>,
 }
 
 impl Unwound {
-    pub(super) fn new(stack: u32, kept: u32, schedule: &Schedule) -> Self {
-        Unwound { stack, kept, price: schedule.ticks(Class::Unwind) }
+    pub(super) fn new(stack: u32, kept: u32, schedule: &Schedule, watched: Option<(Watched, u32)>) -> Self {
+        Unwound { stack, kept, price: schedule.ticks(Class::Unwind), watched }
+    }
+
+    /// Tells those who watch, where an exception may have come in, that what was called is left; the counter is right.
+    pub(super) fn tell(&self, sink: &mut InstructionSink<'_>, meter: &Meter) {
+        if let Some((watched, index)) = &self.watched {
+            watched.caught(sink, *index, meter.counter, self.kept);
+        }
     }
 
     /// Keeps the stack counter, where the frame has been charged.

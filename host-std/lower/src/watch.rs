@@ -15,7 +15,7 @@ const ORDINAL: u32 = 24;
 /// What a watched module calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watched {
-    /// The index of `enter`, which `leave` and `at` follow.
+    /// The index of `enter`, which the others follow.
     first: u32,
     types: [u32; WATCH_FUNCTIONS.len()],
     ordinal: u32,
@@ -53,7 +53,21 @@ impl Watched {
 
     /// Tells that the guest's function `index` is entered; the counter is right.
     pub(super) fn enter(&self, sink: &mut InstructionSink<'_>, index: u32, gas: u32) {
-        sink.i32_const((index | self.ordinal << ORDINAL) as i32).global_get(gas).call(self.first);
+        sink.i32_const(self.who(index)).global_get(gas).call(self.first);
+    }
+
+    /// Tells that it may catch exceptions; the local `kept` has what the stack counter is.
+    pub(super) fn tries(&self, sink: &mut InstructionSink<'_>, kept: u32) {
+        sink.local_get(kept).call(self.first + 3);
+    }
+
+    /// Tells that the guest's function `index` is where exceptions come in; the counter is right.
+    pub(super) fn caught(&self, sink: &mut InstructionSink<'_>, index: u32, gas: u32, kept: u32) {
+        sink.i32_const(self.who(index)).global_get(gas).local_get(kept).call(self.first + 4);
+    }
+
+    fn who(&self, index: u32) -> i32 {
+        (index | self.ordinal << ORDINAL) as i32
     }
 
     /// Tells that the function is left; the counter is right.

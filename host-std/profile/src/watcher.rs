@@ -19,7 +19,7 @@ pub const MOST_DEEP: u32 = 256;
 /// Gathers what an engine tells. Clones share what they gathered; it is for one transaction at a time, whose sub-VMs run one within the other.
 ///
 /// # Cost
-/// For each call of a guest's some tens of nanoseconds, and 16 bytes while it is active; 88 bytes for each of [`MOST_PATHS`] paths.
+/// For each call of a guest's some tens of nanoseconds, and 28 bytes while it is active; 88 bytes for each of [`MOST_PATHS`] paths.
 ///
 /// ```
 /// use subvm_profile::Watcher;
@@ -59,6 +59,10 @@ struct Active {
     node: u32,
     /// The module of a function.
     module: Option<u32>,
+    /// What it called itself.
+    who: u32,
+    /// The stack units that it left, of a function that may catch exceptions.
+    tries: Option<u32>,
 }
 
 /// A sub-VM that has begun.
@@ -103,7 +107,7 @@ impl Watcher {
         let state = &mut *self.state.lock();
         let before = state.ticks;
         let height = state.active.len();
-        state.push(Frame::SubVm(mode), None);
+        state.push(Frame::SubVm(mode), None, 0);
         state.sub_vms.push(SubVm { height, began: ticks, before, mode, linked: Vec::new() });
         state.ticks = ticks;
     }
@@ -126,7 +130,7 @@ impl Watcher {
         state.spent_to(ticks);
         let ordinal = (who >> 24) as usize;
         let module = state.sub_vms.last().and_then(|sub_vm| sub_vm.linked.get(ordinal).copied()).unwrap_or(0);
-        state.push(Frame::Function { module, index: who & 0xff_ffff }, Some(module));
+        state.push(Frame::Function { module, index: who & 0xff_ffff }, Some(module), who);
     }
 
     /// It is left.
@@ -134,6 +138,27 @@ impl Watcher {
         let state = &mut *self.state.lock();
         state.spent_to(ticks);
         state.pop();
+    }
+
+    /// The function that was entered last may catch exceptions; its frame left so many stack units.
+    pub fn tries(&self, units: u32) {
+        if let Some(active) = self.state.lock().active.last_mut() {
+            active.tries = Some(units);
+        }
+    }
+
+    /// The function `who` goes on where exceptions come in: those that it had called are left, and what was spent up to now was spent in them.
+    ///
+    /// Which of its frames it is, its stack units tell: each of those below took some, but for one that calls nothing and so is no caller of
+    /// the same function.
+    pub fn caught(&self, who: u32, ticks: i64, units: u32) {
+        let state = &mut *self.state.lock();
+        state.spent_to(ticks);
+        let height = state.height();
+        let is_it = |active: &Active| active.who == who && active.tries == Some(units);
+        if let Some(at) = state.active.iter().skip(height).rposition(is_it) {
+            state.active.truncate(height + at + 1);
+        }
     }
 
     /// A block begins, of the function that was entered last.
@@ -148,7 +173,7 @@ impl Watcher {
     pub fn host_begins(&self, name: &'static str, ticks: i64) {
         let state = &mut *self.state.lock();
         state.spent_to(ticks);
-        state.push(Frame::Host(name), None);
+        state.push(Frame::Host(name), None, 0);
     }
 
     /// It ends.
@@ -211,21 +236,25 @@ impl State {
         }
     }
 
-    fn push(&mut self, frame: Frame, module: Option<u32>) {
+    fn push(&mut self, frame: Frame, module: Option<u32>, who: u32) {
         let parent = self.active.last().map(|active| active.node);
         let node = self.child(parent, frame);
         // Where it is folded, the call counts for no path.
         if let Some(found) = self.profile.nodes.get_mut(node as usize).filter(|found| found.frame == frame) {
             found.calls += 1;
         }
-        self.active.push(Active { node, module });
+        self.active.push(Active { node, module, who, tries: None });
     }
 
     fn pop(&mut self) {
-        let height = self.sub_vms.last().map_or(0, |sub_vm| sub_vm.height + 1);
-        if self.active.len() > height {
+        if self.active.len() > self.height() {
             self.active.pop();
         }
+    }
+
+    /// What is active outside of the functions of this sub-VM.
+    fn height(&self) -> usize {
+        self.sub_vms.last().map_or(0, |sub_vm| sub_vm.height + 1)
     }
 
     /// The node of `frame` below `parent`, or the nearest one that may be.

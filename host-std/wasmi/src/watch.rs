@@ -13,7 +13,7 @@ pub(crate) fn wanted(watcher: &Watcher) -> Watch {
 
 /// What a watched module calls under this name, where there is such a thing.
 pub(crate) fn function(store: &mut Store<Running>, name: &str) -> Option<Func> {
-    let [(enter, _), (leave, _), (at, _)] = WATCH_FUNCTIONS;
+    let [(enter, _), (leave, _), (at, _), (tries, _), (caught, _)] = WATCH_FUNCTIONS;
     Some(if name == enter {
         Func::wrap(store, |caller: Caller<'_, Running>, who: i32, ticks: i64| {
             caller.data().tell(|watcher| watcher.enter(who as u32, ticks));
@@ -25,6 +25,14 @@ pub(crate) fn function(store: &mut Store<Running>, name: &str) -> Option<Func> {
     } else if name == at {
         Func::wrap(store, |caller: Caller<'_, Running>, offset: i32| {
             caller.data().tell(|watcher| watcher.at(offset as u32));
+        })
+    } else if name == tries {
+        Func::wrap(store, |caller: Caller<'_, Running>, units: i32| {
+            caller.data().tell(|watcher| watcher.tries(units as u32));
+        })
+    } else if name == caught {
+        Func::wrap(store, |caller: Caller<'_, Running>, who: i32, ticks: i64, units: i32| {
+            caller.data().tell(|watcher| watcher.caught(who as u32, ticks, units as u32));
         })
     } else {
         return None;

@@ -13,7 +13,7 @@ pub(super) fn wanted(watcher: &Watcher) -> Watch {
 
 /// Defines what watched modules call.
 pub(super) fn define(linker: &mut Linker<Running>) -> wasmtime::Result<()> {
-    let [(enter, _), (leave, _), (at, _)] = WATCH_FUNCTIONS;
+    let [(enter, _), (leave, _), (at, _), (tries, _), (caught, _)] = WATCH_FUNCTIONS;
     linker.func_wrap(WATCH_MODULE, enter, |caller: Caller<'_, Running>, who: i32, ticks: i64| {
         caller.data().tell(|watcher| watcher.enter(who as u32, ticks));
     })?;
@@ -22,6 +22,12 @@ pub(super) fn define(linker: &mut Linker<Running>) -> wasmtime::Result<()> {
     })?;
     linker.func_wrap(WATCH_MODULE, at, |caller: Caller<'_, Running>, offset: i32| {
         caller.data().tell(|watcher| watcher.at(offset as u32));
+    })?;
+    linker.func_wrap(WATCH_MODULE, tries, |caller: Caller<'_, Running>, units: i32| {
+        caller.data().tell(|watcher| watcher.tries(units as u32));
+    })?;
+    linker.func_wrap(WATCH_MODULE, caught, |caller: Caller<'_, Running>, who: i32, ticks: i64, units: i32| {
+        caller.data().tell(|watcher| watcher.caught(who as u32, ticks, units as u32));
     })?;
     Ok(())
 }
