@@ -1,4 +1,4 @@
-//! `subvm diff`: two receipts, or two recordings, side by side.
+//! `subvm diff`: two receipts, or two recordings, side by side; of recordings with the functions that made the call that differs.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -8,8 +8,11 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 use subvm_core::Receipt;
 
+use super::engine::names;
+use super::inside::callers;
 use super::replay::file;
 use super::{Failure, input, terminal};
+use subvm_host_std::config::Engine;
 use subvm_host_std::replay::compare::{self, Change, Comparison, Divergence, Side, Spot};
 
 /// They differ.
@@ -27,6 +30,15 @@ pub(super) struct Diff {
     a: PathBuf,
     /// Another of the same kind
     b: PathBuf,
+    /// Whether both recordings are replayed to the call that differs, to show who made it [default: true]
+    #[arg(long, value_name = "BOOL")]
+    stacks: Option<bool>,
+    /// What replays them [default: wasmtime]
+    #[arg(long, value_name = "ENGINE", value_parser = names())]
+    engine: Option<Engine>,
+    /// Another recording, for packages that these name and do not hold
+    #[arg(long, value_name = "RECORDING")]
+    code: Vec<PathBuf>,
     /// Print exactly one JSON object on standard output
     #[arg(long)]
     json: bool,
@@ -52,7 +64,7 @@ impl Diff {
             let changes = changes.iter().map(|Change { field, a, b, .. }| json!({ "field": field, "a": a, "b": b }));
             let object =
                 json!({ "kind": "receipts", "same": changes.len() == 0, "changes": changes.collect::<Vec<_>>() });
-            terminal::out(format!("{object}\n"))?;
+            terminal::json(&object)?;
         } else if changes.is_empty() {
             terminal::out("the receipts are the same\n")?;
         } else {
@@ -66,12 +78,41 @@ impl Diff {
             let path = if side == Side::A { &self.a } else { &self.b };
             Failure::usage(path.display(), error)
         })?;
+        let stacks = self.stacks(&compared);
         if self.json {
-            terminal::out(format!("{}\n", as_json(&compared)))?;
+            terminal::json(&as_json(&compared, stacks.as_ref()))?;
         } else {
-            terminal::lines(&for_people(&compared))?;
+            let mut lines = for_people(&compared);
+            for (side, stack) in [Side::A, Side::B].into_iter().zip(stacks.iter().flatten()) {
+                lines.extend(stack_lines(side, stack));
+            }
+            terminal::lines(&lines)?;
         }
         Ok(if compared.divergence.is_some() { DIFFERS } else { 0 })
+    }
+}
+
+/// Who made the call at which two recordings differ, or why nobody can say.
+type Stack = Result<(Vec<String>, Json), String>;
+
+impl Diff {
+    /// Those of both sides, where some call was made before they differ.
+    fn stacks(&self, compared: &Comparison) -> Option<[Stack; 2]> {
+        let found = compared.divergence.as_ref().filter(|_| self.stacks.unwrap_or(true))?;
+        let of = |path: &PathBuf, spot: &Spot| match spot.call {
+            0 => Err("no host call was made before".to_owned()),
+            call => callers(path, &self.code, (self.engine, None), call).map_err(|failure| match failure {
+                Failure::Usage(why) | Failure::Internal(why) => why,
+            }),
+        };
+        Some([of(&self.a, &found.a), of(&self.b, &found.b)])
+    }
+}
+
+fn stack_lines(side: Side, stack: &Stack) -> Vec<String> {
+    match stack {
+        Ok((lines, _)) => std::iter::once(format!("{side}, as the call began:")).chain(lines.iter().cloned()).collect(),
+        Err(why) => vec![format!("note:     no stack of {side}: {why}")],
     }
 }
 
@@ -93,8 +134,12 @@ fn change(Change { field, a, b, .. }: &Change) -> [String; 3] {
     [field.clone(), format!("  first:  {}", side(a)), format!("  second: {}", side(b))]
 }
 
-fn as_json(compared: &Comparison) -> Json {
+fn as_json(compared: &Comparison, stacks: Option<&[Stack; 2]>) -> Json {
     let Comparison { divergence, beside, whole, steps, .. } = compared;
+    let stack = |stack: &Stack| match stack {
+        Ok((_, sub_vms)) => json!({ "sub_vms": sub_vms, "why_not": null }),
+        Err(why) => json!({ "sub_vms": null, "why_not": why }),
+    };
     json!({
         "kind": "recordings",
         "same": divergence.is_none(),
@@ -102,6 +147,7 @@ fn as_json(compared: &Comparison) -> Json {
         "beside": beside.as_ref().map(divergence_json),
         "whole": whole,
         "steps": steps,
+        "stacks": stacks.map(|[a, b]| json!({ "a": stack(a), "b": stack(b) })),
     })
 }
 

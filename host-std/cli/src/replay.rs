@@ -91,7 +91,7 @@ impl Replay {
                 "trace_digest": hex(&trace),
                 "result": done.json(&output),
             });
-            terminal::out(format!("{object}\n"))?;
+            terminal::json(&object)?;
         } else {
             terminal::lines(&for_people(&verdict, &done, calls, &trace))?;
         }

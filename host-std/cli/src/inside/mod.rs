@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::{Value as Json, json};
 use subvm_core::Engine;
 
 use super::bisect::{SubVm, opens, path};
@@ -15,7 +16,7 @@ use super::{Failure, engine, terminal};
 use engine::CodegenName;
 use subvm_host_std::config;
 use subvm_host_std::look::{Looked, Watch, look};
-use subvm_host_std::replay::{Moment, Point, ReadError, Record, Replay, ReplayError, Timeline};
+use subvm_host_std::replay::{Moment, Point, ReadError, Record, Replay, ReplayError, Timeline, Verdict};
 
 mod prompt;
 mod shown;
@@ -132,6 +133,32 @@ impl Inside {
         }
         Ok(0)
     }
+}
+
+/// Who made a host call of a recording: the functions that were active as it began, of the sub-VMs that executed, innermost first; for people
+/// and for machines.
+pub(super) fn callers(
+    recording: &PathBuf,
+    code: &[PathBuf],
+    which: (Option<config::Engine>, Option<CodegenName>),
+    call: u64,
+) -> Result<(Vec<String>, Json), Failure> {
+    let mut session = Session::open(recording, code, which)?;
+    let point = session.point(At::Call(call), &[0])?;
+    let looked = session.at(&point)?;
+    // Within the call a replay that was stopped there may differ: it has no gas for it.
+    match &looked.replayed.verdict {
+        Verdict::Differs(finding) if finding.call >= call => {}
+        verdict @ (Verdict::Differs(_) | Verdict::NoPackage(_)) => return Err(session.unusable(verdict)),
+        _ => {}
+    }
+    let (mut lines, mut sub_vms) = (Vec::new(), Vec::new());
+    for seen in looked.stack() {
+        lines.push(format!("sub-VM:   {}", shown::dotted(&seen.path)));
+        lines.extend(shown::stack(&mut session.names, seen));
+        sub_vms.push(json!({ "path": seen.path, "frames": shown::frames(&mut session.names, seen) }));
+    }
+    Ok((lines, Json::Array(sub_vms)))
 }
 
 impl<'a> Session<'a> {

@@ -76,6 +76,15 @@ pub(super) fn stack(names: &mut Names, seen: &Seen) -> Vec<String> {
     lines
 }
 
+/// The functions that were active.
+pub(super) fn frames(names: &mut Names, seen: &Seen) -> Vec<Json> {
+    let frames = seen.frames.iter().map(|frame| {
+        let name = names.of(&seen.package, &frame.module_name).name(frame.func);
+        json!({ "module": frame.module_name, "function": frame.func, "name": name })
+    });
+    frames.collect()
+}
+
 /// The instruction that was noted last in the instance of the innermost function.
 fn last(seen: &Seen) -> Option<(String, subvm_host_std::look::Instruction)> {
     let name = &seen.frames.first()?.module_name;
@@ -161,11 +170,7 @@ pub(super) fn json(
     let locals: Vec<&str> = locals.iter().filter_map(|line| line.strip_prefix("local:    ")).collect();
     let mut sub_vms = Vec::new();
     for seen in looked.stack() {
-        let frames = seen.frames.iter().map(|frame| {
-            let name = session.names.of(&seen.package, &frame.module_name).name(frame.func);
-            json!({ "module": frame.module_name, "function": frame.func, "name": name })
-        });
-        let frames: Vec<Json> = frames.collect();
+        let frames = frames(&mut session.names, seen);
         let memories = seen.instances.iter().flat_map(|it| {
             let memories = (0u32..).zip(&it.memories);
             memories.map(|(index, memory)| {

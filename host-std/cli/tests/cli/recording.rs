@@ -124,6 +124,19 @@ fn diff_names_the_call_at_which_two_nodes_go_different_ways() {
     json::check_against("diff", &json);
     assert_eq!((&json["kind"], &json["divergence"]["what"]), (&"recordings".into(), &"answer".into()));
     assert_eq!(json["divergence"]["a"]["within"], "storage_read");
+    // Both sides show who made the call, by name.
+    let functions = |side: &str| json["stacks"][side]["sub_vms"][0]["frames"].as_array().cloned().unwrap();
+    assert_eq!(functions("a"), functions("b"), "the call is the same, and its answer is not");
+    let names: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("stack:    ")).collect();
+    let frames = functions("a");
+    assert_eq!(names.len(), 2 * frames.len());
+    assert!(frames.len() > 1 && names[0].contains(frames[0]["name"].as_str().unwrap()), "{said}");
+    assert!(said.contains("\nthe first, as the call began:\nsub-VM:   0\nstack:    "), "{said}");
+    assert!(said.contains("\nthe second, as the call began:\nsub-VM:   0\nstack:    "), "{said}");
+    let quick = subvm(&["diff", "--stacks", "false", "--json", &a, &b]);
+    let quick: Json = serde_json::from_slice(&quick.stdout).expect("exactly one object");
+    json::check_against("diff", &quick);
+    assert_eq!((&quick["stacks"], &quick["divergence"]), (&Json::Null, &json["divergence"]));
 
     let same = subvm(&["diff", &a, &a]);
     assert_eq!((same.status.code(), same.stdout.starts_with(b"same:")), (Some(0), true));
