@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{Failure, input, terminal};
 use subvm_host_std::lower::{Limit, Lowered, Options, Report, lower};
 
-/// Shows what a module imports, its memories and floats, what lowering changes, and the largest frames.
+/// Shows what a module imports, its memories, floats and exceptions, what lowering changes, and the largest frames.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   subvm inspect contract.wasm
@@ -24,7 +24,9 @@ pub(super) struct Inspect {
 impl Inspect {
     pub(super) fn execute(self) -> Result<u8, Failure> {
         let wasm = input::module(&self.module)?;
-        let lowered = lower(&wasm, &Options::default())
+        // What may be allowed is shown; whether it is, `check` says.
+        let options = Options { exceptions: true, ..Options::default() };
+        let lowered = lower(&wasm, &options)
             .map_err(|refusal| Failure::usage(format_args!("{} would be refused", self.module.display()), refusal))?;
         if self.json {
             terminal::json(&as_json(wasm.len(), &lowered))?;
@@ -47,6 +49,7 @@ fn as_json(size: usize, Lowered { module_name, has_start, report, .. }: &Lowered
         "tables": report.tables,
         "start_function": has_start,
         "floats": { "operators": report.float_operators, "sites": report.float_sites, "vector_sites": report.vector_float_sites },
+        "exceptions": { "tags": report.tags, "throws": report.throws, "try_tables": report.tries },
         "lowered": { "size": report.lowered_size, "added_functions": report.helpers, "dropped_sections": report.dropped_sections },
         "values": { "module": report.values, "most_in_a_function": report.most_values },
         "largest_frames": report.largest_frames.iter().map(|frame| json!({
@@ -70,6 +73,12 @@ fn for_people(size: usize, Lowered { module_name, has_start, report, .. }: &Lowe
     ));
     if !report.float_operators.is_empty() {
         lines.push(format!("           {}", report.float_operators.join(" ")));
+    }
+    if report.tags > 0 || report.throws > 0 || report.tries > 0 {
+        lines.push(format!(
+            "exceptions {} tags, {} instructions that throw, {} try_table; refused where the parameter `exceptions` is off",
+            report.tags, report.throws, report.tries
+        ));
     }
     lines.push(format!("lowered    {} bytes, {} functions added", report.lowered_size, report.helpers));
     if !report.dropped_sections.is_empty() {

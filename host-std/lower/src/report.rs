@@ -39,6 +39,12 @@ pub struct Report {
     pub float_sites: u64,
     /// How many instructions are float operators on vectors.
     pub vector_float_sites: u64,
+    /// Tags of exceptions, imported ones included.
+    pub tags: u32,
+    /// How many instructions throw an exception.
+    pub throws: u64,
+    /// How many instructions catch exceptions: each `try_table`.
+    pub tries: u64,
     /// After how many instructions a NaN is made canonical; 0 but under the canonical policy.
     pub canonicalised: u64,
     /// The values that a compiler makes of all functions, estimated ([`Limit::ModuleValues`](super::Limit::ModuleValues)).
@@ -74,7 +80,7 @@ pub struct Import {
     pub module: String,
     /// Under which name.
     pub name: String,
-    /// `func`, `table`, `memory` or `global`.
+    /// `func`, `table`, `memory`, `global` or `tag`.
     pub kind: &'static str,
 }
 
@@ -110,6 +116,9 @@ pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
         float_operators: survey.floats.iter().map(|float| float.name).collect(),
         float_sites: survey.float_sites,
         vector_float_sites: survey.vector_float_sites,
+        tags: survey.tags.len() as u32,
+        throws: survey.throws,
+        tries: survey.tries,
         canonicalised: survey.canonicalise.len() as u64,
         values: survey.values,
         most_values: survey.most_values,

@@ -93,6 +93,16 @@ fn no_advice_is_given_that_nobody_can_follow() {
     feature("(module (func (drop (i64.atomic.load (i32.const 0)))) (memory 1))", "threads");
     feature("(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))", "relaxed SIMD");
     feature("(module (memory i64 1))", "memory64");
+    // The form that compilers made before the standard's: what helps is said by each command.
+    // `(func (export "_start") try catch_all end)`, which the text form has no longer.
+    let legacy = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x0a\x01\x06_start\0\0\x0a\x08\x01\x06\0\x06\x40\x19\x0b\x0b";
+    let legacy = write(dir.path(), "legacy.wasm", legacy);
+    for command in [&["exec"][..], &["check"], &["check", "--exceptions", "true"], &["inspect"]] {
+        let Output { stdout, stderr, status } = subvm(&[command, &[&*legacy]].concat());
+        let said = String::from_utf8_lossy(&stdout) + String::from_utf8_lossy(&stderr);
+        assert!(!status.success() && said.contains("exceptions in their legacy form"), "{command:?}: {said}");
+        assert!(said.contains("--translate-to-exnref") && !said.contains("enable"), "{command:?}: {said}");
+    }
     let tag = write(dir.path(), "tag.wat", b"(module (tag) (func (export \"_start\")))");
     let output = subvm(&["exec", "--exceptions", "false", &tag]);
     let says = "exceptions are no feature that a module may use where the parameter `exceptions` is off";

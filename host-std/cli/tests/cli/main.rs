@@ -139,6 +139,23 @@ fn inspect_says_what_is_there_and_what_lowering_makes_of_it() {
 }
 
 #[test]
+fn inspect_shows_exceptions_and_says_who_may_have_them() {
+    let dir = scratch("inspect-exceptions");
+    let text = "(module (tag $e) (tag (param i32)) (func (export \"_start\")
+        (block $caught (try_table (catch $e $caught) (throw $e)) (unreachable))
+        (block $all (try_table (catch_all $all)))))";
+    let module = write(dir.path(), "m.wat", text.as_bytes());
+    let shown = String::from_utf8(subvm(&["inspect", &module]).stdout).unwrap();
+    let line =
+        "exceptions 2 tags, 1 instructions that throw, 2 try_table; refused where the parameter `exceptions` is off";
+    assert!(shown.lines().any(|shown| shown == line), "{shown}");
+    let json: Json = serde_json::from_slice(&subvm(&["inspect", "--json", &module]).stdout).unwrap();
+    assert_eq!(json["exceptions"], serde_json::json!({ "tags": 2, "throws": 1, "try_tables": 2 }));
+    assert_eq!(subvm(&["check", &module]).status.code(), Some(1), "a contract may have none");
+    assert_eq!(subvm(&["check", "--exceptions", "true", &module]).status.code(), Some(0));
+}
+
+#[test]
 fn truncated_wasm_is_an_invalid_contract() {
     let dir = scratch("truncated");
     let whole = fs::read(format!("{ROOT}/tests/guests/report/report.wasm")).unwrap();
