@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use subvm_core::fingerprint::Frame;
 use subvm_core::host::{Catch, Node};
 use subvm_core::{
     Engine, Finished, InternalErrorKind, Invalid, Library, Mode, Outcome, Package, Params, Parts, Report, Run, SubVm,
@@ -84,6 +85,37 @@ impl Held {
             thread::yield_now();
         }
     }
+}
+
+/// Who is told of failures is told of the same functions, be the sub-VM interpreted or compiled.
+#[test]
+fn failures_are_told_on_both_engines() {
+    let failing = parts("(module (func $deep (unreachable)) (func (export \"_start\") (call $deep)))");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (into, gate) = (Arc::clone(&told), Arc::new(Gate::default()));
+    let held = Arc::clone(&gate);
+    let builder = WasmtimeEngine::builder()
+        .on_module(move |event| {
+            if let ModuleEvent::Compiling { .. } = event {
+                held.pass();
+            }
+        })
+        .on_failure(move |active| {
+            into.lock().unwrap().push(active.iter().cloned().map(Frame::from).collect::<Vec<_>>())
+        });
+    let engine = Arc::new(TieredEngine::new(builder.build().unwrap()));
+    let on = || run(engine.clone(), deployed(failing.clone()).node(), transaction()).1.unwrap();
+    let first = on();
+    gate.open(usize::MAX);
+    let package = failing.clone().check(&wasi::Refused::default()).unwrap();
+    engine.prepare(&package, &Params::default()).unwrap();
+    let second = on();
+    same("compiled", &first, &second);
+    assert_eq!(engine.begun(), begun(1, 1));
+    let told = told.lock().unwrap();
+    assert_eq!((told.len(), told[0].len()), (2, 2));
+    assert_eq!(told[0], told[1]);
+    assert_eq!(told[0], first.fingerprint.unwrap().frames);
 }
 
 fn begun(interpreted: u64, compiled: u64) -> Begun {

@@ -65,15 +65,14 @@ pub struct Begun {
 }
 
 impl TieredEngine {
-    /// An engine on top of this one, with its cache and its other choices.
+    /// An engine on top of this one, with its cache and its other choices; who is told of failures there is told of those on wasmi, too.
     #[must_use]
     pub fn new(wasmtime: WasmtimeEngine) -> Self {
-        Self {
-            wasmtime,
-            wasmi: WasmiEngine::new().restoring_floats(restore_for_guests),
-            interpreted: AtomicU64::new(0),
-            compiled: AtomicU64::new(0),
+        let mut wasmi = WasmiEngine::new().restoring_floats(restore_for_guests);
+        if let Some(tell) = wasmtime.told_of_failures() {
+            wasmi = wasmi.on_failure(move |active| tell(active));
         }
+        Self { wasmtime, wasmi, interpreted: AtomicU64::new(0), compiled: AtomicU64::new(0) }
     }
 
     /// As [`WasmtimeEngine::prepare`]: compiles the modules of a package, and waits for it. Runs of it are compiled ones from then on.

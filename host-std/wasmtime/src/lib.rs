@@ -49,7 +49,7 @@ pub use mappings::Nest;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
-use subvm_lower::{BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, RESERVED_BYTES, Watch};
+use subvm_lower::{Active, BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, RESERVED_BYTES, Watch};
 use subvm_profile::Watcher;
 
 /// Why a sub-VM did not fall off the end of its entry.
@@ -189,6 +189,12 @@ impl WasmtimeEngine {
     #[must_use]
     pub fn is_watched(&self) -> bool {
         self.watcher.is_some() || self.look.is_some()
+    }
+
+    /// Who is told of failures: [`EngineBuilder::on_failure`].
+    #[must_use]
+    pub fn told_of_failures(&self) -> Option<Arc<dyn Fn(&[Active]) + Send + Sync>> {
+        self.on_failure.clone()
     }
 
     /// Runs `vm`; the store outlives what can panic, so that the sub-VM is always handed back.
