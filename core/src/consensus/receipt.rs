@@ -184,6 +184,7 @@ fn page_write(value: &Value) -> Option<PageWrite> {
 /// assert_eq!(Receipt::from_bytes(b"\x06"), Err(ReceiptError::Field("a map of eight fields")));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ReceiptError {
     /// They are not canonical calldata.
     Calldata(DecodeError),
