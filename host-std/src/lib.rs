@@ -13,9 +13,10 @@
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `symbols` | `symbols`: what people call functions, files and lines from DWARF | `subvm-symbols` |
 //! | `look` | `look`: the machine at any tick of a recorded run, and where two of them part | `subvm-look` |
+//! | `snapshot` | `snapshot`: modules that have started already | `subvm-snapshot` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `tiered`, `postgres`, `pool`, `replay`, `look`, `symbols` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `tiered`, `postgres`, `pool`, `replay`, `look`, `symbols`, `snapshot` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
 #[cfg(feature = "check")]
 pub use subvm_check as check;
@@ -35,6 +36,8 @@ pub use subvm_pool as pool;
 pub use subvm_profile as profile;
 #[cfg(feature = "replay")]
 pub use subvm_replay as replay;
+#[cfg(feature = "snapshot")]
+pub use subvm_snapshot as snapshot;
 #[cfg(feature = "symbols")]
 pub use subvm_symbols as symbols;
 #[cfg(feature = "system")]

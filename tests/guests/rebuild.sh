@@ -79,5 +79,6 @@ rust listing/listing.rs listing/listing-rust.wasm
 go listing/listing.go listing/listing-go.wasm
 lines lines/lines.cc lines/lines.wasm
 rust waiting/waiting.rs waiting/waiting-rust.wasm
+rust started/started.rs started/started.wasm
 
 exit $status

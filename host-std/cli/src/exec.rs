@@ -15,7 +15,7 @@ use super::{Failure, input, shown, terminal};
 use subvm_host_std::ledger::RedbLedger;
 
 /// Ticks where neither an option nor a configuration says how many: people run interpreters, which no chain's default is for.
-const GAS_TIME: u64 = 1_000_000_000_000;
+pub(super) const GAS_TIME: u64 = 1_000_000_000_000;
 /// The instant when none is given.
 pub(super) const EPOCH: &str = "2024-01-01T00:00:00Z";
 

@@ -36,6 +36,7 @@ mod report;
 mod run;
 mod schema;
 mod shown;
+mod snapshot;
 mod terminal;
 mod test;
 mod told;
@@ -93,6 +94,8 @@ enum Command {
     New(new::New),
     /// Show what a contract says of its methods and events.
     Schema(schema::Schema),
+    /// Start a module, and write it as it is then.
+    Snapshot(Box<snapshot::Snapshot>),
     /// Run the scenarios of files: contracts, their callers, votes.
     Test(test::Test),
     /// Work with the fingerprints of failed runs.
@@ -150,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(inspect) => inspect.execute(),
         Command::New(new) => new.execute(),
         Command::Schema(schema) => schema.execute(),
+        Command::Snapshot(snapshot) => snapshot.execute(),
         Command::Test(test) => test.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
         Command::Completions(completions) => completions.execute(),

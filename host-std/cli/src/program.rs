@@ -87,7 +87,7 @@ pub(super) struct ProgramOptions {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Floats {
+pub(super) enum Floats {
     /// IEEE 754 in integer arithmetic
     Soft,
     /// Reaching one is a trap
@@ -97,7 +97,7 @@ enum Floats {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum PersonalityName {
+pub(super) enum PersonalityName {
     /// The seed to the letter, as contracts have it
     Seed,
     /// What stock libcs expect: a root that is announced, sleep, realpath, files with a date
@@ -105,7 +105,7 @@ enum PersonalityName {
 }
 
 impl PersonalityName {
-    fn personality(self) -> Personality {
+    pub(super) fn personality(self) -> Personality {
         match self {
             Self::Seed => Personality::Seed,
             Self::Program => Personality::Program,
@@ -114,7 +114,7 @@ impl PersonalityName {
 }
 
 impl Floats {
-    fn policy(self) -> FloatPolicy {
+    pub(super) fn policy(self) -> FloatPolicy {
         match self {
             Self::Soft => FloatPolicy::Soft,
             Self::Trap => FloatPolicy::Trap,

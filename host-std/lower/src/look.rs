@@ -58,9 +58,10 @@ pub struct Machine<'a> {
 ///
 /// ```
 /// use subvm_lower::{Global, Instance};
-/// let instance = Instance { name: "main", memories: Vec::new(), globals: vec![("$subvm:gas".into(), Global::I64(5))] };
+/// let globals = vec![("$subvm:gas".into(), Global::I64(5))];
+/// let instance = Instance { name: "main", memories: Vec::new(), globals, tables: Vec::new() };
 /// assert_eq!(instance.global("$subvm:gas"), Some(Global::I64(5)));
-/// assert!(instance.memory("$subvm:memory:0").is_none());
+/// assert!(instance.memory("$subvm:memory:0").is_none() && instance.table("$subvm:table:0").is_none());
 /// ```
 #[derive(Clone, Debug)]
 pub struct Instance<'a> {
@@ -70,6 +71,8 @@ pub struct Instance<'a> {
     pub memories: Vec<(String, &'a [u8])>,
     /// Its globals that hold numbers, likewise.
     pub globals: Vec<(String, Global)>,
+    /// Its tables, likewise: for each entry 0 where it is null, else a number, the same for the same function. What it is says nothing.
+    pub tables: Vec<(String, Vec<u64>)>,
 }
 
 impl<'a> Instance<'a> {
@@ -77,6 +80,12 @@ impl<'a> Instance<'a> {
     #[must_use]
     pub fn memory(&self, export: &str) -> Option<&'a [u8]> {
         self.memories.iter().find(|(name, _)| name == export).map(|(_, bytes)| *bytes)
+    }
+
+    /// A table's entries.
+    #[must_use]
+    pub fn table(&self, export: &str) -> Option<&[u64]> {
+        self.tables.iter().find(|(name, _)| name == export).map(|(_, entries)| &entries[..])
     }
 
     /// A global's value.

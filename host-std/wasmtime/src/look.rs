@@ -2,7 +2,7 @@
 
 use subvm_core::fingerprint::Frame;
 use subvm_lower::{Global, Instance, Look, Machine, RESERVED};
-use wasmtime::{Extern, Store, Val};
+use wasmtime::{Extern, Ref, Store, Table, Val};
 
 use super::running::Running;
 
@@ -22,6 +22,7 @@ pub(super) fn show(store: &mut Store<Running>, frames: Vec<Frame>, look: &dyn Lo
         let own: Vec<_> = exports.filter(|(name, _)| name.contains(RESERVED)).collect();
         let mut globals = Vec::new();
         let mut memories = Vec::new();
+        let mut tables = Vec::new();
         for (name, export) in own {
             match export {
                 Extern::Global(global) => {
@@ -29,17 +30,31 @@ pub(super) fn show(store: &mut Store<Running>, frames: Vec<Frame>, look: &dyn Lo
                     globals.extend(value.map(|value| (name, value)));
                 }
                 Extern::Memory(memory) => memories.push((name, memory)),
+                Extern::Table(table) => tables.push((name, entries(table, store))),
                 _ => {}
             }
         }
-        seen.push((globals, memories));
+        seen.push((globals, memories, tables));
     }
-    let instances = seen.into_iter().zip(&names).map(|((globals, memories), name)| {
+    let instances = seen.into_iter().zip(&names).map(|((globals, memories, tables), name)| {
         let memories = memories.into_iter().map(|(name, memory)| (name, memory.data(&*store))).collect();
-        Instance { name, memories, globals }
+        Instance { name, memories, globals, tables }
     });
     let ticks = store.data().vm.ticks;
     look.ended(&Machine { ticks, stack_units, frames, instances: instances.collect() });
+}
+
+/// The entries of a table: where functions are in memory is a number for each, while the store is there.
+fn entries(table: Table, store: &mut Store<Running>) -> Vec<u64> {
+    let mut entries = Vec::new();
+    while let Some(entry) = table.get(&mut *store, entries.len() as u64) {
+        entries.push(match entry {
+            Ref::Func(Some(function)) => function.to_raw(&mut *store).addr() as u64,
+            _ if entry.is_null() => 0,
+            _ => u64::MAX,
+        });
+    }
+    entries
 }
 
 fn number(value: &Val) -> Option<Global> {

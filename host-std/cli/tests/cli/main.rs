@@ -23,6 +23,7 @@ mod page;
 mod profile;
 mod recording;
 mod scenarios;
+mod snapshot;
 #[path = "../../../modules/tests/support/mod.rs"]
 mod support;
 mod terminal;
