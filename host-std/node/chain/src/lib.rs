@@ -39,7 +39,7 @@ pub use extension::{Extension, Item, extension_bytes};
 pub use genesis::{Genesis, GenesisError, Prices, Rules, Validator};
 pub use ids::{BlockId, CallId, Key, NotAName, TxId, address, contract_address};
 pub use job::{Job, JobKey};
-#[cfg(feature = "mutants")]
+#[cfg(feature = "simulation")]
 pub use mutant::Mutant;
 pub use outcome::{Applied, Fault, Outcome, Status};
 pub use poll::{Appeal, Poll, Tally};

@@ -1,7 +1,7 @@
-//! Bugs to plant. Without the feature `mutants` there are none, and none can be planted.
+//! Bugs to plant. Without the feature `simulation` there are none, and none can be planted.
 
 /// A rule that is broken.
-#[cfg_attr(not(feature = "mutants"), allow(unreachable_pub))]
+#[cfg_attr(not(feature = "simulation"), allow(unreachable_pub))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutant {
     /// More than half of the ballots are enough.
@@ -16,21 +16,21 @@ pub enum Mutant {
     Twice,
     /// The quorum of ballots in a block is not checked.
     AnyQuorum,
-    /// The root in a header is not checked, and a state depends on who computes it.
+    /// The root in a header is not checked, and from the third block on it is not what the state says: for one node of several.
     Drift,
 }
 
 /// The bug that is planted.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Planted(#[cfg(feature = "mutants")] pub(crate) Option<Mutant>);
+pub(crate) struct Planted(#[cfg(feature = "simulation")] pub(crate) Option<Mutant>);
 
 impl Planted {
-    #[cfg(feature = "mutants")]
+    #[cfg(feature = "simulation")]
     pub(crate) fn is(self, mutant: Mutant) -> bool {
         self.0 == Some(mutant)
     }
 
-    #[cfg(not(feature = "mutants"))]
+    #[cfg(not(feature = "simulation"))]
     pub(crate) fn is(self, _: Mutant) -> bool {
         false
     }

@@ -1,0 +1,89 @@
+//! Seeds, and that a broken rule is found.
+
+use subvm_sim::{Lie, Mutant, Scenario, run};
+
+/// As many as continuous integration has time for. The long run is `cargo run --release -p subvm-sim -- --seeds 10000`.
+const SEEDS: u64 = 200;
+
+#[test]
+fn what_must_hold_holds() {
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let one = || {
+        loop {
+            let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if seed >= SEEDS {
+                return;
+            }
+            let figures = run(&Scenario::of(seed));
+            assert_eq!(figures.violations, Vec::<String>::new(), "seed {seed}: {:?}", Scenario::of(seed));
+        }
+    };
+    std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(one))));
+}
+
+#[test]
+fn a_seed_is_a_run_to_the_byte() {
+    for seed in [1, 2, 3] {
+        let [one, other] = [(); 2].map(|()| run(&Scenario::of(seed)));
+        assert_eq!((one.digest, one.events), (other.digest, other.events));
+    }
+    assert_ne!(run(&Scenario::of(1)).digest, run(&Scenario::of(2)).digest);
+}
+
+/// The first of some seeds at which a broken rule shows, and as what.
+fn found(mutant: Mutant, only: Option<u16>, lie: Option<Lie>) -> Option<(u64, String)> {
+    (0..60).find_map(|seed| {
+        let mut scenario = Scenario { mutant: Some((mutant, only)), ..Scenario::of(seed) };
+        if let Some(lie) = lie {
+            scenario.liars = [(1, vec![lie])].into();
+        }
+        let figures = run(&scenario);
+        Some((seed, figures.violations.into_iter().next()?))
+    })
+}
+
+#[track_caller]
+fn is_found(mutant: Mutant, only: Option<u16>, lie: Option<Lie>, as_what: &str) {
+    let (seed, what) = found(mutant, only, lie).expect("a broken rule shows");
+    assert!(what.starts_with(as_what), "seed {seed}: {what}");
+}
+
+#[test]
+fn half_of_the_ballots_are_found_out() {
+    is_found(Mutant::Half, None, None, "validity");
+}
+
+#[test]
+fn counting_those_who_came_is_found_out() {
+    is_found(Mutant::OfThoseWhoCame, None, None, "validity");
+}
+
+#[test]
+fn one_who_counts_otherwise_is_found_out() {
+    is_found(Mutant::OfThoseWhoCame, Some(0), None, "");
+}
+
+#[test]
+fn a_transaction_that_comes_twice_is_found_out() {
+    is_found(Mutant::Replay, None, Some(Lie::Replay), "twice");
+}
+
+#[test]
+fn money_out_of_nothing_is_found_out() {
+    is_found(Mutant::Mint, None, None, "money");
+}
+
+#[test]
+fn effects_that_come_twice_are_found_out() {
+    is_found(Mutant::Twice, None, None, "");
+}
+
+#[test]
+fn a_block_without_a_quorum_is_found_out() {
+    is_found(Mutant::AnyQuorum, None, Some(Lie::Few), "validity");
+}
+
+#[test]
+fn a_state_of_ones_own_is_found_out() {
+    is_found(Mutant::Drift, Some(0), None, "agreement");
+}
