@@ -21,6 +21,8 @@ mod diff;
 mod engine;
 mod exec;
 mod fingerprint;
+#[cfg(unix)]
+mod genvm;
 mod host;
 mod input;
 mod inside;
@@ -101,6 +103,9 @@ enum Command {
     /// Work with the fingerprints of failed runs.
     #[command(subcommand)]
     Fingerprint(fingerprint::Fingerprint),
+    /// Stand in for GenVM's executor.
+    #[cfg(unix)]
+    Genvm(Box<genvm::Genvm>),
     /// Print completions for a shell.
     Completions(completions::Completions),
 }
@@ -156,6 +161,8 @@ pub fn main() -> ExitCode {
         Command::Snapshot(snapshot) => snapshot.execute(),
         Command::Test(test) => test.execute(),
         Command::Fingerprint(fingerprint) => fingerprint.execute(),
+        #[cfg(unix)]
+        Command::Genvm(genvm) => genvm.execute(),
         Command::Completions(completions) => completions.execute(),
     })
 }

@@ -14,6 +14,8 @@ mod effects;
 mod engine;
 mod exec;
 mod fingerprint;
+#[cfg(unix)]
+mod genvm;
 mod input;
 mod json;
 mod linking;

@@ -1,0 +1,445 @@
+//! One run, from its data to its result.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use subvm_calldata::{Int, Map, Value};
+use subvm_core::host::{Code, Node, State};
+use subvm_core::{Engine, Entry, Message, Params, Report, Role, Run, VmError};
+use subvm_runners::root::CURRENT_MAJOR;
+use subvm_runners::{Known, Loader, Registry};
+use subvm_system::{clock::SystemClock, random::SystemRng};
+
+use crate::chain::{Pages, Prints, SocketHost, SocketStorage, pages_of};
+use crate::code::{Codes, Found, Runners, read, unreadable};
+use crate::data::{DataError, ExecutionData};
+use crate::host::Hosts;
+use crate::modules::{Consumed, SocketModules};
+use crate::outcome::{Ended, proposed};
+use crate::peer::{Peer, PeerError};
+use crate::result::{Parts, result};
+
+/// Which executors this one stands for.
+///
+/// ```
+/// assert_eq!(subvm_genvm::Line::default(), subvm_genvm::Line::V0_3);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Line {
+    /// GenVM 0.2.
+    V0_2,
+    /// GenVM 0.3.
+    #[default]
+    V0_3,
+}
+
+/// How to run.
+///
+/// ```
+/// use subvm_genvm::Options;
+/// let options = Options { hosts: vec!["unix:///run/node.sock".parse()?], ..Options::default() };
+/// assert!(!options.sync);
+/// # Ok::<(), subvm_genvm::WrongPeer>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the hosts listen; `method_hosts` of the data says which answers what.
+    pub hosts: Vec<Peer>,
+    /// The module for the web.
+    pub web: Option<Peer>,
+    /// The module for models.
+    pub llm: Option<Peer>,
+    /// Take the leader's results on trust.
+    pub sync: bool,
+    /// Which executors this one stands for.
+    pub line: Line,
+    /// The directory of runners.
+    pub registry: Option<PathBuf>,
+    /// Whether runners may be named without a digest: for developers.
+    pub floating: bool,
+    /// The node's own number of this run, for the modules.
+    pub genvm_id: u64,
+    /// Whether what guests print goes to this process's streams.
+    pub prints: bool,
+    /// How long one exchange with a host or module may take.
+    pub patience: Duration,
+    /// The consensus parameters.
+    pub params: Arc<Params>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            web: None,
+            llm: None,
+            sync: false,
+            line: Line::default(),
+            registry: None,
+            floating: false,
+            genvm_id: 0,
+            prints: false,
+            patience: Duration::from_secs(60),
+            params: Arc::default(),
+        }
+    }
+}
+
+/// Why the node was handed no result.
+///
+/// ```no_run
+/// # let (engine, options) = (todo!(), subvm_genvm::Options::default());
+/// if let Err(error) = subvm_genvm::execute(engine, b"", &options) {
+///     eprintln!("{error}");
+/// }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// The data.
+    Data(DataError),
+    /// A host or module.
+    Peer(PeerError),
+    /// The directory of runners.
+    Registry(PathBuf, std::io::Error),
+}
+
+impl fmt::Display for ExecuteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Data(error) => write!(f, "{error}"),
+            Self::Peer(error) => write!(f, "{error}"),
+            Self::Registry(path, error) => write!(f, "the directory of runners {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for ExecuteError {}
+
+impl From<DataError> for ExecuteError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl From<PeerError> for ExecuteError {
+    fn from(error: PeerError) -> Self {
+        Self::Peer(error)
+    }
+}
+
+/// Runs what `data` says and hands its result to the node. Gives what people should know.
+///
+/// Whatever a contract does, and whatever fails while it runs, is a result. So is a host that fails in the middle, where it still takes one.
+///
+/// # Errors
+/// Where the data cannot be read, a peer cannot be reached, or the node takes no result.
+pub fn execute(engine: Arc<dyn Engine>, data: &[u8], options: &Options) -> Result<Vec<String>, ExecuteError> {
+    let data = ExecutionData::read(data)?;
+    let (message, instant) = data.message()?;
+    let registry = options.registry.as_deref().map(Registry::open).transpose();
+    let registry =
+        registry.map_err(|error| ExecuteError::Registry(options.registry.clone().unwrap_or_default(), error))?;
+    let hosts = Hosts::connect(
+        &options.hosts,
+        &data.host_hello_data,
+        data.method_hosts.clone(),
+        options.line,
+        options.patience,
+    )?;
+    let hosts = Arc::new(Mutex::new(hosts));
+    let mut session = Session {
+        engine,
+        data,
+        options,
+        hosts,
+        consumed: Consumed::default(),
+        timeout: Arc::default(),
+        notes: Vec::new(),
+    };
+    let bytes = match session.run(&message, instant, registry) {
+        Ok(bytes) => bytes,
+        Err(why) => {
+            session.notes.push(why.clone());
+            session.told(Ended::internal(&why), None, &Pages::new(), &[], None)
+        }
+    };
+    let mut hosts = session.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+    match hosts.consume_result(&bytes).and_then(|()| hosts.finish()) {
+        Ok(()) => Ok(session.notes),
+        // What went wrong before is why.
+        Err(mut error) => {
+            let said = error.to_string();
+            for note in session.notes.iter().filter(|note| !note.contains(&said)) {
+                error.why = format!("{}; before: {note}", error.why);
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// A run that is under way.
+struct Session<'a> {
+    engine: Arc<dyn Engine>,
+    data: ExecutionData,
+    options: &'a Options,
+    hosts: Arc<Mutex<Hosts>>,
+    consumed: Consumed,
+    timeout: Arc<Mutex<bool>>,
+    notes: Vec<String>,
+}
+
+/// The contract that runs, as its storage says.
+struct Contract {
+    found: Found,
+    locked: Vec<subvm_core::SlotId>,
+    deployed: Arc<Pages>,
+}
+
+impl Session<'_> {
+    /// The result's bytes, or why this node has none.
+    fn run(&mut self, message: &Message, instant: u64, registry: Option<Registry>) -> Result<Vec<u8>, String> {
+        let nothing = Pages::new();
+        if self.data.nested.is_some() {
+            return Err("execution data: nested runs are not taken over from other executors".into());
+        }
+        if self.options.line == Line::V0_3 && !is_entry(&message.entry_data, message.is_init) {
+            return Ok(self.told(Ended::vm_error("malformed_entry"), None, &nothing, &[], None));
+        }
+        let registry = if self.options.floating { registry.map(Registry::floating) } else { registry };
+        let contract = self.contract(message, registry.clone())?;
+        self.notes.extend(contract.found.why.clone());
+        let role = self.role();
+        let (mut report, mut node) = (None, Some(self.node(message, instant, &contract, registry)?));
+        let mut disagreement = None;
+        for role in [Some(role.clone()), believing(role)].into_iter().flatten() {
+            let Some(given) = node.take() else { break };
+            let (back, ran) = subvm_core::run(Arc::clone(&self.engine), given, self.transaction(message, role));
+            let ran = ran.map_err(|error| chain(&error));
+            let ran = match ran {
+                Err(_) if *self.timeout.lock().unwrap_or_else(PoisonError::into_inner) => {
+                    return Ok(self.told(Ended::vm_error("timeout"), None, &nothing, &contract.found.charges, None));
+                }
+                ran => ran?,
+            };
+            self.notes.extend(ran.diagnostics.iter().cloned());
+            let disagrees = disagrees(&ran);
+            report = Some(ran);
+            match (disagrees, disagreement) {
+                // The deterministic code goes on with the leader's result: once more, believing.
+                (Some(call), None) => {
+                    disagreement = Some(call);
+                    node = Some(back);
+                    self.hosts
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .notify_nondet_disagreement(call)
+                        .map_err(|error| error.to_string())?;
+                }
+                _ => break,
+            }
+        }
+        let report = report.ok_or("the run did not begin")?;
+        let ended = Ended::of(&report.outcome, report.fingerprint.clone(), contract.found.text, self.options.line);
+        Ok(self.told(ended, Some(&report), &contract.deployed, &contract.found.charges, disagreement))
+    }
+
+    fn told(
+        &self,
+        ended: Ended,
+        report: Option<&Report>,
+        deployed: &Pages,
+        charges: &[subvm_runners::Charge],
+        disagreement: Option<u32>,
+    ) -> Vec<u8> {
+        let consumed: Int = self.consumed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (buckets, line) = (self.data.bucket_totals.as_ref(), self.options.line);
+        result(&Parts { ended, report, deployed, charges, disagreement, buckets, consumed, line })
+    }
+
+    fn role(&self) -> Role {
+        let Some(results) = &self.data.leader_nondet_results else { return Role::Leader };
+        let results = results.iter().map(|result| proposed(&result.0, self.options.line)).collect();
+        if self.options.sync { Role::Sync { results } } else { Role::Validator { results } }
+    }
+
+    fn transaction(&self, message: &Message, role: Role) -> Run {
+        Run {
+            message: message.clone(),
+            entry: Entry::Contract,
+            role,
+            params: Arc::clone(&self.options.params),
+            state: State::Accepted,
+            deadline: None,
+            cancel: None,
+        }
+    }
+
+    fn codes(&self, registry: Option<Registry>) -> Codes {
+        let (known, registry) = match self.options.line {
+            Line::V0_2 => (Known::Nix32, registry.map(Registry::nix)),
+            Line::V0_3 => (Known::Gvm32, registry),
+        };
+        let runners = Runners { registry, hosts: Arc::clone(&self.hosts), layout: self.options.line.layout() };
+        Codes { loader: Loader::new(runners).known(known), params: Arc::clone(&self.options.params) }
+    }
+
+    /// Reads what stands in the contract's root slot, in the order in which GenVM does.
+    fn contract(&mut self, message: &Message, registry: Option<Registry>) -> Result<Contract, String> {
+        let failed = |error: &(dyn std::error::Error + 'static)| chain(error);
+        let layout = self.options.line.layout();
+        let mut codes = self.codes(registry);
+        let mut deployed = Pages::new();
+        let mut read = read(&self.hosts, 0, message.contract_address);
+        let stored = (|| {
+            let root = layout.root(&mut read)?;
+            let upgraders = layout.upgraders(&mut read)?;
+            let upgrader = upgraders.contains(&message.sender_address);
+            let locked = if upgrader { Vec::new() } else { layout.locked_slots(&mut read)? };
+            let code = if self.data.code.is_some() {
+                None
+            } else {
+                subvm_runners::root::code_at(&root.code, &mut read, 128 << 20)?
+            };
+            Ok((root.major, locked, code))
+        })();
+        let (major, locked, stored) = match stored {
+            Ok(stored) => stored,
+            Err(error) => {
+                let found = unreadable(error).map_err(|error| failed(&*error))?;
+                return Ok(Contract { found, locked: Vec::new(), deployed: Arc::default() });
+            }
+        };
+        if major != CURRENT_MAJOR {
+            let text = Some("invalid_contract major_mismatch");
+            let why = Some(format!("the contract is of major version {major}, this executor of {CURRENT_MAJOR}"));
+            let found = Found { code: Code::Malformed(subvm_core::Invalid::Package), text, why, charges: Vec::new() };
+            return Ok(Contract { found, locked, deployed: Arc::default() });
+        }
+        if let Some(code) = &self.data.code {
+            let writes = layout.deployed(&code.0).ok_or("the code to deploy does not fit a slot")?;
+            writes.iter().for_each(|(slot, bytes)| pages_of(*slot, bytes, &mut deployed));
+        }
+        let code = self.data.code.as_ref().map(|code| &code.0[..]).or(stored.as_deref());
+        let found = codes.found(code).map_err(|error| failed(&*error))?;
+        Ok(Contract { found, locked, deployed: Arc::new(deployed) })
+    }
+
+    fn node(
+        &mut self,
+        message: &Message,
+        instant: u64,
+        contract: &Contract,
+        registry: Option<Registry>,
+    ) -> Result<Node, String> {
+        let mut modules =
+            SocketModules::new(Arc::clone(&self.hosts), Arc::clone(&self.consumed), Arc::clone(&self.timeout));
+        let hello = self.hello()?;
+        for (name, peer) in [("web", &self.options.web), ("llm", &self.options.llm)] {
+            if let Some(peer) = peer {
+                modules.connect(name, peer, &hello, self.options.patience).map_err(|error| error.to_string())?;
+            }
+        }
+        let own = message.contract_address;
+        let host = SocketHost {
+            hosts: Arc::clone(&self.hosts),
+            codes: self.codes(registry),
+            layout: self.options.line.layout(),
+            line: self.options.line,
+            own,
+            own_code: contract.found.code.clone(),
+            locked: contract.locked.clone(),
+            value: message.value.to_u256_le().unwrap_or_default(),
+            prints: if self.options.prints { Prints::Through } else { Prints::Nowhere },
+        };
+        Ok(Node {
+            storage: Box::new(SocketStorage::new(Arc::clone(&self.hosts), own, Arc::clone(&contract.deployed))),
+            clock: Box::new(SystemClock::new(instant)),
+            rng: Box::new(SystemRng::new()),
+            host: Box::new(host),
+            modules: Box::new(modules),
+            observer: None,
+        })
+    }
+
+    /// The first frame that a module gets.
+    fn hello(&self) -> Result<Vec<u8>, String> {
+        let host_data: Value =
+            self.data.host_data.parse().map_err(|error| format!("execution data: host_data: {error}"))?;
+        let gas: Map =
+            self.data.gas_data.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        let leads = self.data.leader_nondet_results.is_none();
+        let hello = Map::from([
+            ("gas_data", Value::Map(gas)),
+            ("genvm_id", Value::from(self.options.genvm_id)),
+            ("host_data", host_data),
+            ("initial_time_units_allocation", Value::from(self.data.initial_time_units_allocation)),
+            ("role", Value::from(if leads { "Leader" } else { "Validator" })),
+        ]);
+        Value::Map(hello).encode().map_err(|error| error.to_string())
+    }
+}
+
+/// The role of a validator that goes on with the leader's results.
+fn believing(role: Role) -> Option<Role> {
+    match role {
+        Role::Validator { results } => Some(Role::Sync { results }),
+        _ => None,
+    }
+}
+
+/// The block with which a validator does not agree.
+fn disagrees(report: &Report) -> Option<u32> {
+    match report.outcome {
+        subvm_core::Outcome::VmError(VmError::ValidatorDisagrees { call }) => Some(call),
+        _ => None,
+    }
+}
+
+/// Whether a payload satisfies the calling convention.
+fn is_entry(payload: &[u8], is_init: bool) -> bool {
+    let Ok(Value::Map(map)) = Value::decode(payload) else { return false };
+    map.iter().all(|(key, value)| match key {
+        "" => value.as_str().is_some() && !is_init,
+        "args" => value.as_array().is_some(),
+        "kwargs" => value.as_map().is_some(),
+        _ => false,
+    })
+}
+
+/// An error and its causes, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_a_name_arguments_and_nothing_else() {
+        let entry = |text: &str| text.parse::<Value>().expect(text).encode().expect(text);
+        for (text, is_init, expected) in [
+            ("{}", false, true),
+            (r#"{"": "get", "args": [1], "kwargs": {"a": 2}}"#, false, true),
+            (r#"{"": "get"}"#, true, false),
+            (r#"{"args": []}"#, true, true),
+            (r#"{"method": "get"}"#, false, false),
+            (r#"{"": 1}"#, false, false),
+            (r#"{"args": {}}"#, false, false),
+            (r#"{"kwargs": []}"#, false, false),
+            ("null", false, false),
+        ] {
+            assert_eq!(is_entry(&entry(text), is_init), expected, "{text}");
+        }
+        assert!(!is_entry(b"", false));
+    }
+}
