@@ -1,0 +1,335 @@
+//! The application: what answers consensus. It decides nothing itself: whether a block is valid, what it does and what is voted are
+//! `subvm-chain`'s. What is slow runs [beside](crate::jobs), what must survive is [kept](crate::store) before consensus is answered.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_malachitebft_app_channel::app::consensus::VoteExtensionError;
+use arc_malachitebft_app_channel::app::engine::host::{HeightParams, Next, SyncedValueOutcome};
+use arc_malachitebft_app_channel::app::types::core::{
+    CommitCertificate, Context as _, ExtendedCommitCertificate, LinearTimeouts, Round, Validity, VoteExtensionPolicy,
+    VoteExtensions,
+};
+use arc_malachitebft_app_channel::app::types::{LocallyProposedValue, PeerId, ProposedValue};
+use arc_malachitebft_app_channel::{AppMsg, Channels};
+use eyre::{Context as _, bail, eyre};
+use subvm_bft::{Addr, Ctx, H, Id, Part, Set};
+use subvm_chain::{Block, Chain, Extension, Voter};
+use subvm_core::Address;
+use subvm_ledger::RedbLedger;
+use tokio::sync::mpsc;
+
+use crate::config::{Config, Timing};
+use crate::jobs::{Done, Jobs};
+use crate::shared::{Shared, mirror};
+use crate::store::{Proposed, Store};
+use crate::streams::Streams;
+use crate::wire::Decided;
+
+mod proposing;
+
+/// Blocks of heights to come that are kept until it is their turn.
+const EARLY: usize = 16;
+/// Heights ahead for which a node runs as leader: its own turns among them.
+const LEADS: u64 = 1;
+
+/// A node's side of consensus.
+pub(crate) struct App {
+    shared: Arc<Shared>,
+    me: Addr,
+    set: Set,
+    timing: Timing,
+    chain: Chain,
+    voter: Voter,
+    jobs: Jobs,
+    told: mpsc::UnboundedReceiver<Done>,
+    store: Arc<Store>,
+    /// Blocks that are proposed and not decided.
+    blocks: HashMap<Id, (Block, Vec<u8>)>,
+    proposed: Vec<ProposedValue<Ctx>>,
+    early: Vec<(Part, Vec<u8>)>,
+    streams: Streams,
+    /// Blocks of the next height that each peer sent.
+    from: HashMap<PeerId, usize>,
+    /// Blocks that came as decided already, while this node was behind.
+    synced: HashSet<Id>,
+    last: Option<Decided>,
+    streamed: u64,
+    #[cfg(feature = "faults")]
+    fault: crate::fault::Fault,
+}
+
+/// What an application begins with.
+pub(crate) struct Begin {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) me: Addr,
+    pub(crate) set: Set,
+    /// Octets of the largest block.
+    pub(crate) block: usize,
+    pub(crate) voter: Voter,
+    pub(crate) jobs: Jobs,
+    pub(crate) told: mpsc::UnboundedReceiver<Done>,
+}
+
+impl App {
+    /// Goes on where this node stopped.
+    pub(crate) fn open(begin: Begin, config: &Config) -> eyre::Result<Self> {
+        let Begin { shared, me, set, block, voter, jobs, told } = begin;
+        let (chain, store) = (shared.chain(), Arc::clone(&shared.store));
+        let last = store.decided(chain.height())?;
+        let mut app = Self {
+            shared,
+            me,
+            set,
+            timing: config.consensus,
+            chain,
+            voter,
+            jobs,
+            told,
+            store,
+            blocks: HashMap::new(),
+            proposed: vec![],
+            early: vec![],
+            streams: Streams::new(block),
+            from: HashMap::new(),
+            synced: HashSet::new(),
+            last,
+            streamed: 0,
+            #[cfg(feature = "faults")]
+            fault: config.fault,
+        };
+        for (key, ballot) in app.store.ballots()? {
+            app.voter.keep(key, ballot);
+        }
+        app.voter.forget(&app.chain);
+        for proposed in app.store.proposed()? {
+            if proposed.height.0 == app.chain.height() + 1 {
+                app.judge(proposed)?;
+            }
+        }
+        Ok(app)
+    }
+
+    /// Answers consensus until it hangs up, or until something cannot be kept.
+    pub(crate) async fn serve(&mut self, mut channels: Channels<Ctx>) -> eyre::Result<()> {
+        loop {
+            tokio::select! {
+                biased;
+                done = self.told.recv() => match done {
+                    Some(Done::Led(key, proposal)) => self.jobs.led(self.chain.height(), key, proposal),
+                    Some(Done::Checked(key, ballot)) => {
+                        if self.jobs.checked(&key) {
+                            // On disk first: a node that starts again must be able to open what it committed to.
+                            self.store.cast(&key, &ballot)?;
+                            self.voter.keep(key, ballot);
+                        }
+                    }
+                    None => bail!("the jobs are gone"),
+                },
+                message = channels.consensus.recv() => match message {
+                    Some(message) => self.answer(message, &channels).await?,
+                    None => bail!("consensus hung up"),
+                },
+            }
+        }
+    }
+
+    async fn answer(&mut self, message: AppMsg<Ctx>, channels: &Channels<Ctx>) -> eyre::Result<()> {
+        match message {
+            AppMsg::ConsensusReady { reply } => drop(reply.send((H(self.chain.height() + 1), self.params()))),
+            AppMsg::StartedRound { height, round, proposer: _, role: _, reply_value } => {
+                let _ = reply_value.send(self.started(height, round)?);
+            }
+            AppMsg::GetValue { height, round, timeout: _, reply } => {
+                let id = self.value(height, round)?;
+                let _ = reply.send(LocallyProposedValue::new(height, round, id));
+                self.publish(channels, id, height, round, Round::Nil).await?;
+            }
+            AppMsg::ReceivedProposalPart { from, published_by, part, reply } => {
+                let _ = reply.send(self.part(published_by.unwrap_or(from), part)?);
+            }
+            AppMsg::ExtendVote { reply, .. } => {
+                // Never waits for a run: what is not there yet rides in a later vote.
+                let _ = reply.send(Some(self.voter.extension(&self.chain, now()).to_bytes()));
+            }
+            AppMsg::VerifyVoteExtensions { extensions, reply, .. } => {
+                let one = |(address, bytes): (Addr, Vec<u8>)| {
+                    (
+                        address,
+                        Extension::from_bytes(&bytes).map(drop).map_err(|_| VoteExtensionError::InvalidVoteExtension),
+                    )
+                };
+                let _ = reply.send(extensions.into_iter().map(one).collect());
+            }
+            AppMsg::Decided { certificate, extensions, reply } => {
+                self.decided(certificate, extensions)?;
+                let _ = reply.send(());
+            }
+            AppMsg::Finalized { certificate, extensions, evidence, reply } => {
+                if !evidence.is_empty() {
+                    metrics::counter!("node_evidence_total").increment(1);
+                    tracing::warn!(height = certificate.height.0, ?evidence, "a validator said two things");
+                }
+                self.enlarge(certificate, extensions)?;
+                let _ = reply.send(Next::Start(H(self.chain.height() + 1), self.params()));
+            }
+            AppMsg::GetHistoryMinHeight { reply } => drop(reply.send(H(1))),
+            AppMsg::GetDecidedValues { range, reply } => {
+                let values = tokio::task::block_in_place(|| self.store.range(range.start().0..=range.end().0))?;
+                let _ = reply.send(values.into_iter().map(Decided::raw).collect());
+            }
+            AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => {
+                let labels =
+                    Part { height, round, pol_round: Round::Nil, proposer, first: true, last: true, octets: vec![] };
+                let outcome = if height.0 != self.chain.height() + 1 {
+                    SyncedValueOutcome::LocalTransientError
+                } else {
+                    match self.take(&labels, value_bytes.to_vec())? {
+                        Some(proposed) => {
+                            self.synced.insert(proposed.value);
+                            SyncedValueOutcome::Verdict(proposed)
+                        }
+                        None => SyncedValueOutcome::PeerFault,
+                    }
+                };
+                metrics::counter!("node_synced_total").increment(1);
+                let _ = reply.send(outcome);
+            }
+            AppMsg::RestreamProposal { height, round, valid_round, address: _, value_id } => {
+                if self.blocks.contains_key(&value_id) {
+                    self.publish(channels, value_id, height, round, valid_round).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn params(&self) -> HeightParams<Ctx> {
+        let ms = Duration::from_millis;
+        let Timing { block, propose, prevote, precommit, delta } = self.timing;
+        let timeouts = LinearTimeouts {
+            propose: ms(propose),
+            propose_delta: ms(delta),
+            prevote: ms(prevote),
+            prevote_delta: ms(delta),
+            precommit: ms(precommit),
+            precommit_delta: ms(delta),
+            rebroadcast: ms(2 * propose),
+            max_timeout: ms(60_000),
+        };
+        HeightParams::new(self.set.clone(), timeouts, Some(ms(block)).filter(|block| !block.is_zero()))
+            .with_vote_extension_policy(VoteExtensionPolicy::Required)
+    }
+
+    fn started(&mut self, height: H, round: Round) -> eyre::Result<Vec<ProposedValue<Ctx>>> {
+        if round.as_i64() > 0 {
+            metrics::counter!("node_rounds_total").increment(1);
+            tracing::info!(height = height.0, round = round.as_i64(), "another round");
+        }
+        self.proposed.retain(|proposed| proposed.height >= height);
+        let (now, later): (Vec<_>, _) =
+            std::mem::take(&mut self.early).into_iter().partition(|(labels, _)| labels.height <= height);
+        self.early = later;
+        for (labels, octets) in now {
+            if labels.height == height {
+                self.take(&labels, octets)?;
+            }
+        }
+        Ok(self
+            .proposed
+            .iter()
+            .filter(|proposed| proposed.height == height && proposed.round == round)
+            .cloned()
+            .collect())
+    }
+
+    /// A block is decided: it is applied, and kept with the votes for it, before consensus hears of that.
+    fn decided(&mut self, certificate: CommitCertificate<Ctx>, extensions: VoteExtensions<Ctx>) -> eyre::Result<()> {
+        let id = certificate.value_id;
+        let (block, octets) =
+            self.blocks.get(&id).cloned().ok_or_else(|| eyre!("the decided block {id} is not here"))?;
+        let cert = ExtendedCommitCertificate::from_commit_certificate_and_extensions(certificate, extensions);
+        let decided = Decided::new(cert, octets);
+        let mut chain = self.chain.clone();
+        let records = tokio::task::block_in_place(|| -> eyre::Result<_> {
+            let applied =
+                chain.apply(&block).map_err(|fault| eyre!("block {} could not be applied: {fault}", decided.height))?;
+            let records = self.shared.records(&block, &applied)?;
+            self.store.decide(&decided, &records.kept)?;
+            self.shared.mirror(&applied)?;
+            Ok(records)
+        })?;
+        self.chain = chain;
+        self.last = Some(decided);
+        self.voter.forget(&self.chain);
+        self.store.forget(|key| self.voter.has(key))?;
+        self.blocks.clear();
+        self.from.clear();
+        let behind = self.synced.contains(&id);
+        self.synced.clear();
+        self.shared.advance(&self.chain, records);
+        // Who is behind does not ask the web what others have asked and settled.
+        if !behind {
+            self.follow();
+        }
+        Ok(())
+    }
+
+    /// More validators' votes came in after the decision: the next block can tell of them.
+    fn enlarge(&mut self, certificate: CommitCertificate<Ctx>, extensions: VoteExtensions<Ctx>) -> eyre::Result<()> {
+        let Some(last) = &self.last else { return Ok(()) };
+        let votes = |decided: &Decided| decided.commits.iter().filter(|(_, _, ext)| ext.is_some()).count();
+        let cert = ExtendedCommitCertificate::from_commit_certificate_and_extensions(certificate, extensions);
+        if cert.value_id != last.id {
+            return Ok(());
+        }
+        let larger = Decided::new(cert, last.block.clone());
+        if votes(&larger) > votes(last) {
+            tokio::task::block_in_place(|| self.store.enlarge(&larger))?;
+            self.last = Some(larger);
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self) {
+        let next = self.chain.height() + 1;
+        let mine = |height| Ctx.select_proposer(&self.set, H(height), Round::new(0)).addr == self.me;
+        let leads = (next..=next + LEADS).any(mine);
+        let me = Address(self.me.0);
+        let wanted = self.chain.jobs().into_iter().filter(|job| job.is_for(&me) && !self.voter.has(&job.key()));
+        self.jobs.follow(self.chain.height(), wanted, leads);
+    }
+}
+
+/// Nanoseconds since 1970, as this machine's clock has them.
+pub(crate) fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Applies the blocks that are kept: what a node does when it starts. It never asks the web.
+pub(crate) fn replay(chain: &mut Chain, store: &Store, ledger: &mut RedbLedger) -> eyre::Result<()> {
+    for height in 1..=store.height()? {
+        let decided = store
+            .decided(height)?
+            .ok_or_else(|| eyre!("block {height} is not there, and later ones are: begin anew, from other nodes"))?;
+        let block = Block::from_bytes(&decided.block, &chain.genesis().rules)
+            .map_err(|error| eyre!("block {height}, as kept, is damaged: {error}"))?;
+        let applied =
+            chain.apply(&block).map_err(|fault| eyre!("block {height}, as kept, cannot be applied: {fault}"))?;
+        mirror(ledger, &applied).wrap_err_with(|| format!("the ledger does not take block {height}"))?;
+    }
+    Ok(())
+}
+
+/// What is kept of a proposal.
+fn kept(labels: &Part, id: Id, octets: Vec<u8>) -> Proposed {
+    let (height, round, valid_round, proposer) = (labels.height, labels.round, labels.pol_round, labels.proposer);
+    Proposed { height, round, valid_round, proposer, id, octets }
+}
+
+/// The verdict of a rule.
+fn validity(valid: bool) -> Validity {
+    Validity::from_bool(valid)
+}

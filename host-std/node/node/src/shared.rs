@@ -1,0 +1,210 @@
+//! What consensus, the server of clients and what runs beside them share: the chain as it is now, the transactions that wait, and who listens.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
+
+use eyre::Context;
+use serde_json::{Value, json};
+use subvm_chain::{Applied, Block, Chain, Genesis, SignedTx, TxId};
+use subvm_core::Address;
+use subvm_ledger::{Applied as Written, Ledger, RedbLedger};
+use tokio::sync::{Semaphore, broadcast, mpsc};
+
+use crate::config::Config;
+use crate::mempool::Mempool;
+use crate::records;
+use crate::store::Store;
+
+/// Messages that a listener may be behind before it is dropped.
+const BEHIND: usize = 1_024;
+/// Transactions that wait to be passed on.
+const PASSED: usize = 4_096;
+/// Views at once.
+const VIEWS: usize = 4;
+
+/// It.
+pub(crate) struct Shared {
+    pub(crate) name: String,
+    pub(crate) genesis: Arc<Genesis>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) views: Semaphore,
+    chain: RwLock<Chain>,
+    ledger: Mutex<RedbLedger>,
+    mempool: Mutex<Mempool>,
+    told: broadcast::Sender<Arc<str>>,
+    pass: mpsc::Sender<Vec<u8>>,
+    passed: Mutex<Option<mpsc::Receiver<Vec<u8>>>>,
+    /// When the last block came, as far as this process knows.
+    moved: Mutex<Instant>,
+}
+
+/// Why a transaction does not wait for a block here.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+}
+
+/// What a block changes in what people are told.
+pub(crate) struct Records {
+    /// To be kept, by transaction.
+    pub(crate) kept: Vec<([u8; 32], Vec<u8>)>,
+    /// To be told.
+    told: Vec<Value>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// For a chain that is as high as what is kept.
+    pub(crate) fn new(
+        config: &Config,
+        genesis: Arc<Genesis>,
+        chain: Chain,
+        store: Arc<Store>,
+        ledger: RedbLedger,
+    ) -> Self {
+        let (pass, passed) = mpsc::channel(PASSED);
+        Self {
+            name: config.name.clone(),
+            genesis,
+            store,
+            views: Semaphore::new(VIEWS),
+            chain: RwLock::new(chain),
+            ledger: Mutex::new(ledger),
+            mempool: Mutex::default(),
+            told: broadcast::channel(BEHIND).0,
+            pass,
+            passed: Mutex::new(Some(passed)),
+            moved: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// The chain as it is now.
+    pub(crate) fn chain(&self) -> Chain {
+        self.chain.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes a transaction in, to be put into a block by this node, and by the others where they are to be told.
+    pub(crate) fn submit(&self, octets: Vec<u8>, pass_on: bool) -> Result<TxId, Refused> {
+        let taken = self.admit(&octets);
+        let code = taken.as_ref().map_or_else(|refused| refused.code, |_| "taken");
+        metrics::counter!("node_transactions_total", "what" => code).increment(1);
+        let id = taken?;
+        metrics::gauge!("node_waiting").set(locked(&self.mempool).len() as f64);
+        if pass_on && self.pass.try_send(octets).is_err() {
+            metrics::counter!("node_not_passed_on_total").increment(1);
+        }
+        Ok(id)
+    }
+
+    fn admit(&self, octets: &[u8]) -> Result<TxId, Refused> {
+        let refused = |error: &subvm_chain::Refusal| Refused { code: error.code(), text: error.to_string() };
+        let tx = self.chain().admit(octets).map_err(|error| refused(&error))?;
+        let from = tx.tx.sender();
+        let full = |full: crate::mempool::Full| Refused { code: full.code(), text: full.text().into() };
+        locked(&self.mempool).add(from, tx, octets.len()).map_err(full)
+    }
+
+    /// Whether a transaction waits for a block.
+    pub(crate) fn waits(&self, id: &TxId) -> bool {
+        locked(&self.mempool).contains(id)
+    }
+
+    /// The nonce of an account's next transaction, after those that wait here.
+    pub(crate) fn next_nonce(&self, account: &Address) -> u64 {
+        let nonce = self.chain().account(account).nonce;
+        locked(&self.mempool).next(account, nonce)
+    }
+
+    /// The first transactions that wait.
+    pub(crate) fn waiting(&self, most: usize) -> Vec<SignedTx> {
+        locked(&self.mempool).first(most)
+    }
+
+    /// What is to be passed on: for one taker.
+    pub(crate) fn to_pass_on(&self) -> Option<mpsc::Receiver<Vec<u8>>> {
+        locked(&self.passed).take()
+    }
+
+    /// What people are told of a block, from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<str>> {
+        self.told.subscribe()
+    }
+
+    /// How long ago the last block came.
+    pub(crate) fn still(&self) -> std::time::Duration {
+        locked(&self.moved).elapsed()
+    }
+
+    /// What a block changes in the records of transactions.
+    pub(crate) fn records(&self, block: &Block, applied: &Applied) -> eyre::Result<Records> {
+        let mut changed: BTreeMap<TxId, Value> = BTreeMap::new();
+        let mut told = vec![
+            json!({"type": "block", "block": records::block(block, None), "root": crate::keys::hex(&applied.root), "finalized": applied.finalized}),
+        ];
+        for tx in &block.txs {
+            changed.insert(tx.tx.id(), records::included(tx, applied.height));
+        }
+        for (height, outcome) in &applied.outcomes {
+            let record = match changed.entry(outcome.tx) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => match self.store.record(&outcome.tx.0)? {
+                    Some(kept) => entry.insert(serde_json::from_slice(&kept).wrap_err("a kept record is damaged")?),
+                    None => continue,
+                },
+            };
+            let step = records::step(*height, outcome);
+            metrics::counter!("node_outcomes_total", "status" => outcome.status.code()).increment(1);
+            told.push(json!({"type": "outcome", "tx": outcome.tx.to_string(), "step": step}));
+            records::add(record, step);
+        }
+        let kept = changed.into_iter().map(|(id, record)| Ok((id.0, serde_json::to_vec(&record)?)));
+        Ok(Records { kept: kept.collect::<eyre::Result<_>>()?, told })
+    }
+
+    /// Puts what a block wrote into the ledger on disk, where that is not there yet.
+    pub(crate) fn mirror(&self, applied: &Applied) -> eyre::Result<()> {
+        mirror(&mut locked(&self.ledger), applied)
+    }
+
+    /// The chain is higher by a block.
+    pub(crate) fn advance(&self, chain: &Chain, records: Records) {
+        *self.chain.write().unwrap_or_else(PoisonError::into_inner) = chain.clone();
+        *locked(&self.moved) = Instant::now();
+        let waiting = {
+            let mut mempool = locked(&self.mempool);
+            mempool.settle(|account| chain.account(account).nonce);
+            mempool.len()
+        };
+        metrics::gauge!("node_waiting").set(waiting as f64);
+        metrics::gauge!("node_height").set(chain.height() as f64);
+        metrics::gauge!("node_finalized").set(chain.finalized() as f64);
+        for told in records.told {
+            // Nobody may listen.
+            let _ = self.told.send(told.to_string().into());
+        }
+    }
+}
+
+/// Puts what a block wrote into a ledger, where that is not there yet.
+pub(crate) fn mirror(ledger: &mut RedbLedger, applied: &Applied) -> eyre::Result<()> {
+    if applied.height <= ledger.heights()?.accepted {
+        return Ok(());
+    }
+    if let Some(height) = applied.rolled_back {
+        ledger.rollback(height)?;
+    }
+    let mut heights: BTreeMap<u64, Vec<Written<'_>>> = BTreeMap::from([(applied.height, Vec::new())]);
+    for (height, contract, pages) in &applied.writes {
+        heights.entry(*height).or_default().push(Written { contract: *contract, pages });
+    }
+    for (height, written) in heights {
+        ledger.apply_block(&written, height)?;
+    }
+    ledger.finalize(applied.finalized)?;
+    Ok(())
+}
