@@ -201,8 +201,8 @@ fn host_functions_can_be_exported_again_and_stand_in_tables() {
         let fingerprint = report.fingerprint.unwrap();
         let frames: Vec<_> = fingerprint.frames.iter().map(|frame| (&frame.module_name[..], frame.func)).collect();
         assert_eq!(frames, [("main", 2), ("main", 3)]);
-        // Two pages, an entry of a table and five imports are set up.
-        assert_eq!(report.receipt.gas.time, 90 + 2 * 32_768 + 8 + 5 * 400);
+        // Two modules, two pages, an entry of a table and five imports are set up.
+        assert_eq!(report.receipt.gas.time, 95 + 2 * 1_500 + 2 * 32_768 + 12 + 5 * 400);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use subvm_core::costs::calls::{INSTANCE_BYTES_INCLUDED, LINKED_IMPORT};
+use subvm_core::costs::calls::{INSTANCE_BYTES_INCLUDED, LINKED_IMPORT, LINKED_MODULE};
 use subvm_core::costs::instructions::{Class, Schedule};
 use subvm_core::costs::{LIBRARIES, SUB_VM};
 use subvm_core::{Engine, Invalid, Library, Outcome, Params, Parts, Report, Resource, Run, VmError, Wasm, run};
@@ -156,7 +156,7 @@ fn instances_are_paid_beyond_what_a_start_includes() {
         ticks(parts(start, &libraries))
     };
     let own = 4_096 + 32;
-    assert_eq!(with(16) - with(0), (16 * 4_096 + own) - INSTANCE_BYTES_INCLUDED);
+    assert_eq!(with(16) - with(0), (16 * 4_096 + own) - INSTANCE_BYTES_INCLUDED + 17 * LINKED_MODULE);
 }
 
 /// What a module declares is paid as if it grew by it.

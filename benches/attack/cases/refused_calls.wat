@@ -1,5 +1,4 @@
 ;; Found by `attack search`: time 10.49x (3.640 ns a tick, 20066048 ticks); compiled in 0.000 s, 0.00x, 0 bytes a value; 0.0 MB beyond 0.5 charged, 66.2 at most; VmError(OutOf(GasTime))
-;; bar: 5
 ;; libraries: 0
 (module
 (import "wasi_snapshot_preview1" "fd_pwrite" (func $fd_pwrite (param i32 i32 i32 i64 i32 ) (result i32)))

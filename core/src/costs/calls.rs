@@ -45,9 +45,9 @@ amounts! {
     /// All prices, in ticks.
     PRICES:
     /// Base of a call that has a fixed answer.
-    ANSWER = 10;
+    ANSWER = 18;
     /// Base of a call that writes a value of the sub-VM, or ends it.
-    VALUE = 15;
+    VALUE = 20;
     /// Base of a call that looks at one descriptor or changes it.
     DESCRIPTOR = 20;
     /// Base of a call that writes a descriptor's or a file's attributes.
@@ -67,15 +67,17 @@ amounts! {
     /// A byte of a `gl_call` request: it is copied, checked and taken apart.
     REQUEST_BYTE = 4;
     /// A value or a key of a `gl_call` request that is calldata: each gets a place of its own, however few bytes it has.
-    REQUEST_VALUE = 48;
+    REQUEST_VALUE = 72;
     /// Starting a sub-VM.
     SUB_VM = 20_000;
     /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
     INSTANCE_BYTE = 1;
     /// An import of a module that is not alone in its sub-VM: it is looked up by its name at each start.
     LINKED_IMPORT = 400;
+    /// A module that is not alone in its sub-VM: its instance is made, and its exports are found by their module's name, at each start.
+    LINKED_MODULE = 1500;
     /// A module that is prepared at deployment, for each mode, whatever is in it.
-    COMPILE_MODULE = 4_000_000;
+    COMPILE_MODULE = 5_000_000;
     /// A byte of a module that is prepared at deployment, for each mode: it is validated, lowered and kept.
     COMPILE_BYTE = 200;
     /// A function of a module that is prepared, imported ones included, for each mode.
@@ -95,7 +97,7 @@ amounts! {
     /// Seeding the deterministic generator of a sub-VM.
     RANDOM_SEED = 6000;
     /// Asking the node's own generator, in non-deterministic mode: a call of the operating system.
-    RANDOM_NODE = 300;
+    RANDOM_NODE = 600;
 }
 
 /// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].
@@ -128,7 +130,7 @@ pub const fn copying(bytes: u64) -> u64 {
 /// ```
 /// use subvm_core::costs::calls::compiling;
 /// // A contract in Rust, and the largest module that lowering accepts.
-/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [244_000_000, 83_425_772_800]);
+/// assert_eq!([compiling(200_000, 400, 120_000), compiling(64 << 20, 110_000, 48_000_000)], [245_000_000, 83_426_772_800]);
 /// ```
 #[must_use]
 pub const fn compiling(bytes: u64, functions: u64, values: u64) -> u64 {

@@ -70,7 +70,7 @@ classes! {
     Entry, "entry", 2;
     /// 32 units of a function's frame (`docs/spec/lowering.md`, stack bound), charged at its entry.
     EntryFrame, "entry_frame", 1;
-    /// 4 slots of a function's declared locals beyond the first 32 (a vector has two), charged at its entry: they are set to zero.
+    /// 3 slots of a function's declared locals beyond the first 32 (a vector has two), charged at its entry: they are set to zero.
     EntryLocals, "entry_locals", 1;
     /// A value beyond eight that an instruction other than `else` and `end` takes or gives: calls and labels have places for values, to which they are moved.
     Value, "value", 2;
@@ -111,7 +111,7 @@ classes! {
     /// One page of 65,536 bytes that `memory.grow` is asked for, or that a memory has from the start: what it costs to touch it for the first time, and to hash it when the run fails.
     GrowPage, "grow_page", 32768;
     /// One entry that `table.grow` is asked for, or that a table has from the start.
-    GrowEntry, "grow_entry", 8;
+    GrowEntry, "grow_entry", 12;
     /// `throw` and `throw_ref`, apart from the frames that are unwound.
     Throw, "throw", 500;
     /// A clause of a `try_table`, where it is entered.
@@ -130,7 +130,7 @@ pub const FRAME_UNITS_PER_PRICE: u32 = 32;
 pub const LOCALS_INCLUDED: u32 = 32;
 
 /// Further slots of declared locals that one [`Class::EntryLocals`] pays for.
-pub const LOCALS_PER_PRICE: u32 = 4;
+pub const LOCALS_PER_PRICE: u32 = 3;
 
 /// Values that an instruction takes and gives for its own price; each further one costs a [`Class::Value`].
 pub const VALUES_INCLUDED: u32 = 8;

@@ -1,6 +1,6 @@
 //! What setting up the instances of a sub-VM costs, before its first instruction.
 
-use super::calls::{INSTANCE_BYTE, INSTANCE_BYTES_INCLUDED, LINKED_IMPORT};
+use super::calls::{INSTANCE_BYTE, INSTANCE_BYTES_INCLUDED, LINKED_IMPORT, LINKED_MODULE};
 use super::instructions::{Class, Schedule};
 
 /// What one instance of a module sets up at each start: facts of the module as its author supplied it.
@@ -26,25 +26,28 @@ pub struct SetUp {
 }
 
 impl SetUp {
-    /// What setting up these instances of one sub-VM costs together, in ticks. Imports cost where there are several modules: a module
+    /// What setting up these instances of one sub-VM costs together, in ticks. Modules and their imports cost where there are several: a module
     /// that is alone imports from the host only, which is looked up once for all its sub-VMs.
     ///
     /// ```
-    /// use subvm_core::costs::{SetUp, calls::LINKED_IMPORT};
+    /// use subvm_core::costs::SetUp;
+    /// use subvm_core::costs::calls::{LINKED_IMPORT, LINKED_MODULE};
     /// let module = SetUp { bytes: 8_192, imports: 3, ..SetUp::default() };
-    /// assert_eq!([SetUp::ticks(&[module]), SetUp::ticks(&[module; 2])], [0, 6 * LINKED_IMPORT]);
+    /// assert_eq!([SetUp::ticks(&[module]), SetUp::ticks(&[module; 2])], [0, 2 * LINKED_MODULE + 6 * LINKED_IMPORT]);
     /// ```
     #[must_use]
     pub fn ticks(instances: &[Self]) -> u64 {
         // Sums of a few numbers of 32 bits each.
         let sum = |of: fn(&Self) -> u64| instances.iter().map(of).fold(0, u64::saturating_add);
         let price = |class| Schedule::V1.ticks(class);
-        let linked = if instances.len() > 1 { sum(|one| one.imports) } else { 0 };
+        let (modules, imports) =
+            if instances.len() > 1 { (instances.len() as u64, sum(|one| one.imports)) } else { (0, 0) };
         [
             (sum(|one| one.bytes).saturating_sub(INSTANCE_BYTES_INCLUDED), INSTANCE_BYTE),
             (sum(|one| one.pages), price(Class::GrowPage)),
             (sum(|one| one.entries), price(Class::GrowEntry)),
-            (linked, LINKED_IMPORT),
+            (modules, LINKED_MODULE),
+            (imports, LINKED_IMPORT),
         ]
         .into_iter()
         .fold(0, |ticks: u64, (count, price)| ticks.saturating_add(count.saturating_mul(price)))

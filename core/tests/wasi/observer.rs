@@ -67,17 +67,17 @@ const TRACE: &str = "\
 ==> path_open(dirfd=3, dirflags=1, path=4096, path_len=3, oflags=1, fs_rights_base=0x40, fs_rights_inheriting=0x0, fdflags=0, fd=16)
 <== EISDIR path=\"dir\" (108 ticks)
 ==> path_unlink_file(fd=3, path=4096, path_len=7)
-<== EROFS path=\"dir/one\" (10 ticks)
+<== EROFS path=\"dir/one\" (18 ticks)
 ==> clock_time_get(id=0, precision=1000, time=16)
-<== ESUCCESS time=1700000000123456789 (15 ticks)
+<== ESUCCESS time=1700000000123456789 (20 ticks)
 ==> fd_seek(fd=4, offset=18446744073709551615, whence=2, newoffset=16)
 <== ESUCCESS newoffset=0 (20 ticks)
 ==> sched_yield()
-<== ENOTSUP (10 ticks)
+<== ENOTSUP (18 ticks)
 ==> fd_tell(fd=4, offset=17)
 <== ends the sub-VM (20 ticks)
 ==> proc_exit(rval=71)
-<== ends the sub-VM (15 ticks)
+<== ends the sub-VM (20 ticks)
 ";
 
 #[test]
@@ -110,7 +110,7 @@ fn an_observer_sees_a_call_that_cannot_pay_its_base() {
     guest.node.observer = Some(Box::new(recorder.clone()));
     guest.ticks = 3;
     assert!(guest.call("sched_yield", &[]).is_err());
-    assert_eq!(*recorder.lines.lock().unwrap(), ["==> sched_yield()", "<== ends the sub-VM (10 ticks)"]);
+    assert_eq!(*recorder.lines.lock().unwrap(), ["==> sched_yield()", "<== ends the sub-VM (18 ticks)"]);
 }
 
 /// Keeps the byte at 0x10 as each call begins and ends.

@@ -17,8 +17,8 @@ pub(super) fn entry(units: u32, body: &FunctionBody<'_>) -> i64 {
     let slots = |(count, ty)| i64::from(count) * if ty == ValType::V128 { 2 } else { 1 };
     let locals = body.get_locals_reader().expect("a valid body").into_iter();
     let declared: i64 = locals.map(|locals| slots(locals.expect("a valid body"))).sum();
-    // A tick for each four slots beyond 32.
-    let zeroed = (declared - 32).max(0) / 4;
+    // A tick for each three slots beyond 32.
+    let zeroed = (declared - 32).max(0) / 3;
     of(Class::Entry) + i64::from(units / FRAME_UNITS_PER_PRICE) * of(Class::EntryFrame) + zeroed
 }
 

@@ -55,7 +55,7 @@ fn first_gets(entries: u32) -> String {
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::of_text("locals_100", "locals that are zeroed, and not used", "", || locals(100)),
-        Case::of_text("locals_5000", "locals that are zeroed, and not used", "8x", || locals(5000)).bar(5.0),
+        Case::of_text("locals_5000", "locals that are zeroed, and not used", "8x", || locals(5000)),
         Case::of_text("indirect", "call_indirect over 32,768 functions at random", "8x", || indirect(32_768))
             .bar(super::BAR_FAR),
         Case::of_text("first_gets", "the first table.get of each entry, in sandboxes", "7x", || first_gets(1 << 20))

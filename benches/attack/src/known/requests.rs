@@ -4,9 +4,6 @@ use subvm_core::Mode;
 
 use super::{Case, text};
 
-/// The bar of what is still beyond three times: 3.6 times and 4.3 at the most. To price it higher moves receipts.
-const LEFT: f64 = 6.0;
-
 /// A number as calldata has it: seven bits a byte.
 fn uleb(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -46,7 +43,7 @@ fn random() -> String {
 pub(super) fn cases() -> Vec<Case> {
     let request = |name: &str, what, before, byte, count| {
         let ticks = 100 * 32_768 + u64::from(count) * 160;
-        Case::of_text(name, what, before, move || array_of(byte, count)).with(|setting| setting.ticks = ticks).bar(LEFT)
+        Case::of_text(name, what, before, move || array_of(byte, count)).with(|setting| setting.ticks = ticks)
     };
     const MANY: u32 = 4 << 20;
     vec![
@@ -57,8 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
         request("request_arrays_small", "requests of 64 empty arrays", "", 5, 64)
             .with(|setting| setting.ticks = 40_000_000),
         Case::of_text("random_node", "random_get of one byte, non-deterministic", "21x", random)
-            .with(|setting| setting.program = Some(Mode::NonDeterministic))
-            .bar(LEFT),
+            .with(|setting| setting.program = Some(Mode::NonDeterministic)),
         Case::of_text("random_seeded", "random_get of one byte, deterministic", "", random)
             .with(|setting| setting.program = Some(Mode::Deterministic)),
         Case::of_text("iovecs", "fd_write of 1,024 empty iovecs", "", || {

@@ -12,7 +12,7 @@ use crate::spawn_tree::chain::NOBODY;
 const BASE: i64 = 30;
 const BYTE: i64 = 4;
 /// A value or a key in it.
-const VALUE: i64 = 48;
+const VALUE: i64 = 72;
 const START: i64 = 20_000 + 8 / 4;
 
 /// What a request of these bytes costs before it has any effect.
