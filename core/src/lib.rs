@@ -10,6 +10,7 @@
 //! | bring another engine | [`Engine`] |
 //! | vote on a leader's receipt | [`Report::vote`] |
 //! | read or write calldata | [`calldata::Value`] |
+//! | check a proof of what a contract stores | [`state`] |
 //!
 //! The specification is `docs/spec/`, the reasons are in `docs/RATIONALE.md`.
 //!
@@ -46,6 +47,7 @@ pub mod fd;
 pub mod fingerprint;
 pub mod host;
 pub mod sdk;
+pub mod state;
 pub mod vfs;
 pub mod wasi;
 pub mod wire;

@@ -69,6 +69,7 @@ replays! {
     #[cfg(feature = "engine")]
     lowering,
     preview1,
+    proofs,
     recording,
     runners,
     supervisor,

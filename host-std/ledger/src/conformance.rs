@@ -9,6 +9,8 @@ use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Applied, Heights, Ledger, LedgerError};
 
+mod history;
+
 /// A promise that a ledger broke.
 ///
 /// ```
@@ -48,9 +50,18 @@ const LAST_PAGE: u32 = PAGES - 1;
 /// conformance::check(|| RedbLedger::in_memory().unwrap()).unwrap();
 /// ```
 pub fn check<L: Ledger>(mut make: impl FnMut() -> L) -> Result<(), Broken> {
-    for check in
-        [starts_empty, reads_any_range, keeps_apart, orders_heights, refuses_bad_input, rolls_back, finalizes, blocks]
-    {
+    for check in [
+        starts_empty,
+        reads_any_range,
+        keeps_apart,
+        orders_heights,
+        refuses_bad_input,
+        rolls_back,
+        finalizes,
+        blocks,
+        history::has_states,
+        history::forgets,
+    ] {
         check(&mut make())?;
     }
     (1..=4).try_for_each(|seed| behaves_as_its_model(&mut make(), seed))
@@ -183,7 +194,9 @@ fn behaves_as_its_model<L: Ledger>(ledger: &mut L, seed: u64) -> Result<(), Brok
             _ => {
                 let mut state = state.clone();
                 let height = (accepted + next(2)).max(finalized + 1);
-                let (contract, number, fill) = (next(2) as u8, next(6) as u32, 1 + step as u8);
+                let (contract, number) = (next(2) as u8, next(6) as u32);
+                // A page of zeros is one that was never written.
+                let fill = if next(4) == 0 { 0 } else { 1 + step as u8 };
                 state.insert((contract, number), fill);
                 states.insert(height, state);
                 apply(ledger, &Address([contract; 20]), &[page(S, number, fill)], height)?;
@@ -194,8 +207,15 @@ fn behaves_as_its_model<L: Ledger>(ledger: &mut L, seed: u64) -> Result<(), Brok
             expect(MODEL, whole(ledger, State::Accepted, contract)?, bytes(&at(u64::MAX), contract))?;
             expect(MODEL, whole(ledger, State::Finalized, contract)?, bytes(&at(finalized), contract))?;
         }
+        history::check(ledger, at, accepted_and_lower(&states, &mut next))?;
     }
     Ok(())
+}
+
+/// The highest height, and one that is not above it.
+fn accepted_and_lower(states: &BTreeMap<u64, Pages>, next: &mut impl FnMut(u64) -> u64) -> [u64; 2] {
+    let accepted = states.last_key_value().map_or(0, |(height, _)| *height);
+    [accepted, next(accepted + 1)]
 }
 
 fn whole<L: Ledger>(ledger: &mut L, state: State, contract: u8) -> Result<Vec<u8>, Broken> {

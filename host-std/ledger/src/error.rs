@@ -44,6 +44,26 @@ pub enum LedgerError {
         /// The lowest that is possible.
         lowest: u64,
     },
+    /// There is no state of this height: not any more, or not yet.
+    NoState {
+        /// Where the database is.
+        place: String,
+        /// The height that was asked for.
+        given: u64,
+        /// The lowest whose state is kept.
+        lowest: u64,
+        /// The highest that there is.
+        highest: u64,
+    },
+    /// What is not final cannot be forgotten.
+    NotFinal {
+        /// Where the database is.
+        place: String,
+        /// The height that was asked for.
+        given: u64,
+        /// The highest that is final.
+        finalized: u64,
+    },
     /// The page lies outside its slot.
     Page {
         /// The page's number.
@@ -68,7 +88,15 @@ pub enum LedgerError {
 }
 
 /// The version of the layout that this program writes.
-pub(crate) const LAYOUT: u64 = 1;
+pub(crate) const LAYOUT: u64 = 2;
+
+/// The lowest height whose state can be read is `lowest`, the highest `highest`.
+pub(crate) fn check_state(place: &str, given: u64, lowest: u64, highest: u64) -> Result<(), LedgerError> {
+    if (lowest..=highest).contains(&given) {
+        return Ok(());
+    }
+    Err(LedgerError::NoState { place: place.to_owned(), given, lowest, highest })
+}
 
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,11 +110,24 @@ impl fmt::Display for LedgerError {
             ),
             Self::Layout { place, found } => write!(
                 f,
-                "the ledger {place} has layout {found}, this program reads layout {LAYOUT}: use the program that wrote it, or sync anew"
+                "the ledger {place} has layout {found}, this program reads layouts 1 to {LAYOUT}: use the program that wrote it, or sync anew"
             ),
             Self::Height { given, lowest } => {
                 write!(f, "block height {given} is below {lowest}, the lowest that can still change")
             }
+            Self::NoState { place, given, lowest, highest } if given > highest => write!(
+                f,
+                "the ledger {place} has no state of height {given} yet, only of {lowest} to {highest}: ask for one of these, or wait"
+            ),
+            Self::NoState { place, given, lowest, highest } => write!(
+                f,
+                "the ledger {place} has no state of height {given} any more, only of {lowest} to {highest}: ask for one of these, or a \
+                 node that keeps a longer history (history = .. where it opens its ledger)"
+            ),
+            Self::NotFinal { place, given, finalized } => write!(
+                f,
+                "the ledger {place} cannot forget what is below height {given}: it is final up to {finalized} only; prune to that, or finalize first"
+            ),
             Self::Refused { place, why } => write!(f, "the ledger {place}: {why}"),
             Self::Page { page } => write!(f, "storage page {page} lies outside its slot of 2^27 pages"),
             Self::Backend { place, doing, .. } => write!(f, "{doing} failed on the ledger {place}"),

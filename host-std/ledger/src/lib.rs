@@ -8,7 +8,7 @@ use subvm_core::host::Storage;
 use subvm_core::{Address, PageWrite};
 
 mod error;
-#[cfg(any(feature = "redb", feature = "postgres"))]
+mod history;
 mod page;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -16,12 +16,14 @@ mod postgres;
 mod redb;
 
 pub mod conformance;
+pub mod trie;
 
 pub use self::error::LedgerError;
+pub use self::history::{History, Past};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresLedger;
 #[cfg(feature = "redb")]
-pub use self::redb::{Pages, RedbLedger, RedbOptions, Snapshot};
+pub use self::redb::{Dump, Pages, RedbLedger, RedbOptions, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
 ///
@@ -90,7 +92,7 @@ pub struct Applied<'a> {
 /// assert_eq!(bytes, [1, 1, 0, 0]);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-pub trait Ledger: Storage {
+pub trait Ledger: Storage + History {
     /// How far this ledger is.
     ///
     /// # Errors
@@ -138,6 +140,16 @@ pub trait Ledger: Storage {
     /// # Cost
     /// In proportion to the pages that are taken back.
     fn rollback(&mut self, height: u64) -> Result<(), LedgerError>;
+
+    /// Forgets the states of heights below `height`, which then is the lowest that can be read; where it is already, nothing is done.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFinal`] when `height` is above what is finalized; [`LedgerError::Backend`] or
+    /// [`LedgerError::Damaged`]. Nothing is changed then.
+    ///
+    /// # Cost
+    /// In proportion to the pages that are forgotten.
+    fn prune(&mut self, height: u64) -> Result<(), LedgerError>;
 }
 
 /// Tells who listens of a change that is on disk.

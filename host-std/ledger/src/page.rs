@@ -1,6 +1,8 @@
 //! How a page is found: by contract, slot and number, all in one key whose order is the order of storage.
 
-use subvm_core::host::page::PAGES;
+use std::collections::BTreeMap;
+
+use subvm_core::host::page::{BYTES, PAGES};
 use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Applied, Heights, LedgerError};
@@ -38,6 +40,24 @@ pub(crate) fn check_apply(heights: Heights, receipts: &[Applied<'_>], height: u6
         Some(write) => Err(LedgerError::Page { page: write.page }),
         None => Ok(()),
     }
+}
+
+/// What a block leaves in the pages that it writes: of those that repeat, the last.
+pub(crate) fn contents(receipts: &[Applied<'_>]) -> BTreeMap<Key, [u8; BYTES]> {
+    let pages = |receipt: &Applied<'_>| {
+        let contract = receipt.contract;
+        receipt.pages.iter().map(move |page| (key(&contract, &page.slot, page.page), page.content)).collect::<Vec<_>>()
+    };
+    receipts.iter().flat_map(pages).collect()
+}
+
+/// Whether forgetting what is below `height` changes anything; refuses what [`prune`](super::Ledger::prune) promises to refuse.
+pub(crate) fn check_prune(place: &str, heights: Heights, lowest: u64, height: u64) -> Result<bool, LedgerError> {
+    if height > heights.finalized {
+        let place = place.to_owned();
+        return Err(LedgerError::NotFinal { place, given: height, finalized: heights.finalized });
+    }
+    Ok(height > lowest)
 }
 
 /// Whether rolling back to `height` changes anything; refuses what [`rollback`](super::Ledger::rollback) promises to refuse.

@@ -3,44 +3,24 @@
 //! The tables are those of the embedded ledger but for the journal, whose place an index takes. Keys and heights are byte strings,
 //! big-endian: the server compares byte strings byte by byte, so that their order is that of storage.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Instant;
 
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls, Transaction};
 use subvm_core::host::{HostError, State, Storage, page};
+use subvm_core::state::EMPTY;
 use subvm_core::{Address, SlotId};
 
 use super::error::LAYOUT;
-use super::page::{check_apply, check_rollback, key, number};
+use super::page::{check_apply, check_prune, check_rollback, contents, key, number};
 use super::{Applied, Heights, Ledger, LedgerError, told};
 
-const CREATE: &str = "
-    CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (octet_length(value) = 8));
-    CREATE TABLE IF NOT EXISTS subvm_base (
-        key bytea PRIMARY KEY CHECK (octet_length(key) = 56),
-        content bytea NOT NULL CHECK (octet_length(content) = 32));
-    CREATE TABLE IF NOT EXISTS subvm_pending (
-        key bytea CHECK (octet_length(key) = 56),
-        height bytea CHECK (octet_length(height) = 8),
-        content bytea NOT NULL CHECK (octet_length(content) = 32),
-        PRIMARY KEY (key, height));
-    CREATE INDEX IF NOT EXISTS subvm_pending_by_height ON subvm_pending (height);";
+mod at;
+mod statements;
+mod tree;
 
-const READ_BASE: &str = "SELECT key, content FROM subvm_base WHERE key BETWEEN $1 AND $2";
-const READ_PENDING: &str = "SELECT key, content FROM subvm_pending WHERE key BETWEEN $1 AND $2 ORDER BY key, height";
-const PUT: &str = "INSERT INTO subvm_pending (key, content, height)
-    SELECT page.key, page.content, $3 FROM unnest($1::bytea[], $2::bytea[]) AS page (key, content)
-    ON CONFLICT (key, height) DO UPDATE SET content = EXCLUDED.content";
-const FINALIZE: &str = "INSERT INTO subvm_base (key, content)
-    SELECT DISTINCT ON (key) key, content FROM subvm_pending WHERE height <= $1 ORDER BY key, height DESC
-    ON CONFLICT (key) DO UPDATE SET content = EXCLUDED.content";
-const FORGET_UP_TO: &str = "DELETE FROM subvm_pending WHERE height <= $1";
-const FORGET_ABOVE: &str = "DELETE FROM subvm_pending WHERE height > $1";
-const GET: &str = "SELECT value FROM subvm_meta WHERE name = $1";
-const SET: &str =
-    "INSERT INTO subvm_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value";
+use statements as sql;
 
 /// The first half of the number of the lock that a ledger's user holds; the second half is the schema's.
 const LOCK: i32 = 0x7375_6276;
@@ -56,6 +36,7 @@ const LOCK: i32 = 0x7375_6276;
 pub struct PostgresLedger {
     place: String,
     client: Client,
+    history: u64,
 }
 
 impl fmt::Debug for PostgresLedger {
@@ -76,17 +57,42 @@ impl PostgresLedger {
         let settings: Config = settings.parse().map_err(|error| failed("PostgreSQL", error))?;
         let place = describe(&settings);
         let client = settings.connect(NoTls).map_err(|error| failed(&place, error))?;
-        let mut ledger = Self { place, client };
+        let mut ledger = Self { place, client, history: 0 };
         ledger.lock()?;
-        ledger.change("creating", |transaction| {
-            transaction.batch_execute(CREATE)?;
-            let new = transaction.query_opt(GET, &[&"layout"])?.is_none();
-            if new { set(transaction, "layout", LAYOUT) } else { Ok(()) }
+        ledger.change("creating", |change| {
+            let new = !change.run(|transaction| transaction.query_one(sql::THERE, &[])?.try_get::<_, bool>(0))?;
+            change.run(|transaction| transaction.batch_execute(sql::CREATE))?;
+            if !new {
+                return Ok(());
+            }
+            change.run(|transaction| transaction.batch_execute(sql::CREATE_2))?;
+            change.put_root(0, &EMPTY)?;
+            change.set("layout", LAYOUT)
         })?;
         match ledger.get("layout")? {
             LAYOUT => Ok(ledger),
+            1 => ledger.migrate(),
             found => Err(LedgerError::Layout { place: ledger.place, found }),
         }
+    }
+
+    /// Keeps the states of so many blocks below the finalized one from the next finalization on; 0 where nothing is said.
+    ///
+    /// ```no_run
+    /// use subvm_ledger::PostgresLedger;
+    /// let ledger = PostgresLedger::connect("host=/run/postgresql user=subvm dbname=subvm")?.history(100_000);
+    /// # Ok::<(), subvm_ledger::LedgerError>(())
+    /// ```
+    #[must_use]
+    pub fn history(self, blocks: u64) -> Self {
+        Self { history: blocks, ..self }
+    }
+
+    /// From layout 1, in one transaction: the tables are of the one layout or of the other.
+    fn migrate(mut self) -> Result<Self, LedgerError> {
+        let Heights { accepted, finalized } = self.heights()?;
+        self.change("migrating from layout 1", |change| change.migrate(accepted, finalized))?;
+        Ok(self)
     }
 
     /// Takes the ledger until the connection ends.
@@ -100,20 +106,21 @@ impl PostgresLedger {
     fn change(
         &mut self,
         doing: &'static str,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<(), postgres::Error>,
+        change: impl FnOnce(&mut Change<'_, '_>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let result = self.client.transaction().and_then(|mut transaction| {
-            // Whatever the server's default is.
-            transaction.batch_execute("SET LOCAL synchronous_commit = on")?;
-            change(&mut transaction)?;
-            transaction.commit()
-        });
-        result.map_err(|error| failure(&self.place, doing, error))
+        let Self { place, client, .. } = self;
+        let failed = |error| failure(place, doing, error);
+        let transaction = client.transaction().map_err(failed)?;
+        let mut running = Change { transaction, place, doing };
+        // Whatever the server's default is.
+        running.run(|transaction| transaction.batch_execute("SET LOCAL synchronous_commit = on"))?;
+        change(&mut running)?;
+        running.transaction.commit().map_err(failed)
     }
 
     /// A number of the meta table; 0 where it was never set.
     fn get(&mut self, name: &str) -> Result<u64, LedgerError> {
-        let row = self.client.query_opt(GET, &[&name]);
+        let row = self.client.query_opt(sql::GET, &[&name]);
         let row = row.map_err(|error| failure(&self.place, "reading the heights", error))?;
         let Some(row) = row else { return Ok(0) };
         let bytes: Option<[u8; 8]> = row.try_get::<_, &[u8]>(0).ok().and_then(|value| value.try_into().ok());
@@ -139,7 +146,8 @@ impl Storage for PostgresLedger {
             return Ok(());
         };
         let (first, last) = (key(contract, slot, *pages.start()), key(contract, slot, *pages.end()));
-        let queries: &[&str] = if state == State::Finalized { &[READ_BASE] } else { &[READ_BASE, READ_PENDING] };
+        let queries: &[&str] =
+            if state == State::Finalized { &[sql::READ_BASE] } else { &[sql::READ_BASE, sql::READ_PENDING] };
         for query in queries {
             let rows = self.client.query(*query, &[&&first[..], &&last[..]]);
             // Pending pages come ascending by height: the newest is placed last.
@@ -162,18 +170,12 @@ impl Ledger for PostgresLedger {
     fn apply_block(&mut self, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError> {
         let (heights, began) = (self.heights()?, Instant::now());
         check_apply(heights, receipts, height)?;
-        // One statement cannot write a row twice: of repeated pages the last stays.
-        let pages: BTreeMap<_, _> = receipts
-            .iter()
-            .flat_map(|Applied { contract, pages }| {
-                pages.iter().map(|write| (key(contract, &write.slot, write.page), write.content))
-            })
-            .collect();
-        let keys: Vec<&[u8]> = pages.keys().map(|key| &key[..]).collect();
-        let contents: Vec<&[u8]> = pages.values().map(|content| &content[..]).collect();
-        self.change("applying a receipt", |transaction| {
-            transaction.execute(PUT, &[&keys, &contents, &&height.to_be_bytes()[..]])?;
-            set(transaction, "accepted", height)
+        let pages = contents(receipts);
+        self.change("applying receipts", |change| {
+            change.put(&pages, height)?;
+            let root = change.grow(&pages)?;
+            change.put_root(height, &root)?;
+            change.set("accepted", height)
         })?;
         told("apply", began, Heights { accepted: height, ..heights });
         Ok(())
@@ -184,11 +186,11 @@ impl Ledger for PostgresLedger {
         if height <= heights.finalized {
             return Ok(());
         }
-        self.change("finalizing", |transaction| {
-            transaction.execute(FINALIZE, &[&&height.to_be_bytes()[..]])?;
-            transaction.execute(FORGET_UP_TO, &[&&height.to_be_bytes()[..]])?;
-            set(transaction, "finalized", height)?;
-            set(transaction, "accepted", height.max(heights.accepted))
+        let lowest = self.get("lowest")?.max(height.saturating_sub(self.history));
+        self.change("finalizing", |change| {
+            change.finalize(height, lowest)?;
+            change.set("finalized", height)?;
+            change.set("accepted", height.max(heights.accepted))
         })?;
         told("finalize", began, Heights { accepted: height.max(heights.accepted), finalized: height });
         Ok(())
@@ -199,17 +201,47 @@ impl Ledger for PostgresLedger {
         if !check_rollback(heights, height)? {
             return Ok(());
         }
-        self.change("rolling back", |transaction| {
-            transaction.execute(FORGET_ABOVE, &[&&height.to_be_bytes()[..]])?;
-            set(transaction, "accepted", height)
+        self.change("rolling back", |change| {
+            change.remove_above(height)?;
+            change.set("accepted", height)
         })?;
         told("rollback", began, Heights { accepted: height, ..heights });
         Ok(())
     }
+
+    fn prune(&mut self, height: u64) -> Result<(), LedgerError> {
+        let (heights, began) = (self.heights()?, Instant::now());
+        let lowest = self.get("lowest")?;
+        if check_prune(&self.place, heights, lowest, height)? {
+            self.change("pruning", |change| change.prune(height))?;
+            told("prune", began, heights);
+        }
+        Ok(())
+    }
 }
 
-fn set(transaction: &mut Transaction<'_>, name: &str, value: u64) -> Result<(), postgres::Error> {
-    transaction.execute(SET, &[&name, &&value.to_be_bytes()[..]]).map(drop)
+/// A transaction of the database, and what it is for.
+struct Change<'c, 'p> {
+    transaction: Transaction<'c>,
+    place: &'p str,
+    doing: &'static str,
+}
+
+impl<'c> Change<'c, '_> {
+    fn run<T>(
+        &mut self,
+        statement: impl FnOnce(&mut Transaction<'c>) -> Result<T, postgres::Error>,
+    ) -> Result<T, LedgerError> {
+        statement(&mut self.transaction).map_err(|error| failure(self.place, self.doing, error))
+    }
+
+    fn set(&mut self, name: &str, value: u64) -> Result<(), LedgerError> {
+        self.run(|transaction| transaction.execute(sql::SET, &[&name, &&value.to_be_bytes()[..]]).map(drop))
+    }
+
+    fn damaged(&self, what: String) -> LedgerError {
+        LedgerError::Damaged { place: self.place.to_owned(), what }
+    }
 }
 
 /// Where a database is, without what is secret about the way there.

@@ -8,20 +8,23 @@ use std::path::Path;
 use std::time::Instant;
 
 use redb::backends::InMemoryBackend;
-use redb::{Builder, CompactionError, Database, ReadableDatabase, StorageBackend, WriteTransaction};
+use redb::{Builder, CompactionError, Database, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction};
 use subvm_core::host::{HostError, State, Storage};
+use subvm_core::state::{Digest, EMPTY, Proof};
 use subvm_core::{Address, SlotId};
 
 use super::error::LAYOUT;
-use super::page::{check_apply, check_rollback};
-use super::{Applied, Heights, Ledger, LedgerError, told};
+use super::page::{check_apply, check_prune, check_rollback, contents};
+use super::{Applied, Heights, History, Ledger, LedgerError, told};
 
 mod backup;
+mod dump;
 mod file;
 mod options;
 mod tables;
 mod view;
 
+pub use dump::Dump;
 pub use options::RedbOptions;
 use tables::{ACCEPTED, FINALIZED, META, META_LAYOUT, Tables};
 pub use view::{Pages, Snapshot};
@@ -50,6 +53,8 @@ pub struct RedbLedger {
     database: Database,
     // What reads see; made anew after each commit.
     view: Option<Snapshot>,
+    // Blocks below the finalized one that can still be read.
+    history: u64,
     // Held as long as the database is open; nothing where it is in memory.
     #[expect(dead_code, reason = "dropping it unlocks")]
     lock: Option<File>,
@@ -58,6 +63,9 @@ pub struct RedbLedger {
 impl RedbLedger {
     /// The name of the file within the ledger's directory.
     pub const FILE: &'static str = "ledger.redb";
+
+    /// The version of the tables that this program writes. Files of earlier ones are migrated when they are opened.
+    pub const LAYOUT: u64 = LAYOUT;
 
     /// Opens the ledger in the directory `dir`, and creates both where they are missing. All of the file is read and verified.
     ///
@@ -117,7 +125,7 @@ impl RedbLedger {
             let database = options.builder().open(&path).map_err(|error| tables::failure(&place, "opening", error))?;
             Self::new(database, place.clone())
         })?;
-        Ok(Self { lock: Some(lock), ..ledger })
+        Ok(Self { lock: Some(lock), history: options.history, ..ledger })
     }
 
     /// A ledger that is gone when it is dropped.
@@ -169,13 +177,26 @@ impl RedbLedger {
     }
 
     fn new(database: Database, place: String) -> Result<Self, LedgerError> {
-        let mut ledger = Self { place, database, view: None, lock: None };
+        let mut ledger = Self { place, database, view: None, lock: None, history: 0 };
         match ledger.layout()? {
-            None => ledger.change("creating", |tables| Ok(tables.meta.insert(META_LAYOUT, LAYOUT).map(drop)?))?,
+            None => ledger.change("creating", |tables| {
+                tables.put_root(0, &EMPTY)?;
+                tables.set(META_LAYOUT, LAYOUT)
+            })?,
             Some(LAYOUT) => {}
+            Some(1) => ledger.migrate()?,
             Some(found) => return Err(LedgerError::Layout { place: ledger.place, found }),
         }
         Ok(ledger)
+    }
+
+    /// From layout 1, in one transaction: a file is of the one layout or of the other.
+    fn migrate(&mut self) -> Result<(), LedgerError> {
+        self.change("migrating from layout 1", |tables| {
+            let height = |name| Ok::<_, redb::Error>(tables.meta.get(name)?.map_or(0, |height| height.value()));
+            let (accepted, finalized) = (height(ACCEPTED)?, height(FINALIZED)?);
+            tables.migrate(accepted, finalized)
+        })
     }
 
     /// The layout of the tables; nothing where there are none.
@@ -187,7 +208,7 @@ impl RedbLedger {
             Err(redb::TableError::TableDoesNotExist(_)) if self.is_new(&transaction)? => return Ok(None),
             Err(error) => return Err(failed(error.into())),
         };
-        match redb::ReadableTable::get(&meta, META_LAYOUT) {
+        match meta.get(META_LAYOUT) {
             Ok(Some(layout)) => Ok(Some(layout.value())),
             Ok(None) => Err(self.damaged("its layout is not recorded")),
             Err(error) => Err(failed(error.into())),
@@ -253,10 +274,9 @@ impl Ledger for RedbLedger {
     fn apply_block(&mut self, receipts: &[Applied<'_>], height: u64) -> Result<(), LedgerError> {
         let (heights, began) = (self.heights()?, Instant::now());
         check_apply(heights, receipts, height)?;
+        let pages = contents(receipts);
         self.change("applying receipts", |tables| {
-            for Applied { contract, pages } in receipts {
-                pages.iter().try_for_each(|page| tables.put(contract, page, height))?;
-            }
+            tables.apply(&pages, height)?;
             tables.set(ACCEPTED, height)
         })?;
         told("apply", began, Heights { accepted: height, ..heights });
@@ -268,8 +288,9 @@ impl Ledger for RedbLedger {
         if height <= heights.finalized {
             return Ok(());
         }
+        let lowest = self.lowest()?.max(height.saturating_sub(self.history));
         self.change("finalizing", |tables| {
-            tables.finalize(height)?;
+            tables.finalize(height, lowest)?;
             tables.set(FINALIZED, height)?;
             tables.set(ACCEPTED, height.max(heights.accepted))
         })?;
@@ -288,5 +309,39 @@ impl Ledger for RedbLedger {
         })?;
         told("rollback", began, Heights { accepted: height, ..heights });
         Ok(())
+    }
+
+    fn prune(&mut self, height: u64) -> Result<(), LedgerError> {
+        let (heights, lowest, began) = (self.heights()?, self.lowest()?, Instant::now());
+        if check_prune(&self.place, heights, lowest, height)? {
+            self.change("pruning", |tables| tables.prune(height))?;
+            told("prune", began, heights);
+        }
+        Ok(())
+    }
+}
+
+impl History for RedbLedger {
+    fn lowest(&mut self) -> Result<u64, LedgerError> {
+        Snapshot::lowest(self.view()?)
+    }
+
+    fn root(&mut self, height: u64) -> Result<Digest, LedgerError> {
+        self.view()?.root(height)
+    }
+
+    fn read_at(
+        &mut self,
+        height: u64,
+        contract: &Address,
+        slot: &SlotId,
+        index: u32,
+        into: &mut [u8],
+    ) -> Result<(), LedgerError> {
+        self.view()?.read_at(height, contract, slot, index, into)
+    }
+
+    fn prove(&mut self, height: u64, contract: &Address, slot: &SlotId, page: u32) -> Result<Proof, LedgerError> {
+        self.view()?.prove(height, contract, slot, page)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use redb::StorageBackend;
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
-use subvm_ledger::{Applied, Heights, Ledger, LedgerError, RedbLedger};
+use subvm_ledger::{Applied, Heights, History, Ledger, LedgerError, RedbLedger};
 
 const CONTRACT: Address = Address([7; 20]);
 const SLOT: SlotId = SlotId([9; 32]);
@@ -168,6 +168,8 @@ fn whole(ledger: &mut RedbLedger) -> Heights {
         let mut bytes = vec![0xee; PAGES as usize * 32];
         ledger.read(state, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
         assert!(bytes.iter().all(|byte| *byte == height as u8), "a mix of states at {heights:?}");
+        let (root, proof) = (ledger.root(height).unwrap(), ledger.prove(height, &CONTRACT, &SLOT, 5).unwrap());
+        assert_eq!(proof.page(&root, &CONTRACT, &SLOT, 5), Ok([height as u8; 32]));
     }
     heights
 }
@@ -237,4 +239,36 @@ fn a_disk_that_is_full() {
 #[test]
 fn a_disk_that_tears_what_it_writes() {
     a_failing_disk_loses_nothing(Fault::Torn);
+}
+
+/// The disk of a ledger of layout 1, as the program before layout 2 left it.
+fn of_layout_1() -> Disk {
+    let bytes = include_bytes!("layouts/1.redb").to_vec();
+    Disk(Arc::new(Mutex::new(State_ { flushed: bytes.clone(), now: bytes, pending: Vec::new() })))
+}
+
+/// Opening migrates. Whatever fails meanwhile, the next opening finds layout 1 or layout 2, and all that it held.
+#[test]
+fn a_migration_that_fails_is_not_half_done() {
+    let mut whole = of_layout_1().open(Fault::Gone, usize::MAX).0.unwrap();
+    let roots: Vec<_> = (5..=10).map(|height| whole.root(height).unwrap()).collect();
+    for fault in [Fault::Gone, Fault::Full, Fault::Torn] {
+        let mut failed = 0;
+        for at in 0.. {
+            let disk = of_layout_1();
+            let fails = disk.open(fault, at).0.is_err();
+            failed += u64::from(fails);
+            let patterns: [fn(usize) -> bool; 3] = [|_| false, |_| true, |number| number % 2 == 0];
+            for kept in patterns {
+                let mut ledger = disk.after_the_power_went(kept).open(Fault::Gone, usize::MAX).0.unwrap();
+                assert_eq!(ledger.heights().unwrap(), Heights { accepted: 10, finalized: 5 }, "{fault:?} at {at}");
+                let found: Vec<_> = (5..=10).map(|height| ledger.root(height).unwrap()).collect();
+                assert_eq!(found, roots, "{fault:?} at {at}");
+            }
+            if !fails {
+                break;
+            }
+        }
+        assert!(failed > 2, "{fault:?} was tried at {failed} calls");
+    }
 }

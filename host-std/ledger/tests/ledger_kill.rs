@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use subvm_core::host::{State, Storage};
 use subvm_core::{Address, PageWrite, SlotId};
-use subvm_ledger::{Heights, Ledger, LedgerError, RedbLedger};
+use subvm_ledger::{Heights, History, Ledger, LedgerError, RedbLedger};
 
 const KILLS: u64 = 30;
 const PAGES: u32 = 96;
@@ -107,6 +107,8 @@ fn state(dir: &Path) -> Heights {
     for (state, height) in [(State::Accepted, heights.accepted), (State::Finalized, heights.finalized)] {
         ledger.read(state, &CONTRACT, &SLOT, 0, &mut bytes).unwrap();
         assert!(bytes.chunks_exact(32).all(|page| page == content(height)), "a mix of states at {heights:?}");
+        let (root, proof) = (ledger.root(height).unwrap(), ledger.prove(height, &CONTRACT, &SLOT, 5).unwrap());
+        assert_eq!(proof.page(&root, &CONTRACT, &SLOT, 5), Ok(content(height)));
     }
     heights
 }

@@ -25,6 +25,7 @@ pub mod lowering;
 pub mod modelled;
 #[cfg(feature = "engine")]
 mod prices;
+mod proofs;
 mod recording;
 mod runners;
 mod source;
@@ -58,6 +59,7 @@ pub static TARGETS: &[Target] = &[
     Target::new("lowering", lowering::any),
     // A call may print 512 times the 4 KiB of a guest, and the model says what.
     Target::new("preview1", wasi::preview1).holding(600, 5 << 20),
+    Target::new("proofs", proofs::proofs).holding(1_000, 256 << 10),
     // What is packed unpacks to a thousand times as much.
     Target::new("recording", recording::recording).holding(5_000, 32 << 20),
     // A file is copied out of its archive, the archive is kept, and a tape's smallest file takes 512 bytes.

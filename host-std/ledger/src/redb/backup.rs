@@ -5,7 +5,7 @@ use std::path::Path;
 use redb::{Database, ReadableTable};
 
 use super::file;
-use super::tables::{ACCEPTED, FINALIZED, META_LAYOUT, Tables, failure};
+use super::tables::{ACCEPTED, FINALIZED, LOWEST, META_LAYOUT, Tables, failure};
 use super::view::Snapshot;
 use super::{RedbLedger, RedbOptions};
 use crate::error::LAYOUT;
@@ -45,15 +45,15 @@ impl Snapshot {
             let why = "there is a ledger already: choose a directory without one, or move it away";
             return Err(LedgerError::Refused { place, why });
         }
-        let heights = self.heights()?;
+        let (heights, lowest) = (self.heights()?, self.lowest()?);
         file::create_with(&path, RedbOptions::default().builder(), |mut database| {
-            self.copy_into(&database, heights).map_err(|error| failure(&place, "writing the backup", error))?;
+            self.copy_into(&database, heights, lowest).map_err(|error| failure(&place, "writing the backup", error))?;
             let compacted = database.compact().map_err(redb::Error::from);
             compacted.map(drop).map_err(|error| failure(&place, "compacting the backup", error))
         })
     }
 
-    fn copy_into(&self, database: &Database, heights: Heights) -> Result<(), redb::Error> {
+    fn copy_into(&self, database: &Database, heights: Heights, lowest: u64) -> Result<(), redb::Error> {
         let mut transaction = database.begin_write()?;
         transaction.set_two_phase_commit(true);
         {
@@ -66,9 +66,22 @@ impl Snapshot {
                 let (dated, content) = entry?;
                 tables.put_pending(dated.value(), content.value())?;
             }
+            for entry in self.past.iter()? {
+                let (dated, content) = entry?;
+                tables.put_past(dated.value(), content.value())?;
+            }
+            for entry in self.roots.iter()? {
+                let (height, root) = entry?;
+                tables.put_root(height.value(), root.value())?;
+            }
+            for entry in self.nodes.iter()? {
+                let (path, row) = entry?;
+                tables.put_node(path.value(), row.value())?;
+            }
             tables.set(META_LAYOUT, LAYOUT)?;
             tables.set(ACCEPTED, heights.accepted)?;
             tables.set(FINALIZED, heights.finalized)?;
+            tables.set(LOWEST, lowest)?;
         }
         Ok(transaction.commit()?)
     }

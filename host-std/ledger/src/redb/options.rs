@@ -14,7 +14,7 @@ use crate::LedgerError;
 /// # let dir = dir.path();
 /// let ledger = RedbLedger::open_with(dir, RedbOptions { cache: 64 << 20, ..RedbOptions::default() })?;
 /// # drop(ledger);
-/// let error = RedbLedger::open_with(dir, RedbOptions { cache: 0, verify: true }).unwrap_err();
+/// let error = RedbLedger::open_with(dir, RedbOptions { cache: 0, ..RedbOptions::default() }).unwrap_err();
 /// assert!(error.to_string().contains("a cache of less than 1 MiB"));
 /// # Ok::<(), subvm_ledger::LedgerError>(())
 /// ```
@@ -24,12 +24,15 @@ pub struct RedbOptions {
     pub cache: usize,
     /// Whether all of the file is read and verified first.
     pub verify: bool,
+    /// Blocks below the finalized height whose states can still be read: what they replaced is kept, 200 bytes or so for each page that a
+    /// block writes. It is in force from the next finalization on; less than before forgets what is beyond it then.
+    pub history: u64,
 }
 
 impl Default for RedbOptions {
-    /// 1 GiB, verified.
+    /// 1 GiB, verified, and no history below what is finalized.
     fn default() -> Self {
-        Self { cache: 1 << 30, verify: true }
+        Self { cache: 1 << 30, verify: true, history: 0 }
     }
 }
 

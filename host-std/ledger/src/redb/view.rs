@@ -4,11 +4,17 @@ use std::fmt;
 
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
 use subvm_core::host::{HostError, State, Storage, page};
+use subvm_core::state::Digest;
 use subvm_core::{Address, SlotId};
 
-use super::tables::{ACCEPTED, BASE, Dated, FINALIZED, META, PENDING, by_page, failure};
+use super::tables::{
+    ACCEPTED, BASE, Dated, FINALIZED, JOURNAL, LOWEST, META, NODES, PAST, PAST_JOURNAL, PENDING, ROOTS, by_page,
+    failure,
+};
 use crate::page::{Key, key, number};
 use crate::{Heights, LedgerError};
+
+mod at;
 
 /// A ledger's state at one moment: what is applied later does not show. It keeps the space of what it sees from being used anew, so it
 /// should live no longer than a run.
@@ -27,10 +33,15 @@ use crate::{Heights, LedgerError};
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
 pub struct Snapshot {
-    place: String,
+    pub(super) place: String,
     meta: ReadOnlyTable<&'static str, u64>,
     pub(super) base: ReadOnlyTable<&'static Key, &'static [u8; page::BYTES]>,
     pub(super) pending: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
+    pub(super) journal: ReadOnlyTable<&'static Dated, ()>,
+    pub(super) past: ReadOnlyTable<&'static Dated, &'static [u8; page::BYTES]>,
+    pub(super) past_journal: ReadOnlyTable<&'static Dated, ()>,
+    pub(super) roots: ReadOnlyTable<u64, &'static Digest>,
+    pub(super) nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
 }
 
 /// How many pages of 32 bytes a ledger holds.
@@ -40,7 +51,7 @@ pub struct Snapshot {
 /// use subvm_ledger::{Ledger, Pages, RedbLedger};
 /// let mut ledger = RedbLedger::in_memory()?;
 /// ledger.apply(&Address([7; 20]), &[PageWrite { slot: SlotId([0; 32]), page: 0, content: [1; 32] }], 1)?;
-/// assert_eq!(ledger.snapshot()?.pages()?, Pages { finalized: 0, accepted: 1 });
+/// assert_eq!(ledger.snapshot()?.pages()?, Pages { finalized: 0, accepted: 1, past: 0 });
 /// # Ok::<(), subvm_ledger::LedgerError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +60,8 @@ pub struct Pages {
     pub finalized: u64,
     /// Above it, a page for each block that wrote it.
     pub accepted: u64,
+    /// Below it, what a page held before each block that wrote it, as far as the history goes.
+    pub past: u64,
 }
 
 impl fmt::Debug for Snapshot {
@@ -65,6 +78,11 @@ impl Snapshot {
             meta: transaction.open_table(META).map_err(failed)?,
             base: transaction.open_table(BASE).map_err(failed)?,
             pending: transaction.open_table(PENDING).map_err(failed)?,
+            journal: transaction.open_table(JOURNAL).map_err(failed)?,
+            past: transaction.open_table(PAST).map_err(failed)?,
+            past_journal: transaction.open_table(PAST_JOURNAL).map_err(failed)?,
+            roots: transaction.open_table(ROOTS).map_err(failed)?,
+            nodes: transaction.open_table(NODES).map_err(failed)?,
         })
     }
 
@@ -73,11 +91,22 @@ impl Snapshot {
     /// # Errors
     /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
     pub fn heights(&self) -> Result<Heights, LedgerError> {
-        let height = |name| match self.meta.get(name) {
+        Ok(Heights { accepted: self.number(ACCEPTED)?, finalized: self.number(FINALIZED)? })
+    }
+
+    /// The lowest height whose state it has.
+    ///
+    /// # Errors
+    /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    pub fn lowest(&self) -> Result<u64, LedgerError> {
+        self.number(LOWEST)
+    }
+
+    fn number(&self, name: &'static str) -> Result<u64, LedgerError> {
+        match self.meta.get(name) {
             Ok(height) => Ok(height.map_or(0, |height| height.value())),
             Err(error) => Err(failure(&self.place, "reading the heights", error)),
-        };
-        Ok(Heights { accepted: height(ACCEPTED)?, finalized: height(FINALIZED)? })
+        }
     }
 
     /// How many pages it holds.
@@ -86,7 +115,11 @@ impl Snapshot {
     /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
     pub fn pages(&self) -> Result<Pages, LedgerError> {
         let failed = |error: redb::StorageError| failure(&self.place, "counting pages", error);
-        Ok(Pages { finalized: self.base.len().map_err(failed)?, accepted: self.pending.len().map_err(failed)? })
+        Ok(Pages {
+            finalized: self.base.len().map_err(failed)?,
+            accepted: self.pending.len().map_err(failed)?,
+            past: self.past.len().map_err(failed)?,
+        })
     }
 
     fn fill(&self, state: State, first: &Key, last: &Key, index: u32, into: &mut [u8]) -> Result<(), redb::Error> {
