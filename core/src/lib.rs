@@ -63,6 +63,7 @@ pub use consensus::message::{EntryKind, Message, datetime};
 pub use consensus::package::{Library, Package, PackageError, Parts, Wasm};
 pub use consensus::params::{FloatPolicy, LOWERING_VERSION, Params, Personality, SCHEDULE_VERSION};
 pub use consensus::permissions::Permissions;
+pub use consensus::profile::Profile;
 pub use consensus::proposal::{Proposal, ProposalError};
 pub use consensus::receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};
 pub use consensus::report::Report;

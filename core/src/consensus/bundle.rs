@@ -11,6 +11,7 @@ use crate::consensus::fields::uint;
 use crate::consensus::message::{EntryKind, Message};
 use crate::consensus::package::{Library, Package, PackageError, Parts};
 use crate::consensus::params::{FloatPolicy, Params, Personality};
+use crate::consensus::profile::Profile;
 use crate::costs::{LIBRARIES, Limits};
 use crate::wire::{Read, Source, Wrong, put_bytes, put_uint};
 use subvm_calldata::{DecodeError, DecodeLimits, Value};
@@ -275,10 +276,15 @@ impl Params {
             None => Some(Personality::Seed),
             Some(name) => PERSONALITIES.into_iter().find(|personality| name.as_str() == Some(personality.name())),
         };
+        let profile = match fields.get("profile") {
+            None => Some(Profile::Seed),
+            Some(name) => Profile::ALL.into_iter().find(|profile| name.as_str() == Some(profile.name())),
+        };
         // Left out where it is false.
         let exceptions = fields.get("exceptions").map_or(Some(false), Value::as_bool);
         let params = Self {
             exceptions: exceptions.ok_or(wrong("exceptions"))?,
+            profile: profile.ok_or(wrong("profile"))?,
             personality: personality.ok_or(wrong("personality"))?,
             floats: POLICIES.into_iter().find(|policy| policy.name() == floats).ok_or(wrong("floats"))?,
             schedule: version("schedule")?,
@@ -416,8 +422,9 @@ mod tests {
         let limits = Limits { gas_time: 5, depth: 3, ..Limits::default() };
         let refused_env = Refused::new(["A*".parse().unwrap(), "*B".parse().unwrap()]);
         let kinds = POLICIES.into_iter().flat_map(|floats| PERSONALITIES.map(|personality| (floats, personality)));
-        for (floats, personality) in kinds {
+        for ((floats, personality), profile) in kinds.zip(Profile::ALL.into_iter().cycle()) {
             let own = Params {
+                profile,
                 floats,
                 personality,
                 exceptions: floats == FloatPolicy::Trap,

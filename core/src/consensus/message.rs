@@ -147,6 +147,14 @@ pub fn datetime(nanos: u64) -> String {
     }
 }
 
+/// The same, the fraction of three, six or nine digits.
+pub(crate) fn grouped_datetime(nanos: u64) -> String {
+    let plain = datetime(nanos);
+    let digits = plain.split_once('.').map_or(0, |(_, fraction)| fraction.len() - 1);
+    let zeros = digits.next_multiple_of(3) - digits;
+    alloc::format!("{}{}Z", plain.trim_end_matches('Z'), "0".repeat(zeros))
+}
+
 /// The Gregorian date of a day counted from 1970-01-01.
 fn date(mut day: u64) -> (u64, u64, u64) {
     let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

@@ -1,6 +1,6 @@
 //! What nodes must agree on: what a run is given, and what comes out of it.
 //!
-//! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`], [`permissions`]. Out of it: [`receipt`], [`report`]. Between
+//! Given: [`input`], [`message`], [`package`] with its [`config`], [`params`] with their [`profile`], [`permissions`]. Out of it: [`receipt`], [`report`]. Between
 //! nodes, before they have agreed: [`proposal`], [`ballot`]. How what is given is handed from one to another: [`bundle`].
 
 pub(crate) mod ballot;
@@ -13,6 +13,7 @@ pub(crate) mod package;
 pub mod page;
 pub(crate) mod params;
 pub(crate) mod permissions;
+pub(crate) mod profile;
 pub(crate) mod proposal;
 pub(crate) mod receipt;
 pub(crate) mod report;

@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::consensus::config::Refused;
+use crate::consensus::profile::Profile;
 use crate::costs::Limits;
 use subvm_calldata::{Map, Value};
 
@@ -94,6 +95,8 @@ impl Personality {
 pub struct Params {
     /// What float instructions do.
     pub floats: FloatPolicy,
+    /// Whose rules contracts find, where lines contradict each other.
+    pub profile: Profile,
     /// How the file and process interface reads.
     pub personality: Personality,
     /// The version of the price table.
@@ -120,6 +123,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             floats: FloatPolicy::default(),
+            profile: Profile::default(),
             personality: Personality::default(),
             schedule: SCHEDULE_VERSION,
             lowering: LOWERING_VERSION,
@@ -132,7 +136,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The canonical encoding: a calldata map of every parameter. `personality` is left out where it is the seed's, and `exceptions` where it is
+    /// The canonical encoding: a calldata map of every parameter. `personality` and `profile` are left out where they are the seed's, and `exceptions` where it is
     /// false, so that parameters from before there were others have the digest that they had.
     ///
     /// ```
@@ -153,6 +157,9 @@ impl Params {
         ]);
         if self.personality != Personality::Seed {
             map.insert(String::from("personality"), Value::Str(String::from(self.personality.name())));
+        }
+        if self.profile != Profile::Seed {
+            map.insert(String::from("profile"), Value::Str(String::from(self.profile.name())));
         }
         if self.exceptions {
             map.insert(String::from("exceptions"), Value::Bool(true));

@@ -186,8 +186,9 @@ impl Guest<'_> {
         data: &[u8],
         leaders_result: Option<&[u8]>,
     ) -> Result<Child, InternalError> {
-        let message = self.vm.message.with_data(data.to_vec());
-        let datetime = &self.vm.transaction_ref()?.datetime;
+        let Transaction { params, datetime, .. } = self.vm.transaction_ref()?;
+        let mut message = self.vm.message.with_data(data.to_vec());
+        message.is_init &= params.profile.rules().child_is_init;
         Ok(Child {
             main: false,
             mode,

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::consensus::profile::Rules;
 use crate::costs;
 use crate::fd::Content;
 use crate::host::RequestId;
@@ -72,12 +73,20 @@ impl Guest<'_> {
             Request::Module(bytes) => self.start_module(&bytes),
             Request::TraceMessage(text) => self.trace_message(&text),
             Request::TraceRuntime => self.trace_runtime(),
+            Request::Yield => Ok(Given::Nothing),
+            Request::GetTimestamp => self.timestamp(),
         }
+    }
+
+    /// The rules of the chain's profile.
+    pub(super) fn rules(&self) -> Result<&'static Rules, InternalError> {
+        Ok(self.vm.transaction_ref()?.params.profile.rules())
     }
 
     /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it, and so
     /// does calling the run off.
     fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
+        let rules = self.rules()?;
         let cx = self.cx()?;
         let bytes = mem::bytes(cx.mem, range);
         let held = costs::request_ram(bytes.len());
@@ -85,7 +94,7 @@ impl Guest<'_> {
         let (clock, patience) = (&*cx.node.clock, cx.patience);
         let value = decode_while(bytes, &mut || patience.left(clock).is_ok());
         let request = match value {
-            Ok(value) => Request::of(&value, bytes),
+            Ok(value) => Request::of(&value, bytes, rules),
             Err(Undecoded::Malformed) => Err(String::from("it is no calldata")),
             Err(Undecoded::Stopped) => return Err(patience.left(clock).err().unwrap_or_else(late).into()),
         };

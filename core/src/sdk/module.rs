@@ -31,6 +31,12 @@ impl Guest<'_> {
         Ok(Given::Nothing)
     }
 
+    /// Seconds since 1970: of the transaction, or in non-deterministic mode of the clocks that the sub-VM sees.
+    pub(super) fn timestamp(&mut self) -> Granted {
+        let seconds = self.vm.transaction_ref()?.now / 1_000_000_000;
+        Ok(Given::Bytes(own::encode(&Value::Int(seconds.into()))))
+    }
+
     /// Microseconds; always 0 in deterministic mode, where nobody may know the time.
     pub(super) fn trace_runtime(&mut self) -> Granted {
         let micros = match self.vm.mode {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::consensus::input::Role;
 use crate::consensus::message::EntryKind;
 use crate::consensus::permissions::Permissions;
+use crate::consensus::profile::UserErrors;
 use crate::ids::Mode;
 use crate::outcome::{End, InternalError, Outcome, Resource, VmError};
 use crate::run::spawn::starting;
@@ -82,10 +83,12 @@ impl Guest<'_> {
     }
 
     fn part(&mut self, call: u32) -> Result<Part, InternalError> {
+        let rules = self.rules()?;
         let transaction = self.vm.transaction_ref()?;
         let limit = transaction.params.limits.nondet_result;
         let take = |results: &[Vec<u8>]| {
-            results.get(call as usize).filter(|result| result.len() as u64 <= limit && well_formed(result)).cloned()
+            let fits = |result: &&Vec<u8>| result.len() as u64 <= limit && well_formed(result, rules.user_errors);
+            results.get(call as usize).filter(fits).cloned()
         };
         Ok(match &transaction.role {
             Role::Leader => Part::Propose,
@@ -103,7 +106,7 @@ impl Guest<'_> {
 
     /// What a leader posts: a result that no validator would take for its size becomes one that it takes.
     pub(super) fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
-        let bytes = outcome.to_bytes();
+        let bytes = self.rules()?.result(outcome);
         let fits = bytes.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
         let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_bytes();
         Ok(if fits { bytes } else { too_large() })
@@ -122,10 +125,12 @@ impl Guest<'_> {
 }
 
 /// Whether bytes that claim to be a result are one: nothing else may reach a contract.
-pub(super) fn well_formed(result: &[u8]) -> bool {
+pub(super) fn well_formed(result: &[u8], user_errors: UserErrors) -> bool {
     match result.split_first() {
         Some((0, value)) => validate(value, &DecodeLimits::default()).is_ok(),
-        Some((1, text)) => core::str::from_utf8(text).is_ok(),
+        Some((1, text)) if user_errors == UserErrors::Text => core::str::from_utf8(text).is_ok(),
+        // Any calldata may be an error there.
+        Some((1, value)) => validate(value, &DecodeLimits::default()).is_ok(),
         Some((2, text)) => core::str::from_utf8(text).is_ok_and(|text| text.parse::<VmError>().is_ok()),
         _ => false,
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
+use crate::consensus::profile::{Rules, SandboxFields};
 use crate::ids::Address;
 use crate::sdk::strategy::Strategy;
 use subvm_calldata::{Int, Map, Value};
@@ -42,6 +43,8 @@ pub(super) enum Request {
     Module(Vec<u8>),
     TraceMessage(String),
     TraceRuntime,
+    Yield,
+    GetTimestamp,
 }
 
 pub(super) struct Sandbox {
@@ -71,18 +74,20 @@ impl Request {
     ///
     /// # Errors
     /// What makes it none, for people.
-    pub(super) fn of(value: &Value, bytes: &[u8]) -> Result<Self, String> {
+    pub(super) fn of(value: &Value, bytes: &[u8], rules: &Rules) -> Result<Self, String> {
         let entry = value.as_map().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
         let (name, argument) = entry.ok_or("it is no map of one entry, a request's name and its fields")?;
         let wrong = || format!("the argument of {} is not what it takes", shown(name));
         match name {
             "Return" => Ok(Self::Return(argument.encode().map_err(|_| wrong())?)),
             "UserError" | "Rollback" => Ok(Self::UserError(argument.as_str().ok_or_else(wrong)?.to_string())),
-            "Trace" => trace(argument).ok_or_else(wrong),
+            "Trace" => trace(argument, rules).ok_or_else(wrong),
+            "Yield" if rules.timestamp && argument.is_null() => Ok(Self::Yield),
+            "GetTimestamp" if rules.timestamp && argument.is_null() => Ok(Self::GetTimestamp),
             _ => {
                 let map = argument.as_map().ok_or_else(wrong)?;
                 let mut fields = Fields { map, taken: 0, last: None };
-                let request = Self::with_fields(name, &mut fields, bytes).ok_or_else(|| fields.refused(name))?;
+                let request = Self::with_fields(name, &mut fields, bytes, rules).ok_or_else(|| fields.refused(name))?;
                 if !fields.all_taken() {
                     return Err(format!("{} has a field that it does not take", shown(name)));
                 }
@@ -91,7 +96,7 @@ impl Request {
         }
     }
 
-    fn with_fields(name: &str, fields: &mut Fields<'_>, bytes: &[u8]) -> Option<Self> {
+    fn with_fields(name: &str, fields: &mut Fields<'_>, bytes: &[u8], rules: &Rules) -> Option<Self> {
         Some(match name {
             "RunNondet" => Self::RunNondet {
                 data_leader: fields.bytes("data_leader")?,
@@ -101,15 +106,7 @@ impl Request {
                 data: fields.bytes("data")?,
                 strategy: Strategy::parse(fields.take("strategy")?)?,
             },
-            "Sandbox" => Self::Sandbox(Sandbox {
-                data: fields.bytes("data")?,
-                allow_write_storage: fields.take("allow_write_storage")?.as_bool()?,
-                allow_send_messages: fields.take("allow_send_messages")?.as_bool()?,
-                gas_time: match fields.take("gas_time") {
-                    None => None,
-                    Some(ticks) => Some(clamped(ticks.as_int()?)?),
-                },
-            }),
+            "Sandbox" => Self::Sandbox(sandbox(fields, rules.sandbox)?),
             "CallContract" => Self::CallContract(CallContract {
                 address: fields.address("address")?,
                 calldata: fields.encoded("calldata")?,
@@ -122,10 +119,10 @@ impl Request {
             }),
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
             "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => {
-                Self::Message { value: message(name, fields)?, bytes: bytes.to_vec() }
+                Self::Message { value: message(name, fields, rules)?, bytes: bytes.to_vec() }
             }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
-                module(name, fields)?;
+                module(name, fields, rules)?;
                 Self::Module(bytes.to_vec())
             }
             _ => return None,
@@ -134,7 +131,10 @@ impl Request {
 }
 
 /// Checks the fields of a message. Gives what it sends along.
-fn message(name: &str, fields: &mut Fields<'_>) -> Option<BigUint> {
+fn message(name: &str, fields: &mut Fields<'_>, rules: &Rules) -> Option<BigUint> {
+    if rules.fees && matches!(name, "PostMessage" | "DeployContract") {
+        fees(fields)?;
+    }
     match name {
         "PostMessage" => {
             fields.address("address")?;
@@ -161,8 +161,72 @@ fn message(name: &str, fields: &mut Fields<'_>) -> Option<BigUint> {
     word(fields.take("value")?)
 }
 
-fn trace(argument: &Value) -> Option<Request> {
+/// Checks what a message says of its fees: both fields, or neither.
+fn fees(fields: &mut Fields<'_>) -> Option<()> {
+    match (fields.take("use_balance"), fields.take("fee_params")) {
+        (None, None) => Some(()),
+        (Some(use_balance), Some(params)) => {
+            use_balance.as_bool()?;
+            fee_params(params)
+        }
+        _ => None,
+    }
+}
+
+/// Bits of a price or a budget.
+const PRICE_BITS: usize = 96;
+/// Bits of a count.
+const COUNT_BITS: usize = 32;
+
+fn fee_params(params: &Value) -> Option<()> {
+    let map = params.as_map().filter(|map| map.len() == 7)?;
+    let within = |name: &str, bits: usize, least: u32| -> Option<()> {
+        let value = word(map.get(name)?)?;
+        (value >= BigUint::from(least) && value < BigUint::from(1u32) << bits).then_some(())
+    };
+    for name in ["leader_timeunits_allocation", "validator_timeunits_allocation"] {
+        within(name, COUNT_BITS, 0)?;
+    }
+    within("execution_budget_per_round", PRICE_BITS, 0)?;
+    for name in ["max_price_gen_per_time_unit", "storage_fee_max_gas_price", "receipt_fee_max_gas_price"] {
+        within(name, PRICE_BITS, 1)?;
+    }
+    let rotations = map.get("rotations")?.as_array()?;
+    (!rotations.is_empty() && rotations.iter().all(|rotation| word(rotation).is_some())).then_some(())
+}
+
+/// The fields of a sandbox, in one of their forms.
+fn sandbox(fields: &mut Fields<'_>, form: SandboxFields) -> Option<Sandbox> {
+    let data = fields.bytes("data")?;
+    if form == SandboxFields::WriteOps {
+        let allowed = fields.take("allow_write_ops")?.as_bool()?;
+        return Some(Sandbox { data, allow_write_storage: allowed, allow_send_messages: allowed, gas_time: None });
+    }
+    let allow_write_storage = fields.take("allow_write_storage")?.as_bool()?;
+    let allow_send_messages = fields.take("allow_send_messages")?.as_bool()?;
+    let mut gas_time = None;
+    if form == SandboxFields::Own {
+        if let Some(ticks) = fields.take("gas_time") {
+            gas_time = Some(clamped(ticks.as_int()?)?);
+        }
+    } else {
+        // A run has one package: no other runner can be asked for, and none registered.
+        fields.choice("runner", &["contract"])?;
+        fields.take("allow_register_runners")?.as_bool()?;
+        if let Some(runners) = fields.take("custom_runners") {
+            runners.as_array().filter(|runners| runners.is_empty())?;
+        }
+    }
+    Some(Sandbox { data, allow_write_storage, allow_send_messages, gas_time })
+}
+
+fn trace(argument: &Value, rules: &Rules) -> Option<Request> {
     match argument {
+        Value::Map(map)
+            if rules.trace_map && map.len() == 1 && map.get("RuntimeMicroSec").is_some_and(Value::is_null) =>
+        {
+            Some(Request::TraceRuntime)
+        }
         Value::Str(name) if name == "RuntimeMicroSec" => Some(Request::TraceRuntime),
         Value::Map(map) if map.len() == 1 => Some(Request::TraceMessage(map.get("Message")?.as_str()?.to_string())),
         _ => None,
@@ -170,7 +234,7 @@ fn trace(argument: &Value) -> Option<Request> {
 }
 
 /// Checks the fields of a request to a module.
-fn module(name: &str, fields: &mut Fields<'_>) -> Option<()> {
+fn module(name: &str, fields: &mut Fields<'_>, rules: &Rules) -> Option<()> {
     match name {
         "WebRequest" => {
             fields.string("method")?;
@@ -178,6 +242,14 @@ fn module(name: &str, fields: &mut Fields<'_>) -> Option<()> {
             let headers = fields.take("headers")?.as_map()?;
             if !headers.values().all(|value| value.as_bytes().is_some()) {
                 return None;
+            }
+            if rules.web_default {
+                if let Some(sign) = fields.take("sign") {
+                    sign.as_bool()?;
+                }
+                if !fields.has("body") {
+                    return Some(());
+                }
             }
             matches!(fields.take("body")?, Value::Null | Value::Bytes(_)).then_some(())
         }
@@ -188,7 +260,9 @@ fn module(name: &str, fields: &mut Fields<'_>) -> Option<()> {
         }
         "ExecPrompt" => {
             fields.string("prompt")?;
-            fields.choice("response_format", &["text", "json"])?;
+            if !rules.format_default || fields.has("response_format") {
+                fields.choice("response_format", &["text", "json"])?;
+            }
             let images = fields.take("images")?.as_array()?;
             (images.len() <= IMAGES && images.iter().all(|image| image.as_bytes().is_some())).then_some(())
         }
@@ -250,6 +324,10 @@ impl<'a> Fields<'a> {
         let value = self.map.get(name)?;
         self.taken += 1;
         Some(value)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
     }
 
     fn all_taken(&self) -> bool {

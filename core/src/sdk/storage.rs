@@ -3,7 +3,7 @@
 use crate::consensus::page::{self, BYTES as PAGE};
 use crate::consensus::permissions::Permissions;
 use crate::costs;
-use crate::ids::SlotId;
+use crate::ids::{Mode, SlotId};
 use crate::outcome::{InternalError, InternalErrorKind, Resource};
 use crate::run::sub_vm::{Guest, View};
 use crate::run::transaction::Transaction;
@@ -14,10 +14,14 @@ use crate::wasi::mem;
 /// Reads `len` bytes of a slot from byte `index` into `buf`.
 ///
 /// # Errors
-/// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+/// `inval` for a range beyond 2^32; `forbidden` without `DETERMINISTIC` and `READ_STORAGE`, unless the profile lets blocks read.
 pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
     check_range(index, len)?;
-    guest.need(Permissions::DETERMINISTIC | Permissions::READ_STORAGE)?;
+    // What a block may read it may not write: its parent's storage, as it stands when the block runs.
+    let reads = guest.vm.transaction_ref()?.params.profile.rules().nondet_reads;
+    if !(reads && guest.vm.mode == Mode::NonDeterministic) {
+        guest.need(Permissions::DETERMINISTIC | Permissions::READ_STORAGE)?;
+    }
     guest.charge_storage(len)?;
     let slot = SlotId(array(guest.mem, slot)?);
     let buffer = mem::range(guest.mem, buf, len)?;

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::consensus::message::{EntryKind, datetime};
+use crate::consensus::message::{EntryKind, datetime, grouped_datetime};
 use crate::consensus::package::Package;
 use crate::consensus::params::Params;
 use crate::consensus::params::{LOWERING_VERSION, SCHEDULE_VERSION};
@@ -38,7 +38,8 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
     let locked = node.host.locked_slots(contract).map_err(failed("asking the host for the contract's locked slots"))?;
     let now = node.clock.transaction_time();
-    let datetime = datetime(now);
+    let grouped = run.params.profile.rules().grouped_fractions;
+    let datetime = if grouped { grouped_datetime(now) } else { datetime(now) };
     let stdin = match &run.entry {
         Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
         _ => run.message.to_bytes(EntryKind::Main, &datetime, None).into(),

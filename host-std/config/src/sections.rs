@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subvm_core::costs::Limits;
 use subvm_core::wasi::Refused;
-use subvm_core::{FloatPolicy, Params, Personality};
+use subvm_core::{FloatPolicy, Params, Personality, Profile};
 
 use super::{Engine, Time};
 use subvm_modules::model::Provider;
@@ -30,6 +30,9 @@ pub struct Consensus {
     /// What float instructions do.
     #[serde(with = "super::types::FloatPolicyKeys")]
     pub floats: FloatPolicy,
+    /// Whose rules contracts find.
+    #[serde(with = "super::types::ProfileKeys")]
+    pub profile: Profile,
     /// How files and processes behave, where the chain says so.
     #[serde(with = "super::types::personality", skip_serializing_if = "Option::is_none")]
     pub personality: Option<Personality>,
@@ -283,8 +286,8 @@ fn backoff() -> Time {
 
 impl Default for Consensus {
     fn default() -> Self {
-        let Params { floats, fingerprints, refused_env, limits, .. } = Params::default();
-        Self { floats, personality: None, exceptions: None, fingerprints, refused_env, limits }
+        let Params { floats, profile, fingerprints, refused_env, limits, .. } = Params::default();
+        Self { floats, profile, personality: None, exceptions: None, fingerprints, refused_env, limits }
     }
 }
 

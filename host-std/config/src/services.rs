@@ -104,9 +104,9 @@ impl Consensus {
     /// The consensus parameters, for runs on this release.
     #[must_use]
     pub fn params(&self) -> Params {
-        let Self { floats, personality, exceptions, fingerprints, refused_env, limits } = self.clone();
+        let Self { floats, profile, personality, exceptions, fingerprints, refused_env, limits } = self.clone();
         let (personality, exceptions) = (personality.unwrap_or_default(), exceptions.unwrap_or_default());
-        Params { floats, personality, exceptions, fingerprints, refused_env, limits, ..Params::default() }
+        Params { floats, profile, personality, exceptions, fingerprints, refused_env, limits, ..Params::default() }
     }
 
     fn check(&self) -> Result<(), ConfigError> {

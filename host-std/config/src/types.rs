@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use subvm_core::costs::Limits;
-use subvm_core::{FloatPolicy, Personality};
+use subvm_core::{FloatPolicy, Personality, Profile};
 
 /// How [`FloatPolicy`] is written.
 #[derive(Deserialize, Serialize)]
@@ -16,6 +16,20 @@ pub(super) enum FloatPolicyKeys {
     Soft,
     Trap,
     Canonical,
+}
+
+/// How [`Profile`] is written.
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "Profile")]
+pub(super) enum ProfileKeys {
+    #[serde(rename = "seed")]
+    Seed,
+    #[serde(rename = "genvm-0.1")]
+    GenVm0_1,
+    #[serde(rename = "genvm-0.2")]
+    GenVm0_2,
+    #[serde(rename = "genvm-0.3")]
+    GenVm0_3,
 }
 
 /// How [`Personality`] is written.

@@ -84,6 +84,10 @@ fn mistakes_are_explained() {
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
         ("[consensus]\npersonality = 'odd'", "node.toml:2: unknown variant `odd`, expected `seed` or `program`"),
         (
+            "[consensus]\nprofile = 'genvm-1'",
+            "node.toml:2: unknown variant `genvm-1`, expected one of `seed`, `genvm-0.1`, `genvm-0.2`, `genvm-0.3`",
+        ),
+        (
             "[consensus]\nannounce_root = true",
             "node.toml:2: unknown key consensus.announce_root: it is now consensus.personality, `program` for true, `seed` for false",
         ),
@@ -140,6 +144,14 @@ fn services_are_what_is_configured() {
         assert!(modules.contains(name), "{modules}");
     }
     assert_eq!(config.consensus.params(), subvm_core::Params::default());
+}
+
+#[test]
+fn a_chain_chooses_its_profile_by_name() {
+    for profile in subvm_core::Profile::ALL {
+        let config = Config::parse(&format!("[consensus]\nprofile = '{}'", profile.name()), "node.toml").unwrap();
+        assert_eq!(config.consensus.params().profile, profile);
+    }
 }
 
 #[test]

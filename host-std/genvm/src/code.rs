@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use subvm_core::host::{Code, HostError};
-use subvm_core::{Address, Invalid, Mode, Package, Params, SlotId};
+use subvm_core::{Address, Invalid, Mode, Package, Params, Profile, SlotId};
 use subvm_runners::root::{Layout, RootError, code_at};
 use subvm_runners::{Blame, Charge, Loader, Registry, RunnerError, Source, SourceError, View};
 
@@ -47,6 +47,14 @@ pub(crate) fn read(
 }
 
 impl Line {
+    /// Whose rules contracts find.
+    pub(crate) fn profile(self) -> Profile {
+        match self {
+            Self::V0_2 => Profile::GenVm0_2,
+            Self::V0_3 => Profile::GenVm0_3,
+        }
+    }
+
     pub(crate) fn layout(self) -> Layout {
         match self {
             Self::V0_2 => Layout::V0_2,

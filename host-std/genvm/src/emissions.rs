@@ -18,7 +18,10 @@ fn emission(message: &[u8], line: Line) -> Option<Value> {
     let fees = |map: &mut Map| {
         map.insert("message_fee", 0);
         map.insert("receipt_fee", 0);
-        map.insert("fee_params", Value::Null);
+        // As the contract said them, where it did.
+        if !map.contains_key("fee_params") {
+            map.insert("fee_params", Value::Null);
+        }
     };
     match name {
         "EthSend" => fees(&mut map),
@@ -42,7 +45,9 @@ fn emission(message: &[u8], line: Line) -> Option<Value> {
 /// What messages between contracts have beside.
 fn within(map: &mut Map) {
     map.insert("subtree", Value::Bytes(Vec::new()));
-    map.insert("use_balance", false);
+    if !map.contains_key("use_balance") {
+        map.insert("use_balance", false);
+    }
 }
 
 /// The key under which fees of a call are allocated: its method's name, or what stands for a long one.

@@ -65,7 +65,7 @@ pub struct Options {
     pub prints: bool,
     /// How long one exchange with a host or module may take.
     pub patience: Duration,
-    /// The consensus parameters.
+    /// The consensus parameters; the profile is the line's.
     pub params: Arc<Params>,
 }
 
@@ -270,7 +270,7 @@ impl Session<'_> {
             message: message.clone(),
             entry: Entry::Contract,
             role,
-            params: Arc::clone(&self.options.params),
+            params: Arc::new(Params { profile: self.options.line.profile(), ..(*self.options.params).clone() }),
             state: State::Accepted,
             deadline: None,
             cancel: None,

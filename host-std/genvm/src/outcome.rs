@@ -89,15 +89,10 @@ fn spelled(text: &str, line: Line) -> &str {
     }
 }
 
-/// The code of a result and its data, in a list of non-deterministic results: those of 0.3 hold user errors as calldata, those of 0.2 and of
-/// subvm as text.
+/// A result of a block, with the text of its VM error in a line's words.
 pub(crate) fn posted(result: &[u8], line: Line) -> Vec<u8> {
-    match (result.split_first(), line) {
-        (Some((1, text)), Line::V0_3) => {
-            let text = String::from_utf8_lossy(text);
-            [&[1][..], &Value::from(&*text).encode().unwrap_or_default()].concat()
-        }
-        (Some((2, text)), line) => {
+    match result.split_first() {
+        Some((2, text)) => {
             let text = String::from_utf8_lossy(text);
             let spelled = text.parse().map_or_else(|_| text.to_string(), |error| self::text(error, line));
             [&[2][..], spelled.as_bytes()].concat()
@@ -108,15 +103,8 @@ pub(crate) fn posted(result: &[u8], line: Line) -> Vec<u8> {
 
 /// The same, the other way round. What subvm has no word for stays as it is, and is refused as malformed.
 pub(crate) fn proposed(result: &[u8], line: Line) -> Vec<u8> {
-    match (result.split_first(), line) {
-        (Some((1, data)), Line::V0_3) => match Value::decode(data) {
-            Ok(Value::Str(text)) => [&[1][..], text.as_bytes()].concat(),
-            // Its text form stands for a value.
-            Ok(value) => [&[1][..], value.to_string().as_bytes()].concat(),
-            // No text: malformed here as there.
-            Err(_) => vec![1, 0xff],
-        },
-        (Some((2, text)), line) => {
+    match result.split_first() {
+        Some((2, text)) => {
             let known = |error: &VmError| self::text(*error, line).as_bytes() == text;
             let all = Resource::ALL.iter().map(|resource| VmError::OutOf(*resource));
             let found = all.chain([VmError::AbsentLeaderNondetOutput]).find(known);
@@ -138,7 +126,6 @@ mod tests {
                 assert_eq!(proposed(&posted(own, line), line), own, "{line:?}");
             }
         }
-        assert_eq!(posted(b"\x01hi", Line::V0_3), b"\x01\x14hi");
         assert_eq!(posted(b"\x02out_of memory", Line::V0_2), b"\x02OOM RAM");
     }
 }

@@ -176,6 +176,53 @@ fn a_modules_own_refusal_is_the_guests_and_a_models_timeout_ends_the_run() {
     assert_eq!((&ran.result()["kind"], &ran.result()["data"]), (&json!("VmError"), &json!("timeout")));
 }
 
+#[test]
+fn contracts_find_the_rules_of_the_line() {
+    let sandbox = |fields: &[(&str, Value)]| {
+        let data = [("data", Value::Bytes(Vec::new()))];
+        request("Sandbox", data.into_iter().chain(fields.iter().cloned()).collect::<Map>())
+    };
+    let yes = || Value::from(true);
+    let old = sandbox(&[("allow_write_ops", Value::from(false))]);
+    let new = sandbox(&[
+        ("runner", Value::from("contract")),
+        ("allow_write_storage", yes()),
+        ("allow_send_messages", yes()),
+        ("allow_register_runners", yes()),
+    ]);
+    for (line, asked, understood) in
+        [(Line::V0_2, &old, true), (Line::V0_2, &new, false), (Line::V0_3, &old, false), (Line::V0_3, &new, true)]
+    {
+        // A sandbox of this contract has no sandbox: it ends where it may not write, or by the errno of its own request.
+        let code = contract(&[Step::Tell(asked.clone()), returns("after")]);
+        let scenario = json!({
+            "storage": deployed(line, &[(CONTRACT, &code)]),
+            "runner_ids": ["contract"],
+            "line": if line == Line::V0_2 { "0.2" } else { "0.3" },
+        });
+        let Some(ran) = run(&scenario, &data([]), |options| options.line = line) else { return };
+        let (kind, said) = if understood { ("Return", "after") } else { ("VmError", "wasm_trap unreachable") };
+        assert_eq!((&ran.result()["kind"], &ran.result()["data"]), (&json!(kind), &json!(said)), "{line:?} {asked}");
+    }
+}
+
+#[test]
+fn a_user_error_of_a_block_is_calldata_in_0_3() {
+    let nondet = Map::from([("data_leader", Value::Bytes(vec![])), ("data_validator", Value::Bytes(vec![]))]);
+    let code = contract(&[
+        Step::OrInBlock(vec![Step::Tell(request("UserError", "no"))]),
+        Step::Ask { request: request("RunNondet", nondet), to: 1 },
+        returns("after"),
+    ]);
+    let scenario = json!({"storage": deployed(Line::V0_3, &[(CONTRACT, &code)]), "runner_ids": ["contract"]});
+    let Some(ran) = run(&scenario, &data([]), |_| {}) else { return };
+    assert_eq!(ran.result()["nondet_results"], json!([{"b": "01146e6f"}]));
+    // Any value that a leader proposes reaches the contract, and its comparison.
+    let leader = ("leader_nondet_results", Value::array([Value::Bytes(vec![1, 9])]));
+    let Some(ran) = run(&scenario, &data([leader]), |options| options.sync = true) else { return };
+    assert_eq!(ran.result()["storage_changes"][0][1]["b"], json!(hex(&[&[1, 9][..], &[0; 30]].concat())));
+}
+
 /// 2^256 - 1.
 fn num_bigint_of_256_bits() -> String {
     subvm_core::calldata::Int::from_u256_le(&[0xff; 32]).to_string()
