@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::bounds::Bounds;
+use crate::excerpt::excerpt;
 
 /// One action.
 ///
@@ -151,8 +152,8 @@ impl ManifestError {
         let (line, column) = (error.line(), error.column());
         let why = error.to_string();
         let place = format!(" at line {line} column {column}");
-        let why = why.strip_suffix(&place).unwrap_or(&why).to_owned();
-        let field = if field == "." { String::new() } else { field };
+        let why = excerpt(why.strip_suffix(&place).unwrap_or(&why));
+        let field = if field == "." { String::new() } else { excerpt(&field) };
         Self { line: line + lines_before, column, field, why }
     }
 }

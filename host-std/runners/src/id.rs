@@ -5,6 +5,7 @@ use std::fmt;
 use sha2::Digest as _;
 use subvm_core::{Address, SlotId};
 
+use crate::excerpt::excerpt;
 use crate::gvm32;
 
 /// The name of a runner: what it is, by content, but for what stands on the chain.
@@ -93,7 +94,7 @@ impl RunnerId {
     /// # Errors
     /// [`IdError`], which says what is wrong with which part.
     pub fn parse(text: &str, known: Known) -> Result<Self, IdError> {
-        let wrong = |why| IdError { id: shown(text), why };
+        let wrong = |why| IdError { id: excerpt(text), why };
         if text == "contract" {
             return Ok(Self::Contract);
         }
@@ -191,11 +192,6 @@ pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-}
-
-/// What a contract wrote, cut to a line that people can read.
-fn shown(text: &str) -> String {
-    text.chars().take(160).collect()
 }
 
 /// SHA3-256 of parts, one after another.

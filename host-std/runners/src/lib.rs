@@ -32,6 +32,7 @@ mod action;
 mod archive;
 mod bounds;
 mod error;
+mod excerpt;
 pub mod gvm32;
 mod id;
 mod load;

@@ -10,6 +10,7 @@ use crate::action::Action;
 use crate::archive::Archive;
 use crate::bounds::Bounds;
 use crate::error::RunnerError;
+use crate::excerpt::excerpt;
 use crate::id::{Known, RunnerId, sha2_256, sha3_256};
 use crate::source::Source;
 use crate::version::Version;
@@ -241,7 +242,7 @@ impl Place<'_> {
 
     /// A file that an action names.
     fn file(&self, name: &str) -> Result<&Arc<[u8]>, RunnerError> {
-        self.archive.file(name).ok_or_else(|| self.wrong(format!("the runner holds no file {name:?}")))
+        self.archive.file(name).ok_or_else(|| self.wrong(format!("the runner holds no file {:?}", excerpt(name))))
     }
 }
 
@@ -329,20 +330,20 @@ impl<S: Source> Work<'_, S> {
     fn add_env(&mut self, name: &str, val: &str, place: &Place<'_>) -> Result<(), RunnerError> {
         let most = self.loader.bounds.variable;
         let value = expand(val, &self.env, most)
-            .ok_or_else(|| place.wrong(format!("the value of {name:?} has more than {most} bytes")))?;
+            .ok_or_else(|| place.wrong(format!("the value of {:?} has more than {most} bytes", excerpt(name))))?;
         self.env.insert(name.to_owned(), value);
         Ok(())
     }
 
     fn map(&mut self, file: &str, to: &str, place: &Place<'_>) -> Result<(), RunnerError> {
         if !to.starts_with('/') {
-            return Err(place.wrong(format!("to: {to:?} is not an absolute path")));
+            return Err(place.wrong(format!("to: {:?} is not an absolute path", excerpt(to))));
         }
         if to.split('/').any(|component| component == "..") {
-            return Err(place.wrong(format!("to: {to:?} holds the component ..")));
+            return Err(place.wrong(format!("to: {:?} holds the component ..", excerpt(to))));
         }
         if to.split('/').find(|component| !component.is_empty()) == Some("vm") {
-            return Err(place.wrong(format!("to: {to:?} lies in /vm, which is the machine's own")));
+            return Err(place.wrong(format!("to: {:?} lies in /vm, which is the machine's own", excerpt(to))));
         }
         if !file.is_empty() && !file.ends_with('/') {
             let bytes = Arc::clone(place.file(file)?);
@@ -354,7 +355,7 @@ impl<S: Source> Work<'_, S> {
             let rest = name.get(file.len()..).unwrap_or_default();
             self.map_one(format!("{}/{rest}", to.trim_end_matches('/')), Arc::clone(bytes), place)?;
         }
-        if any { Ok(()) } else { Err(place.wrong(format!("the runner holds no file below {file:?}"))) }
+        if any { Ok(()) } else { Err(place.wrong(format!("the runner holds no file below {:?}", excerpt(file)))) }
     }
 
     fn map_one(&mut self, path: String, bytes: Arc<[u8]>, place: &Place<'_>) -> Result<(), RunnerError> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::excerpt::excerpt;
+
 /// `v<major>.<minor>.<patch>`; `v0.0.0` where a contract says none.
 ///
 /// ```
@@ -31,7 +33,7 @@ impl FromStr for Version {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("the version {text:?} is not v<major>.<minor>.<patch>");
+        let wrong = || format!("the version {:?} is not v<major>.<minor>.<patch>", excerpt(text));
         let mut numbers = text.strip_prefix('v').ok_or_else(wrong)?.split('.').map(number);
         match (numbers.next().flatten(), numbers.next().flatten(), numbers.next().flatten(), numbers.next()) {
             (Some(major), Some(minor), Some(patch), None) => Ok(Self { major, minor, patch }),

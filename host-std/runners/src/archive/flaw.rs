@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Format;
+use crate::excerpt::excerpt;
 
 /// An archive is refused: which entry, where, and why.
 ///
@@ -139,7 +140,7 @@ impl fmt::Display for ArchiveError {
         };
         write!(f, "the {format} archive: ")?;
         match &self.entry {
-            Some(entry) => write!(f, "{entry:?} at byte {}: {}", self.at, self.flaw),
+            Some(entry) => write!(f, "{:?} at byte {}: {}", excerpt(entry), self.at, self.flaw),
             None => write!(f, "at byte {}: {}", self.at, self.flaw),
         }
     }
