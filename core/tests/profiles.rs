@@ -219,6 +219,41 @@ fn messages_of_0_3_have_grouped_fractions_and_children_do_not_deploy() {
 }
 
 #[test]
+fn a_signer_that_was_given_is_handed_to_every_child_and_no_other_is() {
+    let signer = subvm_core::Address([9; 20]);
+    for signer_address in [None, Some(signer)] {
+        let mut engine = ScriptedEngine::new();
+        let host = MemoryHost::new();
+        let message = Message { signer_address, ..Message::default() };
+        let script = engine.script(|machine| {
+            let message = machine.message()?;
+            let own = message.get("signer_address").cloned().unwrap_or(Value::Null);
+            if message["entry_kind"] == Value::from(2) {
+                return machine.end_with("Return", own);
+            }
+            let request =
+                Map::from([("data_leader", Value::Bytes(Vec::new())), ("data_validator", Value::Bytes(Vec::new()))]);
+            machine.request("RunNondet", Value::Map(request))?.expect("it is understood");
+            machine.end_with("Return", own)
+        });
+        host.deploy(message.contract_address, script);
+        let transaction = Run {
+            message,
+            entry: Entry::Contract,
+            role: Role::Leader,
+            params: Arc::default(),
+            state: State::Accepted,
+            deadline: None,
+            cancel: None,
+        };
+        let report = run(Arc::new(engine), host.node(), transaction).1.expect("no internal error");
+        let expected = signer_address.map_or(Value::Null, Value::Address).encode().unwrap();
+        assert_eq!(report.outcome, Outcome::Return(expected.clone()));
+        assert_eq!(report.receipt.nondet, [[&[0][..], &expected].concat()]);
+    }
+}
+
+#[test]
 fn the_seeds_parameters_are_as_they_were_and_the_others_come_back() {
     assert!(!Params::default().to_bytes().windows(7).any(|window| window == b"profile"));
     for profile in Profile::ALL {

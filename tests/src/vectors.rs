@@ -72,6 +72,7 @@ pub fn message(given: &Json) -> Message {
         value: fields["value"].as_int().unwrap().clone(),
         is_init: fields["is_init"].as_bool().unwrap(),
         entry_data: fields["entry_data"].as_bytes().unwrap().to_vec(),
+        ..Message::default()
     }
 }
 

@@ -36,6 +36,7 @@ fn messages() -> [(&'static str, Message); 2] {
         value: 1_000_000_000_000_000_000_000_u128.into(),
         is_init: true,
         entry_data: b"\x0e\x01\x06method\x1cget".to_vec(),
+        ..Message::default()
     };
     [("empty", Message::default()), ("whole", message)]
 }

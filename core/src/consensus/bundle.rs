@@ -232,6 +232,11 @@ impl Message {
             contract_address: address("contract_address")?,
             sender_address: address("sender_address")?,
             origin_address: address("origin_address")?,
+            // Left out where it was not given.
+            signer_address: match fields.get("signer_address") {
+                None => None,
+                Some(_) => Some(address("signer_address")?),
+            },
             stack: stack.iter().map(Value::as_address).collect::<Option<_>>().ok_or(FormatError::Field("stack"))?,
             chain_id: int("chain_id")?,
             value: int("value")?,
@@ -405,6 +410,7 @@ mod tests {
             contract_address: Address([1; 20]),
             sender_address: Address([2; 20]),
             origin_address: Address([3; 20]),
+            signer_address: Some(Address([5; 20])),
             stack: vec![Address([4; 20])],
             chain_id: 61_999.into(),
             value: (-5).into(),
@@ -412,6 +418,9 @@ mod tests {
             entry_data: vec![1, 2, 3],
         };
         assert_eq!(Message::decode(&message.encode()), Ok(message.clone()));
+        let unsigned = Message { signer_address: None, ..message.clone() };
+        assert_eq!(Message::decode(&unsigned.encode()), Ok(unsigned.clone()));
+        assert_ne!(unsigned.digest(), message.digest());
         let other = message.to_bytes(EntryKind::Sandbox, "", None);
         assert_eq!(Message::decode(&other), Err(FormatError::NotCanonical), "another kind of entry would be lost");
         assert_eq!(Message::decode(b"\x06"), Err(FormatError::Field("stack")));

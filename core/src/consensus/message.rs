@@ -33,6 +33,9 @@ pub struct Message {
     pub sender_address: Address,
     /// Who signed the transaction.
     pub origin_address: Address,
+    /// The account whose key signed, where the chain tells it apart: profiles of GenVM. Handed to every child; left out of descriptor 0 where it
+    /// is not given.
+    pub signer_address: Option<Address>,
     /// The callers of nested view calls, outermost first.
     pub stack: Vec<Address>,
     /// The chain.
@@ -75,12 +78,22 @@ impl EntryKind {
 impl Message {
     /// This message with other entry data: its own, which may be large, is not copied.
     pub(crate) fn with_data(&self, entry_data: Vec<u8>) -> Self {
-        let Self { contract_address, sender_address, origin_address, stack, chain_id, value, is_init, entry_data: _ } =
-            self;
+        let Self {
+            contract_address,
+            sender_address,
+            origin_address,
+            signer_address,
+            stack,
+            chain_id,
+            value,
+            is_init,
+            entry_data: _,
+        } = self;
         Self {
             contract_address: *contract_address,
             sender_address: *sender_address,
             origin_address: *origin_address,
+            signer_address: *signer_address,
             stack: stack.clone(),
             chain_id: chain_id.clone(),
             value: value.clone(),
@@ -106,7 +119,7 @@ impl Message {
             Some(result) => Value::Map(Map::from([("leaders_result", Value::Bytes(result.to_vec()))])),
         };
         let stack = self.stack.iter().map(|address| Value::Address(*address)).collect();
-        let value = Value::Map(Map::from([
+        let mut map = Map::from([
             ("chain_id", Value::Int(self.chain_id.clone())),
             ("contract_address", Value::Address(self.contract_address)),
             ("datetime", Value::Str(String::from(datetime))),
@@ -118,8 +131,11 @@ impl Message {
             ("sender_address", Value::Address(self.sender_address)),
             ("stack", Value::Array(stack)),
             ("value", Value::Int(self.value.clone())),
-        ]));
-        own::encode(&value)
+        ]);
+        if let Some(signer) = self.signer_address {
+            map.insert(String::from("signer_address"), Value::Address(signer));
+        }
+        own::encode(&Value::Map(map))
     }
 }
 

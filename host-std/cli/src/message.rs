@@ -43,6 +43,7 @@ fn from_fields(value: &Value) -> Result<Transaction, String> {
             value: integer(map, "value")?,
             is_init: map.get("is_init").map_or(Some(false), Value::as_bool).ok_or("is_init has to be true or false")?,
             entry_data: calldata.encode().map_err(|error| error.to_string())?,
+            ..Message::default()
         },
         time: input::instant(datetime).map_err(|error| format!("datetime: {error}"))?,
     })

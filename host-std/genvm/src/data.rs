@@ -133,7 +133,14 @@ impl ExecutionData {
     /// The message, and its instant in nanoseconds.
     pub(crate) fn message(&self) -> Result<(Message, u64), DataError> {
         let MessageData {
-            contract_address, sender_address, origin_address, chain_id, value, is_init, datetime, ..
+            contract_address,
+            sender_address,
+            origin_address,
+            signer_address,
+            chain_id,
+            value,
+            is_init,
+            datetime,
         } = &self.message;
         if value.to_u256_le().is_none() {
             return Err(DataError("message.value does not fit 256 bits".into()));
@@ -146,6 +153,7 @@ impl ExecutionData {
             contract_address: *contract_address,
             sender_address: *sender_address,
             origin_address: *origin_address,
+            signer_address: *signer_address,
             stack: Vec::new(),
             chain_id: chain_id.clone(),
             value: value.clone(),

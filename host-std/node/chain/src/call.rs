@@ -52,6 +52,7 @@ impl Call {
             value: self.value.into(),
             is_init: self.code.is_some(),
             entry_data: self.data.clone(),
+            ..Message::default()
         }
     }
 

@@ -171,13 +171,17 @@ fn message(source: &mut Source<'_>) {
         value: int(source),
         is_init: source.below(2) == 0,
         entry_data: source.bytes(),
+        ..Message::default()
     };
     let now = u64::from(source.u32()) << source.below(33);
     let time = datetime(now);
     assert_eq!(instant(&time), Some(now), "{time}");
     let kind = source.choose(&[EntryKind::Main, EntryKind::Sandbox, EntryKind::ConsensusStage]);
     let leaders = (source.below(2) == 0).then(|| source.bytes());
+    let signer_address = (source.below(2) == 0).then(|| address(source));
+    let message = Message { signer_address, ..message };
     let value = canonical(&message.to_bytes(kind, &time, leaders.as_deref()));
+    assert_eq!(value.get("signer_address").map(Value::as_address), signer_address.map(Some));
     assert_eq!(value["datetime"].as_str(), Some(&*time));
     assert_eq!(value["entry_data"].as_bytes(), Some(&*message.entry_data));
     assert_eq!(value["chain_id"].as_int(), Some(&message.chain_id));
