@@ -56,9 +56,9 @@ pub(crate) struct Measured {
     pub(crate) outcome: String,
 }
 
-/// Bytes that a process may hold beyond the RAM that was charged: 16 for each stack unit of a mode, which are native stack, 24 MiB of stacks that
+/// Bytes that a process may hold beyond the RAM that was charged: 16 for each stack unit of a mode, which are native stack, 96 MiB of stacks that
 /// wait, and 24 MiB for where each frame of a trap is.
-pub(crate) const BEYOND: u64 = 16 * STACK_UNITS + (48 << 20);
+pub(crate) const BEYOND: u64 = 16 * STACK_UNITS + (120 << 20);
 
 impl Measured {
     /// The bytes beyond what was charged, as a multiple of what is allowed.

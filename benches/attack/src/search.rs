@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::clock::process_seconds;
 use crate::genes::Genome;
 use crate::kept;
 use crate::measure::{Bench, Measured, Setting, package};
@@ -127,9 +128,10 @@ impl Search {
     fn tell(&self) {
         let worst = |by: usize| self.pools[by].first().map_or(0.0, |found| found.score[by]);
         println!(
-            "{} tried, {} lost; of what is allowed: time {:.2}, memory {:.2}, compile {:.2}",
+            "{} tried, {} lost, in {:.0} s of the processor; of what is allowed: time {:.2}, memory {:.2}, compile {:.2}",
             self.tried,
             self.lost,
+            process_seconds(),
             worst(0),
             worst(1),
             worst(2)

@@ -82,7 +82,7 @@ amounts! {
     COMPILE_BYTE = 200;
     /// A function of a module that is prepared, imported ones included, for each mode.
     COMPILE_FUNCTION = 200_000;
-    /// A value that a compiler makes of a module that is prepared, by the estimate of `docs/spec/lowering.md`, for each mode; 32 of the squares of its functions' branches count like one.
+    /// A value that a compiler makes of a module that is prepared, by the estimate of `docs/spec/lowering.md`, for each mode; 32 of the squares of its functions' branches count like one, and 4 of the squares of the slots of operands beyond 64 that a function has at once.
     COMPILE_VALUE = 1000;
     /// An iovec, whatever its length.
     IOVEC = 8;

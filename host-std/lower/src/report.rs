@@ -51,8 +51,9 @@ pub struct Report {
     pub values: u64,
     /// The most of them in one function ([`Limit::Values`](super::Limit::Values)).
     pub most_values: u64,
-    /// The values that compiling is priced for: [`values`](Self::values), and one for each 32 of the squares of functions' branches
-    /// ([`Limit::BranchSquares`](super::Limit::BranchSquares)), by which compilers take time.
+    /// The values that compiling is priced for: [`values`](Self::values), one for each 32 of the squares of functions' branches
+    /// ([`Limit::BranchSquares`](super::Limit::BranchSquares)), and one for each 4 of the squares of the slots of operands beyond 64 that they have
+    /// at once, by which compilers take time.
     pub priced_values: u64,
     /// How many functions were appended.
     pub helpers: u32,
@@ -106,6 +107,10 @@ pub struct Frame {
 /// 32,768 `br_if` six.
 const SQUARES_PER_VALUE: u64 = 32;
 
+/// Squares of slots of operands that cost a compiler as much as a value: 8,000 vectors that are kept over one call take Cranelift 11 seconds,
+/// 1,000 a sixteenth of one.
+const OPERAND_SQUARES_PER_VALUE: u64 = 4;
+
 /// Describes the surveyed and rewritten module.
 pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
     Report {
@@ -122,7 +127,9 @@ pub(super) fn report(survey: &Survey<'_>, rewritten: &Rewritten) -> Report {
         canonicalised: survey.canonicalise.len() as u64,
         values: survey.values,
         most_values: survey.most_values,
-        priced_values: survey.values + survey.branch_squares / SQUARES_PER_VALUE,
+        priced_values: survey.values
+            + survey.branch_squares / SQUARES_PER_VALUE
+            + survey.operand_squares / OPERAND_SQUARES_PER_VALUE,
         helpers: rewritten.helpers,
         lowered_size: rewritten.wasm.len(),
         dropped_sections: survey.dropped.clone(),

@@ -103,6 +103,8 @@ pub(super) struct Survey<'a> {
     pub(super) element_items: u64,
     /// The squares of each function's branches and labels, together.
     pub(super) branch_squares: u64,
+    /// The squares of the slots of operands, beyond [`SLOTS_INCLUDED`](function::SLOTS_INCLUDED), that each function has at once, together.
+    pub(super) operand_squares: u64,
     /// The float operators in use.
     pub(super) floats: BTreeSet<FloatOp>,
     pub(super) float_sites: u64,

@@ -17,6 +17,19 @@ fn keeping(kept: u32) -> String {
     )
 }
 
+/// A function with a frame of some 64 KiB, which a branch that is never taken would use. It calls itself so often, and `last` then.
+fn wide(last: &str) -> String {
+    const VECTORS: u32 = 4000;
+    let loads: String = (0..VECTORS).map(|at| format!("(v128.load offset={} (i32.const 0))", 16 * at)).collect();
+    let used = "v128.xor ".repeat(VECTORS as usize - 1);
+    format!(
+        "(global $never (mut i32) (i32.const 0)) (global $used (mut v128) (v128.const i64x2 0 0)) (func $nothing)
+            (func $down (param i32)
+                (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1)))) (else {last}))
+                (if (global.get $never) (then {loads} (call $nothing) {used} global.set $used)))"
+    )
+}
+
 /// Sandboxes, each of which goes as deep as it can.
 fn descending(function: &str, arguments: &str) -> String {
     text::nested(&format!("(memory 1) {function}"), "", "(call $spawn)", &format!("{arguments} (call $down)"))
@@ -29,8 +42,7 @@ pub(super) fn cases() -> Vec<Case> {
         let drops = "drop ".repeat(128);
         format!("(func $down (result {types}) (call $down) {drops} {zeros}) (func $start (call $down) {drops})")
     };
-    // A fault for each 2 MiB, of some hundred microseconds: 3.1 to 3.7 times on a busy machine.
-    let long = |case: Case| case.with(|setting| setting.ticks = 60_000_000).bar(5.0);
+    let long = |case: Case| case.with(|setting| setting.ticks = 60_000_000);
     vec![
         Case::of_text(
             "frames",
@@ -40,14 +52,27 @@ pub(super) fn cases() -> Vec<Case> {
         )
         // Once in a run, of the main sub-VM: 16 ns for each frame that is walked, a million of them at most.
         .bar(12.0),
+        // Writes that miss every cache: 32 MiB of stack, two frames of five ticks to a line. 4.4 times on a busy machine.
         long(Case::of_text("deep_empty", "sandboxes in which an empty function calls itself", "", || {
             descending("(func $down (call $down))", "")
-        })),
+        }))
+        .bar(6.0),
         long(Case::of_text("deep_16", "sandboxes that go deep with 16 integers a frame", "", || {
             descending(&keeping(16), "(i32.const -1)")
         })),
         long(Case::of_text("deep_200", "sandboxes that go deep with 200 integers a frame", "", || {
             descending(&keeping(200), "(i32.const -1)")
+        })),
+        long(Case::of_text("deep_wide", "sandboxes that go deep with frames of 64 KiB that are not used", "", || {
+            descending(&wide(""), "(i32.const -1)")
+        })),
+        long(Case::of_text("deep_nest", "sandboxes inside each other, each of which takes 2 MiB of stack", "", || {
+            text::nested(
+                &format!("(memory 1) {}", wide("(call $spawn)")),
+                "",
+                "(call $spawn)",
+                "(call $down (i32.const 30))",
+            )
         })),
         long(Case::of_text("deep_vectors", "sandboxes that go deep with 128 vectors a frame", "", move || {
             text::nested(&format!("(memory 1) {}", vectors()), "", "(call $spawn)", "(call $start)")

@@ -111,6 +111,8 @@ impl Survey<'_> {
         }
         reader.finish()?;
         self.note_work(&work, locals_slots + heights.highest)?;
+        let crowd = u64::from(heights.highest.saturating_sub(SLOTS_INCLUDED));
+        self.operand_squares += crowd * crowd;
         let types: Vec<ValType> = (0..locals).filter_map(|local| validator.get_local_type(local)).collect();
         let subject = Subject { body, recorded: &recorded, locals: &types, parameters, loops };
         let barriers = barriers(&subject, options)?;
@@ -212,6 +214,9 @@ impl Survey<'_> {
         seen.len() as u32
     }
 }
+
+/// Slots of operands that a function may have at once for what its values cost.
+pub(super) const SLOTS_INCLUDED: u32 = 64;
 
 /// The heights of the operand stack, in slots.
 #[derive(Default)]

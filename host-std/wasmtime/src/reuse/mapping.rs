@@ -97,6 +97,15 @@ impl Mapping {
         self.advise(range, Advice::LinuxDontNeed)
     }
 
+    /// Lets the system take the content of `range` when it needs memory. Until it does, what is there stays, and to write there again is no
+    /// fault; then it is zero. Where the system knows no such thing it takes all at once.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn offer(&mut self, range: Range<usize>) -> io::Result<()> {
+        self.advise(range.clone(), Advice::LinuxFree).or_else(|_| self.zero(range))
+    }
+
     /// Lets the system commit [`LARGE`] bytes at once where so many are open around what is touched: one fault instead of 512.
     ///
     /// # Errors
@@ -164,6 +173,25 @@ mod tests {
         mapping.open(2 * PAGE..3 * PAGE).unwrap();
         // SAFETY: the page was opened again.
         assert_eq!(unsafe { second.read() }, 0);
+    }
+
+    #[test]
+    fn what_was_offered_can_be_used_again() {
+        let mut mapping = Mapping::reserve(4 * PAGE).unwrap();
+        mapping.open(0..4 * PAGE).unwrap();
+        let (offered, beside) = (mapping.at(PAGE), mapping.at(3 * PAGE));
+        // SAFETY: all pages are open, and only this test knows them.
+        unsafe {
+            offered.write(1);
+            beside.write(2);
+        }
+        mapping.offer(PAGE..2 * PAGE).unwrap();
+        // SAFETY: as above.
+        unsafe {
+            assert!(matches!(offered.read(), 0 | 1));
+            offered.write(3);
+            assert_eq!((offered.read(), beside.read()), (3, 2));
+        }
     }
 
     #[test]
