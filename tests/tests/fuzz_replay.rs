@@ -79,13 +79,27 @@ replays! {
     tree,
 }
 
+/// The names of the stubs, one for each target.
+fn stubs() -> BTreeSet<String> {
+    files(&fuzz().join("fuzz_targets"))
+        .iter()
+        .map(|stub| stub.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A stub that `fuzz/Cargo.toml` does not name would be fuzzed by nobody.
+#[test]
+fn every_stub_is_built() {
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    let targets = manifest.split("[[bin]]").skip(1);
+    let built: BTreeSet<_> = targets.filter_map(|bin| bin.split('"').nth(1).map(str::to_owned)).collect();
+    assert_eq!(built, stubs());
+}
+
 /// A file under `fuzz/` that belongs to no target would be replayed by nobody.
 #[test]
 fn every_directory_belongs_to_a_target() {
-    let stubs: BTreeSet<String> = files(&fuzz().join("fuzz_targets"))
-        .iter()
-        .map(|stub| stub.file_stem().unwrap().to_str().unwrap().to_owned())
-        .collect();
+    let stubs = stubs();
     for kind in ["corpus", "regressions"] {
         for directory in files(&fuzz().join(kind)) {
             let name = directory.file_name().unwrap().to_str().unwrap().to_owned();
