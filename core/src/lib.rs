@@ -67,6 +67,7 @@ pub use consensus::profile::Profile;
 pub use consensus::proposal::{Proposal, ProposalError};
 pub use consensus::receipt::{Difference, Gas, PageWrite, Receipt, ReceiptError, Vote, vote};
 pub use consensus::report::Report;
+pub use consensus::rules::{RuleSets, RulesError};
 pub use costs::budget::{Exhausted, Meter, Ram, RamMark};
 pub use ids::{Address, Mode, SlotId};
 pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};

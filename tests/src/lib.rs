@@ -16,3 +16,8 @@ pub mod vectors;
 #[cfg(all(doctest, feature = "engine"))]
 #[doc = include_str!("../../docs/integrators.md")]
 mod integrators {}
+
+/// The code of the page on changes of rules.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../../docs/upgrades.md")]
+mod upgrades {}

@@ -17,3 +17,4 @@ pub(crate) mod profile;
 pub(crate) mod proposal;
 pub(crate) mod receipt;
 pub(crate) mod report;
+pub(crate) mod rules;

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use crate::consensus::config::Refused;
 use crate::consensus::profile::Profile;
-use crate::costs::Limits;
+use crate::costs::instructions::Schedule;
+use crate::costs::{self, Limits};
 use subvm_calldata::{Map, Value};
 
 /// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
@@ -116,7 +117,7 @@ pub struct Params {
 
 /// The version of lowering that this release implements.
 pub const LOWERING_VERSION: u32 = 1;
-/// The version of the price table that this release implements.
+/// The newest version of the price table that this release implements; it has all before it, too ([`Schedule::ALL`]).
 pub const SCHEDULE_VERSION: u32 = 1;
 
 impl Default for Params {
@@ -165,6 +166,45 @@ impl Params {
             map.insert(String::from("exceptions"), Value::Bool(true));
         }
         crate::own::encode(&Value::Map(map))
+    }
+
+    /// Whether a run of this release can be held to them: it has their versions, and room for their limits.
+    ///
+    /// ```
+    /// use subvm_core::Params;
+    /// assert_eq!(Params::default().supported(), Ok(()));
+    /// assert!(Params { schedule: 9, ..Params::default() }.supported().unwrap_err().contains("schedule 9"));
+    /// ```
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn supported(&self) -> Result<(), String> {
+        let Self { schedule, lowering, limits, .. } = self;
+        if Schedule::of(*schedule).is_none() || *lowering != LOWERING_VERSION {
+            let (schedules, lowerings) = (Schedule::ALL.len(), LOWERING_VERSION);
+            return Err(alloc::format!(
+                "parameters ask for schedule {schedule} and lowering {lowering}; this release has schedules 1 to {schedules} and lowering {lowerings}"
+            ));
+        }
+        if limits.gas_time.max(limits.gas_time_nondet) > i64::MAX as u64 {
+            return Err("parameters allow more time gas than 2^63 - 1 ticks".into());
+        }
+        if limits.stack_units > costs::STACK_UNITS {
+            let most = costs::STACK_UNITS;
+            return Err(alloc::format!(
+                "parameters allow more than {most} stack units, for which no native stack is reserved"
+            ));
+        }
+        if limits.depth > costs::DEPTH {
+            let most = costs::DEPTH;
+            return Err(alloc::format!(
+                "parameters allow more than {most} nested sub-VMs, for which no addresses are there"
+            ));
+        }
+        if limits.nondet_result < costs::NONDET_RESULT_LEAST {
+            return Err("parameters allow no result that stands for one that is too large".into());
+        }
+        Ok(())
     }
 
     /// BLAKE3 of the encoding, which stands in every receipt.

@@ -7,8 +7,6 @@ use alloc::vec::Vec;
 use crate::consensus::message::{EntryKind, datetime, grouped_datetime};
 use crate::consensus::package::Package;
 use crate::consensus::params::Params;
-use crate::consensus::params::{LOWERING_VERSION, SCHEDULE_VERSION};
-use crate::costs;
 use crate::host::{Node, Patience};
 use crate::ids::SlotId;
 use crate::outcome::{InternalError, InternalErrorKind, VmError};
@@ -51,30 +49,5 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
 
 /// What no run can be held to is refused before anything runs.
 fn check(params: &Params) -> Result<(), InternalError> {
-    let refused = |what: String| Err(InternalError::new(InternalErrorKind::Params, what));
-    let Params { schedule, lowering, limits, .. } = params;
-    if (*schedule, *lowering) != (SCHEDULE_VERSION, LOWERING_VERSION) {
-        return refused(alloc::format!(
-            "parameters ask for schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}"
-        ));
-    }
-    if limits.gas_time.max(limits.gas_time_nondet) > i64::MAX as u64 {
-        return refused("parameters allow more time gas than 2^63 - 1 ticks".into());
-    }
-    if limits.stack_units > costs::STACK_UNITS {
-        let most = costs::STACK_UNITS;
-        return refused(alloc::format!(
-            "parameters allow more than {most} stack units, for which no native stack is reserved"
-        ));
-    }
-    if limits.depth > costs::DEPTH {
-        let most = costs::DEPTH;
-        return refused(alloc::format!(
-            "parameters allow more than {most} nested sub-VMs, for which no addresses are there"
-        ));
-    }
-    if limits.nondet_result < costs::NONDET_RESULT_LEAST {
-        return refused("parameters allow no result that stands for one that is too large".into());
-    }
-    Ok(())
+    params.supported().map_err(|what| InternalError::new(InternalErrorKind::Params, what))
 }

@@ -166,7 +166,8 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What consensus says of lowering a module that runs in this mode; the rest is the default.
+    /// What consensus says of lowering a module that runs in this mode; the rest is the default. A schedule that this release has not
+    /// counts as the first: the core lets nothing run under one ([`Params::supported`]).
     ///
     /// ```
     /// use subvm_core::{FloatPolicy, Mode, Params};
@@ -177,7 +178,9 @@ impl Options {
     /// ```
     #[must_use]
     pub fn of(mode: Mode, params: &Params) -> Self {
-        Options { floats: Floats::of(mode, params.floats), exceptions: params.exceptions, ..Options::default() }
+        let schedule = Schedule::of(params.schedule).copied().unwrap_or(Schedule::V1);
+        let floats = Floats::of(mode, params.floats);
+        Options { floats, schedule, exceptions: params.exceptions, ..Options::default() }
     }
 
     /// These options and the [`VERSION`](super::VERSION) of lowering as bytes, for the key of a module cache: two
