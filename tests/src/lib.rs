@@ -16,6 +16,10 @@ pub mod vectors;
 #[cfg(all(doctest, feature = "engine"))]
 #[doc = include_str!("../../docs/integrators.md")]
 mod integrators {}
+/// The code of the pages for operators.
+#[cfg(all(doctest, feature = "engine"))]
+#[doc = include_str!("../../docs/ledger.md")]
+mod ledgers {}
 
 /// The code of the page on changes of rules.
 #[cfg(all(doctest, feature = "engine"))]

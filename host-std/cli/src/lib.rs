@@ -27,6 +27,7 @@ mod host;
 mod input;
 mod inside;
 mod inspect;
+mod ledger;
 mod message;
 mod names;
 mod new;
@@ -80,6 +81,9 @@ enum Command {
     /// Work with bundles: packages as they are deployed.
     #[command(subcommand)]
     Bundle(bundle::Bundle),
+    /// Look after a store: back it up, verify it, prove what it holds.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Write a recorded run as one page to look at.
     Report(Box<page::Report>),
     /// Find the first instruction at which two replays differ.
@@ -151,6 +155,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.execute(),
         Command::Diff(diff) => diff.execute(),
         Command::Bundle(bundle) => bundle.execute(),
+        Command::Ledger(ledger) => ledger.execute(),
         Command::Report(report) => report.execute(),
         Command::Bisect(bisect) => bisect.execute(),
         Command::Calldata(calldata) => calldata.execute(),

@@ -18,6 +18,7 @@ mod fingerprint;
 mod genvm;
 mod input;
 mod json;
+mod ledger;
 mod linking;
 mod looking;
 mod new;

@@ -1,0 +1,165 @@
+//! `ledger`: what an operator does to a store, and what cannot work said before anything changes.
+
+use super::*;
+use subvm_core::{Address, PageWrite, SlotId};
+use subvm_host_std::ledger::{History, Ledger as _, RedbLedger};
+
+const CONTRACT: &str = "0x0707070707070707070707070707070707070707";
+
+/// A ledger of ten blocks, six of them final.
+fn chain(dir: &Path) -> String {
+    let place = dir.join("chain");
+    let mut ledger = RedbLedger::open(&place).unwrap();
+    for height in 1..=10_u64 {
+        let page = |page| PageWrite { slot: SlotId([9; 32]), page, content: [height as u8; 32] };
+        ledger.apply(&Address([7; 20]), &[page(3), page(height as u32 + 100)], height).unwrap();
+    }
+    ledger.finalize(6).unwrap();
+    place.to_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn object(args: &[&str]) -> Json {
+    let output = subvm(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("exactly one object")
+}
+
+fn root(chain: &str, height: u64) -> String {
+    let root = RedbLedger::open(Path::new(chain)).unwrap().root(height).unwrap();
+    root.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_ledger_is_shown_verified_copied_and_made_smaller() {
+    let dir = scratch("ledger");
+    let chain = chain(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let info = object(&["ledger", "info", "--json", &chain]);
+    assert_eq!((&info["accepted"], &info["finalized"], &info["lowest"]), (&10.into(), &6.into(), &6.into()));
+    assert_eq!((&info["root"], &info["finalized_root"]), (&root(&chain, 10).into(), &root(&chain, 6).into()));
+    let text = String::from_utf8(subvm(&["ledger", "info", &chain]).stdout).unwrap();
+    assert!(text.contains("finalized  6, root"), "{text}");
+    let verified = object(&["ledger", "verify", "--json", &chain]);
+    assert_eq!((&verified["root"], &verified["pages"]), (&info["root"], &11.into()));
+
+    let copied = object(&["ledger", "backup", "--json", &chain, &path("backup")]);
+    assert_eq!(copied["root"], info["root"]);
+    let restored = object(&["ledger", "restore", "--json", &path("backup"), &path("again")]);
+    assert_eq!(restored, copied);
+    let compacted = object(&["ledger", "compact", "--json", &chain]);
+    assert!(compacted["after"].as_u64() <= compacted["before"].as_u64(), "{compacted}");
+    assert_eq!(object(&["ledger", "info", "--json", &path("again")])["root"], info["root"]);
+    assert_eq!(object(&["ledger", "prune", "--json", &chain])["lowest"], 6);
+}
+
+#[test]
+fn a_state_goes_to_another_ledger_with_its_root() {
+    let dir = scratch("ledger-export");
+    let chain = chain(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (file, new) = (path("state"), path("new"));
+    let dump = object(&["ledger", "export", "--json", "--height", "8", &chain, &file]);
+    assert_eq!((&dump["root"], &dump["pages"]), (&root(&chain, 8).into(), &9.into()));
+    let trusted = root(&chain, 8);
+    assert_eq!(object(&["ledger", "import", "--json", "--root", &trusted, &file, &new]), dump);
+    let info = object(&["ledger", "info", "--json", &new]);
+    assert_eq!((&info["root"], &info["lowest"]), (&dump["root"], &8.into()));
+
+    fails(&["ledger", "export", &chain, &file], 126, &["cannot write", "state"]);
+    fails(
+        &["ledger", "export", "--height", "3", &chain, &path("b")],
+        126,
+        &["no state of height 3 any more, only of 6 to 10"],
+    );
+    fails(&["ledger", "export", "--height", "11", &chain, &path("b")], 126, &["no state of height 11 yet"]);
+    fails(&["ledger", "import", &file, &new], 126, &["there is a ledger already"]);
+    let other = root(&chain, 7);
+    fails(
+        &["ledger", "import", "--root", &other, &file, &path("c")],
+        126,
+        &["another root than the one that is expected"],
+    );
+    let whole = fs::read(&file).unwrap();
+    for (at, says) in
+        [(5, "no exported state"), (30, "do not have the root"), (whole.len() - 1, "as many pages"), (60, "")]
+    {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let damaged = write(dir.path(), "damaged", &bytes);
+        fails(&["ledger", "import", &damaged, &path("d")], 126, &[says]);
+    }
+    let cut = write(dir.path(), "cut", &whole[..whole.len() / 2]);
+    fails(&["ledger", "import", &cut, &path("d")], 126, &["ends too early"]);
+    let followed = write(dir.path(), "followed", &[&whole[..], b"x"].concat());
+    fails(&["ledger", "import", &followed, &path("d")], 126, &["something follows"]);
+    assert!(!dir.path().join("d").join(RedbLedger::FILE).exists(), "a ledger was made of what was refused");
+    assert!(!dir.path().join("b").exists(), "a file was made of what was refused");
+}
+
+#[test]
+fn a_proof_is_made_here_and_checked_anywhere() {
+    let dir = scratch("ledger-proof");
+    let chain = chain(dir.path());
+    let slot = "09".repeat(32);
+    let page = |page: &'static str| ["--contract", CONTRACT, "--slot", &slot.clone().leak()[..], "--page", page];
+    let file = dir.path().join("a.proof");
+    let file = file.to_str().unwrap();
+    let made = object(
+        &[&["ledger", "proof", "--json", "--height", "8", "--output", file], &page("3")[..], &[&chain]].concat(),
+    );
+    assert_eq!(made["content"], "08".repeat(32));
+    let root = made["root"].as_str().unwrap();
+    let check = |root: &str, of: &'static str| {
+        [&["ledger", "proof", "--check", file, "--root", root].map(String::from)[..], &page(of).map(String::from)]
+            .concat()
+    };
+    let args = |owned: &[String]| owned.iter().map(|arg| &*arg.clone().leak()).collect::<Vec<&str>>();
+    let checked = subvm(&args(&check(root, "3")));
+    assert!(String::from_utf8(checked.stdout).unwrap().contains(&format!("content  {}", "08".repeat(32))));
+
+    let other = self::root(&chain, 7);
+    fails(&args(&check(&other, "3")), 126, &["does not hold", "another root"]);
+    fails(&args(&check(root, "4")), 126, &["does not hold"]);
+    let absent = object(&[&["ledger", "proof", "--json"], &page("4")[..], &[&chain]].concat());
+    assert_eq!(
+        (&absent["content"], &absent["written"], &absent["height"]),
+        (&"00".repeat(32).into(), &false.into(), &6.into())
+    );
+    let below = [&["ledger", "proof", "--height", "2"], &page("3")[..], &[&chain]].concat();
+    fails(&below, 126, &["no state of height 2 any more", "a longer history"]);
+    fails(&[&["ledger", "proof"], &page("3")[..], &["--check", &chain]].concat(), 126, &["--root"]);
+    let noise = write(dir.path(), "noise", b"noise");
+    fails(
+        &[&["ledger", "proof", "--check", &noise, "--root", root], &page("3")[..]].concat(),
+        126,
+        &["proves nothing", "another version"],
+    );
+    fails(&[&["ledger", "proof"], &page("134217728")[..], &[&chain]].concat(), 126, &["134217728"]);
+}
+
+#[test]
+fn what_cannot_work_is_said_before_anything_changes() {
+    let dir = scratch("ledger-refused");
+    let chain = chain(dir.path());
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let before = fs::read(Path::new(&chain).join(RedbLedger::FILE)).unwrap();
+    for command in ["info", "verify", "compact", "prune"] {
+        fails(&["ledger", command, &path("nothing")], 126, &["there is no ledger in", "nothing"]);
+    }
+    assert!(!dir.path().join("nothing").exists(), "a ledger was made of nothing");
+    fails(&["ledger", "backup", &chain, &chain], 126, &["cannot backup", "onto itself", "another directory"]);
+    fails(&["ledger", "prune", "--below", "9", &chain], 126, &["below height 9", "final up to 6"]);
+    object(&["ledger", "backup", "--json", &chain, &path("copy")]);
+    fails(&["ledger", "restore", &path("copy"), &chain], 126, &["there is a ledger already", "move it away"]);
+    fails(&["ledger", "backup", &chain, &path("copy")], 126, &["there is a ledger already"]);
+    fails(&["ledger", "info", "--cache", "5", &chain], 126, &["less than 1 MiB"]);
+    assert_eq!(fs::read(Path::new(&chain).join(RedbLedger::FILE)).unwrap().len(), before.len());
+
+    let held = RedbLedger::open(Path::new(&chain)).unwrap();
+    fails(&["ledger", "verify", &chain], 126, &["is in use", "stop the process"]);
+    drop(held);
+    let file = Path::new(&chain).join(RedbLedger::FILE);
+    fs::write(&file, &before[..before.len() / 2]).unwrap();
+    fails(&["ledger", "verify", &chain], 126, &["is damaged", "restore it from a backup"]);
+}
