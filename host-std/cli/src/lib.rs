@@ -34,6 +34,7 @@ mod new;
 mod page;
 mod program;
 mod progress;
+mod receipt;
 mod replay;
 mod report;
 mod run;
@@ -84,6 +85,9 @@ enum Command {
     /// Look after a store: back it up, verify it, prove what it holds.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Turn receipts into JSON, and back.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
     /// Write a recorded run as one page to look at.
     Report(Box<page::Report>),
     /// Find the first instruction at which two replays differ.
@@ -156,6 +160,7 @@ pub fn main() -> ExitCode {
         Command::Diff(diff) => diff.execute(),
         Command::Bundle(bundle) => bundle.execute(),
         Command::Ledger(ledger) => ledger.execute(),
+        Command::Receipt(receipt) => receipt.execute(),
         Command::Report(report) => report.execute(),
         Command::Bisect(bisect) => bisect.execute(),
         Command::Calldata(calldata) => calldata.execute(),

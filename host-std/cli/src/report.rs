@@ -117,6 +117,7 @@ impl Done {
                 _ => None,
             },
             "fingerprint": report.and_then(|report| report.fingerprint.as_ref()).map(fingerprint),
+            "receipt": receipt.map(super::receipt::to_json),
             "receipt_digest": report.map(|report| hex(&report.receipt.digest())),
             "trace_digest": self.trace.as_ref().map(|digest| hex(digest)),
             "vote": vote,

@@ -24,6 +24,7 @@ mod looking;
 mod new;
 mod page;
 mod profile;
+mod receipt;
 mod recording;
 mod scenarios;
 mod snapshot;
