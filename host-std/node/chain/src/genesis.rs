@@ -60,7 +60,7 @@ pub struct Rules {
     pub backlog: u64,
     /// Validators in the first committee that judges a result; each appeal doubles it, and adds one.
     pub committee: u16,
-    /// Blocks that a call waits for a leader.
+    /// Blocks that a call waits for a leader. This phase and the next two last for one block more than there can be liars at least.
     pub propose_blocks: u64,
     /// Blocks in which committed ballots are taken.
     pub commit_blocks: u64,
@@ -135,6 +135,11 @@ impl Genesis {
     #[must_use]
     pub fn leaders(&self) -> usize {
         (self.validators.len().saturating_sub(1)) / 3 + 1
+    }
+
+    /// Blocks that a phase of so many lasts: so many that one of them at least has an honest proposer, whatever the rules say.
+    pub(crate) fn phase(&self, blocks: u64) -> u64 {
+        blocks.max(self.leaders() as u64 + 1)
     }
 
     pub(crate) fn check(&self) -> Result<(), GenesisError> {

@@ -114,7 +114,7 @@ impl Poll {
     pub(crate) fn advance(&mut self, height: u64, genesis: &Genesis) {
         if !self.opening && (self.commits.len() == self.committee.len() || height >= self.until) {
             self.opening = true;
-            self.until = height.saturating_add(genesis.rules.reveal_blocks);
+            self.until = height.saturating_add(genesis.phase(genesis.rules.reveal_blocks));
         }
     }
 

@@ -81,6 +81,41 @@ fn who_waits_for_a_contract_waits_in_order_and_nobody_else_does() {
 }
 
 #[test]
+fn a_line_is_only_so_long() {
+    let mut net = Net::new(4);
+    net.block(vec![ask(0, 0)]);
+    let txs = |from: u8, nonces: std::ops::Range<u64>| {
+        nonces.map(move |nonce| {
+            let call = Action::Call { to: ORACLE, value: 3, data: vec![] };
+            sample::tx(from, nonce, false, call)
+        })
+    };
+    // Nobody proposes: all wait.
+    net.sites = vec![None; 4];
+    let before = net.chain.account(&sample::holder(2)).balance;
+    net.block(txs(1, 0..1_024).collect());
+    let bounced = statuses(&net.block(txs(2, 0..3).collect()));
+    assert!(bounced.len() == 3 && bounced.iter().all(|status| matches!(status, Status::Bounced(_))), "{bounced:?}");
+    let spent = before - net.chain.account(&sample::holder(2)).balance;
+    let now = net.chain.genesis().rules.prices;
+    let bytes = txs(2, 0..1).next().unwrap().to_bytes().len() as u128;
+    assert_eq!(spent, 3 * (now.base + bytes * now.byte), "all but what the transactions cost at once is back");
+}
+
+#[test]
+fn phases_are_longer_than_liars_can_be_proposers() {
+    let mut net = Net::with(31, |genesis| {
+        let rules = &mut genesis.rules;
+        (rules.committee, rules.propose_blocks, rules.commit_blocks, rules.reveal_blocks) = (31, 1, 1, 1);
+    });
+    let tx = ask(0, 0);
+    net.block(vec![tx.clone()]);
+    net.block(vec![]);
+    let poll = net.chain.poll(&tx.tx.id().into()).expect("a leader has proposed");
+    assert_eq!(poll.until, net.chain.height() + 12, "10 of 31 can lie");
+}
+
+#[test]
 fn a_lying_leader_is_followed_by_the_next() {
     let mut net = Net::new(4);
     net.sites[1] = Some(9_999);

@@ -150,7 +150,7 @@ impl World {
         let size = (before.committee.len() as u16).saturating_mul(2).saturating_add(1);
         let seed = digest("appeal", &[&self.seed, &self.height.to_le_bytes()]);
         let committee = draw(&seed, &call, number, size, all.genesis.validators.len() as u16);
-        let until = self.height.saturating_add(all.genesis.rules.commit_blocks);
+        let until = self.height.saturating_add(all.genesis.phase(all.genesis.rules.commit_blocks));
         let about = (Arc::clone(&before.proposal), Arc::clone(&before.receipt));
         self.polls.insert(call, Poll::begin((number, Some(appeal)), before.leader, about, committee, until));
         Some(Outcome { leader: Some(before.leader), ..told(&ruled.case.call, Status::Appealed) })

@@ -19,6 +19,9 @@ pub(crate) mod include;
 mod step;
 mod votes;
 
+/// Calls that may wait for one contract; a slow site cannot make a chain's state grow without end.
+const LINE: usize = 1_024;
+
 /// A call that waits for results of the web, and the contract with it.
 #[derive(Clone)]
 pub(crate) struct Case {
@@ -183,9 +186,16 @@ impl World {
         while let Some(call) = self.ready.front() {
             let Some(rest) = left.checked_sub(call.gas.time) else { break };
             let Some(call) = self.ready.pop_front() else { break };
-            if let Some(waiting) = self.locks.get_mut(&call.contract) {
-                waiting.push_back(call);
-                continue;
+            match self.locks.get_mut(&call.contract) {
+                Some(waiting) if waiting.len() >= LINE => {
+                    self.back(&call, Status::Bounced("too many calls wait for its contract"), done);
+                    continue;
+                }
+                Some(waiting) => {
+                    waiting.push_back(call);
+                    continue;
+                }
+                None => {}
             }
             left = rest;
             self.call(all, call, proposer, done)?;
@@ -203,7 +213,7 @@ impl World {
                 done.outcomes.push(told(&call, Status::Moved));
             }
             _ if call.nondet => {
-                let until = self.height.saturating_add(all.genesis.rules.propose_blocks);
+                let until = self.height.saturating_add(all.genesis.phase(all.genesis.rules.propose_blocks));
                 done.outcomes.push(told(&call, Status::Pending));
                 self.locks.insert(call.contract, VecDeque::new());
                 let case = Case { call: Arc::clone(&call), seen: self.seen(), until, led: Vec::new(), polls: 0 };

@@ -65,7 +65,7 @@ impl World {
         done.outcomes.push(Outcome { leader: Some(leader), ..told(&case.call, Status::Proposed) });
         let rules = &all.genesis.rules;
         let committee = draw(&self.seed, id, number, rules.committee, all.genesis.validators.len() as u16);
-        let until = self.height.saturating_add(rules.commit_blocks);
+        let until = self.height.saturating_add(all.genesis.phase(rules.commit_blocks));
         let about = (Arc::new(proposal.clone()), receipt);
         self.polls.insert(*id, Poll::begin((number, None), leader, about, committee, until));
         Ok(())
@@ -97,7 +97,7 @@ impl World {
         let (height, holds) = (self.height, self.overrides.get(&id).map(|(_, holds)| *holds));
         let Some(case) = self.cases.get_mut(&id) else { return };
         if !accepted && case.led.len() < all.genesis.leaders() {
-            case.until = height.saturating_add(all.genesis.rules.propose_blocks);
+            case.until = height.saturating_add(all.genesis.phase(all.genesis.rules.propose_blocks));
             done.outcomes.push(voted(case, &poll, Status::NextLeader));
             return;
         }

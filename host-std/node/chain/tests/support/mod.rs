@@ -10,7 +10,7 @@ use subvm_chain::{
 };
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
-use subvm_core::{Address, Ballot, End, Package};
+use subvm_core::{Address, Ballot, End, Package, PageWrite};
 use subvm_host_mock::{Machine, ScriptedEngine};
 
 pub(crate) const ORACLE: Address = Address([0xaa; 20]);
@@ -100,6 +100,8 @@ pub(crate) struct Net {
     pub(crate) bundle: Arc<Package>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) said: Vec<Extension>,
+    /// What a ledger has that follows the chain: by height, contract, and what was written.
+    ledger: Vec<(u64, Address, PageWrite)>,
     votes: Option<Votes>,
     engine: Arc<ScriptedEngine>,
 }
@@ -128,6 +130,7 @@ impl Net {
             bundle: counter,
             blocks: Vec::new(),
             said: Vec::new(),
+            ledger: Vec::new(),
             votes: None,
             engine,
         }
@@ -157,6 +160,7 @@ impl Net {
         let applied = self.chain.apply(&block).unwrap();
         assert_eq!(self.whole(), money, "money is conserved");
         self.blocks.push(block);
+        self.follow(&applied);
         for (number, voter) in self.voters.iter_mut().enumerate() {
             voter.forget(&self.chain);
             for job in self.chain.jobs() {
@@ -168,6 +172,24 @@ impl Net {
         }
         self.sign();
         applied
+    }
+
+    /// Keeps a ledger as a node does, and holds it against the chain.
+    fn follow(&mut self, applied: &Applied) {
+        if let Some(back) = applied.rolled_back {
+            self.ledger.retain(|(height, ..)| *height <= back);
+        }
+        for (height, contract, pages) in &applied.writes {
+            self.ledger.extend(pages.iter().map(|page| (*height, *contract, *page)));
+        }
+        let last = |of: Address, slot: u8| {
+            let mut writes = self.ledger.iter().rev();
+            let found = writes.find(|(_, contract, page)| *contract == of && page.slot.0[0] == slot && page.page == 0);
+            found.map_or([0; 32], |(.., page)| page.content)
+        };
+        for (of, slot) in [(ORACLE, 0), (ORACLE, 1), (COUNTER, 1)] {
+            assert_eq!(self.chain.page(&of, [slot], 0), last(of, slot), "a ledger that follows has what the chain has");
+        }
     }
 
     fn sign(&mut self) {
