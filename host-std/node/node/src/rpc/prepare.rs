@@ -24,11 +24,9 @@ pub(super) fn prepare(shared: &Shared, params: &Value) -> Answer {
     let nondet = params["nondet"].as_bool().unwrap_or(false);
     let (action, gas) = (action(params)?, gas(&params["gas"])?);
     let tx = Tx { chain_id: shared.genesis.chain_id, from, nonce, gas, nondet, action };
-    let id = tx.id();
-    let unsigned = SignedTx { tx, signature: [0; 64] };
-    let mut octets = unsigned.to_bytes();
-    octets.truncate(octets.len() - unsigned.signature.len());
-    Ok(json!({"tx": hex(&octets), "sign": id.to_string(), "shown": crate::records::transaction(&unsigned)}))
+    let (octets, sign) = (tx.to_bytes(), tx.signing_bytes());
+    let shown = crate::records::transaction(&SignedTx { tx, signature: [0; 64] });
+    Ok(json!({"tx": hex(&octets), "sign": hex(&sign), "shown": shown}))
 }
 
 fn value(params: &Value) -> Result<u128, Error> {

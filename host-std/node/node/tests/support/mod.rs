@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What may take long on a machine that has much else to do.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_subvm-node");
 
