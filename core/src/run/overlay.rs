@@ -54,6 +54,12 @@ impl Overlay {
         u64::from(last - first) + 1 - self.pages.range((slot, first)..=(slot, last)).count() as u64
     }
 
+    /// The bytes of a range within one page that was written before: to write them there changes and costs nothing else.
+    pub(crate) fn written(&mut self, slot: SlotId, index: u32, len: usize) -> Option<&mut [u8]> {
+        let piece = pieces(index, len).next().filter(|piece| piece.in_buffer.len() == len)?;
+        self.pages.get_mut(&(slot, piece.page))?.get_mut(piece.in_page)
+    }
+
     /// Whether a page was written.
     pub(crate) fn has(&self, slot: SlotId, page: u32) -> bool {
         self.pages.contains_key(&(slot, page))
@@ -182,6 +188,9 @@ mod tests {
                         .collect();
                     let new = touched.iter().filter(|&&page| !written[page]).count();
                     assert_eq!(overlay.new_pages(SLOT_1, index, len), new as u64, "{number}: {range:?}");
+                    let held = overlay.written(SLOT_1, index, len).map(|bytes| bytes.to_vec());
+                    let within = touched.len() == 1 && new == 0;
+                    assert_eq!(held, within.then(|| array[range.clone()].to_vec()), "{number}: {range:?}");
                     overlay.write(SLOT_1, index, &vec![write as u8; len], before).unwrap();
                     array[range.clone()].fill(write as u8);
                     touched.into_iter().for_each(|page| written[page] = true);

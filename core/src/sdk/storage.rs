@@ -54,6 +54,10 @@ pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u
     if locked.contains(&slot) {
         return Err(Stop::Errno(Errno::Forbidden));
     }
+    if let Some(written) = overlay.written(slot, index, bytes.len()) {
+        written.copy_from_slice(bytes);
+        return Ok(());
+    }
     let pages = overlay.new_pages(slot, index, bytes.len());
     storage.charge(pages).map_err(|_| Resource::GasStorage)?;
     ram.of(mode).keep(pages * costs::STORAGE_PAGE).map_err(|_| Resource::Memory)?;

@@ -53,7 +53,8 @@ macro_rules! link_sdk {
                     sdk::MODULE,
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
-                        answer!(errno, host_call::<true>(caller, stringify!($name), ordinal, ticks, move |guest| {
+                        const STARTS: bool = starts(stringify!($name));
+                        answer!(errno, host_call::<STARTS>(caller, stringify!($name), ordinal, ticks, move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
                     },
@@ -64,6 +65,11 @@ macro_rules! link_sdk {
     };
 }
 subvm_core::sdk_functions!(link_sdk);
+
+/// Whether a function may start a sub-VM, which runs on what is left of its parent's stack units.
+const fn starts(name: &str) -> bool {
+    matches!(name.as_bytes(), b"gl_call")
+}
 
 /// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. Reading a counter
 /// takes as long as many a call, so that the stack's is read only where `STARTS` says that the function may start a sub-VM.
