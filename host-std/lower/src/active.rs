@@ -1,11 +1,22 @@
 //! A function that was active when a sub-VM failed: what engines tell of their stacks, for people.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use subvm_core::Wasm;
 use subvm_core::fingerprint::Frame;
 
 use super::options::Options;
+
+/// Who is told of failures, with the functions that were active, innermost first: of engines' options.
+///
+/// ```
+/// use std::sync::Arc;
+/// use subvm_lower::OnFailure;
+/// let told: OnFailure = Arc::new(|active| eprintln!("failed in {} functions", active.len()));
+/// told(&[]);
+/// ```
+pub type OnFailure = Arc<dyn Fn(&[Active]) + Send + Sync>;
 
 /// A function that was active when a sub-VM failed, and where in it that was.
 ///

@@ -66,7 +66,7 @@ mod traps;
 mod unwound;
 mod watch;
 
-pub use active::Active;
+pub use active::{Active, OnFailure};
 pub use exports::retain_exports;
 pub use frames::{Noted, Walk};
 pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};

@@ -8,16 +8,16 @@ use alloc::vec::Vec;
 use subvm_core::fingerprint::{Fingerprint, Frame, ZeroTree, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Look, memory_export};
+use subvm_lower::{Look, OnFailure, memory_export};
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Instance, Store, TrapCode};
 
+use crate::Stopped;
 use crate::frames::active;
 use crate::guard;
 use crate::look;
 use crate::running::Running;
 use crate::units::Unit;
-use crate::{OnFailure, Stopped};
 
 /// How a sub-VM ended, and the machine at that moment where it is wanted.
 pub(crate) type Concluded = (Result<Outcome, InternalError>, Option<Fingerprint>);

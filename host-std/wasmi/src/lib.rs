@@ -32,7 +32,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Outcome, SubVm};
-use subvm_lower::{Active, Look, Watch};
+use subvm_lower::{Active, Look, OnFailure, Watch};
 use subvm_profile::Watcher;
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Store};
 
@@ -75,9 +75,6 @@ pub struct WasmiEngine {
     restore: fn(),
     on_failure: Option<OnFailure>,
 }
-
-/// Who is told of failures.
-pub(crate) type OnFailure = Arc<dyn Fn(&[Active]) + Send + Sync>;
 
 impl WasmiEngine {
     /// An engine. It allocates little, and starts no thread.

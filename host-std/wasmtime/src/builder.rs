@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use subvm_lower::{Active, Look};
+use subvm_lower::{Active, Look, OnFailure};
 use subvm_profile::Watcher;
 
 use super::cache::ModuleCache;
@@ -55,9 +55,6 @@ pub enum ModuleEvent<'a> {
 
 /// Who is told of modules.
 pub(super) type OnModule = Arc<dyn Fn(&ModuleEvent<'_>) + Send + Sync>;
-
-/// Who is told of failures.
-pub(super) type OnFailure = Arc<dyn Fn(&[Active]) + Send + Sync>;
 
 /// The choices of an engine. None of them changes a result.
 ///

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use subvm_core::fingerprint::{Fingerprint, Frame, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Active, Look, Options, memory_export, unwinding_ticks};
+use subvm_lower::{Active, Look, OnFailure, Options, memory_export, unwinding_ticks};
 use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
-use super::builder::OnFailure;
 use super::running::{Counters, Running};
 use super::{Stopped, look};
 use crate::pages;

@@ -38,7 +38,6 @@ mod unit;
 mod units;
 mod watch;
 
-use builder::OnFailure;
 pub use builder::{EngineBuilder, ModuleEvent};
 use deadline::Ticker;
 use ended::Concluded;
@@ -49,7 +48,7 @@ pub use mappings::Nest;
 pub use prepare::{PrepareError, Prepared};
 use program::Programs;
 use running::Running;
-use subvm_lower::{Active, BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, RESERVED_BYTES, Watch};
+use subvm_lower::{BYTES_PER_UNIT, EXCEPTIONS, FEATURES, Look, OnFailure, RESERVED_BYTES, Watch};
 use subvm_profile::Watcher;
 
 /// Why a sub-VM did not fall off the end of its entry.
@@ -193,7 +192,7 @@ impl WasmtimeEngine {
 
     /// Who is told of failures: [`EngineBuilder::on_failure`].
     #[must_use]
-    pub fn told_of_failures(&self) -> Option<Arc<dyn Fn(&[Active]) + Send + Sync>> {
+    pub fn told_of_failures(&self) -> Option<OnFailure> {
         self.on_failure.clone()
     }
 

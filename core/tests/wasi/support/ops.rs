@@ -198,7 +198,10 @@ fn announce(tree: &mut subvm_core::vfs::TreeBuilder, files: &Files, bytes: &[u8]
         let through_file = files.0.keys().any(|file| path.starts_with(&format!("{file}/")));
         let expected = match () {
             () if path == "/" || roots.contains(&path) => Err(MapErrorKind::Announced),
-            () if files.is_directory(&path) => Ok(roots.push(path.clone())),
+            () if files.is_directory(&path) => {
+                roots.push(path.clone());
+                Ok(())
+            }
             () if through_file => Err(MapErrorKind::ThroughFile),
             () => Err(MapErrorKind::NoDirectory),
         };
