@@ -23,12 +23,12 @@ use subvm_core::{Address, Ballot, Commitment};
 use crate::contracts::{COUNT, COUNTER, ORACLE, is_true};
 use crate::scenario::Scenario;
 
-/// What one validator said in one vote on a call.
+/// What one validator said in one vote on a call. More than once, where a replay began the vote anew: on another state it has another receipt.
 #[derive(Clone, Debug, Default)]
 struct Said {
-    /// The height of the block that has it, and the commitment.
-    committed: Option<(u64, Commitment)>,
-    opened: Option<(u64, Ballot, [u8; 32])>,
+    /// The heights of the blocks that have them, and the commitments.
+    committed: Vec<(u64, Commitment)>,
+    opened: Vec<(u64, Ballot, [u8; 32])>,
 }
 
 /// Watches a run.
@@ -139,8 +139,8 @@ impl Checker {
                 let (Item::Commit { call, poll, .. } | Item::Open { call, poll, .. }) = item;
                 let said = self.said.entry((call, poll)).or_default().entry(vote.validator).or_default();
                 match item {
-                    Item::Commit { commitment, .. } => drop(said.committed.get_or_insert((height, commitment))),
-                    Item::Open { ballot, salt, .. } => drop(said.opened.get_or_insert((height, ballot, salt))),
+                    Item::Commit { commitment, .. } => said.committed.push((height, commitment)),
+                    Item::Open { ballot, salt, .. } => said.opened.push((height, ballot, salt)),
                 }
             }
         }
@@ -227,15 +227,12 @@ impl Checker {
         let proposed = self.proposals.get(&outcome.call).is_some_and(|all| all.contains(&about));
         let agree = |said: &BTreeMap<u16, Said>| {
             let for_it = |(member, said): &(&u16, &Said)| {
-                let (Some((first, commitment)), Some((then, ballot, salt))) = (said.committed, said.opened) else {
-                    return false;
-                };
                 let key = self.genesis.validators[usize::from(**member)].key;
-                committee.contains(member)
-                    && first < then
-                    && then <= height
-                    && ballot == Ballot::Accept { receipt }
-                    && commitment.opens(&ballot, &about, &key, &salt)
+                let opens = |(then, ballot, salt): &(u64, Ballot, [u8; 32])| {
+                    let before = |(first, to): &(u64, Commitment)| first < then && to.opens(ballot, &about, &key, salt);
+                    *then <= height && *ballot == Ballot::Accept { receipt } && said.committed.iter().any(before)
+                };
+                committee.contains(member) && said.opened.iter().any(opens)
             };
             said.iter().filter(for_it).count()
         };
