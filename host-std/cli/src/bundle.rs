@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 use subvm_core::wasi::Refused;
-use subvm_core::{Library, Package, Parts};
+use subvm_core::{Engine, Library, Package, Parts};
 
+use super::engine::EngineOptions;
 use super::input::{self, Mapping, Pair};
+use super::python;
 use super::report::hex;
 use super::{Failure, escaped, line, terminal};
 use subvm_host_std::link::is_library_name;
@@ -59,7 +62,12 @@ pub(super) struct Pack {
     /// Argument 0 [default: the module's file name]
     #[arg(long, value_name = "NAME")]
     arg0: Option<String>,
-    /// The module: .wasm, or its text form .wat
+    /// What runs a contract in Python: a bundle of its interpreter and library (docs/python.md)
+    #[arg(long, value_name = "BUNDLE")]
+    runner: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineOptions,
+    /// The module: .wasm, or its text form .wat; or with --runner a contract's source in Python
     module: PathBuf,
     /// Further arguments
     #[arg(last = true)]
@@ -78,8 +86,10 @@ impl Bundle {
 
 impl Pack {
     fn execute(self) -> Result<u8, Failure> {
-        let Self { output, map, link, env, arg0, module, args } = self;
-        let package = parts(&module, arg0, &args, &env, &link, &map)?
+        let Self { output, map, link, env, arg0, runner, engine, module, args } = self;
+        let engine = runner.as_ref().map(|_| engine.plain()).transpose()?;
+        let runner = runner.as_deref().zip(engine.as_ref());
+        let package = parts(&module, arg0, &args, &env, &link, &map, runner)?
             .check(&Refused::new([]))
             .map_err(|error| Failure::usage(format_args!("{} makes no bundle", module.display()), error))?;
         library_names(&package)?;
@@ -98,14 +108,23 @@ pub(super) fn parts(
     env: &[Pair],
     link: &[Pair],
     map: &[Mapping],
+    runner: Option<(&Path, &Arc<dyn Engine>)>,
 ) -> Result<Parts, Failure> {
     let name = || module.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut parts = Parts {
-        start: input::module(module)?.into(),
-        args: std::iter::once(arg0.unwrap_or_else(name)).chain(args.iter().cloned()).collect(),
-        env: env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect(),
-        ..Parts::default()
+    let mut parts = match (python::is_source(module), runner) {
+        (true, Some((runner, engine))) => python::parts(module, runner, Arc::clone(engine))?,
+        (false, None) => Parts { start: input::module(module)?.into(), ..Parts::default() },
+        (true, None) => {
+            let why = "name what runs it with --runner: docs/python.md says how it is made";
+            return Err(Failure::usage(format_args!("{} is a contract in Python", module.display()), why));
+        }
+        (false, Some(_)) => {
+            let why = "--runner is for contracts in Python, whose names end in .py";
+            return Err(Failure::usage(format_args!("{} runs on its own", module.display()), why));
+        }
     };
+    parts.args = std::iter::once(arg0.unwrap_or_else(name)).chain(args.iter().cloned()).collect();
+    parts.env = env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect();
     for Pair { left, right } in link {
         parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
     }

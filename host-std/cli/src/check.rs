@@ -33,8 +33,8 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(self) -> Result<u8, Failure> {
-        let Settings { params, .. } = self.program.settings(Personality::Seed, None)?;
-        let checked = match self.program.package(&self.module, &self.args, &params)? {
+        let Settings { params, engine, .. } = self.program.settings(Personality::Seed, None)?;
+        let checked = match self.program.package(&self.module, &self.args, &params, &engine)? {
             (Code::Package(package), _) => check(&package, &params),
             (Code::Malformed(invalid), why) => malformed(&self.module, VmError::InvalidContract(invalid), why),
             (Code::Nothing, _) => Checked::default(),

@@ -90,6 +90,13 @@ pub(super) fn names() -> impl TypedValueParser<Value = config::Engine> {
 }
 
 impl EngineOptions {
+    /// The engine, where no configuration is read and nothing is told.
+    pub(super) fn plain(&self) -> Result<Arc<dyn Engine>, Failure> {
+        let config = config::Config::default();
+        let (builder, cache) = (self.builder(&config.run)?, self.cache(&config.cache)?);
+        engine(self.which(&config.run), builder, cache, true, &Told::default())
+    }
+
     /// What runs sub-VMs: as the option says, or else the configuration.
     pub(super) fn which(&self, config: &config::Run) -> config::Engine {
         self.engine.unwrap_or(config.engine)

@@ -72,7 +72,7 @@ impl Exec {
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine, told } =
             self.program.settings(Personality::Program, Some(GAS_TIME))?;
-        let (code, malformed) = self.program.package(&self.module, &self.args, &params)?;
+        let (code, malformed) = self.program.package(&self.module, &self.args, &params, &engine)?;
         let stdin = match self.stdin.as_deref() {
             None => Some(Vec::new()),
             Some(message) if message == Path::new("message") => None,

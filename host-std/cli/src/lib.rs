@@ -35,6 +35,7 @@ mod page;
 mod program;
 mod progress;
 mod receipt;
+mod python;
 mod replay;
 mod report;
 mod run;

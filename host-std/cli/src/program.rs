@@ -41,6 +41,9 @@ pub(super) struct ProgramOptions {
     /// Add to the environment
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Sub-VM")]
     env: Vec<Pair>,
+    /// What runs a contract in Python: a bundle of its interpreter and library (docs/python.md)
+    #[arg(long, value_name = "BUNDLE", help_heading = "Sub-VM")]
+    runner: Option<PathBuf>,
     /// Argument 0 [default: the module's file name]
     #[arg(long, value_name = "NAME", help_heading = "Sub-VM")]
     arg0: Option<String>,
@@ -191,8 +194,10 @@ impl ProgramOptions {
         module: &Path,
         args: &[String],
         params: &Params,
+        engine: &Arc<dyn Engine>,
     ) -> Result<(Code, Option<String>), Failure> {
-        let parts = parts(module, self.arg0.clone(), args, &self.env, &self.link, &self.map)?;
+        let runner = self.runner.as_deref().map(|runner| (runner, engine));
+        let parts = parts(module, self.arg0.clone(), args, &self.env, &self.link, &self.map, runner)?;
         Ok(match parts.check(&params.refused_env) {
             Ok(package) => (Code::Package(Arc::new(package)), None),
             Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Personality, Receipt, Report, Role, Vote, vote};
+use subvm_core::{Address, Entry, InternalError, Message, Personality, Receipt, Report, Role, Vote, vote};
 
+use super::exec::EPOCH;
 use super::host::{OneContract, Output, node};
 use super::message::{Transaction, transaction};
 use super::program::{ProgramOptions, Settings, transact};
 use super::report::{Done, tell};
-use super::{Failure, input, shown, terminal};
+use super::{Failure, input, python, shown, terminal};
 use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 use subvm_host_std::observe::voted;
@@ -26,14 +27,14 @@ use subvm_host_std::observe::voted;
   subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose
   subvm run --message call.json --record call.rec oracle.wasm && subvm replay call.rec")]
 pub(super) struct Run {
-    /// The contract: .wasm, or its text form .wat
+    /// The contract: .wasm, or its text form .wat; or, with --runner, its source in Python
     contract: PathBuf,
-    /// Arguments for the contract
+    /// Arguments for the contract; one in Python is called by them: a method (or __init__), and its arguments as a map in calldata's text form
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
     /// The message, JSON or calldata text: contract_address, sender_address, calldata; optional: origin_address, chain_id, value, is_init, datetime
-    #[arg(long, value_name = "FILE")]
-    message: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "args")]
+    message: Option<PathBuf>,
     /// The embedded database, made when missing; `memory` for none
     #[arg(long, value_name = "DIR", default_value = "memory")]
     store: PathBuf,
@@ -77,8 +78,8 @@ impl Run {
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine, told } =
             self.program.settings(Personality::Seed, None)?;
-        let (code, malformed) = self.program.package(&self.contract, &self.args, &params)?;
-        let Transaction { message, time } = transaction(&self.message)?;
+        let (args, Transaction { message, time }) = self.call()?;
+        let (code, malformed) = self.program.package(&self.contract, args, &params, &engine)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
         let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();
         let role = match self.role {
@@ -118,9 +119,29 @@ impl Run {
         Ok(Done { vote, against, ..done })
     }
 
+    /// The arguments of the package, and what is asked of it.
+    fn call(&self) -> Result<(&[String], Transaction), Failure> {
+        let Some(path) = &self.message else {
+            if !python::is_source(&self.contract) {
+                let why = "name the file of a message; only contracts in Python are called by arguments";
+                return Err(Failure::usage("--message is missing", why));
+            }
+            let time = input::instant(EPOCH).map_err(Failure::Internal)?;
+            return Ok((&[], Transaction { message: python::called(&self.args)?, time }));
+        };
+        let mut asked = transaction(path)?;
+        if !python::is_source(&self.contract) || self.args.is_empty() {
+            return Ok((&self.args, asked));
+        }
+        // Who calls, and when, is the message's; what is called, the arguments'.
+        let Message { entry_data, is_init, .. } = python::called(&self.args)?;
+        asked.message = Message { entry_data, is_init, ..asked.message };
+        Ok((&[], asked))
+    }
+
     /// What it reads and writes.
     fn files(&self) -> Vec<&Path> {
-        let named = [Some(&self.contract), Some(&self.message), self.leader.as_ref(), self.receipt.as_ref()];
+        let named = [Some(&self.contract), self.message.as_ref(), self.leader.as_ref(), self.receipt.as_ref()];
         named.into_iter().flatten().map(PathBuf::as_path).collect()
     }
 
@@ -128,7 +149,7 @@ impl Run {
     fn remove_old_receipt(&self) -> Result<(), Failure> {
         let Some(receipt) = &self.receipt else { return Ok(()) };
         let Ok(old) = receipt.canonicalize() else { return Ok(()) };
-        let mut inputs = [Some(&self.contract), Some(&self.message), self.leader.as_ref()].into_iter().flatten();
+        let mut inputs = [Some(&self.contract), self.message.as_ref(), self.leader.as_ref()].into_iter().flatten();
         if inputs.any(|input| input.canonicalize().is_ok_and(|input| input == old)) {
             return Err(unwritable(receipt, "it is read by this run; name another file"));
         }

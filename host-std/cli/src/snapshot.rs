@@ -76,7 +76,7 @@ impl Snapshot {
         if same(&self.module) == Some(true) {
             return Err(Failure::usage("--output is the module itself", "name another file"));
         }
-        let parts = parts(&self.module, self.arg0.clone(), &self.args, &self.env, &[], &self.map)?;
+        let parts = parts(&self.module, self.arg0.clone(), &self.args, &self.env, &[], &self.map, None)?;
         let options = Options { init: self.init.clone(), resume: self.resume.clone(), params: self.params() };
         let seen = Arc::new(Seen::new());
         let engine = looked(self.engine, None, seen.clone(), self.json)?;

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{self, State, Storage as _};
-use subvm_core::wasi::Refused;
 use subvm_core::{
-    Address, Entry, Gas, InternalError, Message, PageWrite, Params, Parts, Receipt, Report, Role, Run, SlotId, Vote,
-    run, vote,
+    Address, Entry, Gas, InternalError, Message, PageWrite, Params, Receipt, Report, Role, Run, SlotId, Vote, run, vote,
 };
 use subvm_host_mock::MemoryHost;
 use subvm_profile::Watcher;
@@ -19,6 +17,7 @@ use subvm_wasmtime::WasmtimeEngine;
 use crate::coverage::Coverage;
 use crate::deliver::Letter;
 use crate::engine::{engine, ran_out, stack_of, top, watched};
+use crate::package::package;
 use crate::world::Seen;
 use crate::{Node, Script, Snapshot, Transaction};
 
@@ -162,7 +161,7 @@ impl Chain {
         self.tamper = None;
     }
 
-    /// Deploys a module by nobody: runs its constructor with these arguments.
+    /// Deploys a module, or a bundle, by nobody: runs its constructor with these arguments.
     ///
     /// # Panics
     /// Where the module makes no contract, or its constructor fails.
@@ -191,8 +190,7 @@ impl Chain {
     pub fn install(&mut self, module: &[u8]) -> Address {
         self.deployed += 1;
         let address = address_of(&[b"contract", &self.deployed.to_le_bytes()]);
-        let parts = Parts { start: module.into(), ..Parts::default() };
-        self.host.deploy(address, Arc::new(parts.check(&Refused::default()).expect("a module alone is a package")));
+        self.host.deploy(address, Arc::new(package(module).expect("a module alone is a package")));
         address
     }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use subvm_core::Receipt;
 use subvm_core::calldata::Value;
 use subvm_core::host::{Code, Host, State};
-use subvm_core::wasi::Refused;
-use subvm_core::{Parts, Receipt};
+
+use crate::package::package;
 
 use crate::Transaction;
 use crate::chain::{Call, Chain, address_of};
@@ -64,7 +65,7 @@ impl Chain {
     /// What a message led to: at an account without code, that it has the money.
     fn deliver(&mut self, Letter { call, code }: Letter, depth: usize) -> Option<Transaction> {
         if let Some(code) = code
-            && let Ok(package) = (Parts { start: code.into(), ..Parts::default() }).check(&Refused::default())
+            && let Ok(package) = package(&code)
         {
             self.host.deploy(call.contract, Arc::new(package));
         }

@@ -36,6 +36,7 @@ mod coverage;
 mod deliver;
 mod engine;
 mod golden;
+mod package;
 mod recorded;
 pub mod scenario;
 mod snapshot;

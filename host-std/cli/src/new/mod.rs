@@ -19,7 +19,7 @@ pub(super) struct New {
     /// What the contract is written in
     #[arg(long, value_enum, default_value_t = Lang::Rust)]
     lang: Lang,
-    /// A checkout of subvm to build with, for Rust [default: the one that this program lies in, else its repository]
+    /// A checkout of subvm to build with, for Rust and Python [default: the one that this program lies in, else its repository]
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
 }
@@ -30,7 +30,7 @@ enum Lang {
     Rust,
     /// With subvm.h
     C,
-    /// Not yet
+    /// With the runner of docs/python.md
     Python,
 }
 
@@ -40,6 +40,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 struct Project {
     files: Vec<(&'static str, String)>,
     module: String,
+    /// What `subvm run` is given.
+    runs: String,
     build: Vec<String>,
     before: Vec<String>,
     after: Vec<String>,
@@ -61,21 +63,22 @@ impl New {
             (Lang::C, Some(_)) => {
                 return Err(Failure::Usage("--source is for Rust: a project in C has all that it needs".into()));
             }
-            (Lang::Python, _) => {
-                let why = "subvm has no interpreter of Python to run it on yet; take --lang rust or --lang c";
-                return Err(Failure::usage("a contract in Python cannot be begun", why));
-            }
+            (Lang::Python, source) => python(name, source.as_deref()),
         };
-        let Project { mut files, module, build, before, after, about } = project;
+        let Project { mut files, module, runs, build, before, after, about } = project;
         // A string of TOML escapes as one of Rust does.
         let build = build.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
+        let refused = match lang {
+            Lang::Python => "n is negative",
+            Lang::Rust | Lang::C => "calldata, n: expected an integer of type u64",
+        };
         let scenarios = include_str!("scenarios.toml").replace("MODULE", &module).replace("BUILD", &build);
+        let scenarios = scenarios.replace("REFUSED", refused);
         files.push(("test.toml", scenarios));
         files.push(("add.txt", include_str!("message.txt").to_owned()));
         write(Path::new(name), files)?;
         let subvm = this_program();
-        let usual =
-            [format!("{subvm} test test.toml"), format!("{subvm} run --message add.txt --store memory {module}")];
+        let usual = [format!("{subvm} test test.toml"), format!("{subvm} run --message add.txt --store memory {runs}")];
         let commands = [format!("cd {name}")].into_iter().chain(before).chain(usual);
         let after = after.into_iter().map(|command| command.replace("subvm ", &format!("{subvm} ")));
         let commands: String = commands.chain(after).map(|command| format!("  {command}\n")).collect();
@@ -128,6 +131,7 @@ fn rust(name: &str, source: Option<&Path>) -> Result<Project, Failure> {
         build: build.split(' ').map(str::to_owned).collect(),
         before: vec![format!("rustup target add {TARGET}")],
         after: vec![format!("subvm schema {module}"), "cargo test".to_owned()],
+        runs: module.clone(),
         module,
         about: "NAME/contract/src/lib.rs is a contract, NAME/test.toml what it must do, NAME/tests/contract.rs the same in Rust \
                 (its first build compiles an engine)",
@@ -144,10 +148,35 @@ fn c(name: &str) -> Project {
         ],
         build: vec!["sh".to_owned(), "build.sh".to_owned()],
         module: format!("{name}.wasm"),
+        runs: format!("{name}.wasm"),
         before: Vec::new(),
         after: vec![format!("subvm check {name}.wasm")],
         about: "NAME/contract.c is a contract, NAME/subvm.h what it is written with, NAME/test.toml what it must do, NAME/build.sh how \
                 it is built: with clang and lld, or CC=\"zig cc\"",
+    }
+}
+
+/// A project in Python: its runner is built in a checkout of subvm.
+fn python(name: &str, source: Option<&Path>) -> Project {
+    const RUNNER: &str = "python.bundle";
+    let here = source.map(Path::to_owned).or_else(checkout).unwrap_or_else(|| PathBuf::from("../subvm"));
+    let here = here.display();
+    let module = format!("{name}.bundle");
+    let pack = ["bundle", "pack", "contract.py", "--runner", RUNNER, "--output", &module].map(String::from);
+    Project {
+        files: vec![
+            ("contract.py", include_str!("python/contract.py").to_owned()),
+            (".gitignore", "*.bundle\n".to_owned()),
+        ],
+        build: std::iter::once(this_program()).chain(pack).collect(),
+        runs: format!("--runner {RUNNER} contract.py"),
+        module,
+        before: vec![
+            format!("env SUBVM={} {here}/runners/python/build", this_program()),
+            format!("cp {here}/target/runners/python/out/{RUNNER} {RUNNER}"),
+        ],
+        after: Vec::new(),
+        about: "NAME/contract.py is a contract, NAME/test.toml what it must do; the first command builds the interpreter that it runs on, once",
     }
 }
 

@@ -104,6 +104,5 @@ fn what_cannot_be_a_project_is_refused() {
     fails(&["new", "docs"], 126, &["cannot create docs"]);
     fails(&["new", "counter", "--source", "docs"], 126, &["docs/core/sdk has no sdk of subvm"]);
     fails(&["new", "counter", "--lang", "c", "--source", "docs"], 126, &["--source is for Rust"]);
-    fails(&["new", "counter", "--lang", "python"], 126, &["no interpreter of Python", "--lang rust or --lang c"]);
     fails(&["new", "counter", "--lang", "cobol"], 126, &["cobol", "rust"]);
 }

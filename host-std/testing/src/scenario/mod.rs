@@ -41,8 +41,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use subvm_core::Parts;
-use subvm_core::wasi::Refused;
+use crate::package::package;
 
 use crate::{Script, Transaction};
 use document::Lines;
@@ -219,10 +218,7 @@ impl Suite {
                 std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?.into()
             }
         };
-        let parts = Parts { start: Arc::clone(&module).into(), ..Parts::default() };
-        parts
-            .check(&Refused::default())
-            .map_err(|error| format!("{} is no contract: {error}", source.module.display()))?;
+        package(&module).map_err(|error| format!("{} is no contract: {error}", source.module.display()))?;
         Ok(module)
     }
 }
