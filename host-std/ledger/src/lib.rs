@@ -4,6 +4,9 @@
 //! A ledger has two states. What was *finalized* never changes again; what was *accepted* since lies above it, by block height, and can be
 //! rolled back. Each change is one transaction of the database: it is there as a whole or not at all, whenever the process is killed.
 
+// Without a database, the tree and the conformance kit are all that is here, and what databases share is used by nobody.
+#![cfg_attr(not(any(feature = "redb", feature = "postgres")), allow(dead_code, unused_imports))]
+
 use subvm_core::host::Storage;
 use subvm_core::{Address, PageWrite};
 
