@@ -163,8 +163,10 @@ impl Node {
     fn feed(&mut self, world: &mut World<'_>, input: Input<Ctx>) {
         // The state leaves the node while its effects need the rest of it.
         let Some(mut state) = self.state.take() else { return };
+        // Nothing, but where the node is built beside this, which counts: then they are made and thrown away.
+        let metrics = Default::default();
         let result: Result<(), Error<Ctx>> = process!(
-            input: input, state: &mut *state, metrics: &(),
+            input: input, state: &mut *state, metrics: &metrics,
             with: effect => self.act(world, effect)
         );
         self.state = Some(state);
