@@ -89,11 +89,15 @@ impl Default for Options {
 
 /// Why the node was handed no result.
 ///
-/// ```no_run
-/// # let (engine, options) = (todo!(), subvm_genvm::Options::default());
-/// if let Err(error) = subvm_genvm::execute(engine, b"", &options) {
-///     eprintln!("{error}");
+/// ```
+/// use std::sync::Arc;
+/// use subvm_genvm::{ExecuteError, Options};
+/// # use subvm_core::Engine;
+/// fn nothing_is_no_data(engine: Arc<dyn Engine>) {
+///     let error = subvm_genvm::execute(engine, b"", &Options::default()).unwrap_err();
+///     assert!(matches!(error, ExecuteError::Data(_)), "{error}");
 /// }
+/// # nothing_is_no_data(Arc::new(subvm_wasmi::WasmiEngine::new()));
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
