@@ -25,11 +25,14 @@ use subvm_core::{Address, SlotId};
 mod change;
 mod node;
 mod prove;
+#[cfg(feature = "redb")]
 mod verify;
 
 pub use change::{Change, apply};
 pub use prove::{prove, root, storage_root};
+#[cfg(feature = "redb")]
 pub use verify::Verified;
+#[cfg(feature = "redb")]
 pub(crate) use verify::Verifier;
 
 use crate::page::{Key, key};
