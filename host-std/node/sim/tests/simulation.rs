@@ -21,6 +21,15 @@ fn what_must_hold_holds() {
     std::thread::scope(|scope| (0..2).for_each(|_| drop(scope.spawn(one))));
 }
 
+/// Appeals that turn results make transactions void, which come again, and votes begin anew.
+#[test]
+fn what_a_replay_makes_void_may_come_again() {
+    for seed in [296, 690, 1794] {
+        let figures = run(&Scenario::of(seed));
+        assert_eq!(figures.violations, Vec::<String>::new(), "seed {seed}");
+    }
+}
+
 #[test]
 fn a_seed_is_a_run_to_the_byte() {
     for seed in [1, 2, 3] {
