@@ -33,7 +33,7 @@ fn built() -> Option<PathBuf> {
     None
 }
 
-/// The runner, made of what the recipe made: the same octets each time.
+/// The runner, made of what the recipe made: the same bytes each time.
 fn runner(out: &Path, dir: &Path) -> String {
     let [wasm, root] = [out.join("python.wasm"), out.join("root")].map(|path| path.display().to_string());
     let started = dir.join("started.wasm").display().to_string();
