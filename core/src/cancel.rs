@@ -32,7 +32,13 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// assert_eq!(report.unwrap_err().kind(), InternalErrorKind::Cancelled);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<Token>);
+
+#[derive(Debug, Default)]
+struct Token {
+    used: AtomicBool,
+    above: Option<Cancel>,
+}
 
 impl Cancel {
     /// A token that nobody has used.
@@ -41,14 +47,39 @@ impl Cancel {
         Self::default()
     }
 
-    /// Calls off every run that has this token, for good.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+    /// A token of its own, which is used as well once this one is: for one of several runs that belong together.
+    ///
+    /// ```
+    /// let all = subvm_core::Cancel::new();
+    /// let (first, second) = (all.child(), all.child());
+    /// first.cancel();
+    /// assert_eq!([&all, &first, &second].map(|token| token.is_cancelled()), [false, true, false]);
+    /// all.cancel();
+    /// assert!(second.is_cancelled());
+    /// ```
+    ///
+    /// # Cost
+    /// To look at a token looks at those above it.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(Token { used: AtomicBool::new(false), above: Some(self.clone()) }))
     }
 
-    /// Whether it was used.
+    /// Calls off every run that has this token, or one below it, for good.
+    pub fn cancel(&self) {
+        self.0.used.store(true, Ordering::Release);
+    }
+
+    /// Whether it was used, or one above it.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        let mut token = Some(self);
+        while let Some(Self(this)) = token {
+            if this.used.load(Ordering::Acquire) {
+                return true;
+            }
+            token = this.above.as_ref();
+        }
+        false
     }
 }
