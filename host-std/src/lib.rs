@@ -10,14 +10,17 @@
 //! | `modules` | [`modules`], [`web`], [`model`]: what non-deterministic code may ask | `subvm-modules` |
 //! | `system` | [`clock`], [`random`]: the operating system's | `subvm-system` |
 //! | `pool` | `pool`: runs on a bounded number of threads | `subvm-pool` |
+//! | `block` | `block`: the transactions of a block in parallel, with the receipts of one after the other | `subvm-block` |
 //! | `replay` | `replay`: recordings of runs, run again and compared | `subvm-replay` |
 //! | `symbols` | `symbols`: what people call functions, files and lines from DWARF | `subvm-symbols` |
 //! | `look` | `look`: the machine at any tick of a recorded run, and where two of them part | `subvm-look` |
 //! | `snapshot` | `snapshot`: modules that have started already | `subvm-snapshot` |
 //! | `config` | `config`: the file that says how | `subvm-config` |
 //!
-//! All but `check`, `wasmi`, `tiered`, `postgres`, `pool`, `replay`, `look`, `symbols`, `snapshot` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
+//! All but `check`, `wasmi`, `tiered`, `postgres`, `pool`, `block`, `replay`, `look`, `symbols`, `snapshot` and `config` are on by default. Who needs one part takes its crate alone. The command `subvm` is `subvm-cli`.
 
+#[cfg(feature = "block")]
+pub use subvm_block as block;
 #[cfg(feature = "check")]
 pub use subvm_check as check;
 #[cfg(feature = "config")]

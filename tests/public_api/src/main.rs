@@ -24,6 +24,7 @@ const CRATES: &[&str] = &[
     "subvm-observe",
     "subvm-replay",
     "subvm-pool",
+    "subvm-block",
     "subvm-look",
     "subvm-runners",
     "subvm-snapshot",
