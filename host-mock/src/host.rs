@@ -205,6 +205,20 @@ impl MemoryHost {
         self.chain().printed.clone()
     }
 
+    /// What guests printed since this was last asked; [`printed`](Self::printed) begins anew.
+    ///
+    /// ```
+    /// use subvm_core::host::{Host, Stream};
+    /// let host = subvm_host_mock::MemoryHost::new();
+    /// host.clone().output(Stream::Stdout, b"once");
+    /// assert_eq!(host.take_printed().stdout, b"once");
+    /// assert!(host.printed().stdout.is_empty());
+    /// ```
+    #[must_use]
+    pub fn take_printed(&self) -> Printed {
+        std::mem::take(&mut self.chain().printed)
+    }
+
     /// The node to give to a run.
     #[must_use]
     pub fn node(&self) -> Node {

@@ -30,8 +30,6 @@ pub(super) enum Output {
     Through(Arc<Passed>),
     /// To memory; what goes to standard output is shown on standard error as well.
     Kept(Arc<Mutex<Printed>>),
-    /// To memory, and nowhere else.
-    Taken(Arc<Mutex<Printed>>),
 }
 
 /// What became of what a guest wrote to standard output.
@@ -53,7 +51,7 @@ impl Output {
     pub(super) fn failed(&self) -> Option<&io::Error> {
         match self {
             Self::Through(passed) => passed.failed.get(),
-            Self::Kept(_) | Self::Taken(_) => None,
+            Self::Kept(_) => None,
         }
     }
 
@@ -139,10 +137,8 @@ impl Output {
                 Stream::Stdout => passed.write(bytes),
                 stream => to_stderr(stream, bytes),
             },
-            Self::Kept(printed) | Self::Taken(printed) => {
-                if matches!(self, Self::Kept(_)) {
-                    to_stderr(stream, bytes);
-                }
+            Self::Kept(printed) => {
+                to_stderr(stream, bytes);
                 let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 let kept = match stream {
                     Stream::Stdout => &mut printed.stdout,

@@ -81,7 +81,7 @@ impl Done {
         let gas = report.map(|report| report.receipt.gas).unwrap_or_default();
         let (stdout, stderr) = match output {
             Output::Through(_) => (String::new(), String::new()),
-            Output::Kept(printed) | Output::Taken(printed) => {
+            Output::Kept(printed) => {
                 let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
                 (BASE64.encode(&printed.stdout), BASE64.encode(&printed.stderr))
             }

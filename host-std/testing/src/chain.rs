@@ -8,9 +8,10 @@ use std::time::Duration;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{self, State, Storage as _};
 use subvm_core::{
-    Address, Entry, Gas, InternalError, Message, PageWrite, Params, Receipt, Report, Role, Run, SlotId, Vote, run, vote,
+    Address, Cancel, Entry, Gas, InternalError, Message, PageWrite, Params, Receipt, Report, Role, Run, SlotId, Vote,
+    run, vote,
 };
-use subvm_host_mock::MemoryHost;
+use subvm_host_mock::{MemoryHost, Printed};
 use subvm_profile::Watcher;
 use subvm_wasmtime::WasmtimeEngine;
 
@@ -27,7 +28,7 @@ const GENESIS: u64 = 1_767_225_600_000_000_000;
 const BLOCK: Duration = Duration::from_secs(1);
 
 /// What is done to a leader's non-deterministic results before validators see them.
-type Tamper = Box<dyn FnMut(&mut Vec<Vec<u8>>)>;
+type Tamper = Box<dyn FnMut(&mut Vec<Vec<u8>>) + Send>;
 
 /// A chain in memory. Each transaction is a block of its own, a second after the last.
 ///
@@ -49,8 +50,10 @@ pub struct Chain {
     pub(crate) finalized_later: VecDeque<Letter>,
     /// Validators beside the leader: 2, until more are wanted.
     pub validators: usize,
+    /// Calls off what runs: a run of a leader then ends in an internal error, one of a validator is its *timeout*. Nothing, until it is wanted.
+    pub cancel: Option<Cancel>,
     params: Arc<Params>,
-    scripts: Vec<Script>,
+    pub(crate) scripts: Vec<Script>,
     tamper: Option<Tamper>,
     covered: Option<(Watcher, Arc<WasmtimeEngine>, Coverage)>,
     pub(crate) now: u64,
@@ -84,6 +87,7 @@ impl Chain {
             balances: BTreeMap::new(),
             finalized_later: VecDeque::new(),
             validators: 2,
+            cancel: None,
             params: Arc::default(),
             scripts: Vec::new(),
             tamper: None,
@@ -134,7 +138,7 @@ impl Chain {
 
     /// Lets the leaders lie from now on: `how` changes their non-deterministic results before validators see them. Each is a code byte and
     /// data, as in the receipt.
-    pub fn tamper(&mut self, how: impl FnMut(&mut Vec<Vec<u8>>) + 'static) {
+    pub fn tamper(&mut self, how: impl FnMut(&mut Vec<Vec<u8>>) + Send + 'static) {
         self.tamper = Some(Box::new(how));
     }
 
@@ -188,10 +192,7 @@ impl Chain {
     /// Where it makes no package.
     #[track_caller]
     pub fn install(&mut self, module: &[u8]) -> Address {
-        self.deployed += 1;
-        let address = address_of(&[b"contract", &self.deployed.to_le_bytes()]);
-        self.host.deploy(address, Arc::new(package(module).expect("a module alone is a package")));
-        address
+        self.install_package(Arc::new(package(module).expect("a module alone is a package")))
     }
 
     /// Deploys a module: what its constructor came to. It is there afterwards, where the constructor returned.
@@ -200,10 +201,7 @@ impl Chain {
     /// Where the module makes no package.
     #[track_caller]
     pub fn try_deploy(&mut self, sender: Address, module: &[u8], arguments: &Value, value: u128) -> Transaction {
-        let address = self.install(module);
-        let arguments = arguments.encode().expect("arguments within the limits");
-        self.take(sender, value);
-        self.transact(&Call { sender, origin: sender, contract: address, data: arguments, value, init: true }, 0)
+        self.deploy_package(sender, Arc::new(package(module).expect("a module alone is a package")), arguments, value)
     }
 
     /// Deploys the contract whose source lies in a directory, by nobody: [`build`](crate::build()) and [`deploy`](Self::deploy).
@@ -301,6 +299,10 @@ impl Chain {
     /// Sends any bytes in the place of calldata, and keeps nothing of what that did.
     pub(crate) fn view_bytes(&mut self, contract: Address, bytes: &[u8]) -> Transaction {
         let sender = Address::default();
+        self.view_bytes_as(sender, contract, bytes)
+    }
+
+    pub(crate) fn view_bytes_as(&mut self, sender: Address, contract: Address, bytes: &[u8]) -> Transaction {
         let call = Call { sender, origin: sender, contract, data: bytes.into(), value: 0, init: false };
         self.agree(&call).0
     }
@@ -338,11 +340,8 @@ impl Chain {
 
     /// The leader's run, and the votes on it. Nothing is applied.
     fn agree(&mut self, call: &Call) -> (Transaction, Option<Receipt>) {
-        self.host.set_now(self.now);
-        for (address, balance) in &self.balances {
-            self.host.set_balance(*address, *balance);
-        }
-        let (leader, stack) = self.lead(call);
+        self.show();
+        let (leader, printed, stack) = self.lead(call);
         let (leader, internal) = match leader {
             Ok(report) => (Some(report), None),
             Err(error) => (None, Some(said(&error))),
@@ -359,13 +358,23 @@ impl Chain {
         let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
         let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
         let (contract, delivered) = (call.contract, Vec::new());
-        (Transaction { contract, leader, internal, stack, votes, accepted, delivered }, proposal)
+        (Transaction { contract, leader, internal, printed, stack, votes, accepted, delivered }, proposal)
     }
 
-    /// The leader's run, and what is told of it where it failed: the stack, and where the gas went.
-    fn lead(&mut self, call: &Call) -> (Result<Report, InternalError>, Vec<String>) {
+    /// Shows the runs to come what time it is, and what everybody has.
+    pub(crate) fn show(&self) {
+        self.host.set_now(self.now);
+        for (address, balance) in &self.balances {
+            self.host.set_balance(*address, *balance);
+        }
+    }
+
+    /// The leader's run, what it printed, and what is told of it where it failed: the stack, and where the gas went.
+    fn lead(&mut self, call: &Call) -> (Result<Report, InternalError>, Printed, Vec<String>) {
         let on = self.covered.as_ref().map_or_else(engine, |(_, engine, _)| Arc::clone(engine));
+        let _earlier = self.host.take_printed();
         let leader = self.run(on, call, Node::Leader, Role::Leader);
+        let printed = self.host.take_printed();
         if let Some((watcher, _, coverage)) = &mut self.covered {
             coverage.add(&watcher.take());
         }
@@ -376,10 +385,10 @@ impl Chain {
             let _ = self.run(watched(&watcher), call, Node::Leader, Role::Leader);
             told.extend(top(&watcher.take()));
         }
-        (leader, told)
+        (leader, printed, told)
     }
 
-    fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
+    pub(crate) fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
         let role = Role::Validator { results: proposal.nondet.clone() };
         match self.run(engine(), call, Node::Validator(number), role) {
             Ok(report) => report.vote(proposal),
@@ -400,7 +409,8 @@ impl Chain {
         };
         let node = host::Node { modules: Box::new(Seen::by(by, &self.scripts)), ..self.host.node() };
         let (entry, params, state) = (Entry::Contract, Arc::clone(&self.params), State::Accepted);
-        let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel: None });
+        let cancel = self.cancel.clone();
+        let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel });
         report
     }
 }

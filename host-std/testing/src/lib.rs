@@ -25,18 +25,21 @@
 //! | hold gas to a file | [`Golden`] |
 //! | see why it failed, and where | [`Transaction::stack`] |
 //! | see which lines were reached | [`Chain::cover`], [`Coverage`] |
-//! | build a contract from its source | [`build`](build()) |
+//! | build a contract from its source | [`build`](build()), [`python`](python()) |
+//! | have compiled modules kept for the next process | [`keep_compiled`] |
 //! | say all of this in a file, for a contract in any language | [`scenario`] |
 //!
 //! What a test asks for in vain panics, with what there was instead.
 
 mod build;
 mod chain;
+mod control;
 mod coverage;
 mod deliver;
 mod engine;
 mod golden;
 mod package;
+mod python;
 mod recorded;
 pub mod scenario;
 mod snapshot;
@@ -46,10 +49,13 @@ mod world;
 pub use build::build;
 pub use chain::Chain;
 pub use coverage::Coverage;
+pub use engine::{engine, keep_compiled};
 pub use golden::Golden;
+pub use python::{NoPython, python};
 pub use recorded::recorded;
 pub use snapshot::Snapshot;
 pub use subvm_core::calldata::{Map, Value};
 pub use subvm_core::{Address, Vote};
+pub use subvm_host_mock::Printed;
 pub use transaction::Transaction;
-pub use world::{Answer, Node, Script, model, web};
+pub use world::{Answer, Node, Script, asked, model, web};

@@ -2,6 +2,7 @@
 
 use subvm_core::calldata::Value;
 use subvm_core::{Address, Gas, Outcome, Report, Vote};
+use subvm_host_mock::Printed;
 
 /// What became of a transaction: how it ended at the leader, how validators voted, and what its messages led to.
 ///
@@ -22,6 +23,8 @@ pub struct Transaction {
     pub leader: Option<Report>,
     /// The internal error that the leader's run ended in: what its node lacked.
     pub internal: Option<String>,
+    /// What the leader's run printed: no receipt has it.
+    pub printed: Printed,
     /// Where a trap or a budget ended it: the functions that were active, innermost first, with files and lines where the module has DWARF; and
     /// where the gas went, if that ran out. For people: no receipt has it.
     pub stack: Vec<String>,

@@ -1,6 +1,8 @@
 //! What the web and models answer.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use subvm_core::calldata::{Map, Value};
@@ -71,6 +73,21 @@ enum Asks {
     Like(&'static [&'static str], Vec<(&'static str, String)>),
     /// This one.
     This(Value),
+    /// What a function answers.
+    Any(Asked),
+}
+
+/// A function that answers requests.
+#[derive(Clone)]
+struct Asked(Arc<Reply>);
+
+/// Who asks, and the request: what it comes to, if this answers it.
+type Reply = dyn Fn(Node, &Value) -> Option<Answer> + Send + Sync;
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Asked(..)")
+    }
 }
 
 /// Requests to addresses of a pattern, in which `*` is any text; rendered pages too. Until more is said, they are answered by `404`.
@@ -89,6 +106,22 @@ pub fn model(prompt: &str) -> Script {
         ("prompt|principle|task", prompt.to_owned()),
         Answer::Error("refused"),
     )
+}
+
+/// Requests that a function answers, where patterns are not enough: it is given who asks and the request, a map from its name to its fields. Where
+/// it answers nothing, the scripts before it are asked.
+///
+/// ```
+/// use subvm_testing::{Answer, Chain, asked};
+/// let mut chain = Chain::new();
+/// chain.world(asked(|_, request| {
+///     let url = request["WebRequest"]["url"].as_str()?;
+///     Some(Answer::page(200, url.len().to_string()))
+/// }));
+/// ```
+#[must_use]
+pub fn asked(answer: impl Fn(Node, &Value) -> Option<Answer> + Send + Sync + 'static) -> Script {
+    Script { asks: Asks::Any(Asked(Arc::new(answer))), answer: Answer::Down, to: Vec::new() }
 }
 
 impl Script {
@@ -110,7 +143,7 @@ impl Script {
         self
     }
 
-    /// What all nodes are answered.
+    /// What all nodes are answered. Nothing, for a function, which says so itself.
     #[must_use]
     pub fn answers(mut self, answer: Answer) -> Self {
         self.answer = answer;
@@ -130,19 +163,19 @@ impl Script {
         self
     }
 
-    fn matches(&self, request: &Value, name: &str, fields: &Value) -> bool {
+    /// What a node's request comes to, if this script has an answer to it.
+    fn answer_to(&self, node: Node, request: &Value, name: &str, fields: &Value) -> Option<Answer> {
+        let mine = self.to.iter().rev().find(|(to, _)| *to == node).map(|(_, answer)| answer);
         let found = |names: &str| names.split('|').find_map(|name| fields.get(name)?.as_str());
         match &self.asks {
-            Asks::This(this) => this == request,
+            Asks::This(this) => (this == request).then_some(())?,
+            Asks::Any(Asked(answer)) => return answer(node, request).map(|answer| mine.cloned().unwrap_or(answer)),
             Asks::Like(names, patterns) => {
-                names.contains(&name)
-                    && patterns.iter().all(|(field, pattern)| found(field).is_some_and(|text| matches(pattern, text)))
+                let all = |(field, pattern): &(&str, String)| found(field).is_some_and(|text| matches(pattern, text));
+                (names.contains(&name) && patterns.iter().all(all)).then_some(())?;
             }
         }
-    }
-
-    fn answer(&self, node: Node) -> &Answer {
-        self.to.iter().rev().find(|(to, _)| *to == node).map_or(&self.answer, |(_, answer)| answer)
+        Some(mine.unwrap_or(&self.answer).clone())
     }
 }
 
@@ -169,11 +202,11 @@ impl Seen {
     fn answer(&self, request: &[u8]) -> Result<Value, HostError> {
         let request = Value::decode(request)?;
         let (name, fields) = request.as_map().and_then(|map| map.iter().next()).ok_or("no request")?;
-        let script = self.scripts.iter().rev().find(|script| script.matches(&request, name, fields));
-        match script.map(|script| script.answer(self.node)) {
-            Some(Answer::Ok(value)) => Ok(Map::from([("ok", value.clone())]).into()),
-            Some(Answer::Exactly(value)) => Ok(value.clone()),
-            Some(Answer::Error(code)) => Ok(Map::from([("error", *code)]).into()),
+        let found = self.scripts.iter().rev().find_map(|script| script.answer_to(self.node, &request, name, fields));
+        match found {
+            Some(Answer::Ok(value)) => Ok(Map::from([("ok", value)]).into()),
+            Some(Answer::Exactly(value)) => Ok(value),
+            Some(Answer::Error(code)) => Ok(Map::from([("error", code)]).into()),
             Some(Answer::Down) => Err(format!("the world has no {name} for {:?}", self.node).into()),
             None => Err(format!("no script answers {request}: add one with Chain::world").into()),
         }

@@ -1,9 +1,7 @@
 //! A scenario is run.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use subvm_core::calldata::{Map, Value};
 use subvm_core::{Address, Outcome};
@@ -147,16 +145,16 @@ impl Play<'_> {
     /// Runs a transaction under a leader that may lie.
     fn running(&mut self, step: &Step, run: impl FnOnce(&mut Chain) -> Transaction) -> Result<Transaction, String> {
         let lies: Vec<(usize, Vec<u8>)> = step.lies.iter().map(|lie| self.lie(lie)).collect::<Result<_, String>>()?;
-        let missing = Rc::new(Cell::new(None));
+        let missing = Arc::new(Mutex::new(None));
         if !lies.is_empty() {
-            let missing = Rc::clone(&missing);
+            let missing = Arc::clone(&missing);
             // Of messages that are delivered, the leader tells the truth.
             let mut lies = Some(lies);
             self.chain.tamper(move |results| {
                 for (number, bytes) in lies.take().into_iter().flatten() {
                     match results.get_mut(number) {
                         Some(result) => *result = bytes,
-                        None => missing.set(Some((number, results.len()))),
+                        None => *missing.lock().unwrap_or_else(PoisonError::into_inner) = Some((number, results.len())),
                     }
                 }
             });
@@ -164,7 +162,8 @@ impl Play<'_> {
         let transaction = run(&mut self.chain);
         self.chain.honest();
         self.endless()?;
-        match missing.get() {
+        let missing = *missing.lock().unwrap_or_else(PoisonError::into_inner);
+        match missing {
             Some((number, len)) => Err(format!("the leader lies of result {number}, and has {len} results")),
             None => Ok(transaction),
         }
