@@ -1,8 +1,8 @@
 //! Runs lowered modules directly on wasmtime, and takes down everything that determinism speaks of.
 
 use subvm_host_std::lower::{
-    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind,
-    Watch, memory_export,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT,
+    TRAP_GLOBAL, TrapKind, Watch, memory_export, stack_mark,
 };
 use wasmtime::{Collector, Config, Engine, Extern, Inlining, Instance, Linker, Module, OptLevel, Store, Trap, Val};
 
@@ -151,7 +151,13 @@ impl Machine {
     pub fn grant(&mut self, gas: i64, stack: i32) {
         self.set(GAS_GLOBAL, Val::I64(gas));
         self.set(STACK_GLOBAL, Val::I32(stack));
+        self.set(MARK_GLOBAL, Val::I32(stack_mark(stack)));
         self.set(TRAP_GLOBAL, Val::I32(0));
+    }
+
+    /// Pays for depth beyond so many units of `stack`, which were granted.
+    pub fn pay_for_depth(&mut self, stack: i32, beyond: i32) {
+        self.set(MARK_GLOBAL, Val::I32((stack - beyond).max(0)));
     }
 
     fn set(&mut self, name: &str, value: Val) {
@@ -211,7 +217,7 @@ impl Machine {
 
     /// Offers this machine's counters to another module of the sub-VM.
     pub fn share_counters(&mut self, linker: &mut Linker<()>) {
-        for name in [GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL] {
+        for name in [GAS_GLOBAL, STACK_GLOBAL, MARK_GLOBAL, TRAP_GLOBAL] {
             let global = self.instance.get_global(&mut self.store, name).expect("an injected global");
             linker.define(&self.store, COUNTERS_MODULE, name, global).expect("a new name");
         }

@@ -16,7 +16,7 @@ fn an_empty_module_has_its_counters_and_no_more() {
     let lowered = lower_wat("(module)", &NATIVE).expect("accepted");
     let module = Module::new(&Generator::Speed.engine(), &lowered.wasm).expect("valid");
     let exports: Vec<_> = module.exports().map(|export| export.name().to_owned()).collect();
-    assert_eq!(exports, ["$subvm:gas", "$subvm:stack", "$subvm:trap"]);
+    assert_eq!(exports, ["$subvm:gas", "$subvm:stack", "$subvm:mark", "$subvm:trap"]);
     assert_eq!((lowered.memories, lowered.has_start, lowered.module_name), (0, false, None));
 }
 

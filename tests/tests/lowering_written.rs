@@ -1,8 +1,8 @@
 //! What lowering writes: the same bytes under one version, and a module that is, to its neighbours, what it was.
 
 use subvm_host_std::lower::{
-    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Options, STACK_GLOBAL, STACK_UNITS, START_EXPORT, TRAP_GLOBAL,
-    VERSION, lower,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, STACK_UNITS, START_EXPORT,
+    TRAP_GLOBAL, VERSION, lower, stack_mark,
 };
 use subvm_tests::lowered::{GAS, Generator, NATIVE};
 use wasmtime::{Module, Val};
@@ -168,9 +168,12 @@ fn borrowing(lowered: bool, argument: i32) -> Left {
     let mut linker = wasmtime::Linker::new(&engine);
     let lender = linker.instantiate(&mut store, &lender).expect("linked");
     if lowered {
-        for (name, value) in
-            [(GAS_GLOBAL, Val::I64(GAS)), (STACK_GLOBAL, Val::I32(STACK_UNITS)), (TRAP_GLOBAL, Val::I32(0))]
-        {
+        for (name, value) in [
+            (GAS_GLOBAL, Val::I64(GAS)),
+            (STACK_GLOBAL, Val::I32(STACK_UNITS)),
+            (MARK_GLOBAL, Val::I32(stack_mark(STACK_UNITS))),
+            (TRAP_GLOBAL, Val::I32(0)),
+        ] {
             let counter = lender.get_global(&mut store, name).expect("a counter");
             counter.set(&mut store, value).expect("its type");
             linker.define(&store, COUNTERS_MODULE, name, counter).expect("a new name");

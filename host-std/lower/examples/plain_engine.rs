@@ -1,6 +1,9 @@
 //! A lowered module on a plain engine: nothing of subvm but the pass, and what the engine has to do for it, by hand.
 
-use subvm_lower::{BYTES_PER_UNIT, GAS_GLOBAL, Options, RESERVED_BYTES, STACK_GLOBAL, TRAP_GLOBAL, TrapKind, lower};
+use subvm_lower::{
+    BYTES_PER_UNIT, GAS_GLOBAL, MARK_GLOBAL, Options, RESERVED_BYTES, STACK_GLOBAL, TRAP_GLOBAL, TrapKind, lower,
+    stack_mark,
+};
 use wasmtime::{Config, Engine, Error, Linker, Module, Result, Store, Val};
 
 /// A guest that asks the host for something `n` times.
@@ -25,10 +28,12 @@ fn count(n: i32, ticks: i64) -> Result<Result<(i32, i64), Option<TrapKind>>> {
     linker.func_wrap("wasi_snapshot_preview1", "sched_yield", |ticks: i64| (0_i32, ticks - YIELD))?;
     let mut store = Store::new(&engine, ());
     let instance = linker.instantiate(&mut store, &module)?;
-    let [gas, stack, trap] = [GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL]
+    let [gas, stack, mark, trap] = [GAS_GLOBAL, STACK_GLOBAL, MARK_GLOBAL, TRAP_GLOBAL]
         .map(|name| instance.get_global(&mut store, name).expect("lowering's own"));
     gas.set(&mut store, Val::I64(ticks))?;
     stack.set(&mut store, Val::I32(UNITS))?;
+    // Native stack that is taken for the first time is paid for from here on.
+    mark.set(&mut store, Val::I32(stack_mark(UNITS)))?;
     let counted = instance.get_typed_func::<i32, i32>(&mut store, "count")?.call(&mut store, n);
     let left = gas.get(&mut store).unwrap_i64();
     Ok(match counted {

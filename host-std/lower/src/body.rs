@@ -1,7 +1,7 @@
 //! The second pass over one function's body.
 //!
 //! ```text
-//!     compare or charge the frame
+//!     compare or charge the frame, and pay for depth
 //!     read the gas counter
 //!     block                      ;; out of gas
 //!       block (result ...)       ;; the guest's function: what left it now leaves this
@@ -36,7 +36,7 @@ use super::options::{Floats, Options};
 use super::owed::Named;
 use super::pins;
 use super::scratch::{Scratch, Use};
-use super::stack;
+use super::stack::{self, Entry};
 use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
@@ -163,9 +163,10 @@ impl Body<'_> {
     }
 
     fn open_function(&mut self, index: u32, exit: BlockType) {
-        let Globals { gas, stack, trap, .. } = self.context.globals;
         let (Facts { units, leaf, .. }, page) = (self.facts, self.page);
-        let enter = |page| move |sink: &mut InstructionSink<'_>| stack::enter(sink, stack, trap, units, leaf, page);
+        let gas = self.context.globals.gas;
+        let entry = Entry::new(self.context.globals, units, leaf, &self.context.options.schedule);
+        let enter = |page| move |sink: &mut InstructionSink<'_>| entry.write(sink, page);
         self.added += length(enter(page)) - length(enter(None));
         let mut sink = self.blocks.outside();
         enter(page)(&mut sink);

@@ -4,18 +4,24 @@ use wasm_encoder::{
     ConstExpr, EntityType, ExportKind, ExportSection, GlobalSection, GlobalType, ImportSection, ValType,
 };
 
-use super::names::{COUNTERS_MODULE, GAS_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
+use super::names::{COUNTERS_MODULE, GAS_GLOBAL, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
 use super::options::Counters;
 
 /// The counters, in the order in which they stand in the global index space.
-const COUNTERS: [(&str, ValType); 3] =
-    [(GAS_GLOBAL, ValType::I64), (STACK_GLOBAL, ValType::I32), (TRAP_GLOBAL, ValType::I32)];
+const COUNTERS: [(&str, ValType); 4] = [
+    (GAS_GLOBAL, ValType::I64),
+    (STACK_GLOBAL, ValType::I32),
+    (MARK_GLOBAL, ValType::I32),
+    (TRAP_GLOBAL, ValType::I32),
+];
 
 /// Where the counters are in a lowered module's global index space.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Globals {
     pub(super) gas: u32,
     pub(super) stack: u32,
+    /// The stack units that were left at the deepest place that was paid for.
+    pub(super) mark: u32,
     pub(super) trap: u32,
     /// Guest globals from this index on are moved up by the number of imported counters.
     first_moved: u32,
@@ -29,7 +35,7 @@ impl Globals {
             Counters::Imported => (imported_globals, imported_globals),
             Counters::Defined => (imported_globals + globals, u32::MAX),
         };
-        Globals { gas: first, stack: first + 1, trap: first + 2, first_moved }
+        Globals { gas: first, stack: first + 1, mark: first + 2, trap: first + 3, first_moved }
     }
 
     /// The new index of guest global `index`.
@@ -55,7 +61,7 @@ pub(super) fn define_counters(globals: &mut GlobalSection) {
 
 /// Exports the counters that a module defines.
 pub(super) fn export_counters(exports: &mut ExportSection, globals: &Globals) {
-    for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.trap]) {
+    for ((name, _), index) in COUNTERS.iter().zip([globals.gas, globals.stack, globals.mark, globals.trap]) {
         exports.export(name, ExportKind::Global, index);
     }
 }

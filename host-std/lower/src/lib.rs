@@ -7,10 +7,11 @@
 //! What the engine does with a lowered module:
 //!
 //! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their last
-//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the three counters come
+//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the four counters come
 //!    from the exports of the sub-VM's first module;
 //! 2. instantiate; no guest code runs, for there is no start section any more;
-//! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks) and [`STACK_GLOBAL`] (`i32`, remaining frame units);
+//! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks), [`STACK_GLOBAL`] (`i32`, remaining stack units) and [`MARK_GLOBAL`] (`i32`, to what
+//!    [`stack_mark`] says of these units);
 //! 4. call the export [`START_EXPORT`] where [`Lowered::has_start`] says so, then what it came for;
 //! 5. write [`GAS_GLOBAL`] in a host function that does not return, for its result is lost;
 //! 6. after a trap of any kind, read the counters, and [`TRAP_GLOBAL`] through [`TrapKind::from_marker`] to tell an
@@ -72,14 +73,14 @@ pub use frames::{Noted, Walk};
 pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
 pub use look::{Global, Instance, Look, Machine, Place, lower_placed};
 pub use names::{
-    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, RESERVED, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
-    WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
+    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, RESERVED, STACK_GLOBAL, START_EXPORT,
+    TRAP_GLOBAL, WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
 };
 pub use options::{Counters, Floats, KEY_BYTES, Options, Watch};
 pub use origins::{Origins, origins};
 pub use report::{Frame, Import, Report};
 pub use schema::{SchemaError, schema};
-pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS};
+pub use stack::{BYTES_PER_UNIT, RESERVED_BYTES, STACK_UNITS, stack_mark};
 use subvm_core::costs::SetUp;
 pub use traps::TrapKind;
 pub use unwound::unwinding_ticks;
@@ -87,7 +88,7 @@ pub use unwound::unwinding_ticks;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 15;
+pub const VERSION: u32 = 16;
 
 /// Bytes of a page of memory (WebAssembly 2.0, 4.2.8).
 pub const WASM_PAGE: u64 = 65_536;

@@ -7,7 +7,7 @@ use alloc::string::String;
 /// What marks a name as lowering's own. A guest import or export whose name contains it is refused.
 pub const RESERVED: &str = "$subvm:";
 
-/// The module from which [`Counters::Imported`](super::Counters::Imported) modules import the three counters, each under
+/// The module from which [`Counters::Imported`](super::Counters::Imported) modules import the counters, each under
 /// the name of its export.
 pub const COUNTERS_MODULE: &str = "$subvm:counters";
 
@@ -16,6 +16,9 @@ pub const GAS_GLOBAL: &str = "$subvm:gas";
 
 /// Remaining stack units: a mutable `i32`.
 pub const STACK_GLOBAL: &str = "$subvm:stack";
+
+/// How many stack units were left at the deepest place that was paid for: a mutable `i32`, which [`stack_mark`](super::stack_mark) begins.
+pub const MARK_GLOBAL: &str = "$subvm:mark";
 
 /// Why lowered code executed `unreachable`: a mutable `i32` for [`TrapKind::from_marker`](super::TrapKind::from_marker),
 /// 0 as long as it did not.

@@ -2,9 +2,23 @@
 //!
 //! What a frame costs depends on the function as the guest supplied it, so that the counter runs out at the same call on
 //! every machine. The native stack behind it is large enough that it never overflows first: [`BYTES_PER_UNIT`].
+//!
+//! Native stack is touched as deep as the counter has been, and the frames of a trap are walked: each unit is paid for where
+//! it is taken for the first time in a sub-VM. A mark says how deep has been paid for. It is never negative, so that one
+//! comparison finds both that it is passed and that the units have run out.
+//!
+//! ```text
+//!     units := units - frame
+//!     if units < mark
+//!       if units < 0: trap, stack overflow
+//!       gas := gas - (mark - units) * price
+//!       mark := units
+//! ```
 
+use subvm_core::costs::instructions::{Class, DEPTH_INCLUDED, Schedule};
 use wasm_encoder::{BlockType, InstructionSink};
 
+use super::counters::Globals;
 use super::frames::Page;
 use super::traps::TrapKind;
 
@@ -33,29 +47,61 @@ pub(super) fn frame_units(slots: u32, operators: u32, further: u32) -> u32 {
     FRAME_UNITS + slots + operators / OPERATORS_PER_UNIT + further / FURTHER_VALUES_PER_UNIT
 }
 
-/// Charges a frame or, in a leaf function that notes nothing, only compares: traps when fewer than `units` remain.
-pub(super) fn enter(
-    sink: &mut InstructionSink<'_>,
-    stack: u32,
-    marker: u32,
-    units: u32,
-    leaf: bool,
-    page: Option<Page>,
-) {
-    if leaf && page.is_none() {
-        sink.global_get(stack).i32_const(units as i32).i32_lt_s();
-    } else {
+/// Where the mark begins in a sub-VM that has so many units, for [`MARK_GLOBAL`](crate::MARK_GLOBAL): what is above costs no more than calls
+/// do.
+///
+/// ```
+/// assert_eq!([subvm_lower::stack_mark(8_388_608), subvm_lower::stack_mark(4_000)], [8_323_072, 0]);
+/// ```
+#[must_use]
+pub fn stack_mark(units: i32) -> i32 {
+    units.saturating_sub_unsigned(DEPTH_INCLUDED).max(0)
+}
+
+/// How a function begins.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) globals: Globals,
+    /// What its frame costs.
+    pub(super) units: u32,
+    /// Whether it calls nothing. Then its frame is not charged, unless it notes itself, and pays for no depth.
+    pub(super) leaf: bool,
+    /// Ticks for a unit that is taken for the first time.
+    pub(super) price: u64,
+}
+
+impl Entry {
+    pub(super) fn new(globals: Globals, units: u32, leaf: bool, schedule: &Schedule) -> Entry {
+        Entry { globals, units, leaf, price: schedule.ticks(Class::Depth) }
+    }
+
+    /// Charges a frame or, in a leaf function that notes nothing, only compares: traps when fewer units remain. What is paid for depth is
+    /// not compared with the ticks that are left; a function that calls something does that next.
+    pub(super) fn write(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
+        let Entry { globals: Globals { gas, stack, mark, trap, .. }, units, leaf, price } = self;
+        let overflow = |sink: &mut InstructionSink<'_>| {
+            sink.if_(BlockType::Empty);
+            page.iter().for_each(|page| page.overflow(sink));
+            TrapKind::StackOverflow.emit(sink, trap);
+            sink.end();
+        };
+        if leaf && page.is_none() {
+            sink.global_get(stack).i32_const(units as i32).i32_lt_s();
+            return overflow(sink);
+        }
         sink.global_get(stack).i32_const(units as i32).i32_sub().global_set(stack);
-        sink.global_get(stack).i32_const(0).i32_lt_s();
-    }
-    sink.if_(BlockType::Empty);
-    if let Some(page) = page {
-        page.overflow(sink);
-    }
-    TrapKind::StackOverflow.emit(sink, marker);
-    sink.end();
-    if let Some(page) = page {
-        page.enter(sink, stack);
+        if leaf {
+            sink.global_get(stack).i32_const(0).i32_lt_s();
+            overflow(sink);
+        } else {
+            sink.global_get(stack).global_get(mark).i32_lt_s().if_(BlockType::Empty);
+            sink.global_get(stack).i32_const(0).i32_lt_s();
+            overflow(sink);
+            sink.global_get(gas).global_get(mark).global_get(stack).i32_sub().i64_extend_i32_u();
+            sink.i64_const(price as i64).i64_mul().i64_sub().global_set(gas);
+            sink.global_get(stack).global_set(mark).end();
+        }
+        page.iter().for_each(|page| page.enter(sink, stack));
     }
 }
 

@@ -7,7 +7,9 @@ use core::time::Duration;
 use subvm_core::host::Patience;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, SubVm, VmError};
 use subvm_link::{Beside, INITIALIZE, Refused};
-use subvm_lower::{FRAMES_MEMORY, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export};
+use subvm_lower::{
+    FRAMES_MEMORY, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export, stack_mark,
+};
 use wasmi::{Instance, ResumableCall, Store, Val};
 
 use crate::Stopped;
@@ -110,11 +112,13 @@ fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Resu
             InternalError::new(InternalErrorKind::Bug, format!("the lowered module lacks the counter {name}"))
         })
     };
-    let (gas, stack, trap) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?, global(TRAP_GLOBAL)?);
+    let (gas, stack) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?);
+    let (mark, trap) = (global(MARK_GLOBAL)?, global(TRAP_GLOBAL)?);
     let frames = instance.get_memory(&*store, FRAMES_MEMORY);
     gas.set(&mut *store, Val::I64(ticks)).map_err(unwound)?;
     stack.set(&mut *store, Val::I32(units)).map_err(unwound)?;
-    store.data_mut().counters = Some(Counters { gas, stack, trap, frames, units });
+    mark.set(&mut *store, Val::I32(stack_mark(units))).map_err(unwound)?;
+    store.data_mut().counters = Some(Counters { gas, stack, mark, trap, frames, units });
     Ok(())
 }
 

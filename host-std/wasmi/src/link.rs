@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 
 use subvm_core::{InternalError, InternalErrorKind, Invalid};
 use subvm_link::{Import, Library, Refused, Type, unlinkable};
-use subvm_lower::{COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
+use subvm_lower::{
+    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE,
+};
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Extern, ExternType, Func, Module, Store, ValType};
 
@@ -107,6 +109,7 @@ fn counter(running: &Running, name: &str) -> Result<Extern, Stopped> {
     let found = counters.and_then(|counters| match name {
         GAS_GLOBAL => Some(counters.gas.into()),
         STACK_GLOBAL => Some(counters.stack.into()),
+        MARK_GLOBAL => Some(counters.mark.into()),
         TRAP_GLOBAL => Some(counters.trap.into()),
         FRAMES_MEMORY => counters.frames.map(Extern::from),
         _ => None,

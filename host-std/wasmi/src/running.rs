@@ -51,6 +51,7 @@ pub(crate) struct Making {
 pub(crate) struct Counters {
     pub(crate) gas: Global,
     pub(crate) stack: Global,
+    pub(crate) mark: Global,
     pub(crate) trap: Global,
     pub(crate) frames: Option<Memory>,
     /// Stack units that were left when no guest had run.

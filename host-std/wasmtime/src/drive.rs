@@ -18,7 +18,7 @@ use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::unit::Unit;
 use subvm_link::{Beside, INITIALIZE, Refused};
-use subvm_lower::{Floats, GAS_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL};
+use subvm_lower::{Floats, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, stack_mark};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Result<Outcome, Stopped> {
@@ -143,10 +143,12 @@ fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Resu
             InternalError::new(InternalErrorKind::Bug, format!("the lowered module lacks the counter {name}"))
         })
     };
-    let counters = Counters { gas: global(GAS_GLOBAL)?, stack: global(STACK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
+    let (gas, stack) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?);
+    let counters = Counters { gas, stack, mark: global(MARK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
     counters.gas.set(&mut *store, Val::I64(ticks)).map_err(Stopped::Unwound)?;
     let units = i32::try_from(stack_units).unwrap_or(i32::MAX);
     counters.stack.set(&mut *store, Val::I32(units)).map_err(Stopped::Unwound)?;
+    counters.mark.set(&mut *store, Val::I32(stack_mark(units))).map_err(Stopped::Unwound)?;
     store.data_mut().counters = Some(counters);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use subvm_core::{InternalError, InternalErrorKind, Invalid};
 use subvm_link::{Import, Library, Refused, Type, unlinkable};
-use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
+use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
 use wasmtime::{Extern, ExternType, ImportType, Linker, Module, Mutability, RefType, Store, ValType};
 
 use super::Stopped;
@@ -78,6 +78,7 @@ fn counter(running: &Running, name: &str) -> Result<Extern, Stopped> {
     let found = counters.and_then(|counters| match name {
         GAS_GLOBAL => Some(counters.gas),
         STACK_GLOBAL => Some(counters.stack),
+        MARK_GLOBAL => Some(counters.mark),
         TRAP_GLOBAL => Some(counters.trap),
         _ => None,
     });

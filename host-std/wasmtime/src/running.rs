@@ -54,6 +54,7 @@ pub(super) struct Part {
 pub(super) struct Counters {
     pub(super) gas: Global,
     pub(super) stack: Global,
+    pub(super) mark: Global,
     pub(super) trap: Global,
 }
 

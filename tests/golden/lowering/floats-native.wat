@@ -20,11 +20,13 @@
 ;;   (global (;0;) (mut i64) i64.const 0)
 ;;   (global (;1;) (mut i32) i32.const 0)
 ;;   (global (;2;) (mut i32) i32.const 0)
+;;   (global (;3;) (mut i32) i32.const 0)
 ;;   (export "f" (func 0))
 ;;   (export "$subvm:memory:0" (memory 0))
 ;;   (export "$subvm:gas" (global 0))
 ;;   (export "$subvm:stack" (global 1))
-;;   (export "$subvm:trap" (global 2))
+;;   (export "$subvm:mark" (global 2))
+;;   (export "$subvm:trap" (global 3))
 ;;   (func (;0;) (type 0) (param f64 f64)
 ;;     (local i64 i32 f64)
 ;;     global.get 1
@@ -32,7 +34,7 @@
 ;;     i32.lt_s
 ;;     if ;; label = @1
 ;;       i32.const 2
-;;       global.set 2
+;;       global.set 3
 ;;       unreachable
 ;;     end
 ;;     global.get 0
@@ -58,7 +60,7 @@
 ;;     i64.const -1
 ;;     global.set 0
 ;;     i32.const 1
-;;     global.set 2
+;;     global.set 3
 ;;     unreachable
 ;;   )
 ;; )

@@ -20,7 +20,8 @@
 ;;   (import "lib" "m" (memory (;0;) 1))
 ;;   (import "$subvm:counters" "$subvm:gas" (global (;0;) (mut i64)))
 ;;   (import "$subvm:counters" "$subvm:stack" (global (;1;) (mut i32)))
-;;   (import "$subvm:counters" "$subvm:trap" (global (;2;) (mut i32)))
+;;   (import "$subvm:counters" "$subvm:mark" (global (;2;) (mut i32)))
+;;   (import "$subvm:counters" "$subvm:trap" (global (;3;) (mut i32)))
 ;;   (import "$subvm:counters" "$subvm:frames" (memory (;1;) 129 129))
 ;;   (memory (;2;) 1)
 ;;   (export "f" (func 0))
@@ -40,7 +41,7 @@
 ;;       i64.const 72057594037927947
 ;;       i64.store 1 offset=8388608 align=1
 ;;       i32.const 2
-;;       global.set 2
+;;       global.set 3
 ;;       unreachable
 ;;     end
 ;;     global.get 1
@@ -89,7 +90,7 @@
 ;;     i64.const -1
 ;;     global.set 0
 ;;     i32.const 1
-;;     global.set 2
+;;     global.set 3
 ;;     unreachable
 ;;   )
 ;;   (func (;1;) (type 1) (param i32) (result i32)
@@ -105,7 +106,7 @@
 ;;     i64.lt_s
 ;;     if ;; label = @1
 ;;       i32.const 1
-;;       global.set 2
+;;       global.set 3
 ;;       unreachable
 ;;     end
 ;;     local.get 0

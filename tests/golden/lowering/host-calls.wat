@@ -21,11 +21,13 @@
 ;;   (global (;0;) (mut i64) i64.const 0)
 ;;   (global (;1;) (mut i32) i32.const 0)
 ;;   (global (;2;) (mut i32) i32.const 0)
+;;   (global (;3;) (mut i32) i32.const 0)
 ;;   (export "f" (func 1))
 ;;   (export "$subvm:memory:0" (memory 0))
 ;;   (export "$subvm:gas" (global 0))
 ;;   (export "$subvm:stack" (global 1))
-;;   (export "$subvm:trap" (global 2))
+;;   (export "$subvm:mark" (global 2))
+;;   (export "$subvm:trap" (global 3))
 ;;   (elem (;0;) (i32.const 0) func 2)
 ;;   (func (;1;) (type 1) (result i32)
 ;;     (local i64)
@@ -34,12 +36,28 @@
 ;;     i32.sub
 ;;     global.set 1
 ;;     global.get 1
-;;     i32.const 0
+;;     global.get 2
 ;;     i32.lt_s
 ;;     if ;; label = @1
-;;       i32.const 2
+;;       global.get 1
+;;       i32.const 0
+;;       i32.lt_s
+;;       if ;; label = @2
+;;         i32.const 2
+;;         global.set 3
+;;         unreachable
+;;       end
+;;       global.get 0
+;;       global.get 2
+;;       global.get 1
+;;       i32.sub
+;;       i64.extend_i32_u
+;;       i64.const 3
+;;       i64.mul
+;;       i64.sub
+;;       global.set 0
+;;       global.get 1
 ;;       global.set 2
-;;       unreachable
 ;;     end
 ;;     global.get 0
 ;;     local.set 0
@@ -78,7 +96,7 @@
 ;;     i64.const -1
 ;;     global.set 0
 ;;     i32.const 1
-;;     global.set 2
+;;     global.set 3
 ;;     unreachable
 ;;   )
 ;;   (func (;2;) (type 3) (param i32 i32) (result i32)

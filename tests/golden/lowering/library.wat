@@ -15,7 +15,8 @@
 ;;   (import "wasi_snapshot_preview1" "sched_yield$subvm:2" (func (;0;) (type 2)))
 ;;   (import "$subvm:counters" "$subvm:gas" (global (;0;) (mut i64)))
 ;;   (import "$subvm:counters" "$subvm:stack" (global (;1;) (mut i32)))
-;;   (import "$subvm:counters" "$subvm:trap" (global (;2;) (mut i32)))
+;;   (import "$subvm:counters" "$subvm:mark" (global (;2;) (mut i32)))
+;;   (import "$subvm:counters" "$subvm:trap" (global (;3;) (mut i32)))
 ;;   (export "f" (func 1))
 ;;   (func (;1;) (type 1)
 ;;     (local i64)
@@ -24,12 +25,28 @@
 ;;     i32.sub
 ;;     global.set 1
 ;;     global.get 1
-;;     i32.const 0
+;;     global.get 2
 ;;     i32.lt_s
 ;;     if ;; label = @1
-;;       i32.const 2
+;;       global.get 1
+;;       i32.const 0
+;;       i32.lt_s
+;;       if ;; label = @2
+;;         i32.const 2
+;;         global.set 3
+;;         unreachable
+;;       end
+;;       global.get 0
+;;       global.get 2
+;;       global.get 1
+;;       i32.sub
+;;       i64.extend_i32_u
+;;       i64.const 3
+;;       i64.mul
+;;       i64.sub
+;;       global.set 0
+;;       global.get 1
 ;;       global.set 2
-;;       unreachable
 ;;     end
 ;;     global.get 0
 ;;     local.set 0
@@ -67,7 +84,7 @@
 ;;     i64.const -1
 ;;     global.set 0
 ;;     i32.const 1
-;;     global.set 2
+;;     global.set 3
 ;;     unreachable
 ;;   )
 ;;   (func (;2;) (type 3) (result i32)

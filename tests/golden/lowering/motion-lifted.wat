@@ -29,10 +29,12 @@
 ;;   (global (;2;) (mut i64) i64.const 0)
 ;;   (global (;3;) (mut i32) i32.const 0)
 ;;   (global (;4;) (mut i32) i32.const 0)
+;;   (global (;5;) (mut i32) i32.const 0)
 ;;   (export "f" (func 0))
 ;;   (export "$subvm:gas" (global 2))
 ;;   (export "$subvm:stack" (global 3))
-;;   (export "$subvm:trap" (global 4))
+;;   (export "$subvm:mark" (global 4))
+;;   (export "$subvm:trap" (global 5))
 ;;   (func (;0;) (type 0) (param i64)
 ;;     (local i64)
 ;;     global.get 3
@@ -40,7 +42,7 @@
 ;;     i32.lt_s
 ;;     if ;; label = @1
 ;;       i32.const 2
-;;       global.set 4
+;;       global.set 5
 ;;       unreachable
 ;;     end
 ;;     global.get 2
@@ -164,7 +166,7 @@
 ;;     i64.const -1
 ;;     global.set 2
 ;;     i32.const 1
-;;     global.set 4
+;;     global.set 5
 ;;     unreachable
 ;;   )
 ;; )

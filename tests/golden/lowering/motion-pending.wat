@@ -27,10 +27,12 @@
 ;;   (global (;1;) (mut i64) i64.const 0)
 ;;   (global (;2;) (mut i32) i32.const 0)
 ;;   (global (;3;) (mut i32) i32.const 0)
+;;   (global (;4;) (mut i32) i32.const 0)
 ;;   (export "f" (func 0))
 ;;   (export "$subvm:gas" (global 1))
 ;;   (export "$subvm:stack" (global 2))
-;;   (export "$subvm:trap" (global 3))
+;;   (export "$subvm:mark" (global 3))
+;;   (export "$subvm:trap" (global 4))
 ;;   (func (;0;) (type 0) (param i64 i32)
 ;;     (local i64 i64)
 ;;     global.get 2
@@ -38,7 +40,7 @@
 ;;     i32.lt_s
 ;;     if ;; label = @1
 ;;       i32.const 2
-;;       global.set 3
+;;       global.set 4
 ;;       unreachable
 ;;     end
 ;;     global.get 1
@@ -161,7 +163,7 @@
 ;;     i64.const -1
 ;;     global.set 1
 ;;     i32.const 1
-;;     global.set 3
+;;     global.set 4
 ;;     unreachable
 ;;   )
 ;; )

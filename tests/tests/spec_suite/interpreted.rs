@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use subvm_host_std::lower::{
-    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind,
-    lower,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT,
+    TRAP_GLOBAL, TrapKind, lower, stack_mark,
 };
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{
@@ -110,7 +110,7 @@ struct Runner {
     store: Store<()>,
     current: Option<Instance>,
     named: HashMap<String, Instance>,
-    counters: [Global; 3],
+    counters: [Global; 4],
     /// The trap policy has kept something from happening that later directives may rely on.
     incomplete: bool,
     /// An instance failed half-way. wasmi 2.0.0 ends the process where its functions are called, which tables of others may hold by then:
@@ -124,7 +124,12 @@ impl Runner {
         linker.allow_shadowing(true);
         let mut store = Store::new(&ENGINE, ());
         define_spectest(&mut linker, &mut store)?;
-        let values = [(GAS_GLOBAL, Val::I64(GAS)), (STACK_GLOBAL, Val::I32(STACK)), (TRAP_GLOBAL, Val::I32(0))];
+        let values = [
+            (GAS_GLOBAL, Val::I64(GAS)),
+            (STACK_GLOBAL, Val::I32(STACK)),
+            (TRAP_GLOBAL, Val::I32(0)),
+            (MARK_GLOBAL, Val::I32(stack_mark(STACK))),
+        ];
         let counters = values.map(|(name, value)| (name, Global::new(&mut store, value, Mutability::Var)));
         for (name, global) in counters {
             linker.define(COUNTERS_MODULE, name, global).map_err(wasmi::Error::from)?;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use subvm_host_std::lower::{
-    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, TrapKind,
-    lower,
+    COUNTERS_MODULE, Counters, Floats, GAS_GLOBAL, Lowered, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT,
+    TRAP_GLOBAL, TrapKind, lower, stack_mark,
 };
 use subvm_tests::lowered::Generator;
 use wasmtime::{
@@ -93,7 +93,7 @@ struct Runner {
     current: Option<Instance>,
     named: HashMap<String, Instance>,
     /// The counters, which all lowered instances share: gas, stack and the marker.
-    counters: [Global; 3],
+    counters: [Global; 4],
     /// Whether modules may use exceptions.
     exceptions: bool,
     /// The trap policy has kept something from happening that later directives may rely on.
@@ -256,14 +256,15 @@ impl Runner {
 }
 
 /// The counters, where lowered modules import them from.
-fn define_counters(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<[Global; 3], Error> {
+fn define_counters(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<[Global; 4], Error> {
     let mut define = |name: &str, value: Val| {
         let ty = GlobalType::new(value.ty(&mut *store)?, Mutability::Var);
         let global = Global::new(&mut *store, ty, value)?;
         linker.define(&mut *store, COUNTERS_MODULE, name, global)?;
         Ok::<_, Error>(global)
     };
-    Ok([define(GAS_GLOBAL, Val::I64(GAS))?, define(STACK_GLOBAL, Val::I32(STACK))?, define(TRAP_GLOBAL, Val::I32(0))?])
+    let (gas, stack) = (define(GAS_GLOBAL, Val::I64(GAS))?, define(STACK_GLOBAL, Val::I32(STACK))?);
+    Ok([gas, stack, define(TRAP_GLOBAL, Val::I32(0))?, define(MARK_GLOBAL, Val::I32(stack_mark(STACK)))?])
 }
 
 pub(crate) fn module_name(module: &QuoteWat<'_>) -> Option<String> {

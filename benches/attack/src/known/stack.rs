@@ -50,13 +50,14 @@ pub(super) fn cases() -> Vec<Case> {
             "1.4 GB, a receipt of 89 MB",
             || format!("(module ${NAME} (func $f (export \"_start\") (call $f)))"),
         )
-        // Once in a run, of the main sub-VM: 16 ns for each frame that is walked, a million of them at most.
-        .bar(12.0),
-        // Writes that miss every cache: 32 MiB of stack, two frames of five ticks to a line. 4.4 times on a busy machine.
-        long(Case::of_text("deep_empty", "sandboxes in which an empty function calls itself", "", || {
+        // To the last unit, where all frames are walked.
+        .with(|setting| setting.ticks = 40_000_000),
+        long(Case::of_text("deep_empty", "sandboxes in which an empty function calls itself", "4.4x", || {
             descending("(func $down (call $down))", "")
-        }))
-        .bar(6.0),
+        })),
+        long(Case::of_text("deep_free", "sandboxes that go as deep as costs nothing", "", || {
+            descending(&keeping(0), "(i32.const 5000)")
+        })),
         long(Case::of_text("deep_16", "sandboxes that go deep with 16 integers a frame", "", || {
             descending(&keeping(16), "(i32.const -1)")
         })),

@@ -29,6 +29,10 @@ pub(super) const ENDED: &str = "model.ended";
 /// A memory: what was left when each block was charged for the first time, as an `i64`; 0 of blocks that never were.
 pub(super) const CHARGED: &str = "model.charged";
 
+/// Ticks for a stack unit that is taken for the first time, and how many are free: fewer than engines give, so that programs get there.
+const DEPTH: i64 = 3;
+pub(super) const DEPTH_INCLUDED: i64 = 200;
+
 /// The module with its steps. It has one memory, globals, exports, and no imports; floats are those of `floats`.
 pub(super) fn module(wasm: &[u8], callees: &Callees<'_>, floats: Floats) -> Vec<u8> {
     let trap_floats = floats == Floats::Trap;
@@ -98,6 +102,9 @@ impl Reencode for Model<'_> {
         globals.global(ty(ValType::I64), &ConstExpr::i64_const(0));
         globals.global(ty(ValType::I64), &ConstExpr::i64_const(0));
         globals.global(ty(ValType::I32), &ConstExpr::i32_const(0));
+        // Stack units in use, and how many were at the deepest place.
+        globals.global(ty(ValType::I64), &ConstExpr::i64_const(0));
+        globals.global(ty(ValType::I64), &ConstExpr::i64_const(DEPTH_INCLUDED));
         Ok(())
     }
 
@@ -159,7 +166,7 @@ impl Model<'_> {
     }
 
     fn step(&mut self, step: Step, size: u32, sink: &mut InstructionSink<'_>) {
-        let (left, shown) = (self.globals, self.globals + 1);
+        let (left, shown, used, deepest) = (self.globals, self.globals + 1, self.globals + 3, self.globals + 4);
         match step {
             Step::Charge(ticks) => {
                 sink.global_get(left).i64_const(ticks).i64_sub().global_set(left);
@@ -171,6 +178,18 @@ impl Model<'_> {
             Step::ChargeSize(Size { ticks, shift }) => {
                 sink.local_tee(size).global_get(left).local_get(size).i64_extend_i32_u();
                 sink.i64_const(shift.into()).i64_shr_u().i64_const(ticks).i64_mul().i64_sub().global_set(left);
+            }
+            Step::Enter(units) => {
+                sink.global_get(used).i64_const(units).i64_add().global_set(used);
+                sink.global_get(used).global_get(deepest).i64_gt_s().if_(BlockType::Empty);
+                for counter in [left, shown] {
+                    sink.global_get(counter).global_get(used).global_get(deepest).i64_sub();
+                    sink.i64_const(DEPTH).i64_mul().i64_sub().global_set(counter);
+                }
+                sink.global_get(used).global_set(deepest).end();
+            }
+            Step::Leave(units) => {
+                sink.global_get(used).i64_const(units).i64_sub().global_set(used);
             }
             Step::Show => {
                 sink.global_get(left).global_set(shown);

@@ -126,6 +126,7 @@ impl<'a> Both<'a> {
     fn compare(&self, gas: i64, arguments: &[Val], compared: &mut Compared) -> Option<(Shown, Vec<i64>)> {
         let linker = Linker::new(&ENGINE);
         let mut machine = Machine::of(&linker, &self.compiled, self.lowered.clone(), gas, STACK).expect("an instance");
+        machine.pay_for_depth(STACK, instrument::DEPTH_INCLUDED as i32);
         let observed = machine.call("f", arguments);
         if observed.ending == Ending::Lowering(TrapKind::StackOverflow) {
             return None;
@@ -181,6 +182,8 @@ impl<'a> Both<'a> {
 /// What is known of the functions of a module that imports none.
 struct Callees<'a> {
     bodies: Vec<FunctionBody<'a>>,
+    /// The stack units of each function.
+    units: Vec<i64>,
     /// What entering each function costs.
     entries: Vec<i64>,
     /// What entering each small function and all of its instructions cost.
@@ -199,7 +202,7 @@ impl<'a> Callees<'a> {
             .collect();
         let entries: Vec<i64> = units.iter().zip(&bodies).map(|(units, body)| prices::entry(*units, body)).collect();
         let small = bodies.iter().zip(&entries).map(|(body, entry)| small(&operators(body), *entry)).collect();
-        Self { bodies, entries, small }
+        Self { bodies, units: units.iter().map(|units| i64::from(*units)).collect(), entries, small }
     }
 
     fn entry(&self, function: usize) -> i64 {

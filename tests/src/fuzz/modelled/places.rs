@@ -28,6 +28,10 @@ pub(super) enum Step {
     ChargeSize(Size),
     /// The counter is exact, and says so until the next such step.
     Show,
+    /// A frame of so many stack units is taken, and paid for where none was so deep before.
+    Enter(i64),
+    /// It is given back.
+    Leave(i64),
 }
 
 /// The steps of a function: before each of its instructions, and behind its end.
@@ -41,6 +45,11 @@ pub(super) fn steps(function: usize, operators: &[Operator<'_>], callees: &Calle
         block: Block { start: 0, cost: callees.entry(function) },
     };
     let small = callees.is_small(function);
+    let calls = operators.iter().any(is_call);
+    let units = callees.units[function];
+    if calls {
+        pass.steps[0].push(Step::Enter(units));
+    }
     if !small {
         pass.steps[0].push(Step::Compare);
     }
@@ -50,6 +59,12 @@ pub(super) fn steps(function: usize, operators: &[Operator<'_>], callees: &Calle
     pass.steps[operators.len()].push(Step::Show);
     if !small {
         pass.steps[operators.len()].push(Step::Compare);
+    }
+    for (index, _) in operators.iter().enumerate().filter(|(_, operator)| is_tail_call(operator)) {
+        pass.steps[index].push(Step::Leave(units));
+    }
+    if calls {
+        pass.steps[operators.len()].push(Step::Leave(units));
     }
     pass.steps
 }

@@ -11,7 +11,7 @@ use wasmtime::{Engine, Instance, Module, Store, ThrownException, Val};
 use super::counting::frame_units;
 use super::source::Source;
 use crate::lowered::{Ending, Generator, Machine, Observed};
-use model::{End, Model};
+use model::{DEPTH_INCLUDED, End, Model};
 
 /// Ticks and stack units for each call.
 const GAS: i64 = 3_000_000;
@@ -35,13 +35,24 @@ enum Statement {
     Repeat(u8, Vec<Statement>),
     Throw(u8),
     /// A throw through so many frames.
-    Deep(u8),
+    Deep(u16),
     /// `y = f(y)`, directly or through a table.
     Call(usize, bool),
     /// `return f(y)`, in place of this frame.
     Tail(usize),
     Return,
     Try(Vec<Clause>, Vec<Statement>),
+}
+
+impl Statement {
+    /// Whether it calls, throws or catches, at any place within: what makes a function none of the leaves.
+    fn calls(&self) -> bool {
+        match self {
+            Statement::Mix(_) | Statement::Return => false,
+            Statement::If(_, within) | Statement::Repeat(_, within) => within.iter().any(Statement::calls),
+            _ => true,
+        }
+    }
 }
 
 /// A clause of a `try_table`, and what is done where it catches.
@@ -99,6 +110,7 @@ pub fn programs(data: &[u8]) -> Compared {
     let mut compared = Compared { caught: model.caught, ..Compared::default() };
     let run = |engine: &Engine, gas: i64| {
         let mut machine = Machine::new(engine, lowered.clone(), gas, STACK).expect("an instance");
+        machine.pay_for_depth(STACK, DEPTH_INCLUDED as i32);
         machine.call("f", &[Val::I32(argument)])
     };
     let seen: Vec<Observed> = ENGINES.iter().map(|engine| run(engine, GAS)).collect();
@@ -158,7 +170,7 @@ fn statement(source: &mut Source<'_>, function: usize, nesting: u8) -> Statement
         2 => Statement::If(source.below(32), vec![Statement::Throw(source.below(TAGS))]),
         3 => Statement::If(source.below(32), vec![Statement::Return]),
         4 if source.once_in(3) => Statement::Throw(source.below(TAGS)),
-        5 => Statement::Deep(source.below(60)),
+        5 => Statement::Deep(4 * u16::from(source.below(60))),
         6 | 7 => {
             let callee = callee(source);
             match source.below(6) {

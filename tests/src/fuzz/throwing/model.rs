@@ -6,6 +6,9 @@ const THROW: i64 = 500;
 const CLAUSE: i64 = 8;
 /// For each stack unit of a frame that is left.
 const UNIT: i64 = 8;
+/// For each stack unit that is taken for the first time, beyond the first ones: fewer than engines give, so that programs get there.
+const DEPTH: i64 = 3;
+pub(super) const DEPTH_INCLUDED: i64 = 2_000;
 
 /// How a function ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(super) struct Model<'a> {
     pub(super) gas: i64,
     /// Stack units in use.
     pub(super) used: i64,
+    /// Stack units that were in use at the deepest place that was paid for.
+    deepest: i64,
     /// Exceptions that were caught.
     pub(super) caught: usize,
 }
@@ -52,7 +57,7 @@ struct Frame {
 
 impl<'a> Model<'a> {
     pub(super) fn new(functions: &'a [Vec<Statement>], units: &'a [u32], limit: i64) -> Self {
-        Self { functions, units, limit, gas: 0, used: 0, caught: 0 }
+        Self { functions, units, limit, gas: 0, used: 0, deepest: DEPTH_INCLUDED, caught: 0 }
     }
 
     /// What comes of `f`; nothing where it takes more gas than there is.
@@ -78,6 +83,11 @@ impl<'a> Model<'a> {
 
     fn enter(&mut self, index: usize) -> Went {
         self.used += i64::from(self.units[index]);
+        if index.checked_sub(2).is_none_or(|function| self.functions[function].iter().any(Statement::calls)) {
+            let deeper = (self.used - self.deepest).max(0);
+            self.deepest += deeper;
+            self.pay(DEPTH * deeper)?;
+        }
         self.pay(2 + i64::from(self.units[index] / 32))
     }
 
