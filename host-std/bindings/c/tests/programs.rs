@@ -1,0 +1,89 @@
+//! The C programs beside this file, compiled with gcc against the library, run as they are and under valgrind: `node.c` comes to the receipts that
+//! Rust computes, and `border.c` finds an error wherever it does something wrong.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{checked, computed, here, is_there, library, oracle, receipts};
+
+/// A program of this directory, compiled with all warnings, and linked to a file of the library; `to` is what it is then called.
+fn compiled(name: &str, link: &str, to: &str) -> PathBuf {
+    let program = library().join(to);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(here().join("include"));
+    gcc.arg(here().join(format!("tests/{name}.c"))).arg(library().join(link)).arg("-o").arg(&program);
+    gcc.arg(format!("-Wl,-rpath,{}", library().display())).args(["-lpthread", "-ldl", "-lm"]);
+    let done = gcc.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    program
+}
+
+/// Errors are of memory, and what is lost at the end.
+fn valgrind(program: &Path) -> Command {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"]);
+    // Stacks of guests are reserved, and larger than what it takes for a stack.
+    valgrind.arg("--max-stackframe=2000000000").arg(program);
+    valgrind
+}
+
+#[test]
+fn a_node_in_c_comes_to_the_receipts_of_rust() {
+    if !is_there("gcc --version") {
+        return;
+    }
+    let expected = computed();
+    assert_eq!(expected.len(), 12);
+    for link in ["libsubvm.a", "libsubvm.so"] {
+        let node = compiled("node", link, &format!("node-{link}"));
+        for engine in ["wasmtime", "wasmi"] {
+            for callbacks in ["anywhere", "on-caller"] {
+                let printed = checked(Command::new(&node).arg(oracle()).args([engine, callbacks]));
+                assert_eq!(receipts(&printed), expected, "{link}, {engine}, {callbacks}:\n{printed}");
+                assert!(printed.contains("all five parts keep their promises"), "{printed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_node_in_c_loses_no_memory() {
+    if !is_there("gcc --version") || !is_there("valgrind --version") {
+        return;
+    }
+    let (node, expected) = (compiled("node", "libsubvm.so", "node-valgrind"), computed());
+    for (engine, callbacks) in [("wasmi", "anywhere"), ("wasmi", "on-caller"), ("wasmtime", "anywhere")] {
+        let printed = checked(valgrind(&node).arg(oracle()).args([engine, callbacks]));
+        assert_eq!(receipts(&printed), expected, "{engine}, {callbacks}:\n{printed}");
+    }
+}
+
+#[test]
+fn whatever_is_wrong_is_an_error() {
+    if !is_there("gcc --version") {
+        return;
+    }
+    let border = compiled("border", "libsubvm.so", "border");
+    for engine in ["tiered", "wasmi"] {
+        checked(Command::new(&border).arg(engine));
+    }
+    if is_there("valgrind --version") {
+        checked(valgrind(&border).arg("wasmi"));
+    }
+}
+
+/// The header is one for C++ as well.
+#[test]
+fn the_header_compiles_as_cpp() {
+    if !is_there("g++ --version") {
+        return;
+    }
+    let header = here().join("include/subvm_host.h");
+    checked(
+        Command::new("g++")
+            .args(["-std=c++11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-x", "c++"])
+            .arg(header),
+    );
+}
