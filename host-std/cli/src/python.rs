@@ -26,7 +26,7 @@ pub(super) fn parts(source: &Path, runner: &Path, engine: Arc<dyn Engine>) -> Re
         Failure::usage(format_args!("{} is no runner", runner.display()), line(&cause.to_string()))
     };
     let package = Package::from_bundle(&input::file(runner)?).map_err(|error| unusable(&error))?;
-    let parts = subvm_testing::python(&input::file(source)?, &package, Some(engine));
+    let parts = subvm_testing::python(&input::file(source)?, &package, Some(engine), None);
     parts.map_err(|error| match error {
         NoPython::Package(why) => Failure::usage("the runner makes no package", why),
         NoPython::Compile(why) => Failure::usage(format_args!("{} cannot be compiled", source.display()), line(&why)),

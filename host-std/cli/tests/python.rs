@@ -107,6 +107,27 @@ fn contracts_in_python_run_by_name_within_their_bars() {
 }
 
 #[test]
+fn a_new_project_in_python_runs_by_the_commands_that_are_printed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    let told = printed(&subvm(dir, &["new", "counter", "--lang", "python"]));
+    let commands: Vec<Vec<&str>> =
+        told.lines().filter_map(|line| line.strip_prefix("  ")).map(|line| line.split(' ').collect()).collect();
+    let [cd, build, copy, test, run] = &commands[..] else { panic!("other commands: {told}") };
+    assert_eq!(cd.join(" "), "cd counter");
+    // The checkout is found where the program lies in one, and has what is called.
+    assert!(build[0] == "env" && Path::new(build[2]).is_file() && build[2].ends_with("runners/python/build"), "{told}");
+    assert!(copy[0] == "cp" && copy[1].ends_with("runners/python/out/python.bundle"), "{told}");
+
+    let Some(out) = built() else { return };
+    let project = dir.join("counter");
+    let bundle = runner(&out, dir);
+    std::fs::copy(bundle, project.join(copy[2])).expect("a copy");
+    assert_eq!(printed(&subvm(&project, &test[1..])), "test.toml\n  holds  it counts\n1 hold, 0 fail\n");
+    assert!(printed(&subvm(&project, &run[1..])).starts_with("return:   5\n"));
+}
+
+#[test]
 fn what_runs_no_python_is_refused_in_one_line() {
     let dir = tempfile::tempdir().expect("a directory");
     let dir = dir.path();

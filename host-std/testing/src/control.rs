@@ -118,6 +118,23 @@ impl Chain {
         vote
     }
 
+    /// Has messages that beget more of them than a chain delivers dropped, rather than panic, and [`took_endless`](Self::took_endless) tell.
+    pub fn tolerate_endless(&mut self) {
+        self.tolerant = true;
+    }
+
+    /// Whether messages begot messages without end since this was last asked.
+    ///
+    /// ```
+    /// use subvm_testing::Chain;
+    /// let mut chain = Chain::new();
+    /// chain.tolerate_endless();
+    /// assert!(!chain.took_endless(), "there are no messages");
+    /// ```
+    pub fn took_endless(&mut self) -> bool {
+        std::mem::take(&mut self.endless)
+    }
+
     /// Whether there is a last transaction, to appeal or to vote on.
     #[must_use]
     pub fn has_last(&self) -> bool {

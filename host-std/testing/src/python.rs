@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subvm_core::host::State;
 use subvm_core::wasi::Refused;
-use subvm_core::{Engine, Entry, Message, Mode, Outcome, Package, Params, Parts, Role, Run, run};
+use subvm_core::{Cancel, Engine, Entry, Message, Mode, Outcome, Package, Params, Parts, Role, Run, run};
 use subvm_host_mock::MemoryHost;
 
 /// Where a runner finds the source, and its bytecode.
@@ -49,10 +49,10 @@ impl std::error::Error for NoPython {}
 
 /// The parts of a contract in Python: a [runner](https://github.com/subvm/subvm/blob/main/docs/python.md), the source at `/contract.py`, and its bytecode
 /// beside it, which the runner's interpreter makes in a sub-VM. The same source and runner make the same parts. `None` for the engine is the one that
-/// chains run on.
+/// chains run on; `cancel` calls it off.
 ///
 /// # Errors
-/// The source has a fault, or the runner is none.
+/// The source has a fault, the runner is none, or it was called off.
 ///
 /// # Cost
 /// A run of the interpreter; where it was not compiled yet, [half a minute](crate::keep_compiled) more.
@@ -61,13 +61,18 @@ impl std::error::Error for NoPython {}
 /// use subvm_core::{Package, wasi::Refused};
 /// use subvm_testing::{Chain, Map, Value};
 /// let runner = Package::from_bundle(&std::fs::read("python.bundle")?)?;
-/// let token = subvm_testing::python(&std::fs::read("token.py")?, &runner, None)?.check(&Refused::default())?;
+/// let token = subvm_testing::python(&std::fs::read("token.py")?, &runner, None, None)?.check(&Refused::default())?;
 /// let mut chain = Chain::new();
 /// let alice = chain.account("alice", 0);
 /// let deployed = chain.deploy_package(alice, token.into(), &Map::from([("supply", Value::from(5))]).into(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn python(source: &[u8], runner: &Package, engine: Option<Arc<dyn Engine>>) -> Result<Parts, NoPython> {
+pub fn python(
+    source: &[u8],
+    runner: &Package,
+    engine: Option<Arc<dyn Engine>>,
+    cancel: Option<Cancel>,
+) -> Result<Parts, NoPython> {
     let mut parts = Parts {
         start: runner.start.clone(),
         libraries: runner.libraries.clone(),
@@ -76,13 +81,13 @@ pub fn python(source: &[u8], runner: &Package, engine: Option<Arc<dyn Engine>>) 
         ..Parts::default()
     };
     parts.files.push((SOURCE.to_owned(), source.into()));
-    let compiled = compiled(&parts, engine.unwrap_or_else(|| crate::engine::engine()))?;
+    let compiled = compiled(&parts, engine.unwrap_or_else(|| crate::engine::engine()), cancel)?;
     parts.files.push((COMPILED.to_owned(), compiled.into()));
     Ok(parts)
 }
 
 /// The bytecode of the source in these parts.
-fn compiled(parts: &Parts, engine: Arc<dyn Engine>) -> Result<Vec<u8>, NoPython> {
+fn compiled(parts: &Parts, engine: Arc<dyn Engine>, cancel: Option<Cancel>) -> Result<Vec<u8>, NoPython> {
     let args = ["python", "--compile", SOURCE].map(String::from).into();
     let package = Parts { args, ..parts.clone() }.check(&Refused::default());
     let package = package.map_err(|error| NoPython::Package(error.to_string()))?;
@@ -97,7 +102,7 @@ fn compiled(parts: &Parts, engine: Arc<dyn Engine>) -> Result<Vec<u8>, NoPython>
         params: Arc::new(params),
         state: State::Accepted,
         deadline: None,
-        cancel: None,
+        cancel,
     };
     let (_, report) = run(engine, host.node(), transaction);
     let report = report.map_err(|error| NoPython::Internal(error.to_string()))?;
