@@ -41,6 +41,7 @@ impl Chain {
     fn new(settings: Settings<'_>, validators: usize, world: Py<PyAny>) -> PyResult<Self> {
         let mut core = Core::with_params(settings.params()?);
         core.validators = validators;
+        core.tolerate_endless();
         let fault = Fault::default();
         let here = Arc::clone(&fault);
         core.world(asked(move |node, request| {
@@ -226,7 +227,8 @@ impl Chain {
         core.cancel = Some(cancel.clone());
         let result = aside(py, &cancel, || what(&mut core));
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let result = fault.map_or(result, Err);
+        let endless = core.took_endless().then(|| raise(py, "Error", "messages beget messages without end"));
+        let result = fault.or(endless).map_or(result, Err);
         if result.is_err() {
             core.restore(&before);
         }

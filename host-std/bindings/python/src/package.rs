@@ -55,7 +55,8 @@ impl Package {
     #[staticmethod]
     fn of_python(py: Python<'_>, source: Vec<u8>, runner: &Self) -> PyResult<Self> {
         let runner = Arc::clone(&runner.0);
-        let parts = aside(py, &Cancel::new(), move || python(&source, &runner, None))?;
+        let cancel = Cancel::new();
+        let parts = aside(py, &cancel, || python(&source, &runner, None, Some(cancel.clone())))?;
         let parts = parts.map_err(|error| raise(py, "PackageError", said(&error)))?;
         parts.check(&Refused::default()).map(Self::of).map_err(|error| raise(py, "PackageError", said(&error)))
     }

@@ -30,7 +30,7 @@ def test_a_failure_is_raised_with_its_text_and_its_transaction(chain: Chain, bob
     token = chain.deploy(TOKEN, {"supply": 7})
     with pytest.raises(UserError) as raised:
         token.by(bob).call("transfer", to=bob, amount=1)
-    assert raised.value.text == str(raised.value) == "the balance is too small"
+    assert raised.value.message == str(raised.value) == "the balance is too small"
     failed = raised.value.transaction
     assert failed is not None and failed.accepted and not failed.ok and failed.report is not None
     assert failed.report.outcome == "user_error" and failed.report.fingerprint is not None

@@ -70,12 +70,16 @@ def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(Error, match="name the directory that has this package"):
         deploy_contract(contract, VMContext(), "x")
     vm = VMContext()
-    with pytest.raises(Error, match="no non-deterministic block"):
+    with pytest.raises(RuntimeError, match="no non-deterministic block"):
         vm.run_validator()
     with pytest.raises(ValueError, match="there is no snapshot 0"):
         vm.revert(0)
     with pytest.raises(AssertionError, match="expected to fail, and returned"), vm.expect_revert():
         pass
+    with pytest.raises(RuntimeError, match="no prank to stop"):
+        vm.stopPrank()
+    with pytest.raises(Error, match="set sender"):
+        vm.origin = bytes(20)
 
 
 def test_mocks_that_nothing_asked_for_are_told() -> None:
@@ -113,6 +117,9 @@ def test_tokens_go_from_hand_to_hand(direct_vm: Any, direct_deploy: Any, direct_
     token.transfer(direct_bob, 1)
     direct_vm.revert(kept)
     assert token.balance_of(direct_alice) == 720
+    direct_vm.revert(kept)
+    with pytest.raises(ValueError, match="there is no snapshot 1"):
+        direct_vm.revert(1)
 
 
 def test_what_fails_is_expected_with_its_text(direct_vm: Any, direct_deploy: Any, direct_bob: Any) -> None:
@@ -146,7 +153,9 @@ def test_a_validator_is_run_in_another_world(direct_vm: Any, direct_deploy: Any)
     with pytest.raises(NodeError):
         direct_vm.run_validator()
     direct_vm.mock_web(r"prices\.test/", {"response": {"status": 200, "headers": {}, "body": b"9000"}, "method": "GET"})
-    assert direct_vm.run_validator() is False
+    direct_vm.mock_web(r"prices\.test/", {"status": 200, "body": "10000"})
+    assert direct_vm.run_validator() is False, "of two mocks the first counts"
+    direct_vm.clear_mocks()
     direct_vm.mock_web(".*", {"status": 200, "body": "closed"})
     with direct_vm.expect_revert("no price: 'closed'"):
         oracle.update()
@@ -276,6 +285,7 @@ def test_an_sdk_that_is_none_is_refused(subvm_runner: Any, tmp_path: Path, at: s
 
 
 def test_a_project_names_its_runner_once(pytester: pytest.Pytester, runner: Path, pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.cache is not None
     pytester.makepyprojecttoml(f'[tool.pytest.ini_options]\nsubvm_runner = "{runner}"\nsubvm_cache = "{pytestconfig.cache.mkdir("subvm")}"\n')
     pytester.makepyfile(
         f"""

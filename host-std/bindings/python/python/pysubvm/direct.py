@@ -93,7 +93,7 @@ class _Saved:
     last: Optional[Transaction]
 
 
-@dataclass
+@dataclass(eq=False)
 class VMContext:
     """A test's machine: who calls, what the world answers, what time it is. `chain` is below it, where a test wants more: votes, gas, receipts."""
 
@@ -107,7 +107,7 @@ class VMContext:
     strict_mocks: bool = False
     #: Here blocks are always pickled: there is nothing to switch on.
     check_pickling: bool = True
-    sender: Addressable = field(default_factory=lambda: create_address("owner"))
+    #: What is sent along with each call that is no view.
     value: int = 0
     chain: Chain = field(init=False)
 
@@ -120,11 +120,30 @@ class VMContext:
         limits = {} if self.runner_path is None else {"gas_time": 100_000_000_000, "gas_time_nondet": 100_000_000_000}
         # One node, as in direct mode: `run_validator` is a second. A test that wants votes sets `chain.validators`.
         self.chain = Chain(validators=0, runner=self.runner, profile=profile, limits=limits)
+        self._sender: Addressable = create_address("owner")
         self._pranks: list[Addressable] = []
         self._last: Optional[Transaction] = None
         self._saved: list[_Saved] = []
 
     # --- who, when, with what -------------------------------------------------------------------------------------------
+
+    @property
+    def sender(self) -> Addressable:
+        """Who calls."""
+        return self._pranks[-1] if self._pranks else self._sender
+
+    @sender.setter
+    def sender(self, sender: Addressable) -> None:
+        self._sender = sender
+
+    @property
+    def origin(self) -> Addressable:
+        """Who signed: here always who calls."""
+        return self.sender
+
+    @origin.setter
+    def origin(self, origin: Addressable) -> None:
+        raise Error("a transaction is signed by who calls: set sender")
 
     @contextlib.contextmanager
     def activate(self) -> Iterator[VMContext]:
@@ -146,8 +165,9 @@ class VMContext:
 
     def stopPrank(self) -> None:
         """Ends the last prank."""
-        if self._pranks:
-            self._pranks.pop()
+        if not self._pranks:
+            raise RuntimeError("there is no prank to stop: startPrank begins one")
+        self._pranks.pop()
 
     def warp(self, timestamp: str) -> None:
         """Sets the instant of the next transaction, as `2024-06-15T12:00:00Z`."""
@@ -162,13 +182,14 @@ class VMContext:
 
     def mock_web(self, url_pattern: str, response: dict[str, Any]) -> None:
         """Requests to addresses in which the regular expression is found are answered so: `{"status": 200, "body": "..", "method": "GET"}`, or
-        with the first two and `headers` within `response`."""
+        with the first two and `headers` within `response`. Of two mocks for one request, the first counts."""
         page = response.get("response", response)
         body = page.get("body", page.get("text", b""))
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
         answer = Page(body, page.get("status", 200), page.get("headers", {}))
-        self.chain.world.web(re.compile(url_pattern), lambda fields: self._page(fields, answer), method=response.get("method"))
+        method = response.get("method", "GET")
+        self._first(self.chain.world.web(re.compile(url_pattern), lambda fields: self._page(fields, answer), method=method))
 
     def mock_llm(self, prompt_pattern: str, response: Any) -> None:
         """Prompts in which the regular expression is found are answered so; where JSON was asked for, a text is taken as that."""
@@ -178,7 +199,12 @@ class VMContext:
                 return json.loads(response)
             return response
 
-        self.chain.world.model(re.compile(prompt_pattern, re.DOTALL), answer)
+        self._first(self.chain.world.model(re.compile(prompt_pattern), answer))
+
+    def _first(self, rule: Rule) -> None:
+        """Has earlier rules count before this one."""
+        self.chain.world.rules.remove(rule)
+        self.chain.world.rules.insert(0, rule)
 
     def _page(self, fields: dict[str, Any], page: Page) -> Any:
         """What a module answers; under GenVM's profiles, what its SDK unpacks."""
@@ -202,19 +228,19 @@ class VMContext:
     def snapshot(self) -> int:
         """Keeps what there is, mocks and sender among it: a number for `revert`."""
         rules = list(self.chain.world.rules)
-        saved = _Saved(self.chain.snapshot(), rules, self.sender, self.value, list(self._pranks), self._last)
+        saved = _Saved(self.chain.snapshot(), rules, self._sender, self.value, list(self._pranks), self._last)
         self._saved.append(saved)
         return len(self._saved) - 1
 
     def revert(self, snapshot_id: int) -> None:
-        """Goes back to a snapshot; later ones are gone."""
+        """Goes back to a snapshot, which stays; later ones are gone."""
         if not 0 <= snapshot_id < len(self._saved):
             raise ValueError(f"there is no snapshot {snapshot_id}; there are {len(self._saved)}")
         saved = self._saved[snapshot_id]
-        del self._saved[snapshot_id:]
+        del self._saved[snapshot_id + 1 :]
         self.chain.restore(saved.chain)
         self.chain.world.rules[:] = saved.rules
-        self.sender, self.value, self._pranks, self._last = saved.sender, saved.value, list(saved.pranks), saved.last
+        self._sender, self.value, self._pranks, self._last = saved.sender, saved.value, list(saved.pranks), saved.last
 
     # --- how a call ends ------------------------------------------------------------------------------------------------
 
@@ -230,13 +256,13 @@ class VMContext:
         raise AssertionError("it was expected to fail, and returned" + (f": {message!r}" if message else ""))
 
     def run_validator(
-        self, leader_result: Any = _UNSET, leader_error: Optional[BaseException] = None, index: int = -1
+        self, *, leader_result: Any = _UNSET, leader_error: Optional[BaseException] = None, index: int = -1
     ) -> bool:
         """Whether one more validator agrees with what the leader of the last call said in its non-deterministic blocks, in the world as it is mocked
         now. `leader_result` or `leader_error` says what the leader said in block `index` instead."""
         last = self._last
         if last is None or not last.receipt.nondet:
-            raise Error("there is no non-deterministic block to validate: call a method that has one first")
+            raise RuntimeError("there is no non-deterministic block to validate: call a method that has one first")
         results = last.receipt.nondet
         if not -len(results) <= index < len(results):
             raise IndexError(f"the last call had {len(results)} non-deterministic blocks: there is no block {index}")
@@ -260,12 +286,8 @@ class VMContext:
         """The last transaction: its gas, messages, receipt."""
         return self._last
 
-    @property
-    def _caller(self) -> Addressable:
-        return self._pranks[-1] if self._pranks else self.sender
-
     def _deploy(self, code: Package, source: Source, data: dict[str, Value]) -> DirectContract:
-        deployed = self.chain.try_deploy(code, data, sender=self._caller, value=self._value())
+        deployed = self.chain.try_deploy(code, data, sender=self.sender, value=self._value())
         self._last = deployed
         deployed.value  # noqa: B018: it raises
         return DirectContract(self, deployed.contract, source)
@@ -273,14 +295,14 @@ class VMContext:
     def _call(self, contract: DirectContract, name: str, data: dict[str, Value]) -> Any:
         method = contract._source.methods.get(name)
         if method is not None and method.view:
-            return self.chain.view(contract.address, data, sender=self._caller).value
-        self._last = self.chain.send(contract.address, data, sender=self._caller, value=self._value())
+            return self.chain.view(contract.address, data, sender=self.sender).value
+        self._last = self.chain.send(contract.address, data, sender=self.sender, value=self._value())
         return self._last.value
 
     def _value(self) -> int:
         """What is sent along: who has not so much is given it, as direct mode does not ask."""
-        if self.value > self.chain.balance(self._caller):
-            self.chain.fund(self._caller, self.value)
+        if self.value > self.chain.balance(self.sender):
+            self.chain.fund(self.sender, self.value)
         return self.value
 
 

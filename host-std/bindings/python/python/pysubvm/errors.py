@@ -38,19 +38,20 @@ class Failed(Error):
         super().__init__(text)
         self.told = list(told)
 
-    def __str__(self) -> str:
-        return "\n  ".join([str(self.args[0]), *self.told])
-
-
-class UserError(Failed):
-    """The contract refused: `text` is what it said."""
-
     @property
-    def text(self) -> str:
+    def message(self) -> str:
+        """Why, without what is told."""
         return str(self.args[0])
 
     def __str__(self) -> str:
-        return self.text
+        return "\n  ".join([self.message, *self.told])
+
+
+class UserError(Failed):
+    """The contract refused: `message` is what it said."""
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class VmError(Failed):
@@ -58,7 +59,7 @@ class VmError(Failed):
 
     @property
     def code(self) -> str:
-        return str(self.args[0])
+        return self.message
 
 
 class NodeError(Error):

@@ -59,7 +59,7 @@ def _pattern(pattern: Union[str, re.Pattern[str]]) -> Callable[[str], bool]:
     return lambda text: whole.fullmatch(text) is not None
 
 
-@dataclass
+@dataclass(eq=False)
 class Rule:
     """Requests of a kind, and their answers. `used` counts those that it answered."""
 
