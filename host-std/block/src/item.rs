@@ -39,15 +39,17 @@ pub enum Item {
 
 impl Key for Item {
     fn home(&self) -> usize {
-        // Fowler, Noll and Vo: it is for spreading, and nobody sees it. All pages of a slot are together.
-        let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        let all = |bytes: &[u8]| bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix);
-        let hash = match self {
-            Self::Page { contract, slot, .. } => all(&contract.0) ^ all(&slot.0).rotate_left(1),
+        // For spreading: nobody sees it. All pages of a slot are together.
+        let mix = |hash: u64, bytes: &[u8]| {
+            let word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        };
+        let all = |bytes: &[u8]| bytes.chunks(8).fold(0, mix);
+        (match self {
+            Self::Page { contract, slot, .. } => all(&contract.0) ^ all(&slot.0),
             Self::Balance(address) | Self::Code(address) | Self::Locked(address) => all(&address.0),
             Self::Own(key) => all(key),
-        };
-        (hash >> 7) as usize
+        }) as usize
     }
 }
 

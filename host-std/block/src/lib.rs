@@ -68,7 +68,7 @@ use work::Work;
 /// Parts of the memory of versions, each with a lock of its own.
 const PARTS: usize = 64;
 /// Transactions begun ahead, for each thread, where one does not choose.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
 
 /// Executes blocks. It holds nothing but its choices.
 ///
@@ -99,7 +99,7 @@ impl Executor {
         Self { threads, ahead: (threads - 1) * AHEAD, cancel: Cancel::new() }
     }
 
-    /// Transactions that may be begun ahead of the lowest that is not settled; four for each further thread where nothing is said. What these
+    /// Transactions that may be begun ahead of the lowest that is not settled; eight for each further thread where nothing is said. What these
     /// have read and written is held: 16,384 readings each, and the pages that storage gas pays for.
     #[must_use]
     pub fn ahead(self, ahead: usize) -> Self {

@@ -94,19 +94,13 @@ impl<K: Key, V: Value> Memory<K, V> {
         Ok(found)
     }
 
-    /// A transaction has run: this is what it wrote, in the place of what it wrote `before`.
-    pub(crate) fn publish(&self, number: usize, changes: Found<K, V>, before: Vec<K>) -> Vec<K> {
-        let keys: Vec<K> = changes.iter().map(|(key, _)| key.clone()).collect();
-        for key in before.iter().filter(|key| keys.binary_search(key).is_err()) {
-            self.change(key, |versions| versions.retain(|version| version.number != number));
-        }
+    /// An attempt ahead has run: this is what it wrote. Gives the keys.
+    pub(crate) fn publish(&self, number: usize, changes: Found<K, V>) -> Vec<K> {
+        let keys = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, change) in changes {
             self.change(&key, |versions| {
-                let version = Version { number, change, open: false };
-                match versions.binary_search_by_key(&number, |version| version.number) {
-                    Ok(at) => versions[at] = version,
-                    Err(at) => versions.insert(at, version),
-                }
+                let at = versions.partition_point(|version| version.number < number);
+                versions.insert(at, Version { number, change, open: false });
             });
         }
         keys
@@ -121,7 +115,7 @@ impl<K: Key, V: Value> Memory<K, V> {
         }
     }
 
-    /// A transaction is settled, as all below it are: what they wrote under its keys becomes one.
+    /// A transaction is settled, as all below it are: what they wrote under the keys that it published becomes one.
     pub(crate) fn settle(&self, number: usize, keys: &[K]) {
         for key in keys {
             self.change(key, |versions| {
@@ -129,6 +123,23 @@ impl<K: Key, V: Value> Memory<K, V> {
                 let Some(change) = fold(&versions[..until]) else { return };
                 versions.drain(..until - 1);
                 versions[0].change = change;
+            });
+        }
+    }
+
+    /// A transaction was run on the settled state, and is settled itself: what it wrote joins what those below it wrote. `before` are the keys
+    /// of an attempt ahead that was lost.
+    pub(crate) fn publish_settled(&self, number: usize, changes: Found<K, V>, before: &[K]) {
+        let kept = |key: &K| changes.binary_search_by(|(changed, _)| changed.cmp(key)).is_ok();
+        for key in before.iter().filter(|key| !kept(key)) {
+            self.change(key, |versions| versions.retain(|version| version.number != number));
+        }
+        for (key, change) in changes {
+            self.change(&key, |versions| {
+                let below = versions.partition_point(|version| version.number < number);
+                let until = versions.partition_point(|version| version.number <= number);
+                let change = fold(&versions[..below]).map_or_else(|| change.clone(), |old| then(&old, &change));
+                versions.splice(..until, [Version { number, change, open: false }]);
             });
         }
     }

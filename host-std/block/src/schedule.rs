@@ -54,6 +54,19 @@ pub(crate) enum Task {
     End,
 }
 
+/// What a thread has done with its last task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Nothing that counts.
+    Nothing,
+    /// It ran a transaction. What was begun ahead and taken over meanwhile is not asked for any more.
+    Ran { number: usize, ahead: bool },
+    /// What it checked runs on what it should, so far.
+    Looked,
+    /// What it checked is settled. `waited`: it had waited for one before it.
+    Settled { waited: bool },
+}
+
 impl Schedule {
     pub(crate) fn new(count: usize, pace: Pace) -> Self {
         let (begun, frontier, checking, stopped) = (VecDeque::new(), 0, false, false);
@@ -61,9 +74,13 @@ impl Schedule {
         Self { state: Mutex::new(state), work: Condvar::new(), moved: Condvar::new() }
     }
 
-    /// The next task; waits until there is one.
-    pub(crate) fn next(&self) -> Task {
+    /// Takes note of what was done, and gives the next task; waits until there is one.
+    pub(crate) fn next(&self, done: Done) -> Task {
         let mut state = self.lock();
+        state.note(done);
+        if matches!(done, Done::Settled { .. }) && state.waiting > 0 {
+            self.moved.notify_all();
+        }
         loop {
             if let Some(task) = state.take() {
                 // What is left is for one that sleeps, who does the same.
@@ -75,39 +92,6 @@ impl Schedule {
             state.idle += 1;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
-        }
-    }
-
-    /// A transaction was run. What was begun ahead and taken over meanwhile is not asked for any more.
-    pub(crate) fn ran(&self, number: usize, ahead: bool) {
-        let mut state = self.lock();
-        let Some(stage) = number.checked_sub(state.frontier).and_then(|at| state.begun.get_mut(at)) else { return };
-        if matches!((*stage, ahead), (Stage::Ahead { .. }, true) | (Stage::Settled, false)) {
-            *stage = Stage::Ran { ahead };
-        }
-    }
-
-    /// What was checked runs on what it should, so far.
-    pub(crate) fn looked(&self) {
-        let mut state = self.lock();
-        state.checking = false;
-        if let Some(stage @ Stage::Ahead { .. }) = state.begun.front_mut() {
-            *stage = Stage::Ahead { looked: true };
-        }
-    }
-
-    /// What was checked is settled. `waited`: it had waited for one before it.
-    pub(crate) fn settled(&self, waited: bool) {
-        let mut state = self.lock();
-        state.checking = false;
-        match state.begun.pop_front() {
-            Some(Stage::Ran { ahead: true }) if waited => state.pace.cost(),
-            Some(Stage::Ran { ahead: true }) => state.pace.paid(),
-            _ => state.pace.settled(),
-        }
-        state.frontier += 1;
-        if state.waiting > 0 {
-            self.moved.notify_all();
         }
     }
 
@@ -127,10 +111,6 @@ impl Schedule {
         state.stopped = true;
         self.work.notify_all();
         self.moved.notify_all();
-    }
-
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.lock().stopped
     }
 
     /// Transactions that are settled.
@@ -157,6 +137,34 @@ impl Schedule {
 }
 
 impl State {
+    fn note(&mut self, done: Done) {
+        match done {
+            Done::Nothing => {}
+            Done::Ran { number, ahead } => {
+                let at = number.checked_sub(self.frontier);
+                let Some(stage) = at.and_then(|at| self.begun.get_mut(at)) else { return };
+                if matches!((*stage, ahead), (Stage::Ahead { .. }, true) | (Stage::Settled, false)) {
+                    *stage = Stage::Ran { ahead };
+                }
+            }
+            Done::Looked => {
+                self.checking = false;
+                if let Some(stage @ Stage::Ahead { .. }) = self.begun.front_mut() {
+                    *stage = Stage::Ahead { looked: true };
+                }
+            }
+            Done::Settled { waited } => {
+                self.checking = false;
+                match self.begun.pop_front() {
+                    Some(Stage::Ran { ahead: true }) if waited => self.pace.cost(),
+                    Some(Stage::Ran { ahead: true }) => self.pace.paid(),
+                    _ => self.pace.settled(),
+                }
+                self.frontier += 1;
+            }
+        }
+    }
+
     /// What there is to do: the frontier first.
     fn find(&self) -> Option<Task> {
         let number = self.frontier;

@@ -8,8 +8,8 @@ use subvm_core::Cancel;
 use crate::attempt::{Attempt, Shared};
 use crate::memory::{Found, Key, Memory, Value};
 use crate::pace::Pace;
-use crate::schedule::{Schedule, Task};
-use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::schedule::{Done, Schedule, Task};
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// What comes of running a transaction: a value and what it changes, ascending by key; or an error.
 pub(crate) type Ran<K, V, T, E> = Result<(T, Found<K, V>), E>;
@@ -24,6 +24,7 @@ pub(crate) struct Work<K, V, T, E, R, C> {
     keep: Mutex<C>,
     cancel: Cancel,
     end: Mutex<End<E>>,
+    stopped: AtomicBool,
 }
 
 /// Where a transaction stands.
@@ -32,7 +33,9 @@ struct Slot<K, V, T, E> {
     attempt: Option<Arc<Attempt<K, V>>>,
     /// What came of it.
     result: Option<Result<T, Failed<E>>>,
-    /// The keys under which its changes are in memory.
+    /// What it changes, where that is not in memory yet: of an attempt on the settled state, which nobody was to see before it was settled.
+    changes: Found<K, V>,
+    /// The keys under which its changes are in memory, or those of an attempt that was lost.
     wrote: Vec<K>,
 }
 
@@ -72,21 +75,31 @@ where
     pub(crate) fn new(count: usize, parts: usize, most_ahead: usize, cancel: Cancel, run: R, keep: C) -> Self {
         let schedule = Schedule::new(count, Pace::new(most_ahead));
         let shared = Arc::new(Shared { memory: Memory::new(parts), schedule });
-        let slot = |_| Mutex::new(Slot { attempt: None, result: None, wrote: Vec::new() });
+        let slot = |_| Mutex::new(Slot { attempt: None, result: None, changes: Vec::new(), wrote: Vec::new() });
         let slots = (0..count).map(slot).collect();
-        Self { shared, slots, most_ahead, run, keep: Mutex::new(keep), cancel, end: Mutex::new(End::Done) }
+        Self {
+            shared,
+            slots,
+            most_ahead,
+            run,
+            keep: Mutex::new(keep),
+            cancel,
+            end: Mutex::new(End::Done),
+            stopped: AtomicBool::new(false),
+        }
     }
 
     /// Does what there is to do until the block is done. Each thread calls it once.
     pub(crate) fn work(&self) {
         // Whatever panics here, no other thread waits for this one.
         let stop = Stop(&self.shared.schedule);
+        let mut done = Done::Nothing;
         loop {
-            match self.shared.schedule.next() {
+            done = match self.shared.schedule.next(done) {
                 Task::Run { number, ahead } => self.attempt(number, ahead),
                 Task::Check { number, ran } => self.check(number, ran),
                 Task::End => break,
-            }
+            };
         }
         std::mem::forget(stop);
     }
@@ -103,32 +116,36 @@ where
         Outcome { kept, changes: self.shared.memory.changes(settled), end }
     }
 
-    fn attempt(&self, number: usize, ahead: bool) {
+    fn attempt(&self, number: usize, ahead: bool) -> Done {
         let attempt = Arc::new(Attempt::new(&self.shared, number, ahead, self.cancel.child()));
         self.slot(number).attempt = Some(Arc::clone(&attempt));
-        if self.shared.schedule.is_stopped() {
-            return;
+        // What was stopped before that is not run; what is stopped after finds the attempt, and calls it off.
+        if self.stopped.load(Ordering::SeqCst) {
+            return Done::Nothing;
         }
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(&attempt)));
         let mut slot = self.slot(number);
         let counts = slot.attempt.as_ref().is_some_and(|counting| Arc::ptr_eq(counting, &attempt));
         if !counts {
             drop(slot);
-            return drop_calmly(ran);
+            drop_calmly(ran);
+            return Done::Nothing;
         }
         let (result, changes) = match ran {
             Ok(Ok((value, changes))) => (Ok(value), changes),
             Ok(Err(error)) => (Err(Failed::Error(error)), Vec::new()),
             Err(panic) => (Err(Failed::Panic(panic)), Vec::new()),
         };
-        let before = std::mem::take(&mut slot.wrote);
-        slot.wrote = self.shared.memory.publish(number, changes, before);
+        if ahead {
+            slot.wrote = self.shared.memory.publish(number, changes);
+        } else {
+            slot.changes = changes;
+        }
         slot.result = Some(result);
-        drop(slot);
-        self.shared.schedule.ran(number, ahead);
+        Done::Ran { number, ahead }
     }
 
-    fn check(&self, number: usize, ran: bool) {
+    fn check(&self, number: usize, ran: bool) -> Done {
         let mut slot = self.slot(number);
         let attempt = slot.attempt.clone();
         // An error ahead may be of a state that never was; on the settled state, it is the block's.
@@ -148,13 +165,12 @@ where
             return self.attempt(number, false);
         }
         if !ran {
-            drop(slot);
-            return self.shared.schedule.looked();
+            return Done::Looked;
         }
         match slot.result.take() {
             Some(Ok(value)) => {
                 drop(slot);
-                self.settle(number, value, attempt.is_some_and(|attempt| attempt.waited()));
+                self.settle(number, value, attempt.is_some_and(|attempt| attempt.waited()))
             }
             Some(Err(Failed::Error(error))) => self.stop(slot, End::Error(error)),
             Some(Err(Failed::Panic(panic))) => self.stop(slot, End::Panic(panic)),
@@ -162,19 +178,23 @@ where
         }
     }
 
-    fn settle(&self, number: usize, value: T, waited: bool) {
+    fn settle(&self, number: usize, value: T, waited: bool) -> Done {
         // Not under the slot's lock: it is the caller's code.
         let keep = || (self.keep.lock().unwrap_or_else(PoisonError::into_inner))(number, &value);
         let goes_on = catch_unwind(AssertUnwindSafe(keep));
         let mut slot = self.slot(number);
         match goes_on {
             Ok(true) => {
-                self.shared.memory.settle(number, &slot.wrote);
-                slot.wrote = Vec::new();
+                let (wrote, changes) = (std::mem::take(&mut slot.wrote), std::mem::take(&mut slot.changes));
+                let ahead = slot.attempt.take().is_some_and(|attempt| attempt.ahead);
                 slot.result = Some(Ok(value));
-                slot.attempt = None;
                 drop(slot);
-                self.shared.schedule.settled(waited);
+                if ahead {
+                    self.shared.memory.settle(number, &wrote);
+                } else {
+                    self.shared.memory.publish_settled(number, changes, &wrote);
+                }
+                Done::Settled { waited }
             }
             Ok(false) => self.stop(slot, End::Enough),
             Err(panic) => self.stop(slot, End::Panic(panic)),
@@ -182,15 +202,17 @@ where
     }
 
     /// Ends the block before the transaction at the frontier, and calls off what was begun.
-    fn stop(&self, slot: MutexGuard<'_, Slot<K, V, T, E>>, end: End<E>) {
+    fn stop(&self, slot: MutexGuard<'_, Slot<K, V, T, E>>, end: End<E>) -> Done {
         drop(slot);
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        self.stopped.store(true, Ordering::SeqCst);
         let from = self.shared.schedule.frontier();
         self.shared.schedule.stop();
         for slot in self.slots.iter().skip(from).take(self.most_ahead + 1) {
             let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
             slot.attempt.iter().for_each(|attempt| attempt.cancel.cancel());
         }
+        Done::Nothing
     }
 
     /// What panics under this lock is the dropping of what a caller gave, if anything.

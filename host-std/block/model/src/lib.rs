@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "these files have callers that are not here")]
 
 mod sync {
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, Ordering};
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
     pub(crate) use std::sync::PoisonError;
 }
