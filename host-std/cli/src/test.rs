@@ -84,7 +84,9 @@ impl Test {
     }
 }
 
+/// What a command said that was to build a contract stands before the error: each line as it was.
 fn malformed(error: subvm_testing::scenario::Malformed) -> Failure {
+    error.said().iter().for_each(|line| terminal::err(line));
     Failure::Usage(error.to_string())
 }
 
@@ -92,23 +94,24 @@ fn malformed(error: subvm_testing::scenario::Malformed) -> Failure {
 fn for_people(file: &Path, ran: &[Ran]) -> Vec<String> {
     let each = ran.iter().flat_map(|ran| {
         let word = if ran.failure.is_none() { "holds" } else { "FAILS" };
-        let why = ran.failure.as_ref().map(|Why { line, what }| format!("         {}:{line}: {what}", file.display()));
+        let why =
+            ran.failure.as_ref().map(|Why { line, what, .. }| format!("         {}:{line}: {what}", file.display()));
         [Some(format!("  {word}  {}", ran.name)), why]
     });
     [file.display().to_string()].into_iter().chain(each.flatten()).collect()
 }
 
-fn as_json(file: &Path, Ran { name, line, failure, taken }: &Ran) -> Json {
+fn as_json(file: &Path, Ran { name, line, failure, taken, .. }: &Ran) -> Json {
     json!({
         "file": file.display().to_string(),
         "name": name,
         "line": line,
-        "failure": failure.as_ref().map(|Why { line, what }| json!({ "line": line, "what": what })),
+        "failure": failure.as_ref().map(|Why { line, what, .. }| json!({ "line": line, "what": what })),
         "transactions": taken.iter().map(transaction).collect::<Vec<_>>(),
     })
 }
 
-fn transaction(Taken { line, step, transaction }: &Taken) -> Json {
+fn transaction(Taken { line, step, transaction, .. }: &Taken) -> Json {
     let Transaction { leader, internal, votes, accepted, .. } = transaction;
     let (outcome, value, message) = match (leader.as_ref().map(|report| &report.outcome), internal) {
         (Some(Outcome::Return(bytes)), _) => ("return", Some(text(bytes)), None),

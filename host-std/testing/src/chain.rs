@@ -19,6 +19,7 @@ use crate::coverage::Coverage;
 use crate::deliver::Letter;
 use crate::engine::{engine, ran_out, stack_of, top, watched};
 use crate::package::package;
+use crate::time::{NodeClock, Spent};
 use crate::world::Seen;
 use crate::{Node, Script, Snapshot, Transaction};
 
@@ -26,6 +27,8 @@ use crate::{Node, Script, Snapshot, Transaction};
 const GENESIS: u64 = 1_767_225_600_000_000_000;
 /// Between two blocks.
 const BLOCK: Duration = Duration::from_secs(1);
+/// Of a run, where no other is set.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What is done to a leader's non-deterministic results before validators see them.
 type Tamper = Box<dyn FnMut(&mut Vec<Vec<u8>>) + Send>;
@@ -52,9 +55,14 @@ pub struct Chain {
     pub validators: usize,
     /// Calls off what runs: a run of a leader then ends in an internal error, one of a validator is its *timeout*. Nothing, until it is wanted.
     pub cancel: Option<Cancel>,
+    /// How long a run may wait for the world, [later answers](crate::Answer::after) included: a minute, as a node's configuration has it.
+    /// Running a contract takes no time here.
+    pub deadline: Duration,
     params: Arc<Params>,
     pub(crate) scripts: Vec<Script>,
     tamper: Option<Tamper>,
+    /// Whose next run passes its deadline.
+    stalled: Vec<Node>,
     covered: Option<(Watcher, Arc<WasmtimeEngine>, Coverage)>,
     pub(crate) now: u64,
     pub(crate) deployed: u64,
@@ -88,9 +96,11 @@ impl Chain {
             finalized_later: VecDeque::new(),
             validators: 2,
             cancel: None,
+            deadline: DEADLINE,
             params: Arc::default(),
             scripts: Vec::new(),
             tamper: None,
+            stalled: Vec::new(),
             covered: None,
             now: GENESIS,
             deployed: 0,
@@ -140,6 +150,29 @@ impl Chain {
     /// data, as in the receipt.
     pub fn tamper(&mut self, how: impl FnMut(&mut Vec<Vec<u8>>) + Send + 'static) {
         self.tamper = Some(Box::new(how));
+    }
+
+    /// Lets these nodes be too slow for the next transaction, view or appeal: their runs end at their deadline, before the contract does
+    /// anything. Messages that the transaction sends find them in time again.
+    ///
+    /// Where the leader is too slow there is no proposal: nobody votes, and nothing is applied. [`appeal`](Self::appeal) runs it again.
+    ///
+    /// ```
+    /// use subvm_testing::{Chain, Map, Node, Vote};
+    /// # let token = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/contracts/wasm/token.wasm"));
+    /// let mut chain = Chain::new();
+    /// let (alice, token) = (chain.account("alice", 0), chain.deploy(token, Map::from([("supply", 7)])));
+    /// chain.stall([Node::Validator(0)]);
+    /// let voted = chain.view(token, "supply", Map::new());
+    /// assert!(matches!(voted.votes[..], [Vote::Timeout(_), Vote::Agree]) && voted.accepted, "two of three");
+    ///
+    /// chain.stall([Node::Leader]);
+    /// let lost = chain.call(alice, token, "supply", Map::new());
+    /// assert!(lost.leader.is_none() && lost.votes.is_empty() && !lost.accepted);
+    /// assert_eq!(chain.appeal(2).returned(), 7.into());
+    /// ```
+    pub fn stall(&mut self, nodes: impl IntoIterator<Item = Node>) {
+        self.stalled = nodes.into_iter().collect();
     }
 
     /// Notes from now on which lines of contracts the leaders' runs reach. Their modules are compiled anew for it; no receipt changes.
@@ -340,6 +373,12 @@ impl Chain {
 
     /// The leader's run, and the votes on it. Nothing is applied.
     fn agree(&mut self, call: &Call) -> (Transaction, Option<Receipt>) {
+        let voted = self.vote_on(call);
+        self.stalled.clear();
+        voted
+    }
+
+    fn vote_on(&mut self, call: &Call) -> (Transaction, Option<Receipt>) {
         self.show();
         let (leader, printed, stack) = self.lead(call);
         let (leader, internal) = match leader {
@@ -407,10 +446,13 @@ impl Chain {
             chain_id: 61_999.into(),
             ..Message::default()
         };
-        let node = host::Node { modules: Box::new(Seen::by(by, &self.scripts)), ..self.host.node() };
+        let spent = Spent::default();
+        let modules = Box::new(Seen::by(by, &self.scripts, spent.clone()));
+        let node = host::Node { modules, clock: Box::new(NodeClock { now: self.now, spent }), ..self.host.node() };
+        let deadline = Some(if self.stalled.contains(&by) { Duration::ZERO } else { self.deadline });
         let (entry, params, state) = (Entry::Contract, Arc::clone(&self.params), State::Accepted);
         let cancel = self.cancel.clone();
-        let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline: None, cancel });
+        let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline, cancel });
         report
     }
 }

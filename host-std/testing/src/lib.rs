@@ -20,6 +20,7 @@
 //! | send money, deliver messages, let time pass | [`Chain::send`], [`Transaction::delivered`], [`Chain::finalize`], [`Chain::pass`] |
 //! | say what the web and models answer, and to whom | [`web`], [`model`], [`Answer`] |
 //! | answer as the live world did once | [`recorded`](recorded()) |
+//! | let a node be too slow, or an answer late | [`Chain::stall`], [`Chain::deadline`], [`Answer::after`] |
 //! | let a leader lie | [`Chain::tamper`] |
 //! | appeal, go back | [`Chain::appeal`], [`Chain::snapshot`] |
 //! | hold gas to a file | [`Golden`] |
@@ -43,6 +44,7 @@ mod python;
 mod recorded;
 pub mod scenario;
 mod snapshot;
+mod time;
 mod transaction;
 mod world;
 

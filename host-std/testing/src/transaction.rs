@@ -16,6 +16,7 @@ use subvm_host_mock::Printed;
 /// assert!(stolen.accepted, "the nodes agree that it failed");
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Transaction {
     /// The contract that ran.
     pub contract: Address,

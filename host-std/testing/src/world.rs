@@ -8,6 +8,8 @@ use std::time::Duration;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Progress, RequestId};
 
+use crate::time::Spent;
+
 /// Who of a transaction's nodes asks.
 ///
 /// ```
@@ -30,6 +32,7 @@ pub enum Node {
 /// let _prices = web("https://prices.test/*").text("100").to(Node::Validator(1), Answer::Down).to(Node::Leader, Answer::page(200, "666"));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Answer {
     /// What the module found: `{"ok": value}`.
     Ok(Value),
@@ -37,6 +40,8 @@ pub enum Answer {
     Error(&'static str),
     /// The module is not there: an internal error, for which a node votes *timeout*.
     Down,
+    /// This, after so long. A node that waits beyond its [deadline](crate::Chain::deadline) votes *timeout*.
+    After(Duration, Box<Answer>),
     /// This, whatever it says: what a module gave once ([`recorded`](crate::recorded())).
     Exactly(Value),
 }
@@ -47,6 +52,25 @@ impl Answer {
     pub fn page(status: u16, body: impl AsRef<[u8]>) -> Self {
         let body = Value::Bytes(body.as_ref().to_vec());
         Self::Ok(Map::from([("status", Value::from(status)), ("headers", Map::new().into()), ("body", body)]).into())
+    }
+
+    /// The same, so much later. Requests that a contract starts together are answered beside each other.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use subvm_testing::{Answer, Chain, Map, Node, Vote, web};
+    /// # let oracle = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/contracts/wasm/oracle.wasm"));
+    /// let mut chain = Chain::new();
+    /// chain.deadline = Duration::from_secs(10);
+    /// let (alice, oracle) = (chain.account("alice", 0), chain.deploy(oracle, Map::new()));
+    /// let slow = Answer::page(200, "101").after(Duration::from_secs(11));
+    /// chain.world(web("*").text("101").to(Node::Validator(1), slow));
+    /// let asked = chain.call(alice, oracle, "ask", Map::from([("url", "https://prices.test/btc")]));
+    /// assert!(matches!(asked.votes[..], [Vote::Agree, Vote::Timeout(_)]));
+    /// ```
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self::After(time, Box::new(self))
     }
 }
 
@@ -186,45 +210,71 @@ fn matches(pattern: &str, text: &str) -> bool {
     (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(after, &rest[at..]))
 }
 
+/// An answer's calldata, or why there is none.
+type Answered = Result<Vec<u8>, String>;
+
 /// The world as one node sees it. The script that was said last counts.
 pub(crate) struct Seen {
     node: Node,
     scripts: Vec<Script>,
+    spent: Spent,
     next: u64,
-    answers: BTreeMap<RequestId, Vec<u8>>,
+    /// When each answer is there, and what it is.
+    answers: BTreeMap<RequestId, (Duration, Answered)>,
 }
 
 impl Seen {
-    pub(crate) fn by(node: Node, scripts: &[Script]) -> Self {
-        Self { node, scripts: scripts.to_vec(), next: 0, answers: BTreeMap::new() }
+    pub(crate) fn by(node: Node, scripts: &[Script], spent: Spent) -> Self {
+        Self { node, scripts: scripts.to_vec(), spent, next: 0, answers: BTreeMap::new() }
     }
 
-    fn answer(&self, request: &[u8]) -> Result<Value, HostError> {
+    /// How long an answer takes, and what it is.
+    fn answer(&self, request: &[u8]) -> Result<(Duration, Answered), HostError> {
         let request = Value::decode(request)?;
         let (name, fields) = request.as_map().and_then(|map| map.iter().next()).ok_or("no request")?;
         let found = self.scripts.iter().rev().find_map(|script| script.answer_to(self.node, &request, name, fields));
-        match found {
-            Some(Answer::Ok(value)) => Ok(Map::from([("ok", value)]).into()),
-            Some(Answer::Exactly(value)) => Ok(value),
-            Some(Answer::Error(code)) => Ok(Map::from([("error", code)]).into()),
-            Some(Answer::Down) => Err(format!("the world has no {name} for {:?}", self.node).into()),
-            None => Err(format!("no script answers {request}: add one with Chain::world").into()),
+        let mut answer = found.ok_or_else(|| format!("no script answers {request}: add one with Chain::world"))?;
+        let mut takes = Duration::ZERO;
+        while let Answer::After(time, then) = answer {
+            (takes, answer) = (takes.saturating_add(time), *then);
         }
+        let value = match answer {
+            Answer::Ok(value) => Map::from([("ok", value)]).into(),
+            Answer::Exactly(value) => value,
+            Answer::Error(code) => Map::from([("error", code)]).into(),
+            Answer::Down | Answer::After(..) => {
+                return Ok((takes, Err(format!("the world has no {name} for {:?}", self.node))));
+            }
+        };
+        Ok((takes, Ok(value.encode()?)))
     }
 }
 
 impl Modules for Seen {
     fn start(&mut self, request: &[u8]) -> Result<RequestId, HostError> {
-        let answer = self.answer(request)?.encode()?;
+        let (takes, answer) = self.answer(request)?;
+        if takes.is_zero()
+            && let Err(why) = answer
+        {
+            return Err(why.into());
+        }
         let id = RequestId(self.next);
         self.next += 1;
-        self.answers.insert(id, answer);
+        self.answers.insert(id, (self.spent.so_far().saturating_add(takes), answer));
         Ok(id)
     }
 
-    fn wait(&mut self, id: RequestId, _: Duration) -> Result<Progress, HostError> {
-        let answer = self.answers.remove(&id);
-        answer.map(Progress::Ready).ok_or_else(|| format!("request {} was never started, or is spent", id.0).into())
+    fn wait(&mut self, id: RequestId, at_most: Duration) -> Result<Progress, HostError> {
+        let spent = || format!("request {} was never started, or is spent", id.0);
+        let (due, _) = self.answers.get(&id).ok_or_else(spent)?;
+        let left = due.saturating_sub(self.spent.so_far());
+        self.spent.pass(left.min(at_most));
+        // What is there in the very moment of a deadline is too late, whoever looks first.
+        if !left.is_zero() && left >= at_most {
+            return Ok(Progress::Pending);
+        }
+        let (_, answer) = self.answers.remove(&id).ok_or_else(spent)?;
+        Ok(Progress::Ready(answer?))
     }
 
     fn cancel(&mut self, id: RequestId) {

@@ -24,6 +24,7 @@ fn path(name: &str) -> PathBuf {
 fn scenarios_hold() {
     check(path("from.toml"));
     check(path("market.toml"));
+    check(path("timeouts.toml"));
     check(path("token.toml"));
     check(path("oracle.toml"));
     check(path("workshop.json"));
@@ -163,7 +164,19 @@ fn malformed_files_are_refused_with_their_line() {
         ("world = [{ model = \"*\", method = \"GET\" }]\nscenario = []".into(), "1: method is for rules of web"),
         (
             "world = [{ web = \"*\", only = [{ node = \"bob\" }] }]\nscenario = []".into(),
-            "1: node is \"leader\", or the number",
+            "1: node: a node is \"leader\", or the number",
+        ),
+        (
+            "world = [{ web = \"*\", after = \"1s\" }]\nscenario = []".into(),
+            "1: after is how long an answer takes, and there is no",
+        ),
+        (
+            "world = [{ web = \"*\", text = \"\", after = \"-1s\" }]\nscenario = []".into(),
+            "1: after: \"-1s\" is no time",
+        ),
+        (
+            "deadline = \"0s\"\nscenario = []".into(),
+            "1: deadline: no run ends in no time; to let a node time out, use timeouts",
         ),
         ("world = [{ recorded = \"no.rec\" }]\nscenario = []".into(), "1: "),
         (
@@ -197,6 +210,16 @@ fn malformed_files_are_refused_with_their_line() {
             "8: it returns or fails, not both",
         ),
         (deployed("{ call = \"token\", method = \"x\", votes = [\"yes\"] }"), "8: \"yes\" is no vote"),
+        (
+            deployed("{ view = \"token\", method = \"x\", timeouts = [2] }"),
+            "8: timeouts: there is no validator 2; there are 2, counted from 0",
+        ),
+        (
+            deployed("{ view = \"token\", method = \"x\", timeouts = [\"bob\"] }"),
+            "8: timeouts: a node is \"leader\", or the number",
+        ),
+        (deployed("{ appeal = 1, timeouts = [1] }"), "8: timeouts: there is no validator 1; there are 1"),
+        (step("{ finalize = true, timeouts = [0] }"), "7: unknown key timeouts of a step"),
         (step("{ restore = \"a\" }"), "7: there is no snapshot a before this"),
         (step("{ pass = \"soon\" }"), "7: pass: \"soon\" is no time such as"),
         (step("{ pass = \"1000000h\" }"), "7: pass: \"1000000h\" is no time such as"),
@@ -224,6 +247,18 @@ fn malformed_files_are_refused_with_their_line() {
         let said = refused("a.json", text);
         assert!(said.starts_with(why), "{said}\nexpected {why}");
     }
+}
+
+/// What a compiler says is told as it was, line by line, and the error stays one line.
+#[test]
+fn a_build_that_fails_is_told_in_its_own_lines() {
+    let script = "echo one >&2; echo '  two: three' >&2; exit 3";
+    let text = format!(
+        "contracts.a = {{ module = \"no.wasm\", build = [\"sh\", \"-c\", \"{script}\"] }}\n[[scenario]]\nname = \"a\"\nstep = []"
+    );
+    let error = Suite::read("a.toml", &text).unwrap().run(|_| true, false).unwrap_err();
+    assert_eq!(error.to_string(), "a.toml:1: sh failed (exit status: 3)");
+    assert_eq!(error.said(), ["one", "  two: three"]);
 }
 
 #[test]

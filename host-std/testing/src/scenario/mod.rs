@@ -40,6 +40,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::package::package;
 
@@ -59,22 +60,37 @@ use step::Step;
 /// assert!(error.ends_with("a.toml:1: unknown key acounts of the file; did you mean accounts?"), "{error}");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed(String);
+pub struct Malformed {
+    what: String,
+    said: Vec<String>,
+}
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.what)
     }
 }
 
 impl std::error::Error for Malformed {}
 
+impl From<String> for Malformed {
+    fn from(what: String) -> Self {
+        Self { what, said: Vec::new() }
+    }
+}
+
 impl Malformed {
+    /// What the command that builds a contract wrote to standard error, line by line, where it failed: at most 400 lines, the first of them.
+    #[must_use]
+    pub fn said(&self) -> &[String] {
+        &self.said
+    }
+
     /// Something at a line of the file.
     fn at(path: &Path, line: usize, what: impl fmt::Display) -> Self {
         // A parser's message may have several lines.
         let what = what.to_string().lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        Self(format!("{}:{line}: {what}", path.display()))
+        format!("{}:{line}: {what}", path.display()).into()
     }
 }
 
@@ -103,12 +119,14 @@ struct Scenario {
     line: usize,
     accounts: BTreeMap<String, u128>,
     validators: usize,
+    deadline: Option<Duration>,
     world: Vec<Script>,
     steps: Vec<Step>,
 }
 
 /// What a scenario came to.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Ran {
     /// Its name.
     pub name: String,
@@ -122,6 +140,7 @@ pub struct Ran {
 
 /// Why a scenario failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// The line of the step, or of the scenario.
     pub line: usize,
@@ -131,6 +150,7 @@ pub struct Failure {
 
 /// A transaction of a scenario.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Taken {
     /// The line of its step.
     pub line: usize,
@@ -147,8 +167,8 @@ impl Suite {
     /// The file cannot be read, or says what makes no sense: a key that is none, a name that nothing has, calldata that does not parse.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, Malformed> {
         let path = path.into();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Malformed(format!("{}: cannot be read: {error}", path.display())))?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
         Self::read(path, &text)
     }
 
@@ -177,7 +197,7 @@ impl Suite {
     pub fn replace(&mut self, contract: &str, module: impl Into<Arc<[u8]>>) -> Result<(), Malformed> {
         let names = self.contracts.keys().cloned().collect::<Vec<_>>().join(", ");
         let Some(source) = self.contracts.get_mut(contract) else {
-            return Err(Malformed(format!("{}: no contract {contract}; there are: {names}", self.path.display())));
+            return Err(format!("{}: no contract {contract}; there are: {names}", self.path.display()).into());
         };
         source.given = Some(module.into());
         self.golden = None;
@@ -192,7 +212,9 @@ impl Suite {
     pub fn run(&self, wanted: impl Fn(&str) -> bool, record: bool) -> Result<Vec<Ran>, Malformed> {
         let mut modules = BTreeMap::new();
         for (name, source) in &self.contracts {
-            let module = self.module(source).map_err(|what| Malformed::at(&self.path, source.line, what))?;
+            let module = self
+                .module(source)
+                .map_err(|Unbuilt { what, said }| Malformed { said, ..Malformed::at(&self.path, source.line, what) })?;
             modules.insert(&**name, module);
         }
         let chosen = self.scenarios.iter().filter(|scenario| wanted(&scenario.name));
@@ -200,13 +222,13 @@ impl Suite {
         if let Some(golden) = &self.golden {
             let all = ran.len() == self.scenarios.len();
             let held = Goldens::at(golden).and_then(|goldens| goldens.hold(&mut ran, all, record));
-            held.map_err(|error| Malformed(format!("{}: {error}", golden.display())))?;
+            held.map_err(|error| format!("{}: {error}", golden.display()))?;
         }
         Ok(ran)
     }
 
     /// A contract's module, built first where it says how.
-    fn module(&self, source: &Source) -> Result<Arc<[u8]>, String> {
+    fn module(&self, source: &Source) -> Result<Arc<[u8]>, Unbuilt> {
         let module = match &source.given {
             Some(module) => Arc::clone(module),
             None => {
@@ -223,18 +245,31 @@ impl Suite {
     }
 }
 
+/// Why there is no module, and what the command said that should have made it.
+struct Unbuilt {
+    what: String,
+    said: Vec<String>,
+}
+
+impl From<String> for Unbuilt {
+    fn from(what: String) -> Self {
+        Self { what, said: Vec::new() }
+    }
+}
+
+/// Lines that are kept of what a command says.
+const SAID: usize = 400;
+
 /// Runs a command in a directory.
-fn built(program: &str, arguments: &[String], here: &Path) -> Result<(), String> {
+fn built(program: &str, arguments: &[String], here: &Path) -> Result<(), Unbuilt> {
     let here = if here.as_os_str().is_empty() { Path::new(".") } else { here };
     let output = Command::new(program).args(arguments).current_dir(here).output();
     let output = output.map_err(|error| format!("cannot start {program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last: Vec<&str> = said.lines().rev().take(20).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
-    Err(format!("{program} failed ({}): {}", output.status, last.join("\n")))
+    let said = String::from_utf8_lossy(&output.stderr).lines().take(SAID).map(str::to_owned).collect();
+    Err(Unbuilt { what: format!("{program} failed ({})", output.status), said })
 }
 
 /// Runs all scenarios of a file, in a Rust test. With `SUBVM_RECORD` set, its golden file is written anew.
@@ -253,7 +288,7 @@ pub fn check(path: impl Into<PathBuf>) {
     let path = path.into();
     let suite = Suite::load(&path).unwrap_or_else(|error| panic!("{error}"));
     let record = std::env::var_os("SUBVM_RECORD").is_some();
-    let ran = suite.run(|_| true, record).unwrap_or_else(|error| panic!("{error}"));
+    let ran = suite.run(|_| true, record).unwrap_or_else(|error| panic!("{error}\n{}", error.said().join("\n")));
     let failed: Vec<String> = ran.iter().filter_map(|ran| ran.told(&path)).collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

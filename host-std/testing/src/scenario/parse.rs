@@ -12,7 +12,7 @@ use super::expect::{Delivered, Event, Expect};
 use super::step::{Action, Data, Lie, Said, Step, Stored};
 use super::table::{Table, amount, hex, list, number, text, texts, truth};
 use super::{Scenario, Source, Suite, world};
-use crate::Script;
+use crate::{Node as Asker, Script};
 
 /// Validators beside the leader, where nothing is said, and the most there can be.
 const VALIDATORS: usize = 2;
@@ -27,13 +27,16 @@ pub(super) fn suite(path: &Path, file: &Node) -> Result<Suite, Wrong> {
     }
     let accounts = accounts(table.take("accounts"))?;
     let validators = table.read("validators", validators)?.unwrap_or(VALIDATORS);
+    let deadline = table.read("deadline", deadline)?;
     let world = table.read("world", |node, key| world::rules(node, key, here))?.unwrap_or_default();
+    let usual = Usual { accounts, validators, deadline, world };
     let golden = table.read("golden", text)?.map(|golden| here.join(golden));
     let listed = table.need("scenario")?;
     let mut scenarios: Vec<Scenario> = Vec::new();
     for node in list(listed, "scenario")? {
-        let reading = Reading { here, contracts: &contracts, names: Names::new(), snapshots: Vec::new() };
-        let scenario = reading.scenario(node, &accounts, validators, &world)?;
+        let (names, snapshots) = (Names::new(), Vec::new());
+        let reading = Reading { here, contracts: &contracts, names, snapshots, validators: usual.validators };
+        let scenario = reading.scenario(node, &usual)?;
         if scenarios.iter().any(|other| other.name == scenario.name) {
             return Err((scenario.line, format!("there are two scenarios {}; give one another name", scenario.name)));
         }
@@ -91,7 +94,26 @@ fn validators(node: &Node, key: &str) -> Result<usize, Wrong> {
     Ok(many)
 }
 
-fn duration(node: &Node, key: &str) -> Result<Duration, Wrong> {
+/// Nodes of a transaction with so many validators.
+fn nodes(node: &Node, key: &str, validators: usize) -> Result<Vec<Asker>, Wrong> {
+    let one = |node: &Node| match world::asker(node, key)? {
+        Asker::Validator(number) if number >= validators => {
+            Err((node.line, format!("{key}: there is no validator {number}; there are {validators}, counted from 0")))
+        }
+        known => Ok(known),
+    };
+    list(node, key)?.iter().map(one).collect()
+}
+
+fn deadline(node: &Node, key: &str) -> Result<Duration, Wrong> {
+    let time = duration(node, key)?;
+    if time.is_zero() {
+        return Err((node.line, format!("{key}: no run ends in no time; to let a node time out, use timeouts")));
+    }
+    Ok(time)
+}
+
+pub(super) fn duration(node: &Node, key: &str) -> Result<Duration, Wrong> {
     let text = text(node, key)?;
     let parsed: Result<jiff::SignedDuration, _> = text.parse();
     let time = parsed.ok().and_then(|time| Duration::try_from(time).ok()).filter(|time| *time <= CENTURY);
@@ -106,6 +128,14 @@ fn slot(node: &Node, key: &str) -> Result<[u8; 32], Wrong> {
     hex(node, key)?.try_into().map_err(|_| (node.line, format!("{key}: a slot has 32 bytes: 64 hexadecimal digits")))
 }
 
+/// What the file says for all of its scenarios.
+struct Usual {
+    accounts: BTreeMap<String, u128>,
+    validators: usize,
+    deadline: Option<Duration>,
+    world: Vec<Script>,
+}
+
 /// What is known while a scenario is read.
 struct Reading<'f> {
     here: &'f Path,
@@ -113,31 +143,29 @@ struct Reading<'f> {
     /// Accounts, and contracts that were deployed so far; their addresses are not known yet.
     names: Names,
     snapshots: Vec<String>,
+    /// Beside the leader, but for appeals.
+    validators: usize,
 }
 
 impl Reading<'_> {
-    fn scenario(
-        mut self,
-        node: &Node,
-        shared: &BTreeMap<String, u128>,
-        usual: usize,
-        world: &[Script],
-    ) -> Result<Scenario, Wrong> {
+    fn scenario(mut self, node: &Node, usual: &Usual) -> Result<Scenario, Wrong> {
         let mut table = Table::of(node, "a scenario")?;
         let name = one_line(table.need("name")?, "name")?;
-        let mut all = shared.clone();
+        let mut all = usual.accounts.clone();
         all.extend(accounts(table.take("accounts"))?);
         if all.values().try_fold(0_u128, |sum, each| sum.checked_add(*each)).is_none() {
             return Err((node.line, "all that accounts have is more than 128 bits".into()));
         }
         self.names.extend(all.keys().map(|name| (name.clone(), Address::default())));
-        let validators = table.read("validators", validators)?.unwrap_or(usual);
+        self.validators = table.read("validators", validators)?.unwrap_or(usual.validators);
+        let deadline = table.read("deadline", deadline)?.or(usual.deadline);
         let more = table.read("world", |node, key| world::rules(node, key, self.here))?.unwrap_or_default();
-        let world = world.iter().cloned().chain(more).collect();
+        let world = usual.world.iter().cloned().chain(more).collect();
         let listed = table.need("step")?;
         let steps = list(listed, "step")?.iter().map(|node| self.step(node)).collect::<Result<_, Wrong>>()?;
         table.end()?;
-        Ok(Scenario { name, line: node.line, accounts: all, validators, world, steps })
+        let validators = self.validators;
+        Ok(Scenario { name, line: node.line, accounts: all, validators, deadline, world, steps })
     }
 
     fn step(&mut self, node: &Node) -> Result<Step, Wrong> {
@@ -150,6 +178,8 @@ impl Reading<'_> {
         world.shrink_to_fit();
         let lies =
             if runs { table.read("lies", |node, key| self.lies(node, key))?.unwrap_or_default() } else { Vec::new() };
+        let voters = if let Action::Appeal(validators) = action { validators } else { self.validators };
+        let timeouts = if runs { table.read("timeouts", |node, key| nodes(node, key, voters))? } else { None };
         let expect = match &action {
             _ if runs => self.expect(&mut table)?,
             Action::Finalize => Expect { delivered: self.delivered(&mut table)?, ..Expect::default() },
@@ -166,7 +196,8 @@ impl Reading<'_> {
         if idle {
             return Err((node.line, format!("a step does something: {ACTIONS}, or looks at balances or storage")));
         }
-        Ok(Step { line: node.line, label: named.unwrap_or(does), action, world, lies, expect, balances, storage })
+        let (label, timeouts) = (named.unwrap_or(does), timeouts.unwrap_or_default());
+        Ok(Step { line: node.line, label, action, world, lies, timeouts, expect, balances, storage })
     }
 
     /// What a step does, and how that is called.

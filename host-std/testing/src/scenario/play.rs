@@ -16,6 +16,7 @@ pub(super) fn play(scenario: &Scenario, modules: &BTreeMap<&str, Arc<[u8]>>) -> 
     let mut chain = Chain::new();
     chain.validators = scenario.validators;
     chain.tolerate_endless();
+    chain.deadline = scenario.deadline.unwrap_or(chain.deadline);
     let accounts = scenario.accounts.iter().map(|(name, balance)| (name.clone(), chain.account(name, *balance)));
     let mut play = Play { names: accounts.collect(), modules, snapshots: BTreeMap::new(), taken: Vec::new(), chain };
     for script in &scenario.world {
@@ -159,6 +160,7 @@ impl Play<'_> {
                 }
             });
         }
+        self.chain.stall(step.timeouts.iter().copied());
         let transaction = run(&mut self.chain);
         self.chain.honest();
         self.endless()?;

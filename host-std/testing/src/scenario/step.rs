@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::calldata::Text;
 use super::expect::Expect;
-use crate::Script;
+use crate::{Node, Script};
 
 /// One step: what is done, and what must hold then.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Step {
     pub(super) world: Vec<Script>,
     /// What the leader says in the place of its non-deterministic results: the number of the result, code and data.
     pub(super) lies: Vec<Lie>,
+    /// Whose runs pass their deadline.
+    pub(super) timeouts: Vec<Node>,
     pub(super) expect: Expect,
     pub(super) balances: Vec<(String, u128)>,
     pub(super) storage: Vec<Stored>,

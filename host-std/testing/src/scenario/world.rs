@@ -6,6 +6,7 @@ use subvm_core::calldata::{Map, Value};
 
 use super::calldata::{Names, Text};
 use super::document::{Is, Node, Wrong};
+use super::parse::duration;
 use super::table::{Table, hex, list, number, text, truth};
 use crate::Node as Asker;
 use crate::{Answer, Script, model, recorded, web};
@@ -55,7 +56,7 @@ fn rule(mut table: Table<'_>) -> Result<Script, Wrong> {
     table.end()?;
     for item in only.map(|only| list(only, "only")).transpose()?.unwrap_or_default() {
         let mut table = Table::of(item, "an answer of only")?;
-        let asker = asker(table.need("node")?)?;
+        let asker = asker(table.need("node")?, "node")?;
         let answer = answer(&mut table, of)?.ok_or((item.line, NO_ANSWER.to_owned()))?;
         table.end()?;
         script = script.to(asker, answer);
@@ -72,11 +73,11 @@ enum Of {
 }
 
 /// `"leader"`, or the number of a validator.
-fn asker(node: &Node) -> Result<Asker, Wrong> {
+pub(super) fn asker(node: &Node, key: &str) -> Result<Asker, Wrong> {
     match &node.is {
         Is::Text(name) if name == "leader" => Ok(Asker::Leader),
-        Is::Int(_) => number(node, "node").map(Asker::Validator),
-        _ => Err((node.line, "node is \"leader\", or the number of a validator, from 0".into())),
+        Is::Int(_) => number(node, key).map(Asker::Validator),
+        _ => Err((node.line, format!("{key}: a node is \"leader\", or the number of a validator, from 0"))),
     }
 }
 
@@ -88,6 +89,7 @@ fn answer(table: &mut Table<'_>, of: Of) -> Result<Option<Answer>, Wrong> {
     let value = table.take("answer");
     let error = table.read("error", text)?;
     let down = table.read("down", truth)?.unwrap_or_default();
+    let after = table.read("after", duration)?;
     if (status.is_some() || body.is_some()) && of == Of::Model {
         return Err((line, "status and body are for rules of web".into()));
     }
@@ -102,7 +104,8 @@ fn answer(table: &mut Table<'_>, of: Of) -> Result<Option<Answer>, Wrong> {
     let error = error.map(|code| Answer::Exactly(Map::from([("error", Value::from(code))]).into()));
     let mut all = [page, value, error, down.then_some(Answer::Down)].into_iter().flatten();
     match (all.next(), all.next()) {
-        (answer, None) => Ok(answer),
+        (None, None) if after.is_some() => Err((line, format!("after is how long an answer takes, and {NO_ANSWER}"))),
+        (answer, None) => Ok(answer.map(|answer| after.into_iter().fold(answer, Answer::after))),
         _ => Err((line, "there are two answers; give one of text or body, answer, error, down".into())),
     }
 }
