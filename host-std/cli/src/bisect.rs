@@ -192,12 +192,12 @@ fn left_lines(left: &Left) -> Vec<String> {
 }
 
 fn bytes_line(bytes: &Bytes) -> String {
-    let Bytes { instance, memory, address, len, a, b } = bytes;
+    let Bytes { instance, memory, address, len, a, b, .. } = bytes;
     let (page, a, b) = (bytes.page(), hex(a), hex(b));
     format!("memory:   {instance} {memory}: page {page}, {len} bytes at {address:#x}: {a}; and {b}")
 }
 
-fn global_line(GlobalDiffers { instance, global, a, b }: &GlobalDiffers) -> String {
+fn global_line(GlobalDiffers { instance, global, a, b, .. }: &GlobalDiffers) -> String {
     let side = |value: &Option<Global>| value.map_or_else(|| "nothing".to_owned(), |value| value.to_string());
     format!("global:   {instance} {global}: {}; and {}", side(a), side(b))
 }
@@ -242,11 +242,11 @@ fn divergence(found: &Divergence, package: Option<&Package>, names: &mut Names) 
     });
     let frames: Vec<Json> = frames.collect();
     let memory = found.bytes.iter().map(|bytes| {
-        let Bytes { instance, memory, address, len, a, b } = bytes;
+        let Bytes { instance, memory, address, len, a, b, .. } = bytes;
         let page = bytes.page();
         json!({ "module": instance, "memory": memory, "page": page, "address": address, "bytes": len, "a": hex(a), "b": hex(b) })
     });
-    let globals = found.globals.iter().map(|GlobalDiffers { instance, global, a, b }| {
+    let globals = found.globals.iter().map(|GlobalDiffers { instance, global, a, b, .. }| {
         let side = |value: &Option<Global>| value.map(|value| value.to_string());
         json!({ "module": instance, "global": global, "a": side(a), "b": side(b) })
     });

@@ -53,6 +53,7 @@ pub type Left = [Option<Box<Finding>>; 2];
 
 /// Where two replays begin to differ.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Divergence {
     /// Up to there they are the same: stopped at this tick, nothing differs; a tick later something does.
     pub point: Point,

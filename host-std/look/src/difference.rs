@@ -43,6 +43,7 @@ impl fmt::Display for Value {
 
 /// A range of a memory that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bytes {
     /// The instance.
     pub instance: String,
@@ -68,6 +69,7 @@ impl Bytes {
 
 /// A global that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GlobalDiffers {
     /// The instance.
     pub instance: String,

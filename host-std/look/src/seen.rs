@@ -86,6 +86,7 @@ fn byte(pages: &BTreeMap<u32, Box<[u8]>>, at: u64) -> u8 {
 
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SeenInstance {
     /// The name under which it was linked.
     pub name: String,
@@ -138,6 +139,7 @@ impl SeenInstance {
 
 /// A sub-VM that has ended, or was stopped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Seen {
     /// Which: from the main one down, each by its number among its parent's children.
     pub path: Vec<u64>,
@@ -205,6 +207,7 @@ impl Seen {
 
 /// What a replay showed up to a point.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Looked {
     /// The sub-VMs that ended up to the point, in that order; the one of the point is the last.
     pub ended: Vec<Seen>,

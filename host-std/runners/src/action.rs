@@ -136,6 +136,7 @@ fn too_deep(text: &str, levels: usize) -> Option<usize> {
 /// assert_eq!(error.to_string(), "runner.json, line 2, column 33, MapFile.form: unknown field `form`, expected `file` or `to`");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ManifestError {
     /// The line, from 1.
     pub line: usize,

@@ -224,6 +224,7 @@ pub fn sha2_256(bytes: &[u8]) -> [u8; 32] {
 /// assert_eq!(error.to_string(), r#"the runner id "../etc:x": its name is not of ASCII letters, digits, _ and -"#);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IdError {
     /// What was written, its beginning.
     pub id: String,

@@ -48,6 +48,7 @@ impl fmt::Display for Point {
 
 /// A sub-VM that has ended in a replay, as who looks at it sees it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Stopped<'a> {
     /// Which.
     pub path: &'a [u64],

@@ -14,6 +14,7 @@ use crate::excerpt::excerpt;
 /// assert_eq!(error.to_string(), "the ZIP archive: at byte 0: it has no directory at its end");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ArchiveError {
     /// What it was read as.
     pub format: Format,
