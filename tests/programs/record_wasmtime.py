@@ -2,10 +2,13 @@
 
     pip install wasmtime==50.0.1
     record_wasmtime.py [NAME...]    runs the programs of programs.json that say "wasmtime", and writes the expected output
+
+The clock stands at 2024-01-01T00:00:00Z, as it does in record.mjs where nobody waits.
 """
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -13,14 +16,25 @@ from pathlib import Path
 import wasmtime
 
 ROOT = Path(__file__).resolve().parents[2]
+NOW = 1_704_067_200_000_000_000  # nanoseconds since the epoch
 ENVIRONMENT = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")]
 
 
+def clock_time_get(caller, _id, _precision, out):
+    """The same instant, whenever it is asked."""
+    caller["memory"].write(caller, NOW.to_bytes(8, "little"), out)
+    return 0
+
+
 def run(program):
-    """The standard output of a program, which must end as programs.json says."""
+    """What a program prints, which must end as programs.json says."""
     engine = wasmtime.Engine()
     linker, store = wasmtime.Linker(engine), wasmtime.Store(engine)
     linker.define_wasi()
+    linker.allow_shadowing = True
+    i32, i64 = wasmtime.ValType.i32(), wasmtime.ValType.i64()
+    clock = wasmtime.FuncType([i32, i64, i32], [i32])
+    linker.define_func("wasi_snapshot_preview1", "clock_time_get", clock, clock_time_get, access_caller=True)
     settings = wasmtime.WasiConfig()
     settings.argv = [os.path.basename(program["module"]), *program["args"]]
     settings.env = ENVIRONMENT
@@ -29,10 +43,11 @@ def run(program):
         host, guest = mapped.split("=")
         target = Path(root.name + guest)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(ROOT / host) if (ROOT / host).is_dir() else target.write_bytes((ROOT / host).read_bytes())
+        copy = shutil.copytree if (ROOT / host).is_dir() else shutil.copy
+        copy(ROOT / host, target)
     settings.preopen_dir(root.name, "/")
     with tempfile.NamedTemporaryFile() as printed:
-        settings.stdout_file = printed.name
+        setattr(settings, f"{program.get('prints', 'stdout')}_file", printed.name)
         store.set_wasi(settings)
         for link in program.get("links", []):
             name, file = link.split("=")

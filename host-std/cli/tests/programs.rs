@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Once;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value as Json;
 
 #[path = "../../modules/tests/support/mod.rs"]
@@ -70,10 +71,39 @@ fn programs_print_what_they_print_elsewhere() {
     for program in fetched(programs()) {
         let name = program["name"].as_str().unwrap();
         let output = exec(&program, &[]);
-        let expected = fs::read(format!("{ROOT}/{}", program["expected"].as_str().unwrap())).unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&expected), "{name}: {stderr}");
+        let printed = if program["prints"] == "stderr" { &output.stderr } else { &output.stdout };
+        assert_eq!(String::from_utf8_lossy(printed), expected(&program), "{name}: {stderr}");
         assert_eq!(output.status.code().map(i64::from), program["exit"].as_i64(), "{name}: {stderr}");
+    }
+}
+
+/// What a program prints elsewhere.
+fn expected(program: &Json) -> String {
+    fs::read_to_string(format!("{ROOT}/{}", program["expected"].as_str().unwrap())).unwrap()
+}
+
+/// Programs that compute with floats: where a circuit is to lie, sums of a database, an interpreter's numbers.
+const FLOATS: [&str; 3] = ["nextpnr", "sqlite", "micropython"];
+
+/// Each policy gives the numbers that other runtimes give, for the same ticks; where floats are refused, the first one ends the program.
+#[test]
+fn programs_print_the_same_under_each_policy_for_floats() {
+    for program in fetched(named(&FLOATS)) {
+        let name = program["name"].as_str().unwrap();
+        let under = |policy: &str| -> Json {
+            let output = exec(&program, &["--json", "--floats", policy]);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{name}, {policy}: {error}: {stderr}"))
+        };
+        let [soft, canonical, trap] = ["soft", "canonical", "trap"].map(under);
+        let stream = program["prints"].as_str().unwrap_or("stdout");
+        for run in [&soft, &canonical] {
+            let printed = BASE64_STANDARD.decode(run[stream].as_str().expect("what it printed")).unwrap();
+            assert_eq!(String::from_utf8_lossy(&printed), expected(&program), "{name}");
+        }
+        assert_eq!(soft["gas"], canonical["gas"], "{name}");
+        assert_eq!(trap["message"].as_str(), Some("wasm_trap nondet_instruction"), "{name}: {trap}");
     }
 }
 
