@@ -1,7 +1,7 @@
 //! Recordings that no run made, for tests of who reads them.
 
 use crate::buffer::Buffer;
-use crate::format::block::{HEAD, Head, MAGIC, OPENING, Packer, VERSION};
+use crate::format::block::{HEAD, Head, MAGIC, OPENING, VERSION};
 use crate::format::record::Record;
 use crate::reader::Reader;
 use crate::writer::Writer;
@@ -24,11 +24,10 @@ pub fn blocks(recording: &[u8]) -> Vec<Vec<u8>> {
 #[must_use]
 pub fn sealed(blocks: &[Vec<u8>]) -> Vec<u8> {
     let mut told = vec![(0, [0; 32]); blocks.len()];
-    let mut packer = Packer::default();
-    let mut seal = |told: &[(u64, [u8; 32])]| {
+    let seal = |told: &[(u64, [u8; 32])]| {
         let (mut file, mut check) = ([&MAGIC[..], &[VERSION]].concat(), [0; 8]);
         for (raw, (steps, trace)) in blocks.iter().zip(told) {
-            let (head, stored) = Head::seal(&mut packer, check, raw, *steps, *trace);
+            let (head, stored) = Head::seal(check, raw, *steps, *trace);
             check.copy_from_slice(&head[..8]);
             file.extend_from_slice(&head);
             file.extend_from_slice(&stored);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::block::{FULL, HEAD, Head, MAGIC, Packer, RECORD, STEPS, VERSION};
+use crate::format::block::{FULL, HEAD, Head, MAGIC, RECORD, STEPS, VERSION};
 use crate::format::code;
 use crate::format::place::Place;
 use crate::format::record::Record;
@@ -53,7 +53,6 @@ pub(crate) struct Writer {
     block: Vec<u8>,
     /// Bytes of the place.
     opening: usize,
-    packer: Packer,
     check: [u8; 8],
     hasher: blake3::Hasher,
     /// From here on the block's bytes are steps that are not hashed yet: many at once take a fraction of what they take one by one.
@@ -71,7 +70,6 @@ impl Writer {
             place: Place::default(),
             block: Vec::with_capacity(FULL),
             opening: 0,
-            packer: Packer::default(),
             check: [0; 8],
             hasher: blake3::Hasher::new(),
             unhashed: 0,
@@ -149,7 +147,7 @@ impl Writer {
             return;
         }
         let trace = self.trace();
-        let (head, stored) = Head::seal(&mut self.packer, self.check, &self.block, self.steps, trace);
+        let (head, stored) = Head::seal(self.check, &self.block, self.steps, trace);
         self.check.copy_from_slice(&head[..8]);
         debug_assert_eq!(head.len(), HEAD);
         self.write(&[&head, &stored]);

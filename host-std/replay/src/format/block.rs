@@ -1,5 +1,7 @@
 //! Blocks: records that are kept together, with what says that they are whole. Source: `docs/spec/recording.md`, *Blocks*.
 
+use std::cell::RefCell;
+
 use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress, create_comp_flags_from_zip_params,
 };
@@ -25,8 +27,26 @@ const MOST: usize = RECORD + FULL + (64 << 10);
 /// How hard packing tries: more finds little in digests and numbers.
 const EFFORT: i32 = 1;
 
-/// What packs blocks. It is made once and used again: it has 300 KB.
-pub(crate) struct Packer(Box<CompressorOxide>);
+/// A block of fewer bytes is stored as it is. A short run has one block; to pack that would take longer than all else that recording it
+/// takes, and its file has a block of the disk's either way.
+const PACKED_FROM: usize = 4096;
+
+thread_local! {
+    /// Of the recordings that this thread writes. To make one takes longer than to pack a block with it: it has 300 KB.
+    static PACKER: RefCell<Option<Packer>> = const { RefCell::new(None) };
+}
+
+/// The block as it is stored.
+fn packed(raw: &[u8]) -> Vec<u8> {
+    if raw.len() < PACKED_FROM {
+        return raw.to_vec();
+    }
+    // Where the thread ends, its own is gone.
+    PACKER.try_with(|packer| packer.borrow_mut().get_or_insert_default().pack(raw)).unwrap_or_else(|_| raw.to_vec())
+}
+
+/// What packs blocks.
+struct Packer(Box<CompressorOxide>);
 
 impl Default for Packer {
     fn default() -> Self {
@@ -77,14 +97,8 @@ pub(crate) type Wrong = &'static str;
 
 impl Head {
     /// Packs a block. Gives its head, and the bytes that follow.
-    pub(crate) fn seal(
-        packer: &mut Packer,
-        before: [u8; 8],
-        raw: &[u8],
-        steps: u64,
-        trace: [u8; 32],
-    ) -> ([u8; HEAD], Vec<u8>) {
-        let stored = packer.pack(raw);
+    pub(crate) fn seal(before: [u8; 8], raw: &[u8], steps: u64, trace: [u8; 32]) -> ([u8; HEAD], Vec<u8>) {
+        let stored = packed(raw);
         let mut head = [0; HEAD];
         head[8..16].copy_from_slice(&short(&[&stored]));
         head[16..20].copy_from_slice(&(raw.len() as u32).to_le_bytes());
@@ -170,18 +184,21 @@ mod tests {
     use super::*;
 
     fn sealed(raw: &[u8]) -> (Head, Vec<u8>) {
-        let (head, stored) = Head::seal(&mut Packer::default(), [1; 8], raw, 7, [9; 32]);
+        let (head, stored) = Head::seal([1; 8], raw, 7, [9; 32]);
         (Head::read([1; 8], &head).unwrap(), stored)
     }
 
     #[test]
     fn a_block_is_packed_where_that_helps_and_opens_to_what_it_was() {
         let scattered = blake3::Hasher::new().finalize_xof().to_owned();
-        let mut random = vec![0; 500];
+        let mut random = vec![0; 5_000];
         scattered.clone().fill(&mut random);
-        for raw in [vec![7; 100_000], random, b"x".to_vec()] {
+        let (least, small) = (vec![7; PACKED_FROM], vec![7; PACKED_FROM - 1]);
+        for (raw, packs) in
+            [(vec![7; 100_000], true), (least, true), (small, false), (random, false), (b"x".to_vec(), false)]
+        {
             let (head, stored) = sealed(&raw);
-            assert_eq!(head.stored < head.raw, raw.len() == 100_000);
+            assert_eq!(head.stored < head.raw, packs, "{} bytes", raw.len());
             assert_eq!(head.open(&stored).unwrap(), raw);
         }
     }
@@ -197,7 +214,7 @@ mod tests {
             assert!(raw.starts_with(&head.open_cut(&stored[..at])));
         }
         assert!(!head.open_cut(&stored[..stored.len() / 2]).is_empty(), "half of it is worth something");
-        let (bytes, _) = Head::seal(&mut Packer::default(), [1; 8], &raw, 7, [9; 32]);
+        let (bytes, _) = Head::seal([1; 8], &raw, 7, [9; 32]);
         for at in 0..HEAD {
             let mut changed = bytes;
             changed[at] ^= 1;
