@@ -74,6 +74,19 @@ impl Encoder {
         Self { out: Vec::new(), limits, level, outer: Vec::new(), refused: None }
     }
 
+    /// Makes room for so many bytes at once, where their number is about known.
+    ///
+    /// ```
+    /// use subvm_calldata::Encoder;
+    /// let mut encoder = Encoder::new();
+    /// encoder.reserve(40).bytes(&[7; 32]);
+    /// assert_eq!(encoder.finish().unwrap().len(), 34);
+    /// ```
+    pub fn reserve(&mut self, bytes: usize) -> &mut Self {
+        self.out.reserve(bytes);
+        self
+    }
+
     /// The encoding.
     ///
     /// # Errors

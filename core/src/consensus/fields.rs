@@ -2,11 +2,19 @@
 
 use alloc::vec::Vec;
 
-use subvm_calldata::Value;
+use subvm_calldata::{Encoder, Value};
 
 /// Byte strings, as an array.
 pub(super) fn all_bytes(all: &[Vec<u8>]) -> Value {
     Value::Array(all.iter().map(|bytes| Value::Bytes(bytes.clone())).collect())
+}
+
+/// Writes byte strings, as an array.
+pub(super) fn put_all(out: &mut Encoder, all: &[Vec<u8>]) {
+    out.array(all.len());
+    for bytes in all {
+        out.bytes(bytes);
+    }
 }
 
 /// An array of byte strings.

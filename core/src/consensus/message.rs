@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::ids::Address;
 use crate::own;
-use subvm_calldata::{Int, Map, Value};
+use subvm_calldata::Int;
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
 ///
@@ -114,28 +114,30 @@ impl Message {
     /// ```
     #[must_use]
     pub fn to_bytes(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
-        let stage = match leaders_result {
-            None => Value::Null,
-            Some(result) => Value::Map(Map::from([("leaders_result", Value::Bytes(result.to_vec()))])),
-        };
-        let stack = self.stack.iter().map(|address| Value::Address(*address)).collect();
-        let mut map = Map::from([
-            ("chain_id", Value::Int(self.chain_id.clone())),
-            ("contract_address", Value::Address(self.contract_address)),
-            ("datetime", Value::Str(String::from(datetime))),
-            ("entry_data", Value::Bytes(self.entry_data.clone())),
-            ("entry_kind", Value::Int(kind.number().into())),
-            ("entry_stage_data", stage),
-            ("is_init", Value::Bool(self.is_init)),
-            ("origin_address", Value::Address(self.origin_address)),
-            ("sender_address", Value::Address(self.sender_address)),
-            ("stack", Value::Array(stack)),
-            ("value", Value::Int(self.value.clone())),
-        ]);
-        if let Some(signer) = self.signer_address {
-            map.insert(String::from("signer_address"), Value::Address(signer));
-        }
-        own::encode(&Value::Map(map))
+        let given = self.entry_data.len() + 21 * self.stack.len() + leaders_result.map_or(0, <[u8]>::len);
+        own::written(320 + given, |out| {
+            out.map(11 + usize::from(self.signer_address.is_some()));
+            out.key("chain_id").int(self.chain_id.clone());
+            out.key("contract_address").address(self.contract_address);
+            out.key("datetime").str(datetime);
+            out.key("entry_data").bytes(&self.entry_data);
+            out.key("entry_kind").int(kind.number());
+            match leaders_result {
+                None => out.key("entry_stage_data").null(),
+                Some(result) => out.key("entry_stage_data").map(1).key("leaders_result").bytes(result),
+            };
+            out.key("is_init").bool(self.is_init);
+            out.key("origin_address").address(self.origin_address);
+            out.key("sender_address").address(self.sender_address);
+            if let Some(signer) = self.signer_address {
+                out.key("signer_address").address(signer);
+            }
+            out.key("stack").array(self.stack.len());
+            for address in &self.stack {
+                out.address(*address);
+            }
+            out.key("value").int(self.value.clone());
+        })
     }
 }
 

@@ -1,13 +1,14 @@
 //! The consensus parameters: with the message, the chain's state and the leader's results, all that may change a receipt.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::consensus::config::Refused;
 use crate::consensus::profile::Profile;
 use crate::costs::instructions::Schedule;
 use crate::costs::{self, Limits};
-use subvm_calldata::{Map, Value};
+use crate::own;
+use subvm_calldata::Encoder;
 
 /// What float instructions do in deterministic mode (`docs/spec/lowering.md`, *Floats*).
 ///
@@ -147,25 +148,28 @@ impl Params {
     /// ```
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let refused = self.refused_env.patterns().iter().map(|pattern| Value::Str(pattern.to_string())).collect();
-        let mut map = Map::from([
-            ("fingerprints", Value::Bool(self.fingerprints)),
-            ("floats", Value::Str(String::from(self.floats.name()))),
-            ("limits", limits(&self.limits)),
-            ("lowering", Value::Int(self.lowering.into())),
-            ("refused_env", Value::Array(refused)),
-            ("schedule", Value::Int(self.schedule.into())),
-        ]);
-        if self.personality != Personality::Seed {
-            map.insert(String::from("personality"), Value::Str(String::from(self.personality.name())));
-        }
-        if self.profile != Profile::Seed {
-            map.insert(String::from("profile"), Value::Str(String::from(self.profile.name())));
-        }
-        if self.exceptions {
-            map.insert(String::from("exceptions"), Value::Bool(true));
-        }
-        crate::own::encode(&Value::Map(map))
+        let (personality, profile) = (self.personality != Personality::Seed, self.profile != Profile::Seed);
+        own::written(512, |out| {
+            out.map(6 + usize::from(personality) + usize::from(profile) + usize::from(self.exceptions));
+            if self.exceptions {
+                out.key("exceptions").bool(true);
+            }
+            out.key("fingerprints").bool(self.fingerprints).key("floats").str(self.floats.name());
+            put_limits(out.key("limits"), &self.limits);
+            out.key("lowering").int(self.lowering);
+            if personality {
+                out.key("personality").str(self.personality.name());
+            }
+            if profile {
+                out.key("profile").str(self.profile.name());
+            }
+            let patterns = self.refused_env.patterns();
+            out.key("refused_env").array(patterns.len());
+            for pattern in patterns {
+                out.str(pattern.as_str());
+            }
+            out.key("schedule").int(self.schedule);
+        })
     }
 
     /// Whether a run of this release can be held to them: it has their versions, and room for their limits.
@@ -214,7 +218,7 @@ impl Params {
     }
 }
 
-fn limits(limits: &Limits) -> Value {
+fn put_limits(out: &mut Encoder, limits: &Limits) {
     // Taken apart by name, so that a new limit cannot be left out.
     let Limits {
         ram,
@@ -229,17 +233,16 @@ fn limits(limits: &Limits) -> Value {
         gas_storage,
         gas_data,
     } = *limits;
-    Value::Map(Map::from([
-        ("depth", Value::Int(depth.into())),
-        ("fingerprint_frames", Value::Int(fingerprint_frames.into())),
-        ("gas_data", Value::Int(gas_data.into())),
-        ("gas_storage", Value::Int(gas_storage.into())),
-        ("gas_time", Value::Int(gas_time.into())),
-        ("gas_time_nondet", Value::Int(gas_time_nondet.into())),
-        ("nondet_blocks", Value::Int(nondet_blocks.into())),
-        ("nondet_result", Value::Int(nondet_result.into())),
-        ("open_fds", Value::Int(open_fds.into())),
-        ("ram", Value::Int(ram.into())),
-        ("stack_units", Value::Int(stack_units.into())),
-    ]))
+    out.map(11);
+    out.key("depth").int(depth);
+    out.key("fingerprint_frames").int(fingerprint_frames);
+    out.key("gas_data").int(gas_data);
+    out.key("gas_storage").int(gas_storage);
+    out.key("gas_time").int(gas_time);
+    out.key("gas_time_nondet").int(gas_time_nondet);
+    out.key("nondet_blocks").int(nondet_blocks);
+    out.key("nondet_result").int(nondet_result);
+    out.key("open_fds").int(open_fds);
+    out.key("ram").int(ram);
+    out.key("stack_units").int(stack_units);
 }

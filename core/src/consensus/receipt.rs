@@ -5,11 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::consensus::fields::{all_bytes, array, bytes_of_all, uint};
+use crate::consensus::fields::{array, bytes_of_all, put_all, uint};
 use crate::consensus::page::{BYTES as PAGE, PAGES};
 use crate::ids::SlotId;
 use crate::own;
-use subvm_calldata::{DecodeError, DecodeLimits, Map, Value};
+use subvm_calldata::{DecodeError, DecodeLimits, Encoder, Value};
 
 /// A page of storage as a run leaves it.
 ///
@@ -90,7 +90,11 @@ impl Receipt {
     /// The canonical encoding: one calldata map.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        own::encode(&self.to_value())
+        let lists = self.messages.iter().chain(&self.nondet);
+        // A page has a slot, a number, bytes, and a head for each.
+        let bytes =
+            192 + self.result.len() + 76 * self.storage.len() + lists.map(|bytes| bytes.len() + 5).sum::<usize>();
+        own::written(bytes, |out| self.write(out))
     }
 
     /// BLAKE3 of the encoding. Two nodes agree iff theirs are equal, but that a validator never agrees with a leader whose result it did not
@@ -115,21 +119,18 @@ impl Receipt {
         Self::from_value(&value).map_err(ReceiptError::Field)
     }
 
-    fn to_value(&self) -> Value {
-        let storage = self.storage.iter().map(|write| {
-            let content = Value::Bytes(write.content.to_vec());
-            Value::Array([Value::Bytes(write.slot.0.to_vec()), Value::Int(write.page.into()), content].into())
-        });
-        Value::Map(Map::from([
-            ("gas", self.gas.to_value()),
-            ("message", Value::Bytes(self.message.to_vec())),
-            ("messages", all_bytes(&self.messages)),
-            ("nondet", all_bytes(&self.nondet)),
-            ("params", Value::Bytes(self.params.to_vec())),
-            ("result", Value::Bytes(self.result.clone())),
-            ("storage", Value::Array(storage.collect())),
-            ("version", Value::Int(Self::VERSION.into())),
-        ]))
+    fn write(&self, out: &mut Encoder) {
+        out.map(8).key("gas").map(3);
+        out.key("data").int(self.gas.data).key("storage").int(self.gas.storage).key("time").int(self.gas.time);
+        out.key("message").bytes(&self.message);
+        put_all(out.key("messages"), &self.messages);
+        put_all(out.key("nondet"), &self.nondet);
+        out.key("params").bytes(&self.params).key("result").bytes(&self.result);
+        out.key("storage").array(self.storage.len());
+        for PageWrite { slot, page, content } in &self.storage {
+            out.array(3).bytes(&slot.0).int(*page).bytes(content);
+        }
+        out.key("version").int(Self::VERSION);
     }
 
     fn from_value(value: &Value) -> Result<Self, &'static str> {
@@ -156,14 +157,6 @@ impl Receipt {
 }
 
 impl Gas {
-    fn to_value(self) -> Value {
-        Value::Map(Map::from([
-            ("data", Value::Int(self.data.into())),
-            ("storage", Value::Int(self.storage.into())),
-            ("time", Value::Int(self.time.into())),
-        ]))
-    }
-
     fn from_value(value: &Value) -> Option<Self> {
         let map = value.as_map().filter(|map| map.len() == 3)?;
         Some(Self { data: uint(map.get("data")?)?, storage: uint(map.get("storage")?)?, time: uint(map.get("time")?)? })
