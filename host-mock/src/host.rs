@@ -248,8 +248,15 @@ impl Storage for MemoryHost {
     ) -> Result<(), HostError> {
         into.fill(0);
         let Some(pages) = page::range(index, into.len())? else { return Ok(()) };
+        let (first, last) = pages.into_inner();
         let key = |page| (state, *contract, *slot, page);
-        for ((_, _, _, number), content) in self.chain().pages.range(key(*pages.start())..=key(*pages.end())) {
+        let chain = self.chain();
+        if first == last {
+            // Looking for one page takes half as long as for a range.
+            chain.pages.get(&key(first)).into_iter().for_each(|content| page::place(into, index, first, content));
+            return Ok(());
+        }
+        for ((_, _, _, number), content) in chain.pages.range(key(first)..=key(last)) {
             page::place(into, index, *number, content);
         }
         Ok(())

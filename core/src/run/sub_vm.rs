@@ -120,7 +120,7 @@ impl Guest<'_> {
 }
 
 #[cold]
-fn absent() -> InternalError {
+pub(crate) fn absent() -> InternalError {
     InternalError::new(InternalErrorKind::Bug, "a sub-VM was used while a child of it ran")
 }
 

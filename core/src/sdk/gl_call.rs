@@ -83,7 +83,7 @@ impl Guest<'_> {
         Ok(self.vm.transaction_ref()?.params.profile.rules())
     }
 
-    /// Takes a request apart. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it, and so
+    /// Takes a request apart, which is calldata. What that takes of the host's memory is charged for as long as it lasts. A deadline that passes meanwhile ends it, and so
     /// does calling the run off.
     fn parse(&mut self, range: Range<usize>) -> Result<Request, Stop<Errno>> {
         let rules = self.rules()?;
@@ -91,6 +91,10 @@ impl Guest<'_> {
         let bytes = mem::bytes(cx.mem, range);
         let held = costs::request_ram(bytes.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
+        if let Some(returned) = Request::returned(bytes) {
+            cx.ram.release(held);
+            return Ok(returned);
+        }
         let (clock, patience) = (&*cx.node.clock, cx.patience);
         let value = decode_while(bytes, &mut || patience.left(clock).is_ok());
         let request = match value {

@@ -20,7 +20,7 @@ use crate::costs;
 use crate::host::Call;
 use crate::outcome::{End, Resource, Trap};
 use crate::run::sub_vm::Guest;
-use crate::wasi::call::Stop;
+use crate::wasi::call::{Stop, charge};
 
 mod balance;
 mod chain;
@@ -140,6 +140,10 @@ macro_rules! make_functions {
                 /// });
                 /// ```
                 pub fn $name(guest: &mut Guest<'_>, $($param: u32),*) -> Result<u32, End> {
+                    const PRICE: u64 = crate::costs::calls::$price;
+                    if guest.vm.transaction_ref()?.node.observer.is_none() {
+                        return super::charged(guest, PRICE, |guest| super::functions::$name(guest, $($param),*));
+                    }
                     let args = [$(u64::from($param)),*];
                     let call = Call {
                         module: super::MODULE,
@@ -147,7 +151,7 @@ macro_rules! make_functions {
                         params: &[$(stringify!($param)),*],
                         args: &args,
                     };
-                    super::observed(guest, &call, crate::costs::calls::$price, |guest| super::functions::$name(guest, $($param),*))
+                    super::observed(guest, &call, PRICE, |guest| super::functions::$name(guest, $($param),*))
                 }
             )*
         }
@@ -165,11 +169,25 @@ mod functions {
 type Answer = Result<(), Stop<Errno>>;
 
 /// The array of bytes at `ptr`.
+#[inline]
 fn array<const N: usize>(mem: &[u8], ptr: u32) -> Result<[u8; N], Trap> {
     let bytes = mem.get(ptr as usize..).and_then(|rest| rest.first_chunk());
     bytes.copied().ok_or(Trap::MemoryOutOfBounds)
 }
 
+/// Charges the base price and calls the function.
+#[inline]
+fn charged(guest: &mut Guest<'_>, price: u64, function: impl FnOnce(&mut Guest<'_>) -> Answer) -> Result<u32, End> {
+    guest.charge(price)?;
+    match function(guest) {
+        Ok(()) => Ok(Errno::Success as u32),
+        Err(Stop::Errno(errno)) => Ok(errno as u32),
+        Err(Stop::End(end)) => Err(end),
+    }
+}
+
+/// The same, with an observer.
+#[cold]
 fn observed(
     guest: &mut Guest<'_>,
     call: &Call<'_>,
@@ -180,11 +198,7 @@ fn observed(
     if let Some(observer) = &mut guest.vm.transaction_mut()?.node.observer {
         observer.enter(call, guest.mem, ticks);
     }
-    let result = match guest.charge(price).map_err(Stop::from).and_then(|()| function(guest)) {
-        Ok(()) => Ok(Errno::Success as u32),
-        Err(Stop::Errno(errno)) => Ok(errno as u32),
-        Err(Stop::End(end)) => Err(end),
-    };
+    let result = charged(guest, price, function);
     if let Some(observer) = &mut guest.vm.transaction_mut()?.node.observer {
         observer.exit(call, result.as_ref().ok().copied(), guest.mem, *guest.ticks);
     }
@@ -193,17 +207,20 @@ fn observed(
 
 impl Guest<'_> {
     /// Charges time gas.
+    #[inline]
     pub(crate) fn charge(&mut self, ticks: u64) -> Result<(), End> {
-        self.cx()?.charge(ticks)
+        charge(self.ticks, ticks)
     }
 
     /// Charges for bytes of storage that are read or written: for each page, and for copying.
+    #[inline]
     fn charge_storage(&mut self, bytes: u32) -> Result<(), End> {
         let pages = u64::from(bytes) / PAGE as u64 + 2;
         self.charge(pages * costs::calls::STORAGE_PAGE + costs::calls::copying(bytes.into()))
     }
 
     /// Forbids what needs permissions that the sub-VM lacks.
+    #[inline]
     fn need(&self, permissions: Permissions) -> Answer {
         if self.vm.permissions.contains(permissions) { Ok(()) } else { Err(Stop::Errno(Errno::Forbidden)) }
     }

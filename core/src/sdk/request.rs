@@ -16,6 +16,9 @@ const IMAGES: usize = 2;
 /// Topics that one event may carry.
 const TOPICS: usize = 4;
 
+/// How a request to return begins: a map of one entry, which has this name. What follows is the value.
+const RETURN: &[u8] = b"\x0e\x06Return";
+
 /// A well-formed request.
 pub(super) enum Request {
     Return(Vec<u8>),
@@ -70,7 +73,13 @@ pub(super) enum CalledState {
 }
 
 impl Request {
-    /// The request that `value` is, of which `bytes` are the encoding.
+    /// The request that these bytes are, which are calldata, if it is one to return: every contract ends with one. Calldata has one encoding, so
+    /// that nothing needs to be built to have the value's.
+    pub(super) fn returned(bytes: &[u8]) -> Option<Self> {
+        Some(Self::Return(bytes.strip_prefix(RETURN)?.to_vec()))
+    }
+
+    /// The request that `value` is, of which `bytes` are the encoding, where it is not to [return](Self::returned).
     ///
     /// # Errors
     /// What makes it none, for people.
@@ -79,7 +88,6 @@ impl Request {
         let (name, argument) = entry.ok_or("it is no map of one entry, a request's name and its fields")?;
         let wrong = || format!("the argument of {} is not what it takes", shown(name));
         match name {
-            "Return" => Ok(Self::Return(argument.encode().map_err(|_| wrong())?)),
             "UserError" | "Rollback" => Ok(Self::UserError(argument.as_str().ok_or_else(wrong)?.to_string())),
             "Trace" => trace(argument, rules).ok_or_else(wrong),
             "Yield" if rules.timestamp && argument.is_null() => Ok(Self::Yield),

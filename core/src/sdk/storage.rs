@@ -5,7 +5,7 @@ use crate::consensus::permissions::Permissions;
 use crate::costs;
 use crate::ids::{Mode, SlotId};
 use crate::outcome::{InternalError, InternalErrorKind, Resource};
-use crate::run::sub_vm::{Guest, View};
+use crate::run::sub_vm::{Guest, SubVm, View, absent};
 use crate::run::transaction::Transaction;
 use crate::sdk::{Answer, Errno, array};
 use crate::wasi::call::Stop;
@@ -18,19 +18,19 @@ use crate::wasi::mem;
 pub(super) fn storage_read(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u32, len: u32) -> Answer {
     check_range(index, len)?;
     // What a block may read it may not write: its parent's storage, as it stands when the block runs.
-    let reads = guest.vm.transaction_ref()?.params.profile.rules().nondet_reads;
-    if !(reads && guest.vm.mode == Mode::NonDeterministic) {
+    let in_block = guest.vm.mode == Mode::NonDeterministic;
+    if !(in_block && guest.vm.transaction_ref()?.params.profile.rules().nondet_reads) {
         guest.need(Permissions::DETERMINISTIC | Permissions::READ_STORAGE)?;
     }
     guest.charge_storage(len)?;
     let slot = SlotId(array(guest.mem, slot)?);
     let buffer = mem::range(guest.mem, buf, len)?;
     let bytes = mem::bytes_mut(guest.mem, buffer);
-    let View { state, overlay } = guest.vm.view;
-    let contract = guest.vm.message.contract_address;
-    let transaction = guest.vm.transaction_mut()?;
-    transaction.node.storage.read(state, &contract, &slot, index, bytes).map_err(reading)?;
-    if overlay && contract == transaction.contract {
+    let SubVm { view: View { state, overlay }, message, transaction, .. } = &mut *guest.vm;
+    let contract = &message.contract_address;
+    let transaction = transaction.as_deref_mut().ok_or_else(absent)?;
+    transaction.node.storage.read(*state, contract, &slot, index, bytes).map_err(reading)?;
+    if *overlay && *contract == transaction.contract {
         transaction.overlay.read_over(slot, index, bytes);
     }
     Ok(())

@@ -118,7 +118,7 @@ fn begin(
         Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),
         Entry::Program { mode, .. } => (mode, Permissions::empty()),
     };
-    let limits = &run.params.limits;
+    let (limits, contract) = (&run.params.limits, run.message.contract_address);
     let ticks = i64::try_from(limits.gas_time).unwrap_or(i64::MAX);
     let stack_units = i64::try_from(limits.stack_units).unwrap_or(i64::MAX);
     let child = prepared.package.map(|package| Child {
@@ -127,7 +127,7 @@ fn begin(
         permissions,
         view: View { state: run.state, overlay: true },
         package,
-        message: Arc::new(run.message.clone()),
+        message: Arc::new(run.message),
         stdin: prepared.stdin,
         ticks,
         stack_units,
@@ -140,7 +140,7 @@ fn begin(
         engine,
         node,
         role: run.role,
-        contract: run.message.contract_address,
+        contract,
         state: run.state,
         patience: prepared.patience,
         moved: Duration::ZERO,

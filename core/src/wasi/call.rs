@@ -88,6 +88,14 @@ impl<E> From<InternalError> for Stop<E> {
     }
 }
 
+/// Takes `ticks` off those that are left.
+#[inline]
+pub(crate) fn charge(left: &mut i64, ticks: u64) -> Result<(), End> {
+    // A price beyond i64 exceeds any budget.
+    *left = left.saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX));
+    if *left < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
+}
+
 impl Cx<'_> {
     /// The same surroundings, for what is seldom called: where nothing else takes the original's address, compilers never build it
     /// (`docs/RATIONALE.md#what-a-host-call-is-made-of`).
@@ -110,9 +118,7 @@ impl Cx<'_> {
     /// Ends the sub-VM with `out_of gas time` where `ticks` exceeds what is left.
     #[inline]
     pub fn charge(&mut self, ticks: u64) -> Result<(), End> {
-        // A price beyond i64 exceeds any budget.
-        *self.ticks = self.ticks.saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX));
-        if *self.ticks < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
+        charge(self.ticks, ticks)
     }
 
     /// Waits for the result of a started module request, until the deadline, or the run is called off.

@@ -10,7 +10,7 @@ use super::Strings;
 use crate::costs::{ENV_BYTES, ENV_NAME, ENV_VALUE, ENV_VARIABLES};
 
 /// What every environment starts from.
-const DEFAULTS: [(&str, &str); 3] = [("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
+const DEFAULTS: [&str; 3] = ["LANG=C.UTF-8", "LC_ALL=C.UTF-8", "TZ=UTC"];
 
 /// A checked environment, laid out once as guests get it: sorted by name as bytes.
 ///
@@ -56,8 +56,11 @@ impl Env {
         pairs: impl IntoIterator<Item = (N, V)>,
         refused: &Refused,
     ) -> Result<Self, EnvError> {
-        let mut variables: BTreeMap<String, Vec<u8>> =
-            DEFAULTS.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        let mut variables: BTreeMap<String, Vec<u8>> = DEFAULTS
+            .iter()
+            .filter_map(|variable| variable.split_once('='))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         for (name, value) in pairs {
             let (name, value) = (name.as_ref(), value.as_ref());
             check(name, value, refused)?;
@@ -82,11 +85,7 @@ impl Env {
     /// assert_eq!(env.names().collect::<Vec<_>>(), ["HOME", "LANG", "LC_ALL", "TZ"]);
     /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.iter().map(|variable| {
-            let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
-            // Names were checked to be ASCII.
-            core::str::from_utf8(name).unwrap_or_default()
-        })
+        self.iter().map(name_of)
     }
 
     /// Whether `refused` covers the name of a variable beside those that every environment starts from: a list that covers `TZ` forbids
@@ -100,13 +99,9 @@ impl Env {
     /// ```
     #[must_use]
     pub fn is_refused(&self, refused: &Refused) -> bool {
-        let default = |name: &str| DEFAULTS.iter().any(|&(there, value)| there == name && self.holds(name, value));
-        self.names().any(|name| refused.refuses(name) && !default(name))
-    }
-
-    fn holds(&self, name: &str, value: &str) -> bool {
-        let variable = [name.as_bytes(), b"=", value.as_bytes()];
-        self.iter().any(|there| there.iter().eq(variable.iter().copied().flatten()))
+        // Most environments hold nothing else, and comparing is less than matching patterns.
+        let own = self.iter().filter(|variable| !DEFAULTS.iter().any(|default| default.as_bytes() == *variable));
+        own.map(name_of).any(|name| refused.refuses(name))
     }
 
     #[inline]
@@ -119,9 +114,16 @@ impl Env {
 impl Default for Env {
     fn default() -> Self {
         let mut strings = Strings::default();
-        DEFAULTS.iter().for_each(|(name, value)| strings.push(&[name.as_bytes(), b"=", value.as_bytes()]));
+        DEFAULTS.iter().for_each(|variable| strings.push(&[variable.as_bytes()]));
         Self(strings)
     }
+}
+
+/// The name of a variable, `NAME=value`.
+fn name_of(variable: &[u8]) -> &str {
+    let name = variable.split(|byte| *byte == b'=').next().unwrap_or_default();
+    // Names were checked to be ASCII.
+    core::str::from_utf8(name).unwrap_or_default()
 }
 
 fn check(name: &str, value: &[u8], refused: &Refused) -> Result<(), EnvError> {

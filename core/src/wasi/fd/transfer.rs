@@ -53,8 +53,14 @@ pub(in crate::wasi) fn fd_write(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
     check_count(iovs_len)?;
     let stream = check_writable(cx.wasi.descriptor(fd)?)?;
     let iovecs = Iovecs::check(cx, iovs, iovs_len, nwritten)?;
-    for (ptr, len) in iovecs.entries(cx.mem).filter(|(_, len)| *len != 0) {
-        cx.node.host.output(stream, mem::bytes(cx.mem, mem::range(cx.mem, ptr, len)?));
+    match iovecs.only.clone() {
+        Some(only) if only.is_empty() => {}
+        Some(only) => cx.node.host.output(stream, mem::bytes(cx.mem, only)),
+        None => {
+            for (ptr, len) in iovecs.entries(cx.mem).filter(|(_, len)| *len != 0) {
+                cx.node.host.output(stream, mem::bytes(cx.mem, mem::range(cx.mem, ptr, len)?));
+            }
+        }
     }
     iovecs.result.put(cx.mem, iovecs.bytes.to_le_bytes());
     Ok(())
@@ -84,6 +90,8 @@ pub(in crate::wasi) fn check_writable(descriptor: &Descriptor) -> Result<Stream,
 /// The iovecs of a call: charged for, and all of them inside memory.
 struct Iovecs {
     list: Range<usize>,
+    /// What the only one refers to, where there is one: most calls have no more.
+    only: Option<Range<usize>>,
     /// What their lengths sum to.
     bytes: u32,
     /// Where the call's result goes.
@@ -100,6 +108,9 @@ impl Iovecs {
         cx.charge(u64::from(iovs_len) * IOVEC)?;
         // At most 8 KiB.
         let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
+        if iovs_len == 1 {
+            return Self::check_one(cx, list, result);
+        }
         // At most 2^10 * 2^32.
         let mut bytes = 0_u64;
         let mut inside = true;
@@ -112,7 +123,16 @@ impl Iovecs {
         if !inside {
             return Err(Trap::MemoryOutOfBounds.into());
         }
-        Ok(Self { list, bytes, result: Place::u32(cx.mem, result)? })
+        Ok(Self { list, only: None, bytes, result: Place::u32(cx.mem, result)? })
+    }
+
+    /// The same for a list of one, in the same order.
+    #[inline(always)]
+    fn check_one(cx: &mut Cx<'_>, list: Range<usize>, result: u32) -> Result<Self, Stop<Errno>> {
+        let (ptr, bytes) = entries(cx.mem, list.clone()).next().unwrap_or_default();
+        cx.charge(copying(bytes.into()))?;
+        let only = Some(mem::range(cx.mem, ptr, bytes)?);
+        Ok(Self { list, only, bytes, result: Place::u32(cx.mem, result)? })
     }
 
     fn entries<'a>(&self, mem: &'a [u8]) -> impl Iterator<Item = (u32, u32)> + use<'a> {
@@ -137,10 +157,15 @@ fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>, iovs: u32, iovs_len: u32, nre
     let from = at.unwrap_or(file.offset);
     let bytes = file.source.bytes(&config.files);
     let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default();
-    // A buffer may overlap the list itself.
-    iovecs.clear();
-    iovecs.extend(checked.entries(cx.mem));
-    let read = scatter(cx.mem, rest, iovecs)?;
+    let read = match checked.only {
+        Some(only) => copy(mem::bytes_mut(cx.mem, only), rest),
+        None => {
+            // A buffer may overlap the list itself.
+            iovecs.clear();
+            iovecs.extend(checked.entries(cx.mem));
+            scatter(cx.mem, rest, iovecs)?
+        }
+    };
     if at.is_none() {
         // What was read lies below the end of the content.
         file.offset = file.offset.saturating_add(u64::from(read));
@@ -149,15 +174,20 @@ fn read(cx: &mut Cx<'_>, fd: u32, at: Option<u64>, iovs: u32, iovs_len: u32, nre
     Ok(())
 }
 
+/// Copies as much as there is room for, and tells how much that was.
+fn copy(into: &mut [u8], from: &[u8]) -> u32 {
+    let bytes = into.len().min(from.len());
+    into.split_at_mut(bytes).0.copy_from_slice(from.split_at(bytes).0);
+    // No memory has more.
+    bytes as u32
+}
+
 fn scatter(mem: &mut [u8], mut rest: &[u8], iovecs: &[(u32, u32)]) -> Result<u32, Trap> {
     let all = rest.len();
     for &(ptr, len) in iovecs {
         let range = mem::range(mem, ptr, len)?;
-        let into = mem::bytes_mut(mem, range);
-        let now = into.len().min(rest.len());
-        let (copied, left) = rest.split_at(now);
-        into.split_at_mut(now).0.copy_from_slice(copied);
-        rest = left;
+        let copied = copy(mem::bytes_mut(mem, range), rest);
+        rest = rest.split_at(copied as usize).1;
         if rest.is_empty() {
             break;
         }
