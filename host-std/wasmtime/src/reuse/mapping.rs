@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::ptr;
 
+use crate::pages;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 /// Bytes of a large page.
@@ -95,6 +96,27 @@ impl Mapping {
     pub(super) fn zero(&mut self, range: Range<usize>) -> io::Result<()> {
         // Of private anonymous memory Linux zeroes every page of the range (madvise(2), MADV_DONTNEED).
         self.advise(range, Advice::LinuxDontNeed)
+    }
+
+    /// Writes zeros to what was touched of `range`, which is open, where that is not much: to all of it where it has up to `small` bytes, else to
+    /// up to `touched` bytes of pages that the system says were touched. Tells whether all of it is zero now.
+    pub(super) fn clear(&mut self, range: Range<usize>, small: usize, touched: usize) -> bool {
+        if range.len() <= small {
+            self.write_zeros(range);
+            return true;
+        }
+        let base = self.base.addr();
+        let (start, end) = (base + range.start, base + range.end);
+        let Some(found) = pages::few(start..end, touched / rustix::param::page_size()) else { return false };
+        found.for_each(|found| self.write_zeros(found.start.max(start) - base..found.end.min(end) - base));
+        true
+    }
+
+    fn write_zeros(&mut self, range: Range<usize>) {
+        let (address, len) = self.part(&range);
+        // SAFETY: the range lies within this mapping and is open, as the caller says; nobody holds a reference to its content while `self` is
+        // borrowed.
+        unsafe { address.cast::<u8>().write_bytes(0, len) };
     }
 
     /// Lets the system take the content of `range` when it needs memory. Until it does, what is there stays, and to write there again is no
