@@ -1,7 +1,7 @@
 //! Interrupting wasm that runs past its deadline: a thread advances the engine's epoch while a run with a deadline is under way.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -9,17 +9,23 @@ use wasmtime::{Engine, EngineWeak};
 
 /// How often the clock is looked at. Guests notice a passed deadline within two of these.
 const TICK: Duration = Duration::from_millis(2);
+/// Ticks without a need after which the thread sleeps. Runs that follow each other so never wake it, which takes a system call of each.
+const IDLE: u32 = 50;
 
 /// Advances the epoch of engines while somebody needs it. Its thread starts with the first need and sleeps without one.
 pub(super) struct Ticker {
     engines: Vec<EngineWeak>,
     shared: Arc<Shared>,
-    started: Mutex<bool>,
+    started: OnceLock<()>,
+    starting: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     needs: AtomicUsize,
+    /// Whether the thread sleeps until somebody wakes it. Set before it looks at `needs` for the last time; who needs it looks here after having
+    /// counted itself there: one of both sees the other.
+    sleeps: AtomicBool,
     /// Whether the ticker is gone.
     over: Mutex<bool>,
     changed: Condvar,
@@ -38,25 +44,38 @@ impl std::fmt::Debug for Ticker {
 impl Ticker {
     pub(super) fn new(engines: &[&Engine]) -> Self {
         let engines = engines.iter().map(|engine| engine.weak()).collect();
-        Self { engines, shared: Arc::default(), started: Mutex::new(false) }
+        Self { engines, shared: Arc::default(), started: OnceLock::new(), starting: Mutex::default() }
     }
 
     /// Asks for ticks.
     ///
     /// # Errors
     /// When the operating system gives no thread.
+    ///
+    /// # Cost
+    /// Two atomic operations, where the thread is awake.
     pub(super) fn need(&self) -> std::io::Result<Need> {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*started {
+        if self.started.get().is_none() {
+            self.start()?;
+        }
+        let shared = &self.shared;
+        shared.needs.fetch_add(1, Ordering::SeqCst);
+        if shared.sleeps.load(Ordering::SeqCst) {
+            // Under the lock, so that the thread cannot miss it between looking and sleeping.
+            drop(shared.over.lock().unwrap_or_else(PoisonError::into_inner));
+            shared.changed.notify_all();
+        }
+        Ok(Need(Arc::clone(shared)))
+    }
+
+    fn start(&self) -> std::io::Result<()> {
+        let _one_at_a_time = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.started.get().is_none() {
             let (engines, shared) = (self.engines.clone(), Arc::clone(&self.shared));
             thread::Builder::new().name("subvm-epoch".into()).spawn(move || tick(&engines, &shared))?;
-            *started = true;
+            let _ = self.started.set(());
         }
-        self.shared.needs.fetch_add(1, Ordering::SeqCst);
-        // Under the lock, so that the thread cannot miss it between looking and sleeping.
-        drop(self.shared.over.lock().unwrap_or_else(PoisonError::into_inner));
-        self.shared.changed.notify_all();
-        Ok(Need(Arc::clone(&self.shared)))
+        Ok(())
     }
 }
 
@@ -74,10 +93,16 @@ impl Drop for Ticker {
 }
 
 fn tick(engines: &[EngineWeak], shared: &Shared) {
+    let unneeded = || shared.needs.load(Ordering::SeqCst) == 0;
+    let mut idle = 0;
     let mut over = shared.over.lock().unwrap_or_else(PoisonError::into_inner);
     while !*over {
-        if shared.needs.load(Ordering::SeqCst) == 0 {
-            over = shared.changed.wait(over).unwrap_or_else(PoisonError::into_inner);
+        idle = if unneeded() { idle + 1 } else { 0 };
+        if idle > IDLE {
+            shared.sleeps.store(true, Ordering::SeqCst);
+            over = shared.changed.wait_while(over, |over| !*over && unneeded()).unwrap_or_else(PoisonError::into_inner);
+            shared.sleeps.store(false, Ordering::SeqCst);
+            idle = 0;
             continue;
         }
         over = shared.changed.wait_timeout(over, TICK).unwrap_or_else(PoisonError::into_inner).0;

@@ -126,11 +126,13 @@ struct State {
     pool: usize,
     /// Whether the reserve is there.
     reserve: bool,
+    /// Runs that wait: where there is none, nobody is woken, which takes a system call.
+    waiting: usize,
 }
 
 impl Mappings {
     const fn new(pool: usize) -> Self {
-        Self { state: Mutex::new(State { pool, reserve: true }), given_back: Condvar::new() }
+        Self { state: Mutex::new(State { pool, reserve: true, waiting: 0 }), given_back: Condvar::new() }
     }
 
     fn take(&'static self, mappings: usize, at_most: Duration, cancel: Option<&Cancel>) -> Share {
@@ -147,15 +149,17 @@ impl Mappings {
     fn take_first(&self, mappings: usize, at_most: Duration, cancel: Option<&Cancel>) -> Taken {
         let mut state = self.lock();
         let short = |state: &mut State| state.pool < mappings && !state.reserve;
-        let began = Instant::now();
-        loop {
+        let began = short(&mut state).then(Instant::now);
+        while let Some(began) = began {
             let left = at_most.saturating_sub(began.elapsed());
             if left.is_zero() || !short(&mut state) || cancel.is_some_and(Cancel::is_cancelled) {
                 break;
             }
             let slice = if cancel.is_some() { left.min(Patience::LOOK) } else { left };
+            state.waiting += 1;
             let waited = self.given_back.wait_timeout_while(state, slice, short);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
         if let Some(left) = state.pool.checked_sub(mappings) {
             state.pool = left;
@@ -174,8 +178,11 @@ impl Mappings {
     }
 
     fn give_back(&self, what: impl FnOnce(&mut State)) {
-        what(&mut self.lock());
-        self.given_back.notify_all();
+        let mut state = self.lock();
+        what(&mut state);
+        if state.waiting > 0 {
+            self.given_back.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
