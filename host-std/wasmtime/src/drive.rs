@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use subvm_core::host::Patience;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
-use wasmtime::{Instance, Store, UpdateDeadline, Val};
+use wasmtime::{Extern, Instance, ModuleExport, Store, UpdateDeadline, Val};
 
 use super::Stopped;
 use super::deadline::{Need, Ticker};
@@ -54,7 +54,7 @@ fn interrupt(ticker: &Ticker, store: &mut Store<Running>) -> Result<Option<Need>
             Ok(UpdateDeadline::Continue(1))
         }
         Err(error) => {
-            store.data_mut().end = Some(error.into());
+            store.data_mut().end = Some(Err(error));
             Err(wasmtime::Error::msg("interrupted"))
         }
     });
@@ -85,7 +85,7 @@ async fn run(store: &mut Store<Running>, Program { modules, host }: Program) -> 
         store.data().tell(|watcher| watcher.charged(unit.set_up.bytes));
         let linking = host.as_deref().map(|host| Linking { host, before: &parts[..position] });
         let instance = instantiate(store, unit, linking).await?;
-        adopt(store, instance, ordinal)?;
+        adopt(store, instance, unit, ordinal)?;
         if unit.has_start {
             call(store, instance, START_EXPORT).await?;
         }
@@ -126,8 +126,10 @@ async fn instantiate(
 }
 
 /// Makes an instance known to host calls, and sets the counters with the first one.
-fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Result<(), Stopped> {
-    let memory = instance.get_memory(&mut *store, &subvm_lower::memory_export(0));
+fn adopt(store: &mut Store<Running>, instance: Instance, unit: &Unit, ordinal: usize) -> Result<(), Stopped> {
+    let exports = &unit.code(store.data().frames).exports;
+    let mut export = |at: &Option<ModuleExport>| instance.get_module_export(&mut *store, at.as_ref()?);
+    let memory = export(&exports.memory).and_then(Extern::into_memory);
     let running = store.data_mut();
     if running.memories.len() <= ordinal {
         running.memories.resize(ordinal + 1, None);
@@ -138,13 +140,19 @@ fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Resu
         return Ok(());
     }
     let (ticks, stack_units) = (running.vm.ticks, running.vm.stack_units);
-    let mut global = |name| {
-        instance.get_global(&mut *store, name).ok_or_else(|| {
+    let mut global = |at: &Option<ModuleExport>, name| {
+        let found =
+            at.as_ref().and_then(|at| instance.get_module_export(&mut *store, at)).and_then(Extern::into_global);
+        found.ok_or_else(|| {
             InternalError::new(InternalErrorKind::Bug, format!("the lowered module lacks the counter {name}"))
         })
     };
-    let (gas, stack) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?);
-    let counters = Counters { gas, stack, mark: global(MARK_GLOBAL)?, trap: global(TRAP_GLOBAL)? };
+    let counters = Counters {
+        gas: global(&exports.gas, GAS_GLOBAL)?,
+        stack: global(&exports.stack, STACK_GLOBAL)?,
+        mark: global(&exports.mark, MARK_GLOBAL)?,
+        trap: global(&exports.trap, TRAP_GLOBAL)?,
+    };
     counters.gas.set(&mut *store, Val::I64(ticks)).map_err(Stopped::Unwound)?;
     let units = i32::try_from(stack_units).unwrap_or(i32::MAX);
     counters.stack.set(&mut *store, Val::I32(units)).map_err(Stopped::Unwound)?;

@@ -69,7 +69,7 @@ fn settle(
         Err(Stopped::Unwound(error)) => error,
     };
     let result = match store.data_mut().end.take() {
-        Some(end) => end.into_result(),
+        Some(result) => result,
         None => trapped(store, &error),
     };
     // An error while a module was instantiated arose where no wasm was running.

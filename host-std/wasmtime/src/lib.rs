@@ -220,7 +220,8 @@ impl Engine for WasmtimeEngine {
         if let Some(watcher) = &self.watcher {
             watcher.begins(vm.mode(), vm.ticks);
         }
-        let running = Running::new(vm, frames, self.watcher.clone());
+        let silent = (captured && self.look.is_none()).then(|| self.engines.silent());
+        let running = Running::new(vm, frames, self.watcher.clone(), silent);
         let mut store = Store::new(&self.engines.of(frames).engine, running);
         let (result, fingerprint) = self.run_in(&mut store);
         if let Some(watcher) = &self.watcher {

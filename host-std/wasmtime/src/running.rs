@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
+use subvm_core::{End, InternalError, InternalErrorKind, Outcome, Resource, SubVm, costs};
 use subvm_lower::{FunctionMap, Options, WASM_PAGE};
 use subvm_profile::Watcher;
 use wasmtime::{Global, Instance, Memory, Module, ResourceLimiter};
 
+use super::engines::Silent;
 use super::frames::Frames;
 use super::mappings::Share;
 
@@ -25,8 +26,10 @@ pub(super) struct Running {
     pub(super) program: Vec<Part>,
     /// Instances that were completely created, in the same order.
     pub(super) instances: Vec<Instance>,
-    /// Why a host call ended the sub-VM.
-    pub(super) end: Option<End>,
+    /// What a host call that ended the sub-VM came to.
+    pub(super) end: Option<Result<Outcome, InternalError>>,
+    /// What gives a trace of no frames, where nobody but a fingerprint wants frames: so that those of who returned are not captured.
+    pub(super) silent: Option<Silent>,
     /// Whether memories and tables are being made rather than grown.
     pub(super) instantiating: bool,
     /// What the memories of the guest's have at first, in bytes, of the instance that is being made; and how many of them were made.
@@ -59,7 +62,7 @@ pub(super) struct Counters {
 }
 
 impl Running {
-    pub(super) fn new(vm: Box<SubVm>, frames: Frames, watcher: Option<Watcher>) -> Self {
+    pub(super) fn new(vm: Box<SubVm>, frames: Frames, watcher: Option<Watcher>, silent: Option<Silent>) -> Self {
         Self {
             vm,
             frames,
@@ -69,6 +72,7 @@ impl Running {
             program: Vec::new(),
             instances: Vec::new(),
             end: None,
+            silent,
             instantiating: false,
             to_make: (Arc::default(), 0),
             hardware_floats: true,
@@ -92,14 +96,14 @@ impl Running {
         if !self.instantiating {
             return Ok(false);
         }
-        self.end = Some(resource.into());
+        self.end = Some(End::from(resource).into_result());
         Err(wasmtime::Error::msg("the RAM budget is used up"))
     }
 
     /// What was charged for and failed all the same: the operating system has no more, which no guest may see.
     fn growth_failed(&mut self, what: &str, error: wasmtime::Error) -> wasmtime::Result<()> {
         let what = format!("the operating system gave no room for a {what} to grow");
-        self.end = Some(InternalError::caused_by(InternalErrorKind::Engine, what, error.into()).into());
+        self.end = Some(Err(InternalError::caused_by(InternalErrorKind::Engine, what, error.into())));
         Err(wasmtime::Error::msg("growth failed"))
     }
 }

@@ -46,7 +46,7 @@ impl Unit {
             });
         Self {
             initial_memories: initial.collect(),
-            captured: Code { module, alone: None },
+            captured: Code::new(module),
             ignored: OnceLock::new(),
             functions,
             memories,

@@ -312,7 +312,7 @@ impl Maker {
         let engine = &self.engines.of(Frames::Ignored).engine;
         // SAFETY: the bytes are what `Module::serialize` just gave.
         let module = unsafe { Module::deserialize(engine, bytes) }.map_err(failed)?;
-        let mut code = Code { module, alone: None };
+        let mut code = Code::new(module);
         self.link(&mut code, options, Frames::Ignored)?;
         Ok(code)
     }

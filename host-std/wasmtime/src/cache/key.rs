@@ -24,10 +24,10 @@ const CONTEXT: &str = "subvm 2026-11-21 key of a compiled module";
 impl Key {
     /// The key of `wasm`, lowered as `options` say and compiled for `engine`. No other function makes one.
     pub(crate) fn new(wasm: &Wasm, options: &Options, engine: &EngineId) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         // All of them have a fixed length.
-        hasher.update(wasm.digest()).update(&options.key()).update(&engine.0);
-        Self(*hasher.finalize().as_bytes())
+        let mut input = Vec::with_capacity(128);
+        [&wasm.digest()[..], &options.key(), &engine.0].into_iter().for_each(|part| input.extend_from_slice(part));
+        Self(blake3::derive_key(CONTEXT, &input))
     }
 }
 
