@@ -14,8 +14,9 @@ mod record;
 use std::env;
 use std::process::{Command, ExitCode};
 
-use cases::{Action, CASES};
+use cases::{CASES, Case};
 use record::Record;
+use subvm_host_mock::{Machine, MemoryHost, play};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -52,14 +53,23 @@ fn there_is_valgrind() -> bool {
 
 /// Does one case, inside callgrind.
 fn run(name: Option<&str>) -> Result<bool> {
-    let (_, prepare) = CASES.iter().find(|(case, _)| Some(*case) == name).ok_or("there is no such case")?;
-    measured(&mut prepare());
+    let (_, case) = CASES.iter().find(|(case, _)| Some(*case) == name).ok_or("there is no such case")?;
+    match case {
+        Case::Alone(prepare) => measured(&mut prepare()),
+        Case::Within(call) => {
+            let script = |machine: &mut Machine<'_>| {
+                measured(&mut || call(machine));
+                Ok(())
+            };
+            play(&MemoryHost::new(), script);
+        }
+    }
     Ok(true)
 }
 
 /// What is counted.
 #[inline(never)]
-fn measured(action: &mut Action) {
+fn measured(action: &mut dyn FnMut()) {
     for _ in 0..TIMES {
         action();
     }
