@@ -167,7 +167,7 @@ class Chain:
         self._native.fund(account, balance)
 
     def deploy(
-        self, code: Code, arguments: Optional[Mapping[str, Value]] = None, *, sender: Addressable = _NOBODY, value: int = 0
+        self, code: Code, arguments: Optional[Mapping[str, Any]] = None, *, sender: Addressable = _NOBODY, value: int = 0
     ) -> Contract:
         """Deploys a contract, and runs its constructor with these arguments. Raises what `Transaction.value` raises, where that fails."""
         deployed = self.try_deploy(code, arguments, sender=sender, value=value)
