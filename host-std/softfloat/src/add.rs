@@ -7,16 +7,22 @@ use crate::format::{Format, exponent, is_nan, magnitude, round, shift_right_stic
 pub(crate) fn add<F: Format>(a: u64, b: u64) -> u64 {
     // The operand of greater magnitude first: it gives the result its sign.
     let (a, b) = if magnitude::<F>(a) < magnitude::<F>(b) { (b, a) } else { (a, b) };
-    let same_sign = (a ^ b) & F::SIGN == 0;
+    let opposite = (a ^ b) & F::SIGN != 0;
     if exponent::<F>(a) == F::TOP {
-        return infinite::<F>(a, b, same_sign);
+        return infinite::<F>(a, b, opposite);
     }
     let (exponent_a, aligned_a) = aligned::<F>(a);
     let (exponent_b, aligned_b) = aligned::<F>(b);
-    let aligned_b = shift_right_sticky(aligned_b, (exponent_a - exponent_b) as u32);
-    let sum = if same_sign { aligned_a + aligned_b } else { aligned_a - aligned_b };
+    let distance = (exponent_a - exponent_b) as u32;
+    let shifted = if F::FRACTION < 32 {
+        // Nothing is lost, so far down is what would be: there it is enough that it is not zero.
+        aligned_b >> distance.min(F::SHIFT - 2)
+    } else {
+        shift_right_sticky(aligned_b, distance)
+    };
+    let sum = if opposite { aligned_a - shifted } else { aligned_a + shifted };
     if sum == 0 {
-        return if same_sign { a & F::SIGN } else { 0 };
+        return if opposite { 0 } else { a & F::SIGN };
     }
     let zeros = sum.leading_zeros();
     round::<F>(a & F::SIGN, exponent_a + 1 - zeros as i32, sum << zeros)
@@ -30,9 +36,9 @@ pub(crate) fn subtract<F: Format>(a: u64, b: u64) -> u64 {
 
 /// A sum whose greater operand is infinite or NaN.
 #[inline(always)]
-fn infinite<F: Format>(a: u64, b: u64, same_sign: bool) -> u64 {
-    let opposite = !same_sign && magnitude::<F>(b) == F::INFINITY;
-    if is_nan::<F>(a) || opposite { F::NAN } else { a }
+fn infinite<F: Format>(a: u64, b: u64, opposite: bool) -> u64 {
+    let cancels = opposite && magnitude::<F>(b) == F::INFINITY;
+    if is_nan::<F>(a) || cancels { F::NAN } else { a }
 }
 
 /// Biased exponent and significand, the hidden bit at bit 62, so that a sum has room. Of subnormals, as they are.

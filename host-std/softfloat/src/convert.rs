@@ -1,6 +1,6 @@
 //! Conversions between floats and integers, and between the formats (IEEE 754-2019, 5.4.1 and 5.8).
 
-use crate::format::{Format, exponent, is_nan, magnitude, normalised, round};
+use crate::format::{Format, exponent, is_nan, magnitude, normalised, round, without};
 
 /// Why a float has no counterpart among integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,9 @@ pub(crate) fn from_integer<F: Format>(negative: bool, magnitude: u64) -> u64 {
 pub(crate) fn convert<From: Format, To: Format>(a: u64) -> u64 {
     let sign = if a & From::SIGN == 0 { 0 } else { To::SIGN };
     let magnitude = magnitude::<From>(a);
+    if let Some(bits) = rebiased::<From, To>(magnitude) {
+        return sign | bits;
+    }
     if magnitude >= From::INFINITY {
         return if is_nan::<From>(a) { To::NAN } else { sign | To::INFINITY };
     }
@@ -81,4 +84,20 @@ pub(crate) fn convert<From: Format, To: Format>(a: u64) -> u64 {
     }
     let (exponent, significand) = normalised::<From>(a);
     round::<To>(sign, exponent - From::BIAS + To::BIAS, significand)
+}
+
+/// The float of format `To` nearest to a number without a sign that is normal there and in `From`: it has but another bias,
+/// and more bits of fraction, or fewer. A carry out of the fraction rightly adds one to the exponent.
+#[inline(always)]
+fn rebiased<From: Format, To: Format>(magnitude: u64) -> Option<u64> {
+    if From::FRACTION < To::FRACTION {
+        let normal = (From::HIDDEN..From::INFINITY).contains(&magnitude);
+        let bias = ((To::BIAS - From::BIAS) as u64) << To::FRACTION;
+        return normal.then(|| (magnitude << (To::FRACTION - From::FRACTION)) + bias);
+    }
+    let bias = ((From::BIAS - To::BIAS) as u64) << From::FRACTION;
+    let rebiased = magnitude.wrapping_sub(bias);
+    let normal = (From::HIDDEN..(To::TOP as u64) << From::FRACTION).contains(&rebiased);
+    let dropped = From::FRACTION - To::FRACTION;
+    normal.then(|| without(rebiased, dropped))
 }

@@ -31,11 +31,8 @@ pub(crate) fn divide<F: Format>(a: u64, b: u64) -> u64 {
     let exponent = exponent_a - exponent_b + F::BIAS;
     let quotient = quotient::<F>(significand_a, significand_b);
     // Of two numbers in [1, 2) the quotient is in (1/2, 2).
-    if quotient >> 63 == 1 {
-        round::<F>(sign, exponent, quotient)
-    } else {
-        round::<F>(sign, exponent - 1, quotient << 1)
-    }
+    let below_one = (quotient >> 63) ^ 1;
+    round::<F>(sign, exponent - below_one as i32, quotient << below_one)
 }
 
 /// The leading bit of a significand's upper half: it is set, and saying so spares the check for zero.

@@ -85,19 +85,22 @@ pub(crate) fn shift_right_sticky(value: u64, distance: u32) -> u64 {
 ///
 /// The significand has its leading bit at bit 63; its last bit may be sticky.
 #[inline(always)]
-pub(crate) fn round<F: Format>(sign: u64, mut exponent: i32, mut significand: u64) -> u64 {
-    if exponent >= F::TOP {
+pub(crate) fn round<F: Format>(sign: u64, exponent: i32, significand: u64) -> u64 {
+    if (1..F::TOP).contains(&exponent) {
+        // Without the hidden bit there is room for a carry, which rightly adds one to the exponent: from the largest
+        // number, too, to infinity.
+        let fraction = significand & (u64::MAX >> 1);
+        return sign | (((exponent as u64) << F::FRACTION) + without(fraction, F::SHIFT));
+    }
+    if exponent > 0 {
         return sign | F::INFINITY;
     }
-    if exponent < 1 {
-        significand = shift_right_sticky(significand, (1 - exponent) as u32);
-        exponent = 1;
-    }
-    // The hidden bit of a normal number adds one to the exponent, and so does a carry out of the fraction, be it that
-    // from subnormal to normal or that from the largest number to infinity.
-    let half = 1 << (F::SHIFT - 1);
-    let rest = significand & ((1 << F::SHIFT) - 1);
-    let kept = significand >> F::SHIFT;
-    let up = rest > half || (rest == half && kept & 1 == 1);
-    sign | ((((exponent - 1) as u64) << F::FRACTION) + kept + u64::from(up))
+    let subnormal = shift_right_sticky(significand, (1 - exponent) as u32);
+    sign | without(subnormal, F::SHIFT)
+}
+
+/// `value` without its last `dropped` bits, rounded to nearest, ties to even. A half must not carry out of it.
+#[inline(always)]
+pub(crate) fn without(value: u64, dropped: u32) -> u64 {
+    (value + ((1 << (dropped - 1)) - 1) + (value >> dropped & 1)) >> dropped
 }

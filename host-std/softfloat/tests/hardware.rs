@@ -136,6 +136,22 @@ fn roots_of_squares() {
     });
 }
 
+/// The floats on both sides of the square of what is amidst two floats: where a root is hardest to round.
+#[test]
+fn roots_amidst_two_floats() {
+    Operands::new(6).count(1_000_000).for_each(|operands| {
+        let middle = u128::from(operands.integer() >> 11 | 1 << 53 | 1);
+        let square = middle * middle; // 107 or 108 bits
+        let below = (square >> (75 - square.leading_zeros())) as u64; // its leading 53
+        for significand in [below - 1, below, below + 1, below + 2] {
+            for exponent in [1, 2, 1022, 1023, 2045, 2046] {
+                let bits = (exponent << 52) + (significand - (1 << 52));
+                assert_eq!(binary64::sqrt(bits), canonical64(f64::from_bits(bits).sqrt()), "{bits:#x}");
+            }
+        }
+    });
+}
+
 /// Holds the binary operations of a format to the hardware's.
 macro_rules! check_binary {
     ($module:ident, $float:ident, $canonical:ident, $a:expr, $b:expr) => {{
