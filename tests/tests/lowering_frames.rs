@@ -32,9 +32,11 @@ fn units(wasm: &[u8]) -> Vec<Option<u32>> {
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload.expect("valid") {
             let mut reader = body.get_operators_reader().expect("valid");
-            let first = [reader.read().expect("valid"), reader.read().unwrap_or(Operator::Nop)];
-            units.push(match first {
-                [Operator::GlobalGet { .. }, Operator::I32Const { value }] => Some(value as u32),
+            let mut next = || if reader.eof() { Operator::Nop } else { reader.read().expect("valid") };
+            // What the counter was is kept where it is charged.
+            units.push(match [next(), next(), next()] {
+                [Operator::GlobalGet { .. }, Operator::LocalTee { .. }, Operator::I32Const { value }]
+                | [Operator::GlobalGet { .. }, Operator::I32Const { value }, _] => Some(value as u32),
                 _ => None,
             });
         }

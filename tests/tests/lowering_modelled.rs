@@ -196,3 +196,78 @@ fn sizes() {
         ));
     }
 }
+
+/// What loops hold, those that are written several times and others: their `$i` counts down, `$out` is behind, and `$l` the head.
+const ROUNDS: [&str; 12] = [
+    "(br_if $out (i32.eq (local.get $i) (i32.const 2))) (br_if $around (i32.eq (local.get $i) (i32.const 5)))
+        (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(br_if 3 (i32.eq (local.get $i) (i32.const 3))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0))) (return) (br $l)",
+    "(br_if $l (i32.gt_s (local.get $i) (i32.const 12))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0))) (unreachable)",
+    "(br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(br_if $out (i32.le_s (local.get $i) (i32.const 0))) (mark 2) (br $l)",
+    "(block (br_if 0 (i32.and (local.get $i) (i32.const 1))) (mark 3)) (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(if (i32.and (local.get $i) (i32.const 2)) (then (br $l)) (else (mark 4))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(drop (i32.div_u (i32.const 1) (i32.sub (local.get $i) (i32.const 4)))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(if (i32.gt_s (local.get $i) (i32.const 1)) (then (br $l))) (if (local.get $i) (then (return)) (else (unreachable)))",
+    "(if (i32.gt_s (local.get $i) (i32.const 1)) (then (br_if $l (local.get $i))) (else (br $around)))",
+    "(block $b (block (br_if $b (i32.and (local.get $i) (i32.const 1))) (br_if $out (i32.eq (local.get $i) (i32.const 2))))
+        (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))) (br_if $l (i32.gt_s (local.get $i) (i32.const 0)))",
+    "(br_if $l (i32.gt_s (local.get $i) (i32.const 0))) (br $out) (br $l) (mark 5)",
+];
+
+/// Loops that are small, but for how much `idle` adds to a round, with ticks owed before and behind them.
+#[test]
+fn loops_that_are_written_several_times() {
+    for body in ROUNDS {
+        for idle in [0, 3, 61, 110, 128] {
+            for owed in [0, 980] {
+                hold(&format!(
+                    "(func (export \"f\") (param i32) (local $i i32)
+                        (local.set $i (i32.mul (local.get 0) (i32.const 9)))
+                        (block $around (idle {owed}) (block $out
+                            (loop $l (local.set $i (i32.sub (local.get $i) (i32.const 1))) (idle {idle}) {body})
+                            (mark 6)) (idle {owed}) (mark 7)) (mark 8))"
+                ));
+            }
+        }
+    }
+}
+
+/// Some have as many instructions as they may, or one more or less.
+#[test]
+fn loops_of_almost_any_size() {
+    for rest in (0..=24).map(|count| "(nop)".repeat(count)) {
+        hold(&format!(
+            "(func (export \"f\") (param i32) (local $i i32) (local.set $i (i32.mul (local.get 0) (i32.const 6)))
+                (loop $l {rest} (mark 1) (br_if $l (i32.gt_s (local.tee $i (i32.sub (local.get $i) (i32.const 1))) (i32.const 0)))) (mark 2))"
+        ));
+    }
+}
+
+/// In a loop, in an `if`, in dead code, above operands, and with what keeps them from being written several times.
+#[test]
+fn loops_in_every_place() {
+    let small =
+        "(loop $l (mark 1) (br_if $l (i32.gt_s (local.tee $i (i32.sub (local.get $i) (i32.const 1))) (i32.const 0))))";
+    for around in [
+        format!(
+            "(loop $m {small} (local.set $i (i32.const 3)) (br_if $m (i32.gt_s (local.tee 0 (i32.sub (local.get 0) (i32.const 1))) (i32.const 0))))"
+        ),
+        format!("(if (local.get 0) (then {small}) (else (idle 900) {small})) (mark 2)"),
+        format!("(if (local.get 0) (then (idle 700) {small}))"),
+        format!("(block (br 0) {small}) (mark 2)"),
+        format!("(block (br 0) (block {small}) (loop {small} (br 0))) {small}"),
+        format!("(i32.store (i32.const 8) (i32.add (local.get 0) (block (result i32) (local.get $i) {small})))"),
+        small.replace("(mark 1)", "(drop (call $small (local.get $i)))"),
+        small.replace("(mark 1)", "(memory.fill (i32.const 16) (i32.const 1) (i32.const 9))"),
+        small.replace("(mark 1)", "(block (br_table 0 0 1 (local.get $i)))"),
+        small
+            .replace("(loop $l", "(drop (loop $l (result i32)")
+            .replace("(i32.const 0))))", "(i32.const 0))) (local.get $i)))"),
+    ] {
+        hold(&format!(
+            "(func (export \"f\") (param i32) (local $i i32) (local.set $i (i32.mul (local.get 0) (i32.const 7)))
+                (idle 300) {around} (mark 3) (idle 1000) (mark 4))"
+        ));
+    }
+}

@@ -35,8 +35,9 @@ use super::look::Place;
 use super::options::{Floats, Options};
 use super::owed::Named;
 use super::pins;
+use super::rounds::{Cursor, Rounds};
 use super::scratch::{Scratch, Use};
-use super::stack::{self, Entry};
+use super::stack::Frame;
 use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
@@ -76,7 +77,9 @@ impl Context<'_> {
         let meter = Meter { counter: self.globals.gas, cache: count };
         locals.push((1, ValType::I64));
         let facts = self.survey.facts[index];
-        let kept = count + 1;
+        let before = (!facts.leaf).then_some(count + 1);
+        locals.extend(before.map(|_| (1, ValType::I32)));
+        let kept = count + 1 + u32::from(!facts.leaf);
         let watched = self.helpers.imports.watched;
         let function = self.survey.imported_functions() + index as u32;
         let telling = watched.map(|watched| (watched, function));
@@ -93,6 +96,7 @@ impl Context<'_> {
             context: self,
             facts,
             page,
+            before,
             meter,
             unwound,
             scratch,
@@ -134,8 +138,8 @@ impl Context<'_> {
     }
 }
 
-/// How many locals lowering adds to a function at most: the cache of the gas counter, what the stack counter was, and scratch locals.
-const OWN_LOCALS: usize = 13;
+/// How many locals lowering adds to a function at most: the cache of the gas counter, what the stack counter was, twice, and scratch locals.
+const OWN_LOCALS: usize = 14;
 
 /// A body in the making.
 struct Body<'a> {
@@ -143,6 +147,8 @@ struct Body<'a> {
     facts: Facts,
     /// What the function notes of itself.
     page: Option<Page>,
+    /// The local that keeps what the stack counter was where it was entered, in a function that is no leaf.
+    before: Option<u32>,
     meter: Meter,
     /// What it does where an exception comes in.
     unwound: Option<Unwound>,
@@ -157,16 +163,20 @@ struct Body<'a> {
 }
 
 impl Body<'_> {
+    /// The function's frame.
+    fn frame(&self) -> Frame {
+        let schedule = &self.context.options.schedule;
+        Frame::new(self.context.globals, self.facts.units, self.before, schedule)
+    }
+
     /// Where the guest's next instruction goes.
     fn sink(&mut self) -> InstructionSink<'_> {
         self.blocks.code()
     }
 
     fn open_function(&mut self, index: u32, exit: BlockType) {
-        let (Facts { units, leaf, .. }, page) = (self.facts, self.page);
-        let gas = self.context.globals.gas;
-        let entry = Entry::new(self.context.globals, units, leaf, &self.context.options.schedule);
-        let enter = |page| move |sink: &mut InstructionSink<'_>| entry.write(sink, page);
+        let (page, frame, gas) = (self.page, self.frame(), self.context.globals.gas);
+        let enter = |page| move |sink: &mut InstructionSink<'_>| frame.enter(sink, page);
         self.added += length(enter(page)) - length(enter(None));
         let mut sink = self.blocks.outside();
         enter(page)(&mut sink);
@@ -186,18 +196,16 @@ impl Body<'_> {
 
     fn close_function(&mut self) {
         self.blocks.end_function();
-        let (stack, Facts { units, leaf, .. }) = (self.context.globals.stack, self.facts);
-        let leave = |sink: &mut InstructionSink<'_>| stack::leave(sink, stack, units);
+        let (frame, page) = (self.frame(), self.page);
+        let leave = |sink: &mut InstructionSink<'_>| frame.leave(sink, page);
         self.tell_left(true);
         let mut sink = self.blocks.outside();
-        if !leaf || self.page.is_some() {
-            leave(&mut sink);
-        }
+        leave(&mut sink);
         sink.return_().end();
         self.meter.exhaust(&mut sink);
         TrapKind::OutOfGas.emit(&mut sink, self.context.globals.trap);
         sink.end();
-        if leaf && self.page.is_some() {
+        if self.facts.leaf {
             self.added += length(leave);
         }
     }
@@ -213,49 +221,58 @@ impl Body<'_> {
     fn operators(&mut self, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<(), Refusal> {
         let bytes = body.as_bytes();
         let start = body.range().start;
-        let mut reader = body.get_operators_reader()?;
-        let mut canonicalise = notes.canonicalise.iter().peekable();
-        let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
-        let mut caught = notes.caught.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
-        let mut moving = notes.moving.iter().peekable();
-        let mut pins = notes.pins.iter().peekable();
-        let mut passed = notes.passed;
-        let mut number = 0;
-        while !reader.eof() {
-            let from = reader.original_position() - start;
-            let operator = reader.read()?;
-            let to = reader.original_position() - start;
+        let mut cursor = Cursor::new(body, notes)?;
+        // The loop of which a round is being written.
+        let mut unrolled: Option<Rounds<'_>> = None;
+        while !cursor.reader.eof() {
+            let from = cursor.reader.original_position() - start;
+            let operator = cursor.reader.read()?;
+            let to = cursor.reader.original_position() - start;
             self.blocks.comes((start + from) as u32);
             if matches!(operator, Operator::End) && self.blocks.depth() == 0 {
                 self.close_function();
                 break;
             }
-            let named = Named {
-                switched: switched.next_if(|opener| **opener == number + 1).is_some(),
-                caught: caught.next_if(|opener| **opener == number + 1).is_some(),
-            };
-            if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
+            let named = cursor.named();
+            if let Some(moving) = cursor.moving.next_if(|moving| moving.instruction == cursor.number) {
                 self.blocks.count(moving.ticks, false);
             }
             let mut tied = false;
-            while let Some(pin) = pins.next_if(|pin| pin.instruction == number) {
-                let through;
-                (through, passed) = passed.split_at(pin.passed as usize);
+            while let Some(through) = cursor.barrier() {
                 self.barrier(through);
                 tied |= through.is_empty();
             }
             self.blocks.place(start + from);
-            match operator {
-                Operator::V128Const { value } if tied => {
-                    self.blocks.count(gas::ticks(&self.context.options.schedule, &operator), false);
+            let bytes = &bytes[from..to];
+            let rounds = cursor.rounds().filter(|_| self.blocks.reachable());
+            let ticks = gas::ticks(&self.context.options.schedule, &operator);
+            match (operator, &mut unrolled) {
+                (Operator::End, Some(round)) => {
+                    self.blocks.count(ticks, false);
+                    if round.end(&mut self.blocks) {
+                        cursor = round.first.clone();
+                        continue;
+                    }
+                    unrolled = None;
+                }
+                (Operator::V128Const { value }, _) if tied => {
+                    self.blocks.count(ticks, false);
                     self.tied(value.i128() as u128);
                 }
-                _ => self.operator(&operator, &bytes[from..to], named)?,
+                (operator, Some(round)) => {
+                    let (operator, bytes) = round.moved(operator, bytes);
+                    self.operator(&operator, &bytes, named)?;
+                }
+                (operator, None) if rounds.is_none() => self.operator(&operator, bytes, named)?,
+                _ => self.blocks.count(ticks, false),
             }
-            if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
+            if let Some(point) = cursor.canonicalise.next_if(|point| point.instruction == cursor.number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
             }
-            number += 1;
+            cursor.number += 1;
+            if let Some(rounds) = rounds {
+                unrolled = Some(Rounds::open(&mut self.blocks, bytes, rounds, cursor.clone()));
+            }
         }
         Ok(())
     }
@@ -299,11 +316,11 @@ impl Body<'_> {
                 self.blocks.after_unreachable();
             }
             Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
-                let (Globals { gas, stack, .. }, units) = (self.context.globals, self.facts.units);
+                let Globals { gas, stack, .. } = self.context.globals;
+                let (frame, page) = (self.frame(), self.page);
                 self.tell_left(false);
-                stack::leave(&mut self.sink(), stack, units);
+                frame.leave(&mut self.sink(), page);
                 if let Operator::ReturnCallIndirect { .. } = operator {
-                    let page = self.page;
                     self.add(TAIL_BYTES, page.is_some(), |sink| {
                         page.iter().for_each(|page| page.tail(sink, gas, stack))
                     });

@@ -58,39 +58,43 @@ pub fn stack_mark(units: i32) -> i32 {
     units.saturating_sub_unsigned(DEPTH_INCLUDED).max(0)
 }
 
-/// How a function begins.
+/// A function's frame: how the function begins, and what it does where it is left.
 #[derive(Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct Frame {
     pub(super) globals: Globals,
     /// What its frame costs.
     pub(super) units: u32,
-    /// Whether it calls nothing. Then its frame is not charged, unless it notes itself, and pays for no depth.
-    pub(super) leaf: bool,
+    /// The local that keeps what was left before it was charged; none in a function that calls nothing. To write that back
+    /// takes no look at the counter, which would wait for what the function called last has written.
+    /// Where there is none, the frame is not charged, unless it notes itself, and pays for no depth.
+    pub(super) before: Option<u32>,
     /// Ticks for a unit that is taken for the first time.
     pub(super) price: u64,
 }
 
-impl Entry {
-    pub(super) fn new(globals: Globals, units: u32, leaf: bool, schedule: &Schedule) -> Entry {
-        Entry { globals, units, leaf, price: schedule.ticks(Class::Depth) }
+impl Frame {
+    pub(super) fn new(globals: Globals, units: u32, before: Option<u32>, schedule: &Schedule) -> Frame {
+        Frame { globals, units, before, price: schedule.ticks(Class::Depth) }
     }
 
-    /// Charges a frame or, in a leaf function that notes nothing, only compares: traps when fewer units remain. What is paid for depth is
+    /// Charges it or, in a leaf function that notes nothing, only compares: traps when fewer units remain. What is paid for depth is
     /// not compared with the ticks that are left; a function that calls something does that next.
-    pub(super) fn write(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
-        let Entry { globals: Globals { gas, stack, mark, trap, .. }, units, leaf, price } = self;
+    pub(super) fn enter(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
+        let Frame { globals: Globals { gas, stack, mark, trap, .. }, units, before, price } = self;
         let overflow = |sink: &mut InstructionSink<'_>| {
             sink.if_(BlockType::Empty);
             page.iter().for_each(|page| page.overflow(sink));
             TrapKind::StackOverflow.emit(sink, trap);
             sink.end();
         };
-        if leaf && page.is_none() {
+        if self.is_compared(page) {
             sink.global_get(stack).i32_const(units as i32).i32_lt_s();
             return overflow(sink);
         }
-        sink.global_get(stack).i32_const(units as i32).i32_sub().global_set(stack);
-        if leaf {
+        sink.global_get(stack);
+        before.iter().for_each(|before| _ = sink.local_tee(*before));
+        sink.i32_const(units as i32).i32_sub().global_set(stack);
+        if before.is_none() {
             sink.global_get(stack).i32_const(0).i32_lt_s();
             overflow(sink);
         } else {
@@ -103,9 +107,19 @@ impl Entry {
         }
         page.iter().for_each(|page| page.enter(sink, stack));
     }
-}
 
-/// Refunds a frame at an exit of its function.
-pub(super) fn leave(sink: &mut InstructionSink<'_>, stack: u32, units: u32) {
-    sink.global_get(stack).i32_const(units as i32).i32_add().global_set(stack);
+    /// Whether it is only compared: a leaf function's that notes itself on no `page`.
+    fn is_compared(&self, page: Option<Page>) -> bool {
+        self.before.is_none() && page.is_none()
+    }
+
+    /// Refunds it at an exit of its function, where it was charged.
+    pub(super) fn leave(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
+        let Frame { globals: Globals { stack, .. }, units, before, .. } = self;
+        match before {
+            Some(before) => _ = sink.local_get(before).global_set(stack),
+            None if self.is_compared(page) => {}
+            None => _ = sink.global_get(stack).i32_const(units as i32).i32_add().global_set(stack),
+        }
+    }
 }

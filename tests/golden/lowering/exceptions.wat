@@ -31,8 +31,9 @@
 ;;   (export "$subvm:mark" (global 2))
 ;;   (export "$subvm:trap" (global 3))
 ;;   (func (;0;) (type 0) (param i32)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 10
 ;;     i32.sub
 ;;     global.set 1
@@ -87,9 +88,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 10
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end
@@ -100,8 +99,9 @@
 ;;     unreachable
 ;;   )
 ;;   (func (;1;) (type 1) (param i32) (result i32)
-;;     (local i64 i32)
+;;     (local i64 i32 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 12
 ;;     i32.sub
 ;;     global.set 1
@@ -130,7 +130,7 @@
 ;;       global.set 2
 ;;     end
 ;;     global.get 1
-;;     local.set 2
+;;     local.set 3
 ;;     global.get 0
 ;;     local.set 1
 ;;     block ;; label = @1
@@ -171,7 +171,7 @@
 ;;           i32.const 2
 ;;         end
 ;;         global.get 0
-;;         local.get 2
+;;         local.get 3
 ;;         global.get 1
 ;;         i32.sub
 ;;         i64.extend_i32_u
@@ -182,7 +182,7 @@
 ;;         i64.sub
 ;;         local.tee 1
 ;;         global.set 0
-;;         local.get 2
+;;         local.get 3
 ;;         global.set 1
 ;;         local.get 1
 ;;         i64.const 0
@@ -195,9 +195,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 12
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end
@@ -208,8 +206,9 @@
 ;;     unreachable
 ;;   )
 ;;   (func (;2;) (type 2) (param exnref)
-;;     (local i64 i32)
+;;     (local i64 i32 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 11
 ;;     i32.sub
 ;;     global.set 1
@@ -238,7 +237,7 @@
 ;;       global.set 2
 ;;     end
 ;;     global.get 1
-;;     local.set 2
+;;     local.set 3
 ;;     global.get 0
 ;;     local.set 1
 ;;     block ;; label = @1
@@ -275,7 +274,7 @@
 ;;           global.set 0
 ;;         end
 ;;         global.get 0
-;;         local.get 2
+;;         local.get 3
 ;;         global.get 1
 ;;         i32.sub
 ;;         i64.extend_i32_u
@@ -286,7 +285,7 @@
 ;;         i64.sub
 ;;         local.tee 1
 ;;         global.set 0
-;;         local.get 2
+;;         local.get 3
 ;;         global.set 1
 ;;         local.get 1
 ;;         i64.const 0
@@ -299,9 +298,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 11
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end

@@ -24,8 +24,9 @@
 ;;   (export "$subvm:mark" (global 2))
 ;;   (export "$subvm:trap" (global 3))
 ;;   (func (;0;) (type 0) (param i32)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 10
 ;;     i32.sub
 ;;     global.set 1
@@ -78,9 +79,7 @@
 ;;         i64.lt_s
 ;;         br_if 1 (;@1;)
 ;;         local.get 0
-;;         global.get 1
-;;         i32.const 10
-;;         i32.add
+;;         local.get 2
 ;;         global.set 1
 ;;         i32.const 0
 ;;         global.get 0
@@ -99,9 +98,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 10
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end

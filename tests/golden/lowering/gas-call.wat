@@ -75,8 +75,9 @@
 ;;     unreachable
 ;;   )
 ;;   (func (;1;) (type 1) (result i32)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 1
 ;;     i32.const 10
 ;;     i32.sub
 ;;     global.set 1
@@ -144,9 +145,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 10
-;;       i32.add
+;;       local.get 1
 ;;       global.set 1
 ;;       return
 ;;     end

@@ -2,11 +2,13 @@
 (module
   (func (export "f") (param i32)
     loop
-      local.get 0
-      i32.const 1
-      i32.sub
-      local.tee 0
-      br_if 0
+      block
+        local.get 0
+        i32.const 1
+        i32.sub
+        local.tee 0
+        br_if 1
+      end
     end))
 
 ;; lowered:
@@ -54,11 +56,13 @@
 ;;           i64.const 5
 ;;           i64.sub
 ;;           local.set 1
-;;           local.get 0
-;;           i32.const 1
-;;           i32.sub
-;;           local.tee 0
-;;           br_if 0 (;@3;)
+;;           block ;; label = @4
+;;             local.get 0
+;;             i32.const 1
+;;             i32.sub
+;;             local.tee 0
+;;             br_if 1 (;@3;)
+;;           end
 ;;         end
 ;;       end
 ;;       local.get 1

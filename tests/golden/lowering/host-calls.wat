@@ -30,8 +30,9 @@
 ;;   (export "$subvm:trap" (global 3))
 ;;   (elem (;0;) (i32.const 0) func 2)
 ;;   (func (;1;) (type 1) (result i32)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 1
 ;;     i32.const 10
 ;;     i32.sub
 ;;     global.set 1
@@ -87,9 +88,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 10
-;;       i32.add
+;;       local.get 1
 ;;       global.set 1
 ;;       return
 ;;     end

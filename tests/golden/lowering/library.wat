@@ -19,8 +19,9 @@
 ;;   (import "$subvm:counters" "$subvm:trap" (global (;3;) (mut i32)))
 ;;   (export "f" (func 1))
 ;;   (func (;1;) (type 1)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 1
 ;;     i32.const 9
 ;;     i32.sub
 ;;     global.set 1
@@ -75,9 +76,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 9
-;;       i32.add
+;;       local.get 1
 ;;       global.set 1
 ;;       return
 ;;     end

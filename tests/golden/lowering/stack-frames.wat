@@ -47,8 +47,9 @@
 ;;     unreachable
 ;;   )
 ;;   (func (;1;) (type 1)
-;;     (local i64 i64)
+;;     (local i64 i64 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 11
 ;;     i32.sub
 ;;     global.set 1
@@ -102,9 +103,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 11
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end

@@ -47,8 +47,9 @@
 ;;     unreachable
 ;;   )
 ;;   (func (;1;) (type 0) (param i32) (result i32)
-;;     (local i64)
+;;     (local i64 i32)
 ;;     global.get 1
+;;     local.tee 2
 ;;     i32.const 10
 ;;     i32.sub
 ;;     global.set 1
@@ -95,9 +96,7 @@
 ;;         i64.lt_s
 ;;         br_if 1 (;@1;)
 ;;         local.get 0
-;;         global.get 1
-;;         i32.const 10
-;;         i32.add
+;;         local.get 2
 ;;         global.set 1
 ;;         return_call 0
 ;;       end
@@ -107,9 +106,7 @@
 ;;       i64.const 0
 ;;       i64.lt_s
 ;;       br_if 0 (;@1;)
-;;       global.get 1
-;;       i32.const 10
-;;       i32.add
+;;       local.get 2
 ;;       global.set 1
 ;;       return
 ;;     end

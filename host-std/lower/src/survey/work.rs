@@ -88,6 +88,15 @@ pub(super) struct Work {
     handlers: u64,
 }
 
+/// What there is of a function up to a place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SoFar {
+    values: u64,
+    operators: u64,
+    ways: u64,
+    branches: u64,
+}
+
 /// What a clause of a `try_table` costs at each call within it: an entry of a table, and a way.
 const HANDLER: u64 = 2;
 
@@ -223,6 +232,23 @@ impl Work {
         }
         Limit::Loops.check(self.loops)?;
         Limit::LoopNesting.check(self.open_loops)?;
+        Limit::Branches.check(self.branches)
+    }
+
+    /// What there is so far.
+    pub(super) fn so_far(&self) -> SoFar {
+        SoFar { values: self.values, operators: self.operators, ways: self.ways, branches: self.branches }
+    }
+
+    /// The loop that has just ended, whose head was passed at `since`, is written `rounds` times: what it has stands there
+    /// once more for each further one, and a block around it, and one around all of them.
+    pub(super) fn again(&mut self, since: SoFar, rounds: u32) -> Result<(), Refusal> {
+        let further = u64::from(rounds) - 1;
+        let now = self.so_far();
+        self.values += further * (now.values - since.values);
+        self.operators += further * (now.operators - since.operators);
+        self.ways += further * (now.ways - since.ways + 2) + 2;
+        self.block_ends(further * (now.branches - since.branches + 1) + 1);
         Limit::Branches.check(self.branches)
     }
 

@@ -6,6 +6,7 @@
 
 mod instrument;
 mod places;
+mod rounds;
 
 use std::sync::LazyLock;
 
