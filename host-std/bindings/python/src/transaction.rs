@@ -201,6 +201,18 @@ impl Transaction {
         self.receipt(py)?.messages(py)
     }
 
+    /// The events it emitted, each a dict of `topics` and `blob`.
+    #[getter]
+    fn events<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut events = Vec::new();
+        for message in self.messages(py)? {
+            if let Ok(event) = message.get_item("EmitEvent") {
+                events.push(event);
+            }
+        }
+        Ok(events)
+    }
+
     /// What its messages led to that were delivered on acceptance.
     #[getter]
     fn delivered(&self, py: Python<'_>) -> Py<PyList> {

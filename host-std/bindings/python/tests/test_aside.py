@@ -12,6 +12,9 @@ import time
 import pytest
 
 from pysubvm import Chain, Package, VmError
+from pysubvm.errors import InternalError
+
+from conftest import GUESTS
 
 # An endless loop, as a module: (module (func (export "_start") (loop (br 0)))).
 ENDLESS = bytes.fromhex("0061736d0100000001040160000003020100070a01065f737461727400000a0901070003400c000b0b")
@@ -58,6 +61,18 @@ def test_chains_run_beside_each_other(endless: Package) -> None:
     for thread in threads:
         thread.join()
     assert errors == ["out_of gas time"] * 4
+
+
+def test_a_panic_becomes_an_exception_and_nothing_of_it_is_kept() -> None:
+    chain = Chain()
+    alice = chain.account("alice", 1)
+    token = chain.deploy(GUESTS / "token.wasm", {"supply": 1})
+    chain.fund(token, 2**128 - 1)
+    now = chain.now
+    with pytest.raises(InternalError, match="overflow"):
+        token.by(alice, value=1).call("transfer", to=alice, amount=0)
+    assert chain.balance(alice) == 1 and chain.now == now
+    assert token.view("balance_of", owner=alice) == 0, "the chain goes on"
 
 
 def test_ctrl_c_calls_a_run_off_and_nothing_of_it_is_kept(endless: Package) -> None:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from pysubvm import DOWN, Address, Chain, Fails, Page, Receipt, UserError, VmError, events
+from pysubvm import DOWN, Address, Chain, Fails, Page, Receipt, UserError, VmError
 from pysubvm.errors import Error, InsufficientFunds, NodeError, PackageError, Undetermined
 
 from conftest import GUESTS
@@ -23,7 +23,8 @@ def test_tokens_go_from_hand_to_hand(chain: Chain, alice: Address, bob: Address)
     assert moved.ok and moved.votes == ["agree", "agree"] and moved.value is None and moved.error is None
     assert token.view("balance_of", owner=bob) == 30
     assert moved.gas.time > 0 and moved.receipt.gas == moved.gas and len(moved.receipt.storage) == 2
-    assert events(moved) == [message["EmitEvent"] for message in moved.messages]
+    assert moved.events == [message["EmitEvent"] for message in moved.messages]
+    assert moved.events[0]["blob"] == {"from": alice, "to": bob, "amount": 30}
 
 
 def test_a_failure_is_raised_with_its_text_and_its_transaction(chain: Chain, bob: Address) -> None:
@@ -179,10 +180,21 @@ def test_parameters_are_those_that_are_known() -> None:
         with pytest.raises(ValueError, match=says):
             Chain(**wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
-        Chain(colour=1)
+        Chain(colour=1)  # type: ignore[call-arg]
 
 
 def test_messages_are_delivered(chain: Chain, alice: Address) -> None:
-    token = chain.at(chain.deploy(TOKEN, {"supply": 3}, sender=alice).address)
+    shop = chain.deploy(GUESTS / "workshop.wasm", {"count": 5})
+    token = chain.deploy(TOKEN, {"supply": 100}, sender=shop)
+    given = shop.call("give", token=token, to=alice, amount=30)
+    (delivered,) = given.delivered
+    assert delivered.contract == token.address and delivered.ok and delivered.events[0]["blob"]["amount"] == 30
+    refused = shop.call("give", token=token, to=alice, amount=71)
+    assert refused.ok and refused.delivered[0].error == "the balance is too small"
+    assert token.view("balance_of", owner=alice) == 30
+
+
+def test_contracts_are_their_addresses(chain: Chain, alice: Address) -> None:
+    token = chain.deploy(TOKEN, {"supply": 3}, sender=alice)
     assert token == chain.at(token) and hash(token) == hash(token.address) and token.balance == 0
-    assert token.view("balance_of", owner=alice) == 3
+    assert chain.at(token.address.as_hex).view("balance_of", owner=alice) == 3

@@ -183,9 +183,22 @@ def test_time_and_who_calls(direct_vm: Any, direct_deploy: Any, direct_owner: An
         clock.crash()
 
 
+def test_messages_without_end_are_ended(runner: Path, tmp_path: Path) -> None:
+    contract = tmp_path / "again.py"
+    contract.write_text("from subvm import contract, message, public, send\n\n@contract\nclass Again:\n    @public\n    def again(self):\n        send(message.contract, on='accepted', method='again')\n")
+    chain = Chain(runner=runner, validators=0)
+    again = chain.deploy(contract)
+    before = chain.now
+    with pytest.raises(Error, match="messages beget messages without end"):
+        again.call("again")
+    assert chain.now == before, "nothing of it is kept"
+
+
 def test_a_source_with_a_fault_is_told_with_its_line(runner: Path, tmp_path: Path) -> None:
     contract = tmp_path / "bad.py"
     contract.write_text("def f(:\n")
+    with pytest.raises(PackageError, match=r"bad.py, line 1: .*, as Python 3\.\d+ reads it"):
+        deploy_contract(contract, VMContext(runner))
     with pytest.raises(PackageError, match="bad.py: it cannot be compiled: .*SyntaxError"):
         Chain(runner=runner).deploy(contract)
 
@@ -271,8 +284,17 @@ def test_an_sdk_that_the_user_brings_is_imported(subvm_runner: Any, sdk: Path, t
     vm.value = 7
     storage.put("paid for")
     assert vm.chain.balance(storage) == 7
-    with vm.expect_revert("TypeError"):
+    with pytest.raises(VmError) as raised:
         storage.put()
+    assert any("missing 1 required positional argument: 'new'" in line for line in raised.value.told), raised.value.told
+
+
+def test_packages_are_for_every_contract(subvm_runner: Any, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/prices.py").write_text("FEE = 7\n")
+    contract = tmp_path / "shop.py"
+    contract.write_text("from prices import FEE\nfrom subvm import contract, view\n\n@contract\nclass Shop:\n    @view\n    def fee(self):\n        return FEE\n")
+    assert deploy_contract(contract, VMContext(subvm_runner, tmp_path / "more", "seed")).fee() == 7
 
 
 @pytest.mark.parametrize(("at", "says"), [("nowhere", "is no directory"), (".", "has no Python in it")])

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from pysubvm import DOWN, Chain, UserError, events
+from pysubvm import DOWN, Chain, UserError
 
 from conftest import GUESTS, ROOT
 from test_receipts import seen
@@ -50,7 +50,7 @@ def test_who_was_right_shares_all_stakes(chain: Chain) -> None:
     assert chain.balance(carol) == 700, "what failed gives the money back"
     settled = market.call("settle")
     assert settled.value is True and settled.votes == ["agree"] * 3
-    assert [event["blob"] for event in events(settled)] == [{"yes": True}]
+    assert [event["blob"] for event in settled.events] == [{"yes": True}]
 
     assert market.by(alice).call("claim").value == 300
     assert market.by(bob).call("claim").value == 150

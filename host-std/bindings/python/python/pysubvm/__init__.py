@@ -13,7 +13,7 @@
 
 from . import calldata, conformance, errors, node
 from ._native import Address, Gas, Package, Receipt, Report, Snapshot, Transaction, keep_compiled
-from .chain import Chain, Contract, events, load
+from .chain import Chain, Contract, load
 from .errors import Error, Failed, NodeError, Undetermined, UserError, VmError
 from .world import DOWN, Fails, Page
 
@@ -39,7 +39,6 @@ __all__ = [
     "calldata",
     "conformance",
     "errors",
-    "events",
     "keep_compiled",
     "load",
     "node",

@@ -163,6 +163,9 @@ class Transaction:
     def messages(self) -> list[Any]:
         """All that it sends, each a dict from its name (`EmitEvent`, `PostMessage`, `DeployContract`, `EthSend`) to its fields."""
     @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events it emitted, each a dict of `topics` and `blob`."""
+    @property
     def delivered(self) -> list[Transaction]:
         """What its messages led to that were delivered on acceptance, in their order."""
     @property

@@ -14,7 +14,7 @@ from ._types import Addressable, Value
 from .errors import PackageError
 from .world import World
 
-__all__ = ["Chain", "Code", "Contract", "compiled", "default_runner", "events", "load", "settings"]
+__all__ = ["Chain", "Code", "Contract", "compiled", "default_runner", "load", "settings"]
 
 #: A contract's code: a package; bytes of a module or a bundle; or a file of these, or of a source in Python (`.py`).
 Code = Union[Package, bytes, str, "os.PathLike[str]"]
@@ -125,10 +125,21 @@ class Chain:
     then the chain is what it was before.
     """
 
-    def __init__(self, *, validators: int = 2, runner: Optional[Code] = None, **parameters: Any) -> None:
+    def __init__(
+        self,
+        *,
+        validators: int = 2,
+        runner: Optional[Code] = None,
+        profile: str = "seed",
+        floats: str = "soft",
+        personality: str = "seed",
+        fingerprints: bool = True,
+        limits: Optional[Mapping[str, int]] = None,
+    ) -> None:
+        parameters = settings(profile=profile, floats=floats, personality=personality, fingerprints=fingerprints, limits=limits)
         self.world = World()
         self.runner = runner
-        self._native = _native.Chain(settings(**parameters), validators, self.world)
+        self._native = _native.Chain(parameters, validators, self.world)
 
     @property
     def validators(self) -> int:
@@ -237,8 +248,3 @@ class Chain:
     def write(self, contract: Addressable, slot: bytes, page: int, data: bytes) -> None:
         """Writes to a contract's storage past it: at most a page of 32 bytes; the rest of the page becomes zero."""
         self._native.write(contract, slot, page, data)
-
-
-def events(transaction: Transaction) -> list[dict[str, Any]]:
-    """The events of a transaction, each with its `topics` and its `blob`."""
-    return [message["EmitEvent"] for message in transaction.messages if "EmitEvent" in message]

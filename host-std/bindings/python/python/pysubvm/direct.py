@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,8 +26,8 @@ from ._native import Address, Package, Snapshot, Transaction
 from ._source import Source
 from ._types import Addressable, Value
 from .chain import Chain, Code, compiled, default_runner, load
-from .errors import Error, Failed, NodeError
-from .sdk import with_sdk
+from .errors import Error, Failed, NodeError, PackageError
+from .sdk import starter, with_contract, with_sdk
 from .world import Page, Rule
 
 __all__ = [
@@ -311,10 +312,16 @@ def deploy_contract(contract_path: Union[str, Path], vm: VMContext, *args: Any, 
     has."""
     path = Path(contract_path)
     text = path.read_text(encoding="utf-8")
-    source = Source.of(text)
+    try:
+        source = Source.of(text)
+    except SyntaxError as error:
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise PackageError(f"{path}, line {error.lineno}: {error.msg}, as Python {version} reads it") from None
     if source.genlayer and vm.runner_path is None:
         raise Error(f"{path} imports genlayer: name the directory that has this package, with --subvm-runner-path or runner_path=")
     runner = load(vm.runner or default_runner())
-    # GenLayer's SDK is started by an import after the contract: on the last line, so that no other is moved.
-    code = compiled(f"{text}\nimport genlayer.gl._internal.runner\n" if source.genlayer else text, runner, path)
+    if vm.runner_path is None:
+        code = compiled(text, runner, path)
+    else:
+        code = compiled(starter(source.genlayer), with_contract(runner, text), path)
     return vm._deploy(code, source, source.arguments(None, args, kwargs))

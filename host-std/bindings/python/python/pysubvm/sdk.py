@@ -7,10 +7,20 @@ from pathlib import Path
 from ._native import Package
 from .errors import PackageError
 
-__all__ = ["with_sdk"]
+__all__ = ["starter", "with_contract", "with_sdk"]
 
 #: Where a runner looks for more.
 _MORE = "/lib/more"
+#: Where the contract is then.
+_CONTRACT = f"{_MORE}/_contract.py"
+
+# The runner has started already: it looked for the directory when that was not there.
+_STARTER = f"""\
+import sys
+sys.path_importer_cache.pop("{_MORE}", None)
+with open("{_CONTRACT}", encoding="utf-8") as source:
+    exec(compile(source.read(), "{_CONTRACT}", "exec", dont_inherit=True))
+"""
 
 
 def with_sdk(runner: Package, directory: Path) -> Package:
@@ -23,6 +33,16 @@ def with_sdk(runner: Package, directory: Path) -> Package:
     if not any(name.endswith(".py") for name in files):
         raise PackageError(f"{root} has no Python in it: name the directory that has the packages, such as genlayer/, in it")
     return runner.with_files({f"{_MORE}/{name}": data for name, data in files.items()})
+
+
+def with_contract(runner: Package, source: str) -> Package:
+    """The runner with a contract's source, for `starter`."""
+    return runner.with_files({_CONTRACT: source.encode()})
+
+
+def starter(genlayer: bool) -> str:
+    """What stands in the contract's place: it makes the packages known, and is the contract. GenLayer's SDK is started by an import after it."""
+    return _STARTER + ("import genlayer.gl._internal.runner\n" if genlayer else "")
 
 
 def _wanted(path: Path) -> bool:
