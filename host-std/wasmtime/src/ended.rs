@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use subvm_core::fingerprint::{Fingerprint, Frame, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Active, Look, OnFailure, Options, memory_export, unwinding_ticks};
+use subvm_lower::{Active, Look, OnFailure, Options, memory_export, stack_mark, unwinding_ticks};
 use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
 use super::running::{Counters, Running};
@@ -74,6 +74,13 @@ fn settle(
     };
     // An error while a module was instantiated arose where no wasm was running.
     (result, Some(error).filter(|_| !store.data().instantiating))
+}
+
+/// Whether the guest went no deeper than what the mark leaves it for nothing.
+pub(super) fn stayed_shallow(store: &mut Store<Running>) -> bool {
+    let units = i32::try_from(store.data().vm.stack_units).unwrap_or(i32::MAX);
+    let mark = store.data().counters.map(|counters| counters.mark);
+    mark.is_some_and(|mark| mark.get(&mut *store).unwrap_i32() == stack_mark(units))
 }
 
 /// What an exception that nothing catches costs besides: it left every frame there was.

@@ -227,12 +227,23 @@ impl Engine for WasmtimeEngine {
         if let Some(watcher) = &self.watcher {
             watcher.ends(store.data().vm.ticks);
         }
-        Finished { vm: store.into_data().vm, result, fingerprint }
+        let stayed_shallow = ended::stayed_shallow(&mut store);
+        let vm = drop_stack_of(stayed_shallow, || store.into_data().vm);
+        Finished { vm, result, fingerprint }
     }
 
     fn catch(&self) -> Catch {
         subvm_observe::catch
     }
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+use reuse::drop_stack_of;
+
+/// Elsewhere stacks are wasmtime's own.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+fn drop_stack_of<T>(_: bool, drop: impl FnOnce() -> T) -> T {
+    drop()
 }
 
 fn config(codegen: Codegen, parallel: bool, frames: Frames) -> wasmtime::Result<Config> {

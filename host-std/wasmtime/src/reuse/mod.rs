@@ -11,7 +11,7 @@ mod stack;
 use std::sync::{Mutex, PoisonError};
 
 pub(super) use memory::Memories;
-pub(super) use stack::Stacks;
+pub(super) use stack::{Stacks, drop_stack_of};
 
 use mapping::Mapping;
 

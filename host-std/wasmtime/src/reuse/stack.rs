@@ -1,5 +1,6 @@
 //! Fibers' stacks.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,6 +19,23 @@ const SMALL: usize = 3 << 19;
 /// Waiting stacks of which all of that stays committed, so that this part is not even offered each time, page by page: 96 MiB.
 const WARM: usize = 64;
 
+/// Waiting stacks that are not even offered, since their guests did not go deep: those that threads take in turns, and with them each run's system
+/// call, which looks through the whole stack. Such a one has the [`SMALL`] part and the large page below it at most, and what a host function took.
+const SHALLOW: usize = 8;
+
+thread_local! {
+    /// Whether the guest on the stack that this thread drops next stayed within its included depth.
+    static STAYED_SHALLOW: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Drops what holds a stack, whose guest stayed within its included depth, or may not have.
+pub(crate) fn drop_stack_of<T>(stayed_shallow: bool, drop: impl FnOnce() -> T) -> T {
+    STAYED_SHALLOW.set(stayed_shallow);
+    let dropped = drop();
+    STAYED_SHALLOW.set(false);
+    dropped
+}
+
 /// Makes stacks, and keeps those that were used.
 #[derive(Debug)]
 pub(crate) struct Stacks(Arc<Free<Waiting>>);
@@ -27,6 +45,8 @@ pub(crate) struct Stacks(Arc<Free<Waiting>>);
 struct Waiting {
     mapping: Mapping,
     warm: bool,
+    /// Whether nothing of it was offered.
+    shallow: bool,
 }
 
 impl Stacks {
@@ -90,10 +110,13 @@ impl Drop for Stack {
     fn drop(&mut self) {
         let Some(mut mapping) = self.mapping.take() else { return };
         let warm = self.free.count(|waiting| waiting.warm) < WARM;
+        if warm && STAYED_SHALLOW.get() && self.free.count(|waiting| waiting.shallow) < SHALLOW {
+            return self.free.put(Waiting { mapping, warm, shallow: true });
+        }
         let resident = if warm { SMALL } else { RESIDENT };
         let deep = self.guard..self.end.saturating_sub(resident).max(self.guard);
         if mapping.offer(deep).is_ok() {
-            self.free.put(Waiting { mapping, warm });
+            self.free.put(Waiting { mapping, warm, shallow: false });
         }
     }
 }
@@ -114,6 +137,18 @@ mod tests {
         assert_eq!(stacks.0.count(|waiting| waiting.warm), WARM);
         let again: Vec<_> = (0..2 * WARM).map(|_| stacks.new_stack(SIZE, false).unwrap()).collect();
         assert!(again.iter().all(|stack| ends.contains(&stack.range().end)));
+    }
+
+    #[test]
+    fn few_stacks_of_shallow_guests_are_not_offered() {
+        let stacks = Stacks::new();
+        let used: Vec<_> = (0..2 * SHALLOW).map(|_| stacks.new_stack(SIZE, false).unwrap()).collect();
+        drop_stack_of(true, || drop(used));
+        assert_eq!(stacks.0.count(|waiting| waiting.shallow), SHALLOW);
+        // Who drops one otherwise says nothing of it.
+        let again: Vec<_> = (0..2 * SHALLOW).map(|_| stacks.new_stack(SIZE, false).unwrap()).collect();
+        drop(again);
+        assert_eq!(stacks.0.count(|waiting| waiting.shallow), 0);
     }
 
     #[test]
