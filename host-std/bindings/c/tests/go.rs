@@ -10,7 +10,8 @@ use support::{checked, computed, here, is_there, library, oracle, receipts};
 /// Go, in the directory of the package, with the library.
 fn go() -> Command {
     let mut go = Command::new("go");
-    let library = library().display();
+    let library = library();
+    let library = library.display();
     go.current_dir(here().join("../go"))
         .env("CGO_LDFLAGS", format!("-L{library} -Wl,-rpath,{library}"))
         // No toolchain and no module of the network: there is nothing to fetch.

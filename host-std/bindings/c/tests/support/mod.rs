@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use subvm_core::calldata::Value;
 use subvm_core::host::State;
@@ -41,18 +41,13 @@ pub(crate) fn is_there(command: &str) -> bool {
     there
 }
 
-/// The directory of the library, which is built where it is not fresh.
-pub(crate) fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--locked", "--lib"]).current_dir(here()).status().unwrap();
-        assert!(built.success());
-        // .../debug/deps/programs-<hash>
-        let directory = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
-        assert!(directory.join("libsubvm.a").exists(), "no libsubvm.a in {}", directory.display());
-        directory
-    })
+/// The directory of the library: where tests are, beside what they were linked to, so that it is the same build.
+pub(crate) fn library() -> PathBuf {
+    let directory = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+    for file in ["libsubvm.a", "libsubvm.so"] {
+        assert!(directory.join(file).exists(), "no {file} in {}", directory.display());
+    }
+    directory
 }
 
 pub(crate) fn checked(command: &mut Command) -> String {
