@@ -25,10 +25,14 @@ mod beside;
 mod ended;
 #[cfg(feature = "std")]
 mod jobs;
+#[cfg(all(test, feature = "std"))]
+mod jobs_tests;
 mod kept;
 mod program;
 mod rules;
 mod stopped;
+#[cfg(feature = "std")]
+mod sync;
 mod types;
 mod unlinkable;
 

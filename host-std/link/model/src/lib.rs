@@ -1,0 +1,17 @@
+//! The file in which modules are compiled once for all who wait, unchanged, with [shuttle](https://docs.rs/shuttle)'s locks and threads in the place
+//! of the standard library's: it runs each test under thousands of interleavings, and says which one fails.
+//! `cargo test --manifest-path host-std/link/model/Cargo.toml`.
+
+#![cfg(test)]
+#![allow(dead_code, reason = "this file has callers that are not here")]
+
+mod sync {
+    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use shuttle::thread;
+    pub(crate) use std::sync::PoisonError;
+}
+
+#[path = "../../src/jobs.rs"]
+mod jobs;
+
+mod models;
