@@ -116,6 +116,12 @@ where
         Outcome { kept, changes: self.shared.memory.changes(settled), end }
     }
 
+    /// Versions that memory keeps, of all keys.
+    #[cfg(test)]
+    pub(crate) fn versions(&self) -> usize {
+        self.shared.memory.versions()
+    }
+
     fn attempt(&self, number: usize, ahead: bool) -> Done {
         let attempt = Arc::new(Attempt::new(&self.shared, number, ahead, self.cancel.child()));
         self.slot(number).attempt = Some(Arc::clone(&attempt));

@@ -11,6 +11,9 @@ use subvm_core::host::{HostError, Modules, Progress, RequestId};
 #[cfg(feature = "model")]
 pub mod model;
 mod pool;
+#[cfg(test)]
+mod pool_tests;
+mod sync;
 #[cfg(feature = "web")]
 pub mod web;
 

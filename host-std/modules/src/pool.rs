@@ -1,21 +1,21 @@
 //! Threads that come when there is work and go when there is none, and the answers that nobody has asked for yet.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{io, thread};
 
 use subvm_core::host::HostError;
-
 use subvm_observe::event;
 
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, thread};
+
 /// What a job comes to.
-pub(super) type Answer = Result<Vec<u8>, HostError>;
+pub(crate) type Answer = Result<Vec<u8>, HostError>;
 type Job = Box<dyn FnOnce() -> Answer + Send>;
 
 /// What waiting for a job comes to.
-pub(super) enum Waited {
+pub(crate) enum Waited {
     Ready(Answer),
     Pending,
     /// No job has this number.
@@ -29,12 +29,12 @@ const UNREAD: usize = 64 << 20;
 const RETRY: Duration = Duration::from_millis(20);
 
 /// Runs jobs on at most so many threads; the others wait, first come, first served. What is cancelled is forgotten.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     shared: Arc<Shared>,
 }
 
 /// Runs what it is given on a thread of its own, or says why there is none.
-type StartThread = fn(Box<dyn FnOnce() + Send>) -> io::Result<()>;
+pub(crate) type StartThread = fn(Box<dyn FnOnce() + Send>) -> io::Result<()>;
 
 struct Shared {
     most: usize,
@@ -57,24 +57,24 @@ struct State {
 }
 
 impl Pool {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self::starting_threads(most, |work| thread::Builder::new().spawn(work).map(drop))
     }
 
-    fn starting_threads(most: usize, start_thread: StartThread) -> Self {
+    pub(crate) fn starting_threads(most: usize, start_thread: StartThread) -> Self {
         let shared = Shared { most: most.max(1), start_thread, state: Mutex::default(), answered: Condvar::new() };
         Self { shared: Arc::new(shared) }
     }
 
     /// Runs `job` now or later, and returns at once.
-    pub(super) fn start(&self, id: u64, job: impl FnOnce() -> Answer + Send + 'static) {
+    pub(crate) fn start(&self, id: u64, job: impl FnOnce() -> Answer + Send + 'static) {
         let mut state = self.shared.lock();
         state.waiting.push_back((id, Box::new(job)));
         self.shared.hire(&mut state);
     }
 
     /// Waits for the answer of job `id`, `at_most` this long.
-    pub(super) fn wait(&self, id: u64, at_most: Duration) -> Waited {
+    pub(crate) fn wait(&self, id: u64, at_most: Duration) -> Waited {
         let start = Instant::now();
         let mut state = self.shared.lock();
         state.urgent = Some(id);
@@ -98,7 +98,7 @@ impl Pool {
     }
 
     /// Forgets job `id`: it does not begin, and where it has, its answer is dropped.
-    pub(super) fn cancel(&self, id: u64) {
+    pub(crate) fn cancel(&self, id: u64) {
         let mut state = self.shared.lock();
         state.waiting.retain(|(waiting, _)| *waiting != id);
         state.running.remove(&id);
@@ -189,38 +189,4 @@ impl Shared {
 
 fn bytes(answer: &Answer) -> usize {
     answer.as_ref().map_or(0, Vec::len)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    /// How often a thread was asked for.
-    static ASKED: AtomicUsize = AtomicUsize::new(0);
-
-    #[test]
-    fn a_job_waits_for_a_thread_that_is_not_to_be_had() {
-        let pool = Pool::starting_threads(1, |work| match ASKED.fetch_add(1, Ordering::Relaxed) {
-            0..3 => Err(io::ErrorKind::WouldBlock.into()),
-            _ => thread::Builder::new().spawn(work).map(drop),
-        });
-        pool.start(1, || Ok(b"one".to_vec()));
-        pool.start(2, || Ok(b"two".to_vec()));
-        assert!(matches!(pool.wait(1, Duration::ZERO), Waited::Pending));
-        for (id, bytes) in [(1, b"one"), (2, b"two")] {
-            assert!(matches!(pool.wait(id, Duration::from_secs(20)), Waited::Ready(Ok(answer)) if answer == bytes));
-        }
-        assert!(ASKED.load(Ordering::Relaxed) > 3);
-    }
-
-    #[test]
-    fn a_job_without_a_thread_can_be_cancelled() {
-        let pool = Pool::starting_threads(1, |_| Err(io::ErrorKind::WouldBlock.into()));
-        pool.start(1, || Ok(Vec::new()));
-        assert!(matches!(pool.wait(1, Duration::from_millis(50)), Waited::Pending));
-        pool.cancel(1);
-        assert!(matches!(pool.wait(1, Duration::ZERO), Waited::Unknown));
-    }
 }

@@ -116,7 +116,13 @@ where
     let others: Vec<_> = (1..threads).map(spawn).collect();
     work.work();
     others.into_iter().for_each(|thread| thread.join().unwrap());
-    Arc::into_inner(work).unwrap().outcome()
+    let work = Arc::into_inner(work).unwrap();
+    let versions = work.versions();
+    let outcome = work.outcome();
+    if matches!(outcome.end, End::Done) {
+        assert_eq!(versions, outcome.changes.len(), "one of each key, once all are settled");
+    }
+    outcome
 }
 
 fn holds(block: &'static [&'static [Step]], threads: usize, ahead: usize) {
