@@ -269,6 +269,14 @@ fn an_error_counts_where_it_came_on_the_settled_state() {
     }
 }
 
+/// As where a run's time is over because others ran beside it.
+#[test]
+fn an_error_ahead_is_no_error_of_the_block() {
+    let done =
+        Executor::new(3).execute(50, |view| if view.is_ahead() { Err("late") } else { Ok(((), Effects::new())) });
+    assert_eq!((done.kept.len(), done.end), (50, End::Done));
+}
+
 #[test]
 fn a_panic_counts_where_it_came_on_the_settled_state() {
     let run = |view: &View, last: usize| {
