@@ -1,5 +1,6 @@
 //! What transactions read and write of a chain.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use subvm_core::host::{Code, page};
@@ -16,7 +17,7 @@ use crate::memory::{Change, Found, Key, Value, then};
 /// let page = |page| Item::Page { contract, slot: SlotId::default(), page };
 /// assert!(page(1) < page(2) && page(2) < Item::Balance(contract));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A page of a contract's storage: 32 bytes.
     Page {
@@ -35,6 +36,44 @@ pub enum Item {
     Locked(Address),
     /// What a node keeps beside, under a key of its own: nonces, for one.
     Own(Arc<[u8]>),
+}
+
+impl PartialOrd for Item {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Item {
+    /// Pages first, by slot, contract and number; then balances, code, locked slots, and what is the node's own, each by its key. Slots come
+    /// first since they differ where contracts do not.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Page { contract, slot, page }, Self::Page { contract: contract2, slot: slot2, page: page2 }) => {
+                // Mostly decided by one number, without a call that compares bytes.
+                let first = |slot: &SlotId| slot.0.first_chunk().map(|first| u64::from_be_bytes(*first));
+                let order = first(slot).cmp(&first(slot2));
+                order.then_with(|| (slot, contract, page).cmp(&(slot2, contract2, page2)))
+            }
+            (Self::Balance(a), Self::Balance(b))
+            | (Self::Code(a), Self::Code(b))
+            | (Self::Locked(a), Self::Locked(b)) => a.cmp(b),
+            (Self::Own(a), Self::Own(b)) => a.cmp(b),
+            _ => self.kind().cmp(&other.kind()),
+        }
+    }
+}
+
+impl Item {
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Page { .. } => 0,
+            Self::Balance(_) => 1,
+            Self::Code(_) => 2,
+            Self::Locked(_) => 3,
+            Self::Own(_) => 4,
+        }
+    }
 }
 
 impl Key for Item {
@@ -203,5 +242,42 @@ impl Effects {
             same
         });
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All pages of a slot are neighbours, whatever else there is, and an order is one.
+    #[test]
+    fn pages_of_a_slot_stand_together() {
+        let slot = |first, last| {
+            let mut slot = [7; 32];
+            (slot[0], slot[31]) = (first, last);
+            SlotId(slot)
+        };
+        let mut items = vec![Item::Own([1].into()), Item::Locked(Address([1; 20])), Item::Code(Address([2; 20]))];
+        items.extend([1, 2].map(|fill| Item::Balance(Address([fill; 20]))));
+        for contract in [9, 3].map(|fill| Address([fill; 20])) {
+            for slot in [slot(1, 2), slot(2, 1), slot(1, 1)] {
+                items.extend([u32::MAX >> 5, 0, 7].map(|page| Item::Page { contract, slot, page }));
+            }
+        }
+        items.sort();
+        assert!(items.is_sorted_by(|a, b| a < b), "each is less than all that follow");
+        for (at, item) in items.iter().enumerate() {
+            let found = items.iter().position(|other| other.cmp(item).is_eq());
+            assert_eq!(found, Some(at));
+        }
+        let slot_of = |item: &Item| match item {
+            Item::Page { contract, slot, .. } => Some((*contract, *slot)),
+            _ => None,
+        };
+        let mut groups: Vec<_> = items.iter().filter_map(slot_of).collect();
+        groups.dedup();
+        assert_eq!(groups.len(), 6);
+        let expected = [slot(1, 1), slot(1, 1), slot(1, 2), slot(1, 2), slot(2, 1), slot(2, 1)];
+        assert_eq!(groups.iter().map(|(_, slot)| *slot).collect::<Vec<_>>(), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! What the transactions of a block wrote, by key, in as many versions as are still needed.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::sync::{PoisonError, RwLock};
 
@@ -86,10 +87,15 @@ impl<K: Key, V: Value> Memory<K, V> {
     pub(crate) fn read(&self, (from, to): &(K, K), below: usize) -> Result<Found<K, V>, usize> {
         let part = self.part(from).read().unwrap_or_else(PoisonError::into_inner);
         let mut found = Vec::new();
-        for (key, versions) in part.range(from.clone()..=to.clone()) {
-            if let Some(change) = resolve(versions, below)? {
-                found.push((key.clone(), change));
-            }
+        let mut see = |(key, versions): (&K, &Versions<V>)| -> Result<(), usize> {
+            found.extend(resolve(versions, below)?.map(|change| (key.clone(), change)));
+            Ok(())
+        };
+        if from == to {
+            // One search, where the ends of a range take two.
+            part.get_key_value(from).map_or(Ok(()), &mut see)?;
+        } else {
+            part.range::<K, _>((Bound::Included(from), Bound::Included(to))).try_for_each(&mut see)?;
         }
         Ok(found)
     }

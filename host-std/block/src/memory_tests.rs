@@ -1,7 +1,13 @@
 //! The memory of versions, by itself.
 
+use std::sync::Arc;
+
+use subvm_core::Cancel;
+
+use crate::attempt::{Attempt, Overtaken};
 use crate::memory::Change::{Add, Put};
 use crate::memory::{Key, Memory, Value};
+use crate::work::Work;
 
 impl Key for u8 {
     fn home(&self) -> usize {
@@ -63,4 +69,21 @@ fn what_is_settled_is_kept_once() {
         }
     }
     assert_eq!(memory.changes(100), [(1, Put(7)), (2, Add(100)), (13, Add(50))]);
+}
+
+/// A block holds no more in the end than what it changed, whatever was thrown away on the way.
+#[test]
+fn once_a_block_is_done_each_key_has_one_version() {
+    let run = |attempt: &Arc<Attempt<u8, u64>>| {
+        let found = attempt.read(1, 1)?.pop();
+        let last = found.map_or(0, |(_, change)| if let Put(value) = change { value } else { 0 });
+        Ok::<_, Overtaken>((last, vec![(1, Put(attempt.number as u64)), (2, Add(1)), (last as u8 % 5 + 10, Put(last))]))
+    };
+    let work = Work::new(200, 2, 4, Cancel::new(), run, |_, _: &u64| true);
+    std::thread::scope(|threads| {
+        threads.spawn(|| work.work());
+        work.work();
+    });
+    assert_eq!(work.versions(), 7);
+    assert_eq!(work.outcome().changes.len(), 7);
 }
