@@ -113,7 +113,7 @@ impl Survey<'_> {
                 round = work.so_far();
             }
             if let Some(unrolled) = unrolling.step(operators, &operator, own_ticks + for_values) {
-                work.again(round, unrolled.rounds)?;
+                work.again(round, unrolled)?;
             }
             operators += 1;
             further += arity.1.saturating_sub(1) + caught;

@@ -26,6 +26,8 @@ struct Open {
     ticks: u64,
     /// Whether a branch goes back to its head.
     again: bool,
+    /// Whether the last instruction was one that does so or not.
+    divided: bool,
 }
 
 /// The loops of one function that are unrolled, in the making.
@@ -39,23 +41,25 @@ impl Unrolling {
     /// Follows instruction `number`, which is valid and costs `ticks`. Gives the loop whose end it is, if that is unrolled.
     pub(super) fn step(&mut self, number: u32, operator: &Operator<'_>, ticks: u64) -> Option<Unrolled> {
         if let Operator::Loop { blockty } = operator {
-            let open = Open { number, ticks: 0, again: false };
+            let open = Open { number, ticks: 0, again: false, divided: false };
             self.open = (*blockty == BlockType::Empty).then_some(open);
             return None;
         }
         let open = self.open.as_mut()?;
         open.ticks += ticks;
         match operator {
-            Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => open.again |= *relative_depth == 0,
             Operator::End => {
                 let unrolled = self.open.take()?.unrolled(number);
                 self.found.extend(unrolled);
                 return unrolled;
             }
             // What divides within a round would have a compiler do the work of the rounds before it in each part.
+            _ if open.divided => self.open = None,
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } | Operator::BrTable { .. } => {
                 self.open = None;
             }
+            Operator::Br { relative_depth: 0 } => open.again = true,
+            Operator::BrIf { relative_depth: 0 } => (open.again, open.divided) = (true, true),
             _ if gas::shows(operator) && !matches!(operator, Operator::Unreachable) => self.open = None,
             _ => {}
         }
@@ -75,6 +79,6 @@ impl Open {
         let by_ticks = UNCOMPARED_TICKS / self.ticks.max(1);
         let rounds = MOST_ROUNDS.min(WRITTEN_INSTRUCTIONS / instructions).min(by_ticks.try_into().unwrap_or(u32::MAX));
         let unrolled = self.again && instructions <= MOST_INSTRUCTIONS && rounds > 1;
-        unrolled.then_some(Unrolled { number: self.number + 1, end, rounds })
+        unrolled.then_some(Unrolled { number: self.number + 1, end, rounds, divided: self.divided })
     }
 }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use wasmparser::{Operator, TryTable};
 
+use super::notes::Unrolled;
 use super::switched::label;
 use crate::floats::float_op;
 use crate::gas::memory_offset;
@@ -240,12 +241,15 @@ impl Work {
         SoFar { values: self.values, operators: self.operators, ways: self.ways, branches: self.branches }
     }
 
-    /// The loop that has just ended, whose head was passed at `since`, is written `rounds` times: what it has stands there
-    /// once more for each further one, and a block around it, and one around all of them.
-    pub(super) fn again(&mut self, since: SoFar, rounds: u32) -> Result<(), Refusal> {
-        let further = u64::from(rounds) - 1;
+    /// The loop that has just ended, whose head was passed at `since`, is written several times: what it has stands there
+    /// once more for each further one, and a block around it, and one around all of them. Where a round ends with a way out
+    /// of its own, compilers do there what is needed of all rounds before it.
+    pub(super) fn again(&mut self, since: SoFar, unrolled: Unrolled) -> Result<(), Refusal> {
+        let rounds = u64::from(unrolled.rounds);
+        let further = rounds - 1;
         let now = self.so_far();
-        self.values += further * (now.values - since.values);
+        let made = if unrolled.divided { rounds * (rounds + 1) / 2 } else { rounds };
+        self.values += (made - 1) * (now.values - since.values);
         self.operators += further * (now.operators - since.operators);
         self.ways += further * (now.ways - since.ways + 2) + 2;
         self.block_ends(further * (now.branches - since.branches + 1) + 1);

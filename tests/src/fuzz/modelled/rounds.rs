@@ -72,6 +72,10 @@ fn body<'b, 'a>(operators: &'b [Operator<'a>]) -> Option<&'b [Operator<'a>]> {
 /// How often a loop is written, where that is more than once.
 fn rounds(body: &[Operator<'_>]) -> Option<i64> {
     let (mut again, mut ticks) = (false, 0);
+    let may_go_on = |operator: &Operator<'_>| matches!(operator, Operator::BrIf { relative_depth: 0 });
+    if body.iter().rev().skip(2).any(may_go_on) {
+        return None;
+    }
     for operator in body {
         ticks += prices::ticks(operator).expect("a price");
         match operator {
