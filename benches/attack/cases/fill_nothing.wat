@@ -1,5 +1,4 @@
 ;; Found by `attack search`: time 13.43x (3.845 ns a tick, 20066304 ticks); compiled in 0.000 s, 0.00x, 12 bytes a value; 0.0 MB beyond 0.5 charged, 295.8 at most; VmError(OutOf(GasTime))
-;; bar: 24
 ;; libraries: 8
 (module
 (import "genlayer_sdk" "storage_read" (func $storage_read (param i32 i32 i32 i32 ) (result i32)))

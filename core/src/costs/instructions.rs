@@ -118,7 +118,7 @@ classes! {
     Catch, "catch", 8;
     /// 8 stack units of frames that an exception leaves, charged where it is caught, or where it ends the sub-VM.
     Unwind, "unwind", 64;
-    /// A stack unit beyond the first 65,536 that no function of the sub-VM took before, but leaf functions: native stack is touched for the first time, and a trap walks the frames.
+    /// A stack unit beyond the first 32,768 that no function of the sub-VM took before, but leaf functions: native stack is touched for the first time, and a trap walks the frames.
     Depth, "depth", 3;
 }
 
@@ -126,7 +126,7 @@ classes! {
 pub const UNWIND_UNITS_SHIFT: u32 = 3;
 
 /// Stack units of a sub-VM that cost no [`Class::Depth`].
-pub const DEPTH_INCLUDED: u32 = 65_536;
+pub const DEPTH_INCLUDED: u32 = 32_768;
 
 /// Frame units that one [`Class::EntryFrame`] pays for.
 pub const FRAME_UNITS_PER_PRICE: u32 = 32;

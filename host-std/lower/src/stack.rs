@@ -51,7 +51,7 @@ pub(super) fn frame_units(slots: u32, operators: u32, further: u32) -> u32 {
 /// do.
 ///
 /// ```
-/// assert_eq!([subvm_lower::stack_mark(8_388_608), subvm_lower::stack_mark(4_000)], [8_323_072, 0]);
+/// assert_eq!([subvm_lower::stack_mark(8_388_608), subvm_lower::stack_mark(4_000)], [8_355_840, 0]);
 /// ```
 #[must_use]
 pub fn stack_mark(units: i32) -> i32 {

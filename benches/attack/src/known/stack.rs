@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
             descending("(func $down (call $down))", "")
         })),
         long(Case::of_text("deep_free", "sandboxes that go as deep as costs nothing", "", || {
-            descending(&keeping(0), "(i32.const 5000)")
+            descending(&keeping(0), "(i32.const 2700)")
         })),
         long(Case::of_text("deep_16", "sandboxes that go deep with 16 integers a frame", "", || {
             descending(&keeping(16), "(i32.const -1)")
@@ -75,6 +75,19 @@ pub(super) fn cases() -> Vec<Case> {
                 "(call $down (i32.const 30))",
             )
         })),
+        long(Case::of_text(
+            "deep_nest_free",
+            "sandboxes inside each other, each of which goes as deep as costs nothing",
+            "",
+            || {
+                text::nested(
+                    &format!("(memory 1) {}", wide("(call $spawn)")),
+                    "",
+                    "(call $spawn)",
+                    "(call $down (i32.const 2))",
+                )
+            },
+        )),
         long(Case::of_text("deep_vectors", "sandboxes that go deep with 128 vectors a frame", "", move || {
             text::nested(&format!("(memory 1) {}", vectors()), "", "(call $spawn)", "(call $start)")
         })),
