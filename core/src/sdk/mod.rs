@@ -25,6 +25,7 @@ use crate::wasi::call::{Stop, charge};
 mod balance;
 mod chain;
 mod contract;
+mod disagreement;
 mod gl_call;
 mod module;
 mod nondet;

@@ -10,6 +10,7 @@ use crate::ids::Mode;
 use crate::outcome::{End, InternalError, Outcome, Resource, VmError};
 use crate::run::spawn::starting;
 use crate::run::sub_vm::Guest;
+use crate::sdk::disagreement::Checked;
 use crate::sdk::gl_call::{Given, Granted};
 use crate::sdk::strategy::Strategy;
 use subvm_calldata::{DecodeLimits, validate};
@@ -34,16 +35,19 @@ impl Guest<'_> {
     pub(super) fn run_nondet(&mut self, data_leader: &[u8], data_validator: &[u8]) -> Granted {
         self.block(data_leader, |guest, leaders| {
             let own = guest.run_block(data_validator, Some(leaders))?;
-            Ok(own == Outcome::Return(TRUE.to_vec()))
+            Ok(match own {
+                Outcome::Return(value) if value == TRUE => Checked::Agrees,
+                other => Checked::Check(guest.rules()?.result(&other)),
+            })
         })
     }
 
     /// `RunNondetWith`: the strategy compares.
     pub(super) fn run_nondet_with(&mut self, data: &[u8], strategy: &Strategy) -> Granted {
-        self.block(data, |guest, leaders| guest.agrees(strategy, data, leaders))
+        self.block(data, |guest, leaders| guest.checks(strategy, data, leaders))
     }
 
-    fn block(&mut self, data_leader: &[u8], agrees: impl FnOnce(&mut Self, &[u8]) -> Result<bool, End>) -> Granted {
+    fn block(&mut self, data_leader: &[u8], check: impl FnOnce(&mut Self, &[u8]) -> Result<Checked, End>) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::SPAWN_NONDET)?;
         // The same for every role, whatever runs on this node.
         let price = starting(&self.vm.package);
@@ -62,7 +66,9 @@ impl Guest<'_> {
             }
             Part::Check(result) => {
                 self.post(&result)?;
-                if !agrees(self, &result)? {
+                let checked = check(self, &result)?;
+                if !matches!(checked, Checked::Agrees) {
+                    self.tell_disagreement(call, &checked, &result);
                     return Err(self.disagree(call, VmError::ValidatorDisagrees { call })?.into());
                 }
                 result

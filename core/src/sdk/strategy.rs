@@ -8,6 +8,7 @@ use crate::costs::PRINTED_INT_BITS;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
 use crate::run::sub_vm::Guest;
+use crate::sdk::disagreement::Checked;
 use subvm_calldata::{Int, Map, Value};
 
 /// How a validator compares its own answer with the leader's.
@@ -42,43 +43,47 @@ impl Strategy {
 }
 
 impl Guest<'_> {
-    /// Whether this validator agrees with the leader's result, which is well-formed.
-    pub(super) fn agrees(&mut self, strategy: &Strategy, data: &[u8], leaders: &[u8]) -> Result<bool, End> {
-        let fields = match strategy {
-            Strategy::StrictEq => return Ok(self.own_answer(data)? == leaders),
-            Strategy::Numeric { abs, rel_ppm } => {
-                let own = self.own_answer(data)?;
-                return Ok(own == leaders || numeric(&own, leaders, abs, rel_ppm));
-            }
-            Strategy::Comparative { principle } => {
-                let own = self.own_answer(data)?;
-                if own == leaders {
-                    return Ok(true);
-                }
-                let (Some(own), Some(leaders)) = (returned(&own), returned(leaders)) else { return Ok(false) };
-                // A leader chooses what its answer says, never what it is.
-                if !alike(&own, &leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
-                    return Ok(false);
-                }
-                Map::from([
-                    ("leader_answer", Value::Str(leaders.to_string())),
-                    ("principle", Value::Str(principle.clone())),
-                    ("template", Value::Str("EqComparative".to_string())),
-                    ("validator_answer", Value::Str(own.to_string())),
-                ])
-            }
-            Strategy::NonComparative { task, criteria } => {
-                let Some(leaders) = returned(leaders).filter(is_printed) else { return Ok(false) };
-                Map::from([
-                    ("criteria", Value::Str(criteria.clone())),
-                    ("input", Value::Str(input_of(data).to_string())),
-                    ("output", Value::Str(leaders.to_string())),
-                    ("task", Value::Str(task.clone())),
-                    ("template", Value::Str("EqNonComparativeValidator".to_string())),
-                ])
-            }
-        };
-        self.ask_model(fields)
+    /// What this validator comes to where it checks the leader's result, which is well-formed.
+    pub(super) fn checks(&mut self, strategy: &Strategy, data: &[u8], leaders: &[u8]) -> Result<Checked, End> {
+        if let Strategy::NonComparative { task, criteria } = strategy {
+            let agrees = self.meets(task, criteria, data, leaders)?;
+            return Ok(if agrees { Checked::Agrees } else { Checked::Model });
+        }
+        let own = self.own_answer(data)?;
+        let agrees = own == leaders
+            || match strategy {
+                Strategy::Numeric { abs, rel_ppm } => numeric(&own, leaders, abs, rel_ppm),
+                Strategy::Comparative { principle } => self.same(principle, &own, leaders)?,
+                Strategy::StrictEq | Strategy::NonComparative { .. } => false,
+            };
+        Ok(if agrees { Checked::Agrees } else { Checked::Own(own) })
+    }
+
+    /// Whether a model says that both answers agree under the principle.
+    fn same(&mut self, principle: &str, own: &[u8], leaders: &[u8]) -> Result<bool, End> {
+        let (Some(own), Some(leaders)) = (returned(own), returned(leaders)) else { return Ok(false) };
+        // A leader chooses what its answer says, never what it is.
+        if !alike(&own, &leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
+            return Ok(false);
+        }
+        self.ask_model(Map::from([
+            ("leader_answer", Value::Str(leaders.to_string())),
+            ("principle", Value::Str(principle.to_string())),
+            ("template", Value::Str("EqComparative".to_string())),
+            ("validator_answer", Value::Str(own.to_string())),
+        ]))
+    }
+
+    /// Whether a model says that the leader's answer meets the criteria.
+    fn meets(&mut self, task: &str, criteria: &str, data: &[u8], leaders: &[u8]) -> Result<bool, End> {
+        let Some(leaders) = returned(leaders).filter(is_printed) else { return Ok(false) };
+        self.ask_model(Map::from([
+            ("criteria", Value::Str(criteria.to_string())),
+            ("input", Value::Str(input_of(data).to_string())),
+            ("output", Value::Str(leaders.to_string())),
+            ("task", Value::Str(task.to_string())),
+            ("template", Value::Str("EqNonComparativeValidator".to_string())),
+        ]))
     }
 
     /// What this validator would have posted as the leader.
@@ -119,7 +124,7 @@ fn input_of(data: &[u8]) -> Value {
 
 /// Whether a value is printed for a model: one with an integer of more than [`PRINTED_INT_BITS`] is not, for to write that in decimal takes
 /// time by the square of its length.
-fn is_printed(value: &Value) -> bool {
+pub(super) fn is_printed(value: &Value) -> bool {
     let mut values: Vec<&Value> = alloc::vec![value];
     while let Some(value) = values.pop() {
         match value {

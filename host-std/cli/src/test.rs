@@ -94,11 +94,11 @@ fn malformed(error: subvm_testing::scenario::Malformed) -> Failure {
 fn for_people(file: &Path, ran: &[Ran]) -> Vec<String> {
     let each = ran.iter().flat_map(|ran| {
         let word = if ran.failure.is_none() { "holds" } else { "FAILS" };
-        let why =
-            ran.failure.as_ref().map(|Why { line, what, .. }| format!("         {}:{line}: {what}", file.display()));
-        [Some(format!("  {word}  {}", ran.name)), why]
+        let told = ran.failure.as_ref().map(|Why { line, what, .. }| format!("{}:{line}: {what}", file.display()));
+        let why = told.iter().flat_map(|told| told.lines()).map(|line| format!("         {line}"));
+        [format!("  {word}  {}", ran.name)].into_iter().chain(why).collect::<Vec<_>>()
     });
-    [file.display().to_string()].into_iter().chain(each.flatten()).collect()
+    [file.display().to_string()].into_iter().chain(each).collect()
 }
 
 fn as_json(file: &Path, Ran { name, line, failure, taken, .. }: &Ran) -> Json {
@@ -129,6 +129,7 @@ fn transaction(Taken { line, step, transaction, .. }: &Taken) -> Json {
         "diagnostics": leader.as_ref().map_or(&[][..], |report| &report.diagnostics),
         "accepted": accepted,
         "votes": votes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "disagreements": transaction.disagreements,
         "gas": { "time": gas.time, "storage": gas.storage, "data": gas.data },
         "receipt_digest": leader.as_ref().map(|_| transaction.receipt()),
     })

@@ -389,15 +389,21 @@ impl Chain {
         if let (Some(proposal), Some(tamper)) = (&mut proposal, &mut self.tamper) {
             tamper(&mut proposal.nondet);
         }
-        let votes: Vec<Vote> = match &proposal {
-            Some(proposal) => (0..self.validators).map(|number| self.vote(call, number, proposal)).collect(),
-            None => Vec::new(),
-        };
+        let (mut votes, mut disagreements) = (Vec::new(), Vec::new());
+        if let Some(proposal) = &proposal {
+            for number in 0..self.validators {
+                let (vote, noted) = self.vote(call, number, proposal);
+                votes.push(vote);
+                disagreements.extend(noted.iter().map(|note| format!("validator {number}: {note}")));
+            }
+        }
         // The leader agrees with itself.
         let agreed = 1 + votes.iter().filter(|vote| **vote == Vote::Agree).count();
         let accepted = proposal.is_some() && 2 * agreed > votes.len() + 1;
         let (contract, delivered) = (call.contract, Vec::new());
-        (Transaction { contract, leader, internal, printed, stack, votes, accepted, delivered }, proposal)
+        let transaction =
+            Transaction { contract, leader, internal, printed, stack, votes, disagreements, accepted, delivered };
+        (transaction, proposal)
     }
 
     /// Shows the runs to come what time it is, and what everybody has.
@@ -427,11 +433,15 @@ impl Chain {
         (leader, printed, told)
     }
 
-    pub(crate) fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> Vote {
+    /// How a validator votes, and what its node noted where it disagrees.
+    pub(crate) fn vote(&self, call: &Call, number: usize, proposal: &Receipt) -> (Vote, Vec<String>) {
         let role = Role::Validator { results: proposal.nondet.clone() };
         match self.run(engine(), call, Node::Validator(number), role) {
-            Ok(report) => report.vote(proposal),
-            Err(error) => vote(Err(error.into()), proposal),
+            Ok(report) => match report.vote(proposal) {
+                vote @ Vote::Disagree(_) => (vote, report.diagnostics),
+                vote => (vote, Vec::new()),
+            },
+            Err(error) => (vote(Err(error.into()), proposal), Vec::new()),
         }
     }
 

@@ -112,7 +112,7 @@ impl Chain {
         self.restore(&before);
         *self.balances.entry(call.contract).or_default() += call.value;
         self.show();
-        let vote = self.vote(&call, self.validators, proposal);
+        let (vote, _) = self.vote(&call, self.validators, proposal);
         self.restore(&now);
         self.last = Some((before, call));
         vote

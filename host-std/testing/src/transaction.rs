@@ -31,6 +31,8 @@ pub struct Transaction {
     pub stack: Vec<String>,
     /// How each validator voted.
     pub votes: Vec<Vote>,
+    /// Of each validator that did not agree on a non-deterministic block: both answers, in a line. For people: no receipt has it.
+    pub disagreements: Vec<String>,
     /// Whether most nodes agreed, the leader with itself among them. Then it was applied.
     pub accepted: bool,
     /// What its messages led to that were delivered on acceptance, in their order.

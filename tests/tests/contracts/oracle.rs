@@ -46,6 +46,7 @@ fn nodes_that_see_something_else_say_so() {
     assert_eq!(asked.votes[1].to_string(), "disagree at nondet, call 0");
     assert!(matches!(asked.votes[2], Vote::Timeout(_)));
     assert!(!asked.accepted, "two of four");
+    assert_eq!(asked.disagreements, [r#"validator 1: block 0: the leader's result is "101.25"; this node's is "99""#]);
 
     all.0.world(web("*").text("101.25").to(Node::Leader, other));
     let lied = ask(&mut all);

@@ -102,6 +102,13 @@ fn what_is_expected_in_vain_is_told_with_its_line() {
         let (line, what) = failure(&after(step));
         assert!(line == FIRST + 1 && what.starts_with(why), "{line}: {what}");
     }
+    let differs = r#"{ deploy = "oracle" },
+        { call = "oracle", method = "ask", arguments = '{"url": "x"}', world = [{ web = "*", text = "1", only = [{ node = 1, text = "2" }] }], votes = ["agree", "agree"] }]"#;
+    let (_, what) = failure(differs);
+    assert_eq!(
+        what,
+        "oracle.ask: expected the votes agree, agree; there are: agree, disagree at nondet, call 0\n  validator 1: block 0: the leader's result is \"1\"; this node's is \"2\""
+    );
     let (line, what) = failure("{ finalize = true },\n{ appeal = 3 },\n]");
     assert_eq!((line, &*what), (FIRST + 1, "appeal: there is no transaction to appeal: none yet, or all are final"));
     let down = r#"{ deploy = "oracle" },

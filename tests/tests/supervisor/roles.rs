@@ -27,6 +27,7 @@ fn a_changed_result_flips_the_vote_and_names_the_call() {
     assert_eq!(report.outcome, Outcome::VmError(VmError::ValidatorDisagrees { call: 0 }));
     assert_eq!(report.vote(&leader), Vote::Disagree(Difference { field: "nondet", call: Some(0) }));
     assert!(report.receipt.storage.is_empty());
+    assert_eq!(report.diagnostics, ["block 0: the leader's result is b#36; the contract's check of it came to false"]);
 }
 
 /// A leader that foresees what an honest validator will come to must not win its vote with that.

@@ -98,7 +98,10 @@ fn vote_kind(vote: &str) -> &str {
 
 fn voted(of: &Transaction) -> String {
     let votes: Vec<String> = of.votes.iter().map(ToString::to_string).collect();
-    if votes.is_empty() { "nobody voted".to_owned() } else { votes.join(", ") }
+    if votes.is_empty() {
+        return "nobody voted".to_owned();
+    }
+    votes.join(", ") + &of.disagreements.iter().map(|line| format!("\n  {line}")).collect::<String>()
 }
 
 fn events_hold(expected: &[Event], of: &Transaction, names: &Names) -> Result<(), String> {
