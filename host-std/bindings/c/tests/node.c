@@ -39,8 +39,7 @@ static void must(subvm_error_t *error)
 
 static subvm_bytes_t text(const char *text)
 {
-    subvm_bytes_t bytes = {(const uint8_t *)text, strlen(text)};
-    return bytes;
+    return (subvm_bytes_t){(const uint8_t *)text, strlen(text)};
 }
 
 /* Why a callback failed. */
@@ -64,8 +63,7 @@ static void store_write(struct store *store, uint32_t state, const subvm_address
         store->pages = realloc(store->pages, store->room * sizeof *store->pages);
         CHECK(store->pages);
     }
-    subvm_written_t written = {state, *contract, *page};
-    store->pages[store->len++] = written;
+    store->pages[store->len++] = (subvm_written_t){state, *contract, *page};
 }
 
 static int32_t storage_read(void *context, uint32_t state, const subvm_address_t *contract, const subvm_word_t *slot,
@@ -109,10 +107,10 @@ static int32_t rng_fill(void *context, uint8_t *into, size_t len, subvm_buffer_t
 {
     (void)context;
     FILE *source = fopen("/dev/urandom", "rb");
-    size_t got = source ? fread(into, 1, len, source) : 0;
+    bool filled = source && fread(into, 1, len, source) == len;
     if (source)
         fclose(source);
-    return got == len ? 0 : failed(error, "/dev/urandom gives no bytes");
+    return filled ? 0 : failed(error, "/dev/urandom gives no bytes");
 }
 
 /* ---- The chain: one contract, and no money. ---- */
@@ -205,21 +203,11 @@ static void modules_cancel(void *context, uint64_t id)
 
 static subvm_storage_t storage_of(struct store *store)
 {
-    subvm_storage_t table = {sizeof table, store, storage_read};
-    return table;
+    return (subvm_storage_t){sizeof(subvm_storage_t), store, storage_read};
 }
 
-static subvm_clock_t clock_of(void)
-{
-    subvm_clock_t table = {sizeof table, NULL, clock_transaction_time, clock_elapsed};
-    return table;
-}
-
-static subvm_rng_t rng_of(void)
-{
-    subvm_rng_t table = {sizeof table, NULL, rng_fill};
-    return table;
-}
+static const subvm_clock_t CLOCK = {sizeof CLOCK, NULL, clock_transaction_time, clock_elapsed};
+static const subvm_rng_t RNG = {sizeof RNG, NULL, rng_fill};
 
 static subvm_host_t host_of(subvm_package_t *package)
 {
@@ -229,8 +217,7 @@ static subvm_host_t host_of(subvm_package_t *package)
 
 static subvm_modules_t modules_of(struct web *web)
 {
-    subvm_modules_t table = {sizeof table, web, modules_start, modules_wait, modules_cancel};
-    return table;
+    return (subvm_modules_t){sizeof(subvm_modules_t), web, modules_start, modules_wait, modules_cancel};
 }
 
 /* ---- Nodes, and what they do. ---- */
@@ -249,20 +236,12 @@ static subvm_error_t *run(const struct network *network, struct store *store, su
 {
     struct web web = {0};
     subvm_storage_t storage = storage_of(store);
-    subvm_clock_t clock = clock_of();
-    subvm_rng_t rng = rng_of();
     subvm_host_t host = host_of(network->package);
     subvm_modules_t modules = modules_of(&web);
-    subvm_node_t node = {sizeof node, &storage, &clock, &rng, &host, &modules};
-    subvm_run_t run;
-    memset(&run, 0, sizeof run);
-    run.size = sizeof run;
-    run.message = message;
-    run.params = subvm_buffer_bytes(network->params);
-    run.role = role;
-    run.leader = leader;
-    run.callbacks = network->callbacks;
-    run.deadline_nanos = 600000000000u;
+    subvm_node_t node = {sizeof node, &storage, &CLOCK, &RNG, &host, &modules};
+    /* What is not named is zero: a contract, the accepted state, nobody who calls it off. */
+    subvm_run_t run = {.size = sizeof run, .message = message, .params = subvm_buffer_bytes(network->params), .role = role,
+                       .leader = leader, .callbacks = network->callbacks, .deadline_nanos = 600000000000u};
     return subvm_run(network->engine, &node, &run, report);
 }
 
@@ -272,6 +251,13 @@ static void apply(struct store *store, const subvm_receipt_t *receipt)
     subvm_page_t page;
     for (size_t i = 0; subvm_receipt_page(receipt, i, &page); i++)
         store_write(store, SUBVM_STATE_ACCEPTED, &CONTRACT, &page);
+}
+
+/* Prints a line of a report, and frees what it says. */
+static void say(const char *what, subvm_buffer_t *said)
+{
+    printf("  %-8s %.*s\n", what, (int)subvm_buffer_bytes(said).len, (const char *)subvm_buffer_bytes(said).data);
+    subvm_buffer_free(said);
 }
 
 static void show(const char *name, const subvm_report_t *report)
@@ -286,8 +272,7 @@ static void show(const char *name, const subvm_report_t *report)
         subvm_buffer_t *value = subvm_buffer_new();
         subvm_bytes_t returned = {outcome.data + 1, outcome.len - 1};
         must(subvm_calldata_to_text(returned, value));
-        printf("  return   %.*s\n", (int)subvm_buffer_bytes(value).len, (const char *)subvm_buffer_bytes(value).data);
-        subvm_buffer_free(value);
+        say("return", value);
     } else {
         printf("  failed   %.*s\n", (int)outcome.len - 1, (const char *)outcome.data + 1);
     }
@@ -295,20 +280,15 @@ static void show(const char *name, const subvm_report_t *report)
            (unsigned long long)gas.data);
     printf("  receipt  ");
     for (size_t i = 0; i < sizeof digest.bytes; i++)
-        printf("%02x", digest.bytes[i]);
-    printf("\n");
+        printf("%02x%s", digest.bytes[i], i == 31 ? "\n" : "");
 }
 
 static subvm_buffer_t *message_of(const char *call)
 {
     subvm_buffer_t *calldata = subvm_buffer_new(), *encoded = subvm_buffer_new();
     must(subvm_calldata_from_text(text(call), calldata));
-    subvm_message_t message;
-    memset(&message, 0, sizeof message);
-    message.size = sizeof message;
-    message.contract = CONTRACT;
-    message.sender = message.origin = SENDER;
-    message.entry_data = subvm_buffer_bytes(calldata);
+    subvm_message_t message = {.size = sizeof message, .contract = CONTRACT, .sender = SENDER, .origin = SENDER,
+                               .entry_data = subvm_buffer_bytes(calldata)};
     must(subvm_message_encode(&message, encoded));
     subvm_buffer_free(calldata);
     return encoded;
@@ -317,18 +297,17 @@ static subvm_buffer_t *message_of(const char *call)
 /* A validator's two rounds: it commits to a ballot before it sees the leader's receipt, and opens it afterwards. */
 static bool votes_for(const subvm_report_t *own, const subvm_receipt_t *leader, subvm_bytes_t proposal)
 {
-    subvm_buffer_t *ballot = subvm_buffer_new(), *error = subvm_buffer_new();
+    subvm_buffer_t *ballot = subvm_buffer_new();
     subvm_word_t about, salt, commitment, receipt = subvm_receipt_digest(leader);
     subvm_bytes_t key = text("the validator's public key");
     bool opens = false, agrees = false;
     must(subvm_proposal_digest(proposal, &about));
-    CHECK(rng_fill(NULL, salt.bytes, sizeof salt.bytes, error) == 0);
+    CHECK(rng_fill(NULL, salt.bytes, sizeof salt.bytes, NULL) == 0);
     must(subvm_ballot(own, proposal, ballot));
     must(subvm_ballot_commit(subvm_buffer_bytes(ballot), &about, key, &salt, &commitment));
     must(subvm_commitment_opens(&commitment, subvm_buffer_bytes(ballot), &about, key, &salt, &opens));
     must(subvm_ballot_agrees(subvm_buffer_bytes(ballot), &receipt, &agrees));
     subvm_buffer_free(ballot);
-    subvm_buffer_free(error);
     return opens && agrees;
 }
 
@@ -353,8 +332,7 @@ static void transact(const struct network *network, struct store stores[4], cons
         uint32_t vote = SUBVM_VOTE_TIMEOUT;
         must(subvm_vote(own, NULL, receipt, &vote, why));
         CHECK(vote == SUBVM_VOTE_AGREE && votes_for(own, receipt, proposal));
-        printf("  vote     %.*s\n", (int)subvm_buffer_bytes(why).len, (const char *)subvm_buffer_bytes(why).data);
-        subvm_buffer_free(why);
+        say("vote", why);
         subvm_report_free(own);
     }
     for (int i = 0; i < 4; i++)
@@ -387,8 +365,8 @@ static void tamper(const struct network *network, struct store *store, const cha
     uint32_t vote = SUBVM_VOTE_AGREE;
     must(subvm_vote(own, NULL, receipt, &vote, why));
     CHECK(vote == SUBVM_VOTE_DISAGREE);
-    printf("of a lie\n  vote     %.*s\n", (int)subvm_buffer_bytes(why).len, (const char *)subvm_buffer_bytes(why).data);
-    subvm_buffer_free(why);
+    printf("of a lie\n");
+    say("vote", why);
     free(lie);
     subvm_report_free(own);
     subvm_report_free(leader);
@@ -419,14 +397,14 @@ static void release_storage(void *context, const subvm_storage_t *made)
 static int32_t make_clock(void *context, subvm_clock_t *made, subvm_buffer_t *error)
 {
     (void)context, (void)error;
-    *made = clock_of();
+    *made = CLOCK;
     return 0;
 }
 
 static int32_t make_rng(void *context, subvm_rng_t *made, subvm_buffer_t *error)
 {
     (void)context, (void)error;
-    *made = rng_of();
+    *made = RNG;
     return 0;
 }
 
@@ -446,9 +424,8 @@ static int32_t make_host(void *context, subvm_host_t *made, subvm_buffer_t *erro
 static int32_t make_modules(void *context, subvm_modules_t *made, subvm_buffer_t *error)
 {
     (void)context, (void)error;
-    struct web *web = calloc(1, sizeof *web);
-    CHECK(web);
-    *made = modules_of(web);
+    *made = modules_of(calloc(1, sizeof(struct web)));
+    CHECK(made->context);
     return 0;
 }
 
@@ -473,28 +450,16 @@ static void conforms(subvm_package_t *package)
     printf("all five parts keep their promises\n");
 }
 
-/* ---- */
-
 static subvm_package_t *package_of(const char *file)
 {
+    static uint8_t bytes[1 << 20];
     FILE *source = fopen(file, "rb");
     CHECK(source);
-    CHECK(fseek(source, 0, SEEK_END) == 0);
-    long len = ftell(source);
-    CHECK(len > 0);
-    uint8_t *bytes = malloc((size_t)len);
-    CHECK(bytes);
-    rewind(source);
-    CHECK(fread(bytes, 1, (size_t)len, source) == (size_t)len);
-    fclose(source);
-    subvm_parts_t parts;
-    memset(&parts, 0, sizeof parts);
-    parts.size = sizeof parts;
-    parts.start.data = bytes;
-    parts.start.len = (size_t)len;
+    size_t len = fread(bytes, 1, sizeof bytes, source);
+    CHECK(len > 0 && len < sizeof bytes && fclose(source) == 0);
+    subvm_parts_t parts = {.size = sizeof parts, .start = {bytes, len}};
     subvm_package_t *package = NULL;
     must(subvm_package_new(&parts, &package));
-    free(bytes);
     return package;
 }
 
@@ -502,10 +467,8 @@ int main(int argc, char **argv)
 {
     CHECK(subvm_abi_version() == SUBVM_ABI_VERSION);
     CHECK(argc >= 3);
-    subvm_engine_options_t options;
-    memset(&options, 0, sizeof options);
-    options.size = sizeof options;
-    options.kind = strcmp(argv[2], "wasmi") == 0 ? SUBVM_ENGINE_WASMI : SUBVM_ENGINE_WASMTIME;
+    subvm_engine_options_t options = {.size = sizeof options,
+                                      .kind = strcmp(argv[2], "wasmi") == 0 ? SUBVM_ENGINE_WASMI : SUBVM_ENGINE_WASMTIME};
     struct network network = {NULL, package_of(argv[1]), subvm_buffer_new(), SUBVM_CALLBACKS_ANYWHERE};
     if (argc > 3 && strcmp(argv[3], "on-caller") == 0)
         network.callbacks = SUBVM_CALLBACKS_ON_CALLER;
