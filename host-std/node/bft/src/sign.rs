@@ -8,8 +8,7 @@ use arc_malachitebft_signing::{Error, Signer, VerificationResult, Verifier};
 use arc_malachitebft_signing_ed25519 as ed;
 use async_trait::async_trait;
 use borsh::BorshSerialize;
-use ed25519_dalek::VerifyingKey;
-use subvm_chain::{BlockId, extension_bytes};
+use subvm_chain::{BlockId, extension_bytes, signed};
 use subvm_core::Address;
 
 use crate::types::{Ctx, Proposal, Sig, Vote};
@@ -23,34 +22,33 @@ fn sealed(chain: u64, tag: u8, body: &impl BorshSerialize) -> Vec<u8> {
 
 /// What is signed of a vote: all but its extension, which has a signature of its own.
 #[must_use]
-pub fn vote_octets(chain: u64, vote: &Vote) -> Vec<u8> {
+pub fn vote_bytes(chain: u64, vote: &Vote) -> Vec<u8> {
     sealed(chain, VOTE, &(vote.kind, vote.height, vote.round, vote.value, vote.addr))
 }
 
 /// What is signed of a proposal: all of it.
 #[must_use]
-pub fn proposal_octets(chain: u64, proposal: &Proposal) -> Vec<u8> {
+pub fn proposal_bytes(chain: u64, proposal: &Proposal) -> Vec<u8> {
     sealed(chain, PROPOSAL, proposal)
 }
 
 /// What is signed of a vote's extension: itself, and which vote of whom it belongs to.
 #[must_use]
-pub fn extension_octets(chain: u64, scope: &VoteExtensionScope<Ctx>, ext: &[u8]) -> Vec<u8> {
+pub fn vote_extension_bytes(chain: u64, scope: &VoteExtensionScope<Ctx>, ext: &[u8]) -> Vec<u8> {
     let round = scope.round.as_u32().unwrap_or(u32::MAX);
     let (block, validator) = (BlockId(scope.value_id.0), Address(scope.validator_address.0));
     extension_bytes(chain, scope.height.0, round, &block, &validator, ext)
 }
 
-/// Whether the signature is that key's on these octets: as strictly as blocks are checked, or a vote could be good for consensus and spoil the
+/// Whether the signature is that key's on these bytes: as strictly as blocks are checked, or a vote could be good for consensus and spoil the
 /// block that carries its extension.
 #[must_use]
-pub fn good(octets: &[u8], sig: &Sig, key: &ed::PublicKey) -> bool {
-    let signature = ed25519_dalek::Signature::from_bytes(&sig.0);
-    VerifyingKey::from_bytes(key.as_bytes()).is_ok_and(|key| key.verify_strict(octets, &signature).is_ok())
+pub fn good(bytes: &[u8], sig: &Sig, key: &ed::PublicKey) -> bool {
+    signed(key.as_bytes(), bytes, &sig.0)
 }
 
-fn verdict(octets: &[u8], sig: &Sig, key: &ed::PublicKey) -> Result<VerificationResult, Error> {
-    Ok(VerificationResult::from_bool(good(octets, sig, key)))
+fn verdict(bytes: &[u8], sig: &Sig, key: &ed::PublicKey) -> Result<VerificationResult, Error> {
+    Ok(VerificationResult::from_bool(good(bytes, sig, key)))
 }
 
 /// Checks what others signed for one chain.
@@ -76,8 +74,29 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    fn sign(&self, octets: &[u8]) -> Sig {
-        Sig(self.secret.sign(octets).to_bytes())
+    fn sign(&self, bytes: &[u8]) -> Sig {
+        Sig(self.secret.sign(bytes).to_bytes())
+    }
+
+    /// The vote with this validator's signature.
+    #[must_use]
+    pub fn vote(&self, vote: Vote) -> SignedMessage<Ctx, Vote> {
+        let sig = self.sign(&vote_bytes(self.chain, &vote));
+        SignedMessage::new(vote, sig)
+    }
+
+    /// The proposal with this validator's signature.
+    #[must_use]
+    pub fn proposal(&self, proposal: Proposal) -> SignedMessage<Ctx, Proposal> {
+        let sig = self.sign(&proposal_bytes(self.chain, &proposal));
+        SignedMessage::new(proposal, sig)
+    }
+
+    /// The extension with this validator's signature, for the vote that it belongs to.
+    #[must_use]
+    pub fn extension(&self, scope: &VoteExtensionScope<Ctx>, ext: Vec<u8>) -> SignedMessage<Ctx, Vec<u8>> {
+        let sig = self.sign(&vote_extension_bytes(self.chain, scope, &ext));
+        SignedMessage::new(ext, sig)
     }
 }
 
@@ -89,7 +108,7 @@ impl Verifier<Ctx> for Check {
         sig: &Sig,
         key: &ed::PublicKey,
     ) -> Result<VerificationResult, Error> {
-        verdict(&vote_octets(self.chain, vote), sig, key)
+        verdict(&vote_bytes(self.chain, vote), sig, key)
     }
     async fn verify_signed_proposal(
         &self,
@@ -97,7 +116,7 @@ impl Verifier<Ctx> for Check {
         sig: &Sig,
         key: &ed::PublicKey,
     ) -> Result<VerificationResult, Error> {
-        verdict(&proposal_octets(self.chain, proposal), sig, key)
+        verdict(&proposal_bytes(self.chain, proposal), sig, key)
     }
     async fn verify_signed_vote_extension(
         &self,
@@ -106,7 +125,7 @@ impl Verifier<Ctx> for Check {
         sig: &Sig,
         key: &ed::PublicKey,
     ) -> Result<VerificationResult, Error> {
-        verdict(&extension_octets(self.chain, scope, ext), sig, key)
+        verdict(&vote_extension_bytes(self.chain, scope, ext), sig, key)
     }
     async fn verify_validator_proof(&self, proof: &ValidatorProof<Ctx>) -> Result<VerificationResult, Error> {
         match proof.decoded_public_key() {
@@ -119,20 +138,17 @@ impl Verifier<Ctx> for Check {
 #[async_trait]
 impl Signer<Ctx> for Keys {
     async fn sign_vote(&self, vote: Vote) -> Result<SignedMessage<Ctx, Vote>, Error> {
-        let sig = self.sign(&vote_octets(self.chain, &vote));
-        Ok(SignedMessage::new(vote, sig))
+        Ok(self.vote(vote))
     }
     async fn sign_proposal(&self, proposal: Proposal) -> Result<SignedMessage<Ctx, Proposal>, Error> {
-        let sig = self.sign(&proposal_octets(self.chain, &proposal));
-        Ok(SignedMessage::new(proposal, sig))
+        Ok(self.proposal(proposal))
     }
     async fn sign_vote_extension(
         &self,
         scope: VoteExtensionScope<Ctx>,
         ext: Vec<u8>,
     ) -> Result<SignedMessage<Ctx, Vec<u8>>, Error> {
-        let sig = self.sign(&extension_octets(self.chain, &scope, &ext));
-        Ok(SignedMessage::new(ext, sig))
+        Ok(self.extension(&scope, ext))
     }
     async fn sign_validator_proof(&self, key: Vec<u8>, peer: Vec<u8>) -> Result<ValidatorProof<Ctx>, Error> {
         let sig = self.sign(&ValidatorProof::<Ctx>::signing_bytes(&key, &peer));
@@ -182,7 +198,7 @@ mod tests {
         let key = keys.secret.public_key();
         let scope = |round| VoteExtensionScope::<Ctx>::new(H(3), Round::new(round), Id([1; 32]), Addr::of(&key));
         let signed = block_on(keys.sign_vote_extension(scope(0), vec![1, 2])).expect("signs");
-        let check = |round, ext: &[u8]| good(&extension_octets(1, &scope(round), ext), &signed.signature, &key);
+        let check = |round, ext: &[u8]| good(&vote_extension_bytes(1, &scope(round), ext), &signed.signature, &key);
         assert!(check(0, &[1, 2]));
         assert!(!check(1, &[1, 2]) && !check(0, &[1, 3]));
     }

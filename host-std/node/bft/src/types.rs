@@ -22,7 +22,7 @@ macro_rules! hexadecimal {
     ($($name:ident),*) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
         impl fmt::Debug for $name {
@@ -285,13 +285,13 @@ impl core::SigningScheme for Scheme {
     type PublicKey = ed::PublicKey;
     type PrivateKey = ed::PrivateKey;
     fn decode_signature(bytes: &[u8]) -> Result<Sig, String> {
-        bytes.try_into().map(Sig).map_err(|_| format!("a signature has 64 octets, not {}", bytes.len()))
+        bytes.try_into().map(Sig).map_err(|_| format!("a signature has 64 bytes, not {}", bytes.len()))
     }
     fn encode_signature(sig: &Sig) -> Vec<u8> {
         sig.0.to_vec()
     }
     fn decode_public_key(bytes: &[u8]) -> Result<ed::PublicKey, String> {
-        let key = bytes.try_into().map_err(|_| format!("a public key has 32 octets, not {}", bytes.len()))?;
+        let key = bytes.try_into().map_err(|_| format!("a public key has 32 bytes, not {}", bytes.len()))?;
         ed::PublicKey::from_bytes(key).map_err(|error| error.to_string())
     }
     fn encode_public_key(key: &ed::PublicKey) -> Vec<u8> {

@@ -25,6 +25,7 @@ mod outcome;
 mod poll;
 mod refusal;
 pub mod sample;
+mod snapshot;
 mod store;
 mod sum;
 mod tx;
@@ -44,6 +45,9 @@ pub use mutant::Mutant;
 pub use outcome::{Applied, Fault, Outcome, Status};
 pub use poll::{Appeal, Poll, Tally};
 pub use refusal::{InvalidBlock, Refusal};
+pub use snapshot::SnapshotError;
 pub use store::Account;
-pub use tx::{Action, SignedTx, Tx};
+#[cfg(feature = "simulation")]
+pub use tx::forget_signatures;
+pub use tx::{Action, SignedTx, Tx, signed};
 pub use voter::Voter;

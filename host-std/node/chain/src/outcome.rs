@@ -128,6 +128,14 @@ pub struct Applied {
     pub finalized: u64,
 }
 
+impl Applied {
+    /// Of no block.
+    pub(crate) fn nothing() -> Self {
+        let (outcomes, writes) = (Vec::new(), Vec::new());
+        Self { height: 0, root: [0; 32], outcomes, writes, rolled_back: None, finalized: 0 }
+    }
+}
+
 /// Why this node cannot go on, through no fault of the block's. It must not vote any more, and does not know the state.
 #[derive(Debug)]
 #[non_exhaustive]

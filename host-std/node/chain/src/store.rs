@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rpds::RedBlackTreeMapSync as Tree;
+use subvm_core::wire::{Read, Source, put_uint};
 use subvm_core::{Address, Package, PageWrite, SlotId};
 
 use crate::form::Form;
@@ -72,15 +73,17 @@ impl Store {
     }
 
     pub(crate) fn deploy(&mut self, at: Address, package: Arc<Package>) {
-        let entry = |package: &Package| {
-            Some(entry(1, |out| {
-                at.put(out);
-                package.digest().put(out);
-            }))
-        };
-        let old = self.codes.get(&at).and_then(|old| entry(old));
-        self.mix(&old, &entry(&package));
+        let old = self.codes.get(&at).map(|old| code_entry(&at, old));
+        self.mix(&old, &Some(code_entry(&at, &package)));
         self.codes.insert_mut(at, package);
+    }
+
+    /// A contract that never was.
+    fn undeploy(&mut self, at: &Address) {
+        if let Some(old) = self.codes.get(at).cloned() {
+            self.mix(&Some(code_entry(at, &old)), &None);
+            self.codes.remove_mut(at);
+        }
     }
 
     /// Writes pages. One of zeros is as one that never was.
@@ -105,6 +108,53 @@ impl Store {
         self.sum.digest()
     }
 
+    /// What is otherwise in this state than in another.
+    pub(crate) fn put_difference(&self, from: &Self, out: &mut Vec<u8>) {
+        let accounts = difference(&self.accounts, &from.accounts, Account::eq);
+        put_uint(out, accounts.len() as u64);
+        for (of, account) in accounts {
+            of.put(out);
+            let Account { balance, nonce } = account.copied().unwrap_or_default();
+            balance.put(out);
+            nonce.put(out);
+        }
+        let codes = difference(&self.codes, &from.codes, |a, b| a.digest() == b.digest());
+        put_uint(out, codes.len() as u64);
+        for (at, package) in codes {
+            at.put(out);
+            package.map(|package| package.to_bundle()).put(out);
+        }
+        let pages = difference(&self.pages, &from.pages, <[u8; 32]>::eq);
+        put_uint(out, pages.len() as u64);
+        for ((of, slot, page), content) in pages {
+            of.put(out);
+            slot.0.put(out);
+            page.put(out);
+            content.copied().unwrap_or_default().put(out);
+        }
+    }
+
+    /// Changes this state by a difference that was put.
+    pub(crate) fn take_difference(&mut self, source: &mut Source<'_>) -> Read<()> {
+        for _ in 0..source.uint()? {
+            let (of, balance, nonce) = (Form::take(source)?, Form::take(source)?, Form::take(source)?);
+            self.change(of, |account| *account = Account { balance, nonce });
+        }
+        for _ in 0..source.uint()? {
+            let (at, bundle): (Address, Option<Vec<u8>>) = (Form::take(source)?, Form::take(source)?);
+            match bundle {
+                Some(bundle) => self.deploy(at, crate::snapshot::package(&bundle)?),
+                None => self.undeploy(&at),
+            }
+        }
+        for _ in 0..source.uint()? {
+            let of = Form::take(source)?;
+            let (slot, page, content) = (SlotId(Form::take(source)?), Form::take(source)?, Form::take(source)?);
+            self.write(&of, &[PageWrite { slot, page, content }]);
+        }
+        Ok(())
+    }
+
     fn mix(&mut self, old: &Option<Sum>, new: &Option<Sum>) {
         let sum = Arc::make_mut(&mut self.sum);
         old.iter().for_each(|old| sum.remove(old));
@@ -124,10 +174,31 @@ impl Store {
     }
 }
 
+/// The entries of one that are otherwise in another, or are not in it; and those that only the other has, as nothing.
+fn difference<'a, K: Ord, V>(
+    of: &'a Tree<K, V>,
+    from: &'a Tree<K, V>,
+    same: impl Fn(&V, &V) -> bool,
+) -> Vec<(&'a K, Option<&'a V>)> {
+    let new = of
+        .iter()
+        .filter(|(key, value)| !from.get(key).is_some_and(|other| same(value, other)))
+        .map(|(key, value)| (key, Some(value)));
+    let gone = from.iter().filter(|(key, _)| !of.contains_key(key)).map(|(key, _)| (key, None));
+    new.chain(gone).collect()
+}
+
 fn entry(kind: u8, put: impl FnOnce(&mut Vec<u8>)) -> Sum {
     let mut bytes = vec![kind];
     put(&mut bytes);
     Sum::of(&bytes)
+}
+
+fn code_entry(at: &Address, package: &Package) -> Sum {
+    entry(1, |out| {
+        at.put(out);
+        package.digest().put(out);
+    })
 }
 
 fn account_entry(of: &Address, account: &Account) -> Option<Sum> {

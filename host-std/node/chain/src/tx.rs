@@ -173,20 +173,18 @@ pub(crate) fn said(wrong: Wrong) -> &'static str {
     }
 }
 
-/// Strict: neither weak keys nor other forms of a signature.
+/// Whether a signature is that key's on a message. Strict: neither weak keys nor other forms of a signature.
 #[cfg(not(feature = "simulation"))]
-pub(crate) fn signed(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {
+#[must_use]
+pub fn signed(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {
     verified(key, message, signature)
 }
 
-/// The same, which each of many nodes in a thread asks: the answer to one is the answer to all.
+/// Whether a signature is that key's on a message. Strict: neither weak keys nor other forms of a signature. Each of many nodes in a thread asks:
+/// the answer to one is the answer to all.
 #[cfg(feature = "simulation")]
-pub(crate) fn signed(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {
-    use std::cell::RefCell;
-    use std::collections::HashMap;
-    thread_local! {
-        static KNOWN: RefCell<HashMap<[u8; 32], bool>> = RefCell::default();
-    }
+#[must_use]
+pub fn signed(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {
     KNOWN.with_borrow_mut(|known| {
         if known.len() > 100_000 {
             known.clear();
@@ -194,6 +192,17 @@ pub(crate) fn signed(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {
         let question = digest("question", &[key, message, signature]);
         *known.entry(question).or_insert_with(|| verified(key, message, signature))
     })
+}
+
+#[cfg(feature = "simulation")]
+thread_local! {
+    static KNOWN: std::cell::RefCell<std::collections::HashMap<[u8; 32], bool>> = std::cell::RefCell::default();
+}
+
+/// Forgets the signatures that this thread knows, so that the next is looked at again: where it is measured what that costs.
+#[cfg(feature = "simulation")]
+pub fn forget_signatures() {
+    KNOWN.with_borrow_mut(std::collections::HashMap::clear);
 }
 
 fn verified(key: &Key, message: &[u8], signature: &[u8; 64]) -> bool {

@@ -34,7 +34,10 @@ fn action(beginning: &Beginning, rng: &mut Rng, from: u8, nonce: u64) -> (bool, 
     let list = |items: &[Value]| Value::Array(items.to_vec().into());
     match rng.below(10) {
         0..3 => (false, Action::Transfer { to: rng.one_of(&[somebody, COUNTER, own]), value }),
-        3 => (false, Action::Deploy { bundle: beginning.deployed.to_bundle(), value, data: Vec::new() }),
+        3 => {
+            let bundle = beginning.deployed.as_ref().map(|package| package.to_bundle()).unwrap_or_default();
+            (false, Action::Deploy { bundle, value, data: Vec::new() })
+        }
         4 => (false, call(rng.one_of(&[COUNTER, own]), "on purpose".into())),
         5 => {
             let on = |now: bool| Value::from(if now { "accepted" } else { "finalized" });

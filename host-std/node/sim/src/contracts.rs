@@ -26,7 +26,9 @@ const TOLERANCE: i64 = 5;
 pub(crate) struct Beginning {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) deployed: Arc<Package>,
+    pub(crate) deployed: Option<Arc<Package>>,
+    /// What a run asks that may ask, by what its validator's web says.
+    pub(crate) outside: Box<dyn Fn(Option<i64>) -> Outside>,
 }
 
 impl Beginning {
@@ -36,7 +38,16 @@ impl Beginning {
         let mut genesis = sample::genesis(scenario.validators);
         genesis.rules = scenario.rules();
         genesis.contracts = vec![(ORACLE, oracle), (COUNTER, Arc::clone(&counter))];
-        Self { genesis: Arc::new(genesis), engine: Arc::new(engine), deployed: counter }
+        Self { deployed: Some(counter), ..Self::with(Arc::new(genesis), Arc::new(engine), Box::new(outside)) }
+    }
+
+    /// On another engine, with another web.
+    pub(crate) fn with(
+        genesis: Arc<Genesis>,
+        engine: Arc<dyn Engine>,
+        outside: Box<dyn Fn(Option<i64>) -> Outside>,
+    ) -> Self {
+        Self { genesis, engine, deployed: None, outside }
     }
 }
 
@@ -100,7 +111,7 @@ fn send_on(machine: &mut Machine<'_>) -> Result<(), End> {
 }
 
 /// What a run asks, where it may: a web that knows one number, or nothing.
-pub(crate) fn outside(answer: Option<i64>) -> Outside {
+fn outside(answer: Option<i64>) -> Outside {
     Outside { modules: Box::new(Web(answer)), rng: Box::new(Web(None)), ..Outside::default() }
 }
 

@@ -57,6 +57,9 @@ pub(crate) struct Checker {
     pub(crate) figures: [u64; 3],
     /// A call that may be appealed against.
     pub(crate) ruled: Vec<CallId>,
+    /// Where nothing is checked, what the first validator came to.
+    pub(crate) heard: Vec<(Block, Applied)>,
+    only_listens: bool,
 }
 
 impl Checker {
@@ -77,7 +80,14 @@ impl Checker {
             clock: 0,
             figures: [0; 3],
             ruled: Vec::new(),
+            heard: Vec::new(),
+            only_listens: false,
         }
+    }
+
+    /// Checks nothing: where it is measured what validators cost, and not what this does.
+    pub(crate) fn only_listen(&mut self) {
+        self.only_listens = true;
     }
 
     pub(crate) fn broken(&mut self, what: String) {
@@ -93,6 +103,12 @@ impl Checker {
     /// A validator came to the state after a block.
     pub(crate) fn decided(&mut self, by: u16, block: &Block, applied: &Applied, chain: &Chain) {
         let height = block.header.height;
+        if self.only_listens {
+            if by == 0 {
+                self.heard.push((block.clone(), applied.clone()));
+            }
+            return;
+        }
         if let Some((first, root)) = self.chain.get(&height) {
             let (first, root) = (first.id(), *root);
             self.must(first == block.id(), || {

@@ -1,4 +1,4 @@
-//! What liars do. All of them speak consensus: what no validator could read or would have signed is refused before consensus sees it.
+//! What liars do. All of them speak consensus: what no validator could read is refused before consensus sees it.
 
 /// A way to lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,10 +35,12 @@ pub enum Lie {
     Replay,
     /// It proposes results that no run makes.
     Impossible,
+    /// It says whatever it says under another's name, too, and makes up certificates.
+    Forge,
 }
 
 impl Lie {
-    /// All of them.
+    /// Those that a seed draws. [`Forge`](Self::Forge) is drawn apart, so that each seed stands for what it stood for before.
     pub const ALL: [Self; 16] = [
         Self::FalseResults,
         Self::Garbage,

@@ -12,6 +12,9 @@ use subvm_core::{Ballot, Proposal};
 use crate::rng::Rng;
 use crate::scenario::Scenario;
 
+/// Bytes of a signature.
+const SIGNATURE: u64 = 64;
+
 /// A block on its way.
 #[derive(Clone)]
 pub(crate) struct Sent {
@@ -45,6 +48,23 @@ pub(crate) enum Event {
     Appeal(CallId),
 }
 
+/// Since when a validator computes.
+pub(crate) struct Pace {
+    clock: fn() -> u64,
+    since: u64,
+}
+
+impl Pace {
+    pub(crate) fn new(clock: fn() -> u64) -> Self {
+        Self { clock, since: clock() }
+    }
+
+    /// Microseconds since then.
+    pub(crate) fn spent(&self) -> u64 {
+        ((self.clock)() - self.since) / 1_000
+    }
+}
+
 /// All that is going to happen.
 pub(crate) struct Queue {
     /// Microseconds since the beginning.
@@ -52,24 +72,32 @@ pub(crate) struct Queue {
     pub(crate) rng: Rng,
     /// Messages that were sent, lost and repeated.
     pub(crate) sent: [u64; 3],
+    /// Bytes of those that were sent, where they are measured.
+    pub(crate) bytes: u64,
+    /// Where what is computed takes time: since when.
+    pub(crate) pace: Option<Pace>,
     events: BTreeMap<(u64, u64), (u16, Event)>,
     sequence: u64,
 }
 
 impl Queue {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { now: 0, rng: Rng::new(seed), sent: [0; 3], events: BTreeMap::new(), sequence: 0 }
+        Self { now: 0, rng: Rng::new(seed), sent: [0; 3], bytes: 0, pace: None, events: BTreeMap::new(), sequence: 0 }
     }
 
     /// Something happens after so many microseconds.
     pub(crate) fn after(&mut self, time: u64, node: u16, event: Event) {
         self.sequence += 1;
-        self.events.insert((self.now + time, self.sequence), (node, event));
+        let spent = self.pace.as_ref().map_or(0, Pace::spent);
+        self.events.insert((self.now + spent + time, self.sequence), (node, event));
     }
 
     /// Something is sent over the network: it may be lost, come twice, and overtake others.
     pub(crate) fn send(&mut self, scenario: &Scenario, to: u16, event: Event) {
         self.sent[0] += 1;
+        if self.pace.is_some() {
+            self.bytes += event.bytes();
+        }
         let stable = self.now >= scenario.stable;
         if !stable && self.rng.chance(scenario.lost) {
             self.sent[1] += 1;
@@ -94,6 +122,19 @@ impl Queue {
 }
 
 impl Event {
+    /// Bytes of it on the network; of certificates, which are rare where nothing is lost, none.
+    fn bytes(&self) -> u64 {
+        let length = match self {
+            Self::Consensus(message) => match &**message {
+                SignedConsensusMsg::Vote(vote) => borsh::object_length(&vote.message),
+                SignedConsensusMsg::Proposal(proposal) => borsh::object_length(&proposal.message),
+            },
+            Self::Block(sent) => return sent.bytes.len() as u64,
+            _ => return 0,
+        };
+        length.map_or(0, |length| length as u64 + SIGNATURE)
+    }
+
     /// A number for its kind, for the digest of a run.
     pub(crate) fn kind(&self) -> u8 {
         match self {

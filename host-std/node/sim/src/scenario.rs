@@ -6,6 +6,7 @@ use subvm_chain::{Mutant, Rules};
 
 use crate::lies::Lie;
 use crate::rng::Rng;
+use crate::slip::Slip;
 
 /// How a run is made. Times are in microseconds.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Scenario {
     pub committee: u16,
     /// A rule that is broken, and the validators that break it; none: all.
     pub mutant: Option<(Mutant, Option<u16>)>,
+    /// What validators leave out.
+    pub slip: Option<Slip>,
 }
 
 impl Scenario {
@@ -56,6 +59,8 @@ impl Scenario {
             let lies = (0..rng.between((1, 3))).map(|_| rng.one_of(&Lie::ALL)).collect();
             liars.insert(rng.below(validators.into()) as u16, lies);
         }
+        let mut apart = Rng::new(seed ^ 0xf0_49e5);
+        liars.values_mut().filter(|_| apart.chance(150)).for_each(|lies: &mut Vec<Lie>| lies.push(Lie::Forge));
         let slow = rng.chance(100);
         Self {
             seed,
@@ -72,6 +77,7 @@ impl Scenario {
             txs: rng.between((4, if validators > 13 { 6 } else { 20 })),
             committee: if rng.chance(500) { validators } else { rng.between((1, validators.into())) as u16 },
             mutant: None,
+            slip: None,
         }
     }
 

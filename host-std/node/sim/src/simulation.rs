@@ -1,8 +1,10 @@
 //! One run, from its seed to its digest.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use arc_malachitebft_core_consensus::Input;
+use arc_malachitebft_core_types::LinearTimeouts;
 use arc_malachitebft_core_types::ValueResponse;
 use arc_malachitebft_peer::PeerId;
 use arc_malachitebft_signing_ed25519 as ed;
@@ -47,19 +49,13 @@ pub struct Figures {
 #[must_use]
 pub fn run(scenario: &Scenario) -> Figures {
     let beginning = Beginning::of(scenario);
-    let one = |validator: &subvm_chain::Validator| Validator {
-        addr: Addr(address(&validator.key).0),
-        key: ed::PublicKey::from_bytes(validator.key).expect("the sample's keys are keys"),
-        power: validator.power,
-    };
-    let set =
-        Set::new(beginning.genesis.validators.iter().map(one).collect()).expect("the sample's validators are a set");
     let mut world = World {
         scenario,
-        set,
+        set: validators(&beginning.genesis),
         queue: Queue::new(scenario.seed),
         checker: Checker::new(scenario, &beginning.genesis),
         beginning: &beginning,
+        timeouts: timeouts(),
         rounds: 0,
         crashes: 0,
     };
@@ -99,6 +95,30 @@ pub fn run(scenario: &Scenario) -> Figures {
         rounds: world.rounds,
         crashes: world.crashes,
         results: world.checker.figures,
+    }
+}
+
+/// The validators as consensus knows them.
+pub(crate) fn validators(genesis: &subvm_chain::Genesis) -> Set {
+    let one = |validator: &subvm_chain::Validator| Validator {
+        addr: Addr(address(&validator.key).0),
+        key: ed::PublicKey::from_bytes(validator.key).expect("the sample's keys are keys"),
+        power: validator.power,
+    };
+    Set::new(genesis.validators.iter().map(one).collect()).expect("the sample's validators are a set")
+}
+
+fn timeouts() -> LinearTimeouts {
+    let ms = Duration::from_millis;
+    LinearTimeouts {
+        propose: ms(1_000),
+        propose_delta: ms(250),
+        prevote: ms(300),
+        prevote_delta: ms(100),
+        precommit: ms(300),
+        precommit_delta: ms(100),
+        rebroadcast: ms(1_500),
+        max_timeout: ms(10_000),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::mutant::{Mutant, Planted};
 use crate::outcome::{Applied, Fault};
 use crate::poll::Poll;
-use crate::refusal::Refusal;
+use crate::refusal::{InvalidBlock, Refusal};
 use crate::store::Account;
 use crate::tx::SignedTx;
 use crate::world::{Chainwide, Done, World, include};
@@ -258,39 +258,62 @@ impl Chain {
     pub fn apply(&mut self, block: &Block) -> Result<Applied, Fault> {
         self.follows(block).map_err(Fault::Block)?;
         let mut after = self.clone();
-        let mut applied = Applied {
-            height: block.header.height,
-            root: [0; 32],
-            outcomes: Vec::new(),
-            writes: Vec::new(),
-            rolled_back: None,
-            finalized: 0,
-        };
-        let mut blocks: VecDeque<Arc<Block>> = [Arc::new(block.clone())].into();
+        let mut applied = Applied { height: block.header.height, ..Applied::nothing() };
+        after.steps([Arc::new(block.clone())].into(), &mut applied)?;
+        (applied.root, applied.finalized) = (after.root, after.finalized());
+        *self = after;
+        Ok(applied)
+    }
+
+    /// Goes from one state to the next, block by block; and back, where an appeal turns a result.
+    fn steps(&mut self, mut blocks: VecDeque<Arc<Block>>, applied: &mut Applied) -> Result<(), Fault> {
         while let Some(block) = blocks.pop_front() {
-            let before = Arc::clone(&after.world);
+            let before = Arc::clone(&self.world);
             let mut world = (*before).clone();
             let done = world.step(&self.all, &block)?;
             let height = world.height;
             applied.outcomes.extend(done.outcomes.into_iter().map(|outcome| (height, outcome)));
             applied.writes.extend(done.writes.into_iter().map(|(contract, pages)| (height, contract, pages)));
-            after.recent.push_back((block, before));
-            after.world = Arc::new(world);
+            self.recent.push_back((block, before));
+            self.world = Arc::new(world);
             if let Some((call, holds, at)) = done.turned {
-                after.back(call, holds, at, &mut blocks, &mut applied);
+                self.back(call, holds, at, &mut blocks, applied);
             }
         }
-        let finalized = after.finalized();
-        while after.recent.front().is_some_and(|(block, _)| block.header.height <= finalized) {
-            after.recent.pop_front();
+        let finalized = self.finalized();
+        while self.recent.front().is_some_and(|(block, _)| block.header.height <= finalized) {
+            self.recent.pop_front();
         }
-        after.root = after.world.root();
-        if self.all.planted.is(Mutant::Drift) && after.height() > 2 {
-            after.root[0] ^= 1;
+        self.root = self.world.root();
+        if self.all.planted.is(Mutant::Drift) && self.height() > 2 {
+            self.root[0] ^= 1;
         }
-        (applied.root, applied.finalized) = (after.root, finalized);
-        *self = after;
-        Ok(applied)
+        Ok(())
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The state after the last final block, and the blocks since.
+    pub(crate) fn since_final(&self) -> (&World, Vec<&Block>) {
+        let base = self.recent.front().map_or(&self.world, |(_, before)| before);
+        (base, self.recent.iter().map(|(block, _)| &**block).collect())
+    }
+
+    /// Goes on from a state, with blocks that follow it.
+    pub(crate) fn begin_at(&mut self, world: World, blocks: VecDeque<Arc<Block>>) -> Result<(), Fault> {
+        let (mut height, mut parent) = (world.height, world.last);
+        for block in &blocks {
+            height = height.saturating_add(1);
+            if (block.header.height, block.header.parent) != (height, parent) || block.header.body != block.body() {
+                return Err(Fault::Block(InvalidBlock::Header("height, parent or body")));
+            }
+            parent = block.id();
+        }
+        self.world = Arc::new(world);
+        self.recent.clear();
+        self.steps(blocks, &mut Applied::nothing())
     }
 
     /// Goes back to before a result was decided, so that the blocks since come again with what an appeal made of it.

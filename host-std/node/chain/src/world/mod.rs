@@ -153,6 +153,10 @@ impl World {
             holds.put(&mut out);
         }
         self.finalized.put(&mut out);
+        for (height, store) in &self.history {
+            height.put(&mut out);
+            store.digest().put(&mut out);
+        }
         self.gone.put(&mut out);
         let (height, time) = (self.height.to_le_bytes(), self.time.to_le_bytes());
         digest("root", &[&height, &time, &self.seed, &self.last.0, &self.store.digest(), &out])
@@ -341,6 +345,7 @@ impl Case {
         self.call.put(out);
         self.seen.time.put(out);
         self.seen.accepted.digest().put(out);
+        self.seen.finalized.digest().put(out);
         self.until.put(out);
         crate::form::put_list(out, &self.led);
         self.polls.put(out);

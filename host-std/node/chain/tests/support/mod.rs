@@ -1,12 +1,13 @@
 //! A network in lockstep: all validators hear everything, and each has its own view of the web.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::Signer;
 use subvm_chain::{
-    Action, Applied, Block, CallId, Chain, Extension, Genesis, Outside, SignedExtension, SignedTx, Status, Voter,
-    Votes, extension_bytes, sample,
+    Action, Applied, Block, CallId, Chain, Extension, Genesis, Outside, SignedExtension, SignedTx, SnapshotError,
+    Status, Voter, Votes, extension_bytes, sample,
 };
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
@@ -157,8 +158,15 @@ impl Net {
         let block = Block::from_bytes(&block.to_bytes(), &self.chain.genesis().rules).unwrap();
         self.chain.validate(&block).unwrap();
         let money = self.whole();
+        let mut other = self.restored();
         let applied = self.chain.apply(&block).unwrap();
         assert_eq!(self.whole(), money, "money is conserved");
+        let same = other.apply(&block).unwrap();
+        assert_eq!(
+            (other.root(), same.rolled_back, statuses(&same)),
+            (self.chain.root(), applied.rolled_back, statuses(&applied)),
+            "who began with a snapshot comes to the same"
+        );
         self.blocks.push(block);
         self.follow(&applied);
         for (number, voter) in self.voters.iter_mut().enumerate() {
@@ -234,6 +242,16 @@ impl Net {
     pub(crate) fn counted(&self, contract: Address) -> u64 {
         let page = self.chain.page(&contract, [1; 1], 0);
         u64::from_le_bytes(page[..8].try_into().unwrap())
+    }
+
+    /// The chain that somebody has who begins with a snapshot.
+    pub(crate) fn restored(&self) -> Chain {
+        self.restore(&self.chain.snapshot()).unwrap()
+    }
+
+    /// The chain of these bytes, in the state of this one.
+    pub(crate) fn restore(&self, bytes: &[u8]) -> Result<Chain, SnapshotError> {
+        Chain::restore(Arc::clone(self.chain.genesis()), self.engine.clone(), bytes, &self.chain.root())
     }
 
     /// The chain that somebody has who knows the blocks only.

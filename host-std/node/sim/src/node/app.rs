@@ -8,7 +8,7 @@ use subvm_chain::{Block, Chain, Extension, Item, JobKey, SignedExtension, Signed
 use subvm_core::{Address, Ballot, Proposal};
 
 use super::{Node, World};
-use crate::contracts::{TRUTH, outside};
+use crate::contracts::TRUTH;
 use crate::lies::Lie;
 use crate::queue::{Event, Sent};
 
@@ -98,8 +98,7 @@ impl Node {
         block.header.body = block.body();
         let (value, bytes) = (Id(block.id().0), Rc::new(block.to_bytes()));
         let proposal = subvm_bft::Proposal { height, round, value, pol_round: Round::Nil, addr: self.me };
-        let signed = arc_malachitebft_core_types::SignedMessage::new(proposal, super::UNSIGNED);
-        let message = arc_malachitebft_core_consensus::SignedConsensusMsg::Proposal(signed);
+        let message = arc_malachitebft_core_consensus::SignedConsensusMsg::Proposal(self.keys.proposal(proposal));
         for to in (0..world.scenario.validators).filter(|to| *to != self.number && to % 2 == 0) {
             let (valid_round, proposer, bytes) = (Round::Nil, self.me, Rc::clone(&bytes));
             world.queue.send(world.scenario, to, Event::Block(Sent { height, round, valid_round, proposer, bytes }));
@@ -230,13 +229,13 @@ impl Node {
             if known || !job.is_for(&self.who) || leads && !soon || !self.running.insert(key) {
                 continue;
             }
-            let web = self.web(world);
+            let outside = (world.beginning.outside)(self.web(world));
             let event = if leads {
-                Event::Led(key, job.run_as_leader(outside(web)).ok())
+                Event::Led(key, job.run_as_leader(outside).ok())
             } else if self.lies(Lie::Contrary) {
                 Event::Judged(key, Ballot::Reject { receipt: [0; 32], call: Some(0) })
             } else {
-                Event::Judged(key, job.run_as_validator(outside(web)))
+                Event::Judged(key, job.run_as_validator(outside))
             };
             let time = world.queue.rng.between(world.scenario.web);
             world.queue.after(time, self.number, event);
@@ -285,5 +284,19 @@ impl Node {
             world.checker.broken(format!("validator {} replayed its chain to another state", self.number));
         }
         self.chain = chain;
+        self.restore(world);
+    }
+
+    /// Goes on with what a snapshot of its chain gives, in the place of the chain.
+    fn restore(&mut self, world: &mut World<'_>) {
+        if world.scenario.mutant.is_some() {
+            // A snapshot knows no rule that is broken.
+            return;
+        }
+        let (genesis, engine) = (world.beginning.genesis.clone(), world.beginning.engine.clone());
+        match Chain::restore(genesis, engine, &self.chain.snapshot(), &self.chain.root()) {
+            Ok(chain) => self.chain = chain,
+            Err(error) => world.checker.broken(format!("validator {}: {error}", self.number)),
+        }
     }
 }

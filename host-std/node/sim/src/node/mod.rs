@@ -2,19 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
-use std::time::Duration;
 
 use arc_malachitebft_core_consensus::{
-    ConsensusMsg, Effect, Error, Input, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable, Resume,
+    Effect, Error, Input, LivenessMsg, LocallyProposedValue, Params, ProposedValue, Resumable, Resume,
     SignedConsensusMsg, State, process,
 };
 use arc_malachitebft_core_types::{
-    ExtendedCommitCertificate, LinearTimeouts, NilOrVal, Round, SignedMessage, Timeout, Validity, ValueOrigin,
-    ValuePayload, VoteExtensionPolicy,
+    ExtendedCommitCertificate, LinearTimeouts, Round, Timeout, Validity, ValueOrigin, ValuePayload,
+    VoteExtensionPolicy, VoteExtensionScope,
 };
-use ed25519_dalek::{Signer, SigningKey};
-use subvm_bft::{Addr, Ctx, H, Id, Set, Sig, Vote};
-use subvm_chain::{Block, CallId, Chain, JobKey, SignedTx, TxId, Voter, extension_bytes, sample};
+use arc_malachitebft_signing_ed25519 as ed;
+use subvm_bft::{Addr, Again, Ctx, H, Id, Keys, Set};
+use subvm_chain::{Block, CallId, Chain, JobKey, SignedTx, TxId, Voter, sample};
 use subvm_core::{Address, Proposal};
 
 use crate::contracts::Beginning;
@@ -25,6 +24,8 @@ use crate::scenario::Scenario;
 
 mod app;
 mod disk;
+mod say;
+mod signatures;
 
 use disk::Disk;
 
@@ -32,6 +33,7 @@ use disk::Disk;
 pub(crate) struct World<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) beginning: &'a Beginning,
+    pub(crate) timeouts: LinearTimeouts,
     pub(crate) set: Set,
     pub(crate) queue: Queue,
     pub(crate) checker: Checker,
@@ -45,7 +47,7 @@ pub(crate) struct Node {
     me: Addr,
     /// Its address on the chain, and its key.
     who: Address,
-    key: SigningKey,
+    keys: Keys,
     lies: Vec<Lie>,
     state: Option<Box<State<Ctx>>>,
     /// Never walked through: a hash decides nothing.
@@ -57,6 +59,8 @@ pub(crate) struct Node {
     /// Results to propose, and runs that are going on.
     led: BTreeMap<CallId, Proposal>,
     running: BTreeSet<JobKey>,
+    /// What it says again.
+    again: Again,
     waiting: BTreeMap<([u8; 32], u64), SignedTx>,
     known: BTreeSet<TxId>,
     pub(crate) disk: Disk,
@@ -64,28 +68,11 @@ pub(crate) struct Node {
     replaying: bool,
 }
 
-fn timeouts() -> LinearTimeouts {
-    let ms = Duration::from_millis;
-    LinearTimeouts {
-        propose: ms(1_000),
-        propose_delta: ms(250),
-        prevote: ms(300),
-        prevote_delta: ms(100),
-        precommit: ms(300),
-        precommit_delta: ms(100),
-        rebroadcast: ms(1_500),
-        max_timeout: ms(10_000),
-    }
-}
-
 fn fresh(me: Addr, height: u64, set: &Set) -> Box<State<Ctx>> {
     let value_payload = ValuePayload::ProposalAndParts;
     let params = Params { address: me, threshold_params: Default::default(), value_payload, enabled: true };
     Box::new(State::new(Ctx, H(height), set.clone(), params, 16, 1_000))
 }
-
-/// Consensus' own signatures are not made: nobody here can send under another's name. Extensions are signed, for blocks carry them.
-const UNSIGNED: Sig = Sig([0; 64]);
 
 impl Node {
     pub(crate) fn new(number: u16, world: &World<'_>) -> Self {
@@ -99,13 +86,14 @@ impl Node {
         let (who, key) = (sample::validator(number), sample::signer(number));
         let secret = *blake3::hash(&number.to_le_bytes()).as_bytes();
         let voter = Voter::new(secret, key.verifying_key().to_bytes());
+        let keys = Keys { chain: genesis.chain_id, secret: ed::PrivateKey::from(key.to_bytes()) };
         let me = Addr(who.0);
         let lies = world.scenario.liars.get(&number).cloned().unwrap_or_default();
         Self {
             number,
             me,
             who,
-            key,
+            keys,
             lies,
             state: Some(fresh(me, 1, &world.set)),
             timers: HashMap::new(),
@@ -115,6 +103,7 @@ impl Node {
             chain,
             led: BTreeMap::new(),
             running: BTreeSet::new(),
+            again: Again::default(),
             waiting: BTreeMap::new(),
             known: BTreeSet::new(),
             up: true,
@@ -164,6 +153,7 @@ impl Node {
         // The state leaves the node while its effects need the rest of it.
         let Some(mut state) = self.state.take() else { return };
         // Nothing, but where the node is built beside this, which counts: then they are made and thrown away.
+        #[allow(clippy::let_unit_value)]
         let metrics = Default::default();
         let result: Result<(), Error<Ctx>> = process!(
             input: input, state: &mut *state, metrics: &metrics,
@@ -173,33 +163,6 @@ impl Node {
         if let Err(error) = result {
             world.checker.broken(format!("consensus of validator {} failed: {error}", self.number));
         }
-    }
-
-    fn others(&self, world: &mut World<'_>, event: &Event) {
-        if self.replaying || self.disk.dying {
-            return;
-        }
-        for to in (0..world.scenario.validators).filter(|to| *to != self.number) {
-            world.queue.send(world.scenario, to, event.clone());
-        }
-    }
-
-    /// What a validator publishes; a liar says something else to every second one.
-    fn publish(&self, world: &mut World<'_>, message: SignedConsensusMsg<Ctx>) {
-        if let SignedConsensusMsg::Vote(vote) = &message
-            && self.lies(Lie::TwoVotes)
-            && !self.replaying
-            && vote.value != NilOrVal::Nil
-        {
-            let other = Vote { value: NilOrVal::Nil, ext: None, ..vote.message.clone() };
-            let other = SignedConsensusMsg::Vote(SignedMessage::new(other, UNSIGNED));
-            for to in (0..world.scenario.validators).filter(|to| *to != self.number) {
-                let message = if to % 2 == 0 { other.clone() } else { message.clone() };
-                world.queue.send(world.scenario, to, Event::Consensus(Box::new(message)));
-            }
-            return;
-        }
-        self.others(world, &Event::Consensus(Box::new(message)));
     }
 
     // As large as malachite makes it.
@@ -217,7 +180,7 @@ impl Node {
             Effect::ScheduleTimeout(timeout, r) => {
                 self.timer += 1;
                 self.timers.insert(timeout, self.timer);
-                let after = timeouts().duration_for(timeout).as_micros() as u64;
+                let after = world.timeouts.duration_for(timeout).as_micros() as u64;
                 world.queue.after(after, self.number, Event::Timeout(timeout, self.timer));
                 r.resume_with(())
             }
@@ -234,7 +197,7 @@ impl Node {
                 r.resume_with(())
             }
             Effect::RepublishVote(vote, r) => {
-                self.others(world, &Event::Liveness(Box::new(LivenessMsg::Vote(vote))));
+                self.repeat(world, vote);
                 r.resume_with(())
             }
             Effect::RepublishRoundCertificate(skip, r) => {
@@ -263,16 +226,21 @@ impl Node {
                 world.queue.after(0, self.number, Event::Start);
                 r.resume_with(())
             }
-            Effect::SignVote(vote, r) => r.resume_with(SignedMessage::new(vote, UNSIGNED)),
-            Effect::SignProposal(proposal, r) => r.resume_with(SignedMessage::new(proposal, UNSIGNED)),
-            Effect::VerifySignature(message, _, r) => {
-                let (ConsensusMsg::Vote(_) | ConsensusMsg::Proposal(_)) = &message.message;
-                r.resume_with(true)
+            Effect::SignVote(vote, r) => r.resume_with(self.keys.vote(vote)),
+            Effect::SignProposal(proposal, r) => r.resume_with(self.keys.proposal(proposal)),
+            Effect::VerifySignature(message, key, r) => r.resume_with(world.signatures().message(&message, &key)),
+            Effect::VerifyCommitCertificate(certificate, set, thresholds, r) => {
+                r.resume_with(world.signatures().commit(&certificate, &set, thresholds))
             }
-            Effect::VerifyCommitCertificate(_, _, _, r) => r.resume_with(Ok(())),
-            Effect::VerifyExtendedCommitCertificate(_, _, _, _, r) => r.resume_with(Ok(())),
-            Effect::VerifyPolkaCertificate(_, _, _, r) => r.resume_with(Ok(())),
-            Effect::VerifyRoundCertificate(_, _, _, r) => r.resume_with(Ok(())),
+            Effect::VerifyExtendedCommitCertificate(certificate, set, thresholds, policy, r) => {
+                r.resume_with(world.signatures().extended(&certificate, &set, thresholds, policy))
+            }
+            Effect::VerifyPolkaCertificate(certificate, set, thresholds, r) => {
+                r.resume_with(world.signatures().polka(&certificate, &set, thresholds))
+            }
+            Effect::VerifyRoundCertificate(certificate, set, thresholds, r) => {
+                r.resume_with(world.signatures().round(&certificate, &set, thresholds))
+            }
             Effect::WalAppend(height, input, r) => {
                 let writes = !self.replaying && height.0 == self.disk.log.0;
                 if writes && self.disk.write(&mut world.queue, world.scenario.stable) {
@@ -282,16 +250,12 @@ impl Node {
             }
             Effect::ExtendVote(height, round, id, _, r) => {
                 let bytes = self.extension(world);
-                let block = subvm_chain::BlockId(id.0);
-                let round = round.as_u32().unwrap_or(u32::MAX);
-                let message = extension_bytes(sample::CHAIN_ID, height.0, round, &block, &self.who, &bytes);
-                let signature = Sig(self.key.sign(&message).to_bytes());
-                r.resume_with(Some(SignedMessage::new(bytes, signature)))
+                let scope = VoteExtensionScope::new(height, round, id, self.me);
+                r.resume_with(Some(self.keys.extension(&scope, bytes)))
             }
-            Effect::VerifyVoteExtension(_, _, _, _, extension, _, r) => {
-                let good = subvm_chain::Extension::from_bytes(&extension.message).is_ok();
-                let bad = arc_malachitebft_core_consensus::VoteExtensionError::InvalidVoteExtension;
-                r.resume_with(if good { Ok(()) } else { Err(bad) })
+            Effect::VerifyVoteExtension(height, round, id, address, extension, key, r) => {
+                let scope = VoteExtensionScope::new(height, round, id, address);
+                r.resume_with(world.signatures().extension(&scope, &extension, &key))
             }
             Effect::CertVerifiedSyncValue(value, proposer, r) => {
                 let (height, round) = (value.certificate.height, value.certificate.round);
@@ -370,6 +334,7 @@ impl Node {
         self.early.clear();
         self.led.clear();
         self.running.clear();
+        self.again = Again::default();
         self.waiting.clear();
         self.known.clear();
         let after = world.queue.rng.between((10_000, 3_000_000));
