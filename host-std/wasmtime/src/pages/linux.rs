@@ -24,17 +24,15 @@ type See<'a> = dyn FnMut(Range<usize>) + 'a;
 
 pub(super) fn touched(memory: &[u8]) -> Option<Touched> {
     static READ: OnceLock<bool> = OnceLock::new();
-    let find: Find = if scan_is_true() {
-        by_scan
-    } else if *READ.get_or_init(|| tells_the_truth(by_entries)) {
-        by_entries
-    } else {
-        return None;
-    };
     let addresses = addresses(memory);
     let mut touched = Touched::nothing();
-    find(whole_pages(&addresses), &mut |page| touched.insert(leaves(page, addresses.clone())))?;
-    Some(touched)
+    let mut told = |find: Find| {
+        find(whole_pages(&addresses), &mut |page| touched.insert(leaves(page, addresses.clone()))).is_some()
+    };
+    // A process that was forked has no scan.
+    let told =
+        (scan_is_true() && told(by_scan)) || (*READ.get_or_init(|| tells_the_truth(by_entries)) && told(by_entries));
+    told.then_some(touched)
 }
 
 /// The addresses of what was touched of `addresses`, which begin and end with a page, in order; nothing where these are more than `most` pages, or
