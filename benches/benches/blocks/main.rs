@@ -15,6 +15,7 @@ use subvm_core::Engine;
 use subvm_host_std::WasmtimeEngine;
 
 mod arithmetic;
+mod snapshot;
 mod token;
 
 /// Transactions of a block.

@@ -11,6 +11,7 @@ use subvm_core::wasi::Refused;
 use subvm_core::{Address, Cancel, Engine, Entry, InternalError, Message, Params, Parts, Receipt, Role, Run, run};
 use subvm_host_mock::MemoryHost;
 
+use crate::snapshot::Snapshot;
 use crate::{BLOCK, Kind};
 
 const TOKEN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/guests/contracts/wasm/token.wasm"));
@@ -21,6 +22,8 @@ const HOLDER: usize = BLOCK;
 pub(crate) struct Chain {
     engine: Arc<dyn Engine>,
     host: MemoryHost,
+    /// The same, for threads that share it.
+    before: Snapshot,
     params: Arc<Params>,
 }
 
@@ -36,13 +39,17 @@ impl Chain {
     pub(crate) fn new(engine: Arc<dyn Engine>) -> Self {
         let host = MemoryHost::new();
         let package = Parts { start: TOKEN.into(), ..Parts::default() }.check(&Refused::default()).expect("a package");
-        host.deploy(CONTRACT, Arc::new(package));
-        let chain = Self { engine, host, params: Arc::default() };
+        let package = Arc::new(package);
+        host.deploy(CONTRACT, Arc::clone(&package));
+        let mut chain = Self { engine, host, before: Snapshot::new(package), params: Arc::default() };
         let supply = Map::from([("supply", Value::from(1_000_000))]);
-        apply(&chain.host, &chain.transact(chain.host.node(), HOLDER, supply, true, None).expect("it is deployed"));
+        let deployed = chain.transact(chain.host.node(), HOLDER, supply, true, None).expect("it is deployed");
+        apply(&chain.host, &deployed);
+        chain.before.apply(&deployed);
         for number in 0..BLOCK {
-            let receipt = chain.transfer(chain.host.node(), HOLDER, number, 100, None);
-            apply(&chain.host, &receipt.expect("it is paid"));
+            let paid = chain.transfer(chain.host.node(), HOLDER, number, 100, None).expect("it is paid");
+            apply(&chain.host, &paid);
+            chain.before.apply(&paid);
         }
         chain
     }
@@ -115,7 +122,7 @@ impl Kind for Chain {
         let began = Instant::now();
         let done = Executor::new(threads).execute(accounts.len(), |view| {
             runs.fetch_add(1, Ordering::Relaxed);
-            let (node, number, cancel) = (view.node(self.host.node()), view.number(), Some(view.cancel().clone()));
+            let (node, number, cancel) = (view.node(self.before.node()), view.number(), Some(view.cancel().clone()));
             let receipt = self.transfer(node, accounts[number], to(number), 1, cancel)?;
             let mut effects = Effects::new();
             effects.receipt(CONTRACT, &receipt);
