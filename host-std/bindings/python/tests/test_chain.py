@@ -156,7 +156,8 @@ def test_storage_past_the_contract(chain: Chain) -> None:
             wrong()
 
 
-def test_code_that_is_none_is_refused(chain: Chain) -> None:
+def test_code_that_is_none_is_refused(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUBVM_RUNNER", raising=False)
     with pytest.raises(PackageError):
         chain.deploy(b"subvm but cut short")
     bad = chain.try_deploy(b"\0asm not a module")
