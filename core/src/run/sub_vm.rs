@@ -225,6 +225,11 @@ impl SubVm {
         }
     }
 
+    /// Whether there is room for another note of [`diagnose`](Self::diagnose): a guest may be refused millions of times.
+    pub(crate) fn diagnoses(&self) -> bool {
+        self.transaction.as_deref().is_some_and(|transaction| transaction.diagnostics.len() < DIAGNOSTICS)
+    }
+
     /// Notes, for people, why something ended as it did. It is no part of any result.
     pub fn diagnose(&mut self, text: impl Into<String>) {
         let Some(transaction) = self.transaction.as_deref_mut() else { return };

@@ -109,7 +109,9 @@ impl Guest<'_> {
     /// What is no request is an errno to the guest, and a note for people.
     #[cold]
     fn refused(&mut self, why: &str) -> Stop<Errno> {
-        self.vm.diagnose(format!("gl_call refused a request: {why}"));
+        if self.vm.diagnoses() {
+            self.vm.diagnose(format!("gl_call refused a request: {why}"));
+        }
         Stop::Errno(Errno::Inval)
     }
 
