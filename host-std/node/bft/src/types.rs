@@ -91,7 +91,7 @@ pub struct Part {
     /// Whether this is the last one.
     pub last: bool,
     /// A piece of the block.
-    pub octets: Vec<u8>,
+    pub bytes: Vec<u8>,
 }
 
 impl core::ProposalPart<Ctx> for Part {

@@ -18,7 +18,7 @@ use crate::keys::{Secret, hex};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Between two questions whether a transaction came to its end.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Octets of an answer.
+/// Bytes of an answer.
 const ANSWER: u64 = 64 << 20;
 
 /// The account of a key.
@@ -27,17 +27,17 @@ pub(crate) fn account(secret: &Secret) -> Address {
 }
 
 fn public(secret: &Secret) -> [u8; 32] {
-    SigningKey::from_bytes(&secret.octets()).verifying_key().to_bytes()
+    SigningKey::from_bytes(&secret.bytes()).verifying_key().to_bytes()
 }
 
 /// What is deployed: a bundle as it is, or a module by itself.
-pub(crate) fn bundle(octets: &[u8]) -> eyre::Result<Vec<u8>> {
-    if octets.starts_with(b"\0asm") {
-        let parts = Parts { start: octets.into(), ..Parts::default() };
+pub(crate) fn bundle(bytes: &[u8]) -> eyre::Result<Vec<u8>> {
+    if bytes.starts_with(b"\0asm") {
+        let parts = Parts { start: bytes.into(), ..Parts::default() };
         return Ok(parts.check(&Refused::default()).map_err(|error| eyre!("{error}"))?.to_bundle());
     }
-    Package::from_bundle(octets).map_err(|error| eyre!("it is neither a WebAssembly module nor a bundle: {error}"))?;
-    Ok(octets.to_vec())
+    Package::from_bundle(bytes).map_err(|error| eyre!("it is neither a WebAssembly module nor a bundle: {error}"))?;
+    Ok(bytes.to_vec())
 }
 
 /// A node that answers JSON-RPC.
@@ -86,7 +86,7 @@ impl Node {
                 .ok_or_else(|| eyre!("the node tells no nonce"))?,
         };
         let tx = Tx { chain_id, from, nonce, gas: wish.gas, nondet: wish.nondet, action: wish.action.clone() };
-        let signed = SignedTx::sign(tx, &SigningKey::from_bytes(&secret.octets()));
+        let signed = SignedTx::sign(tx, &SigningKey::from_bytes(&secret.bytes()));
         self.call("submit", json!({"tx": hex(&signed.to_bytes())}))?;
         Ok((signed.tx.id(), nonce))
     }
@@ -179,7 +179,7 @@ pub(crate) struct Send {
     /// Pages of storage that it may use
     #[arg(long, default_value_t = crate::rpc::GAS.storage)]
     gas_storage: u64,
-    /// Octets of data that it may use
+    /// Bytes of data that it may use
     #[arg(long, default_value_t = crate::rpc::GAS.data)]
     gas_data: u64,
     /// Its number, where it is not the account's next
@@ -226,8 +226,8 @@ fn encoded(text: &str) -> eyre::Result<Vec<u8>> {
 }
 
 fn deploy(file: &Path, data: &str, value: u128) -> eyre::Result<Action> {
-    let octets = std::fs::read(file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
-    let bundle = bundle(&octets).wrap_err_with(|| file.display().to_string())?;
+    let bytes = std::fs::read(file).wrap_err_with(|| format!("cannot read {}", file.display()))?;
+    let bundle = bundle(&bytes).wrap_err_with(|| file.display().to_string())?;
     Ok(Action::Deploy { bundle, value, data: encoded(data)? })
 }
 

@@ -38,6 +38,9 @@ pub(crate) struct Config {
     /// What runs beside consensus.
     #[serde(default)]
     pub(crate) jobs: Jobs,
+    /// How long things are kept.
+    #[serde(default)]
+    pub(crate) keep: Keep,
     /// How contracts run, and which modules they have: `docs/config.md`. Its section `consensus` must be empty: that is the genesis' business.
     #[serde(default)]
     pub(crate) vm: subvm_config::Config,
@@ -141,6 +144,13 @@ impl Default for Jobs {
     fn default() -> Self {
         Self { at_once: 8, deadline: 60 }
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Keep {
+    /// Blocks after which it is forgotten what became of a block's transactions; nothing: never.
+    pub(crate) records: Option<u64>,
 }
 
 impl Jobs {

@@ -13,7 +13,7 @@ use subvm_core::{Address, Engine, Gas};
 use subvm_wasmtime::WasmtimeEngine;
 
 use crate::config::{self, Config, Genesis, Jobs, Network, Rpc, Timing};
-use crate::keys::{Secret, hex, hex_octets};
+use crate::keys::{Secret, hex, hex_bytes};
 
 /// What the account that `init` makes has.
 const WEALTH: &str = "1000000000000000000";
@@ -79,15 +79,15 @@ impl Rules {
 
 /// An address, as people write it.
 pub(crate) fn address(text: &str) -> eyre::Result<Address> {
-    let octets = hex_octets(text.strip_prefix("0x").unwrap_or(text)).and_then(|octets| octets.try_into().ok());
-    octets.map(Address).ok_or_else(|| eyre!("{text} is no address: it takes 40 hexadecimal digits"))
+    let bytes = hex_bytes(text.strip_prefix("0x").unwrap_or(text)).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Address).ok_or_else(|| eyre!("{text} is no address: it takes 40 hexadecimal digits"))
 }
 
 impl Genesis {
     /// What the chain's rules make of it.
     pub(crate) fn chain(&self) -> eyre::Result<subvm_chain::Genesis> {
         let validator = |v: &config::Validator| {
-            let key = hex_octets(&v.key).and_then(|octets| octets.try_into().ok());
+            let key = hex_bytes(&v.key).and_then(|bytes| bytes.try_into().ok());
             let key =
                 key.ok_or_else(|| eyre!("the validator's key {} is none: it takes 64 hexadecimal digits", v.key))?;
             Ok(subvm_chain::Validator { key, power: v.power })
@@ -184,7 +184,7 @@ pub(crate) fn make(
         let key = Secret::new()?;
         key.write(&home.join("validator.key"))?;
         Secret::new()?.write(&home.join("network.key"))?;
-        let public = ed::PrivateKey::from(key.octets()).public_key();
+        let public = ed::PrivateKey::from(key.bytes()).public_key();
         genesis.validators.push(config::Validator { key: hex(public.as_bytes()), power: 1 });
         let mut config = node(index, validators, port);
         change(&mut config);
@@ -210,6 +210,7 @@ fn node(index: u16, validators: u16, port: u16) -> Config {
         consensus: Timing::default(),
         rpc: Rpc::new(clients(index), others().map(clients).collect()),
         jobs: Jobs::default(),
+        keep: config::Keep::default(),
         vm: subvm_config::Config::default(),
         #[cfg(feature = "faults")]
         fault: crate::fault::Fault::Honest,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use eyre::{Context, bail};
 
-/// The 32 octets of a secret key. What it prints as holds nothing of them.
+/// The 32 bytes of a secret key. What it prints as holds nothing of them.
 #[derive(Clone)]
 pub(crate) struct Secret([u8; 32]);
 
@@ -21,14 +21,14 @@ impl fmt::Debug for Secret {
 impl Secret {
     /// A new one, from the operating system's generator.
     pub(crate) fn new() -> eyre::Result<Self> {
-        let mut octets = [0; 32];
-        getrandom::fill(&mut octets)
-            .map_err(|error| eyre::eyre!("the operating system gives no random octets: {error}"))?;
-        Ok(Self(octets))
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| eyre::eyre!("the operating system gives no random bytes: {error}"))?;
+        Ok(Self(bytes))
     }
 
-    /// Its octets.
-    pub(crate) fn octets(&self) -> [u8; 32] {
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> [u8; 32] {
         self.0
     }
 
@@ -37,7 +37,7 @@ impl Secret {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).wrap_err_with(|| {
             format!("cannot make the key file {}: an existing one is never overwritten", path.display())
         })?;
-        let text: String = self.0.iter().map(|octet| format!("{octet:02x}")).chain(["\n".into()]).collect();
+        let text: String = self.0.iter().map(|byte| format!("{byte:02x}")).chain(["\n".into()]).collect();
         file.write_all(text.as_bytes())
             .and_then(|()| file.sync_all())
             .wrap_err_with(|| format!("cannot write {}", path.display()))
@@ -55,13 +55,13 @@ impl Secret {
         let mut text = String::new();
         file.take(1024).read_to_string(&mut text).wrap_err_with(|| format!("the key file {name} is no text"))?;
         // What is wrong with it is not repeated: it may be a secret all the same.
-        let octets = hex_octets(text.trim()).and_then(|octets| <[u8; 32]>::try_from(octets).ok());
-        octets.map(Self).ok_or_else(|| eyre::eyre!("the key file {name} does not hold 64 hexadecimal digits"))
+        let bytes = hex_bytes(text.trim()).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes.map(Self).ok_or_else(|| eyre::eyre!("the key file {name} does not hold 64 hexadecimal digits"))
     }
 }
 
-/// The octets that hexadecimal digits stand for.
-pub(crate) fn hex_octets(text: &str) -> Option<Vec<u8>> {
+/// The bytes that hexadecimal digits stand for.
+pub(crate) fn hex_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let digit = |c: u8| (c as char).to_digit(16).map(|d| d as u8);
     digits
@@ -70,9 +70,9 @@ pub(crate) fn hex_octets(text: &str) -> Option<Vec<u8>> {
         .then(|| digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect())?
 }
 
-/// Octets as hexadecimal digits.
-pub(crate) fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -83,10 +83,10 @@ mod tests {
     fn a_key_is_its_owners_alone_and_is_never_overwritten_or_printed() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("key");
-        let secret = Secret::new().expect("random octets");
+        let secret = Secret::new().expect("random bytes");
         secret.write(&path).expect("writes");
         assert_eq!(fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600);
-        assert_eq!(Secret::read(&path).expect("reads").octets(), secret.octets());
+        assert_eq!(Secret::read(&path).expect("reads").bytes(), secret.bytes());
         assert!(secret.write(&path).unwrap_err().to_string().contains("never overwritten"));
         assert_eq!(format!("{secret:?}"), "Secret(..)");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("chmod");
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn hexadecimal_is_there_and_back() {
-        assert_eq!(hex_octets("00fF"), Some(vec![0, 255]));
-        assert_eq!((hex_octets("0"), hex_octets("0x"), hex_octets("é")), (None, None, None));
+        assert_eq!(hex_bytes("00fF"), Some(vec![0, 255]));
+        assert_eq!((hex_bytes("0"), hex_bytes("0x"), hex_bytes("é")), (None, None, None));
         assert_eq!(hex(&[0, 255]), "00ff");
     }
 }

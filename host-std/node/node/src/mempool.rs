@@ -9,13 +9,13 @@ use subvm_core::Address;
 const OF_SENDER: usize = 64;
 /// Transactions in all.
 const IN_ALL: usize = 20_000;
-/// Octets in all.
-const OCTETS: usize = 64 << 20;
+/// Bytes in all.
+const BYTES: usize = 64 << 20;
 
 struct Waiting {
     id: TxId,
     tx: SignedTx,
-    octets: usize,
+    bytes: usize,
 }
 
 /// They.
@@ -25,7 +25,7 @@ pub(crate) struct Mempool {
     /// Whose turn it is, as transactions came. What was taken out leaves a turn that comes to nothing.
     turns: VecDeque<Address>,
     ids: HashSet<TxId>,
-    octets: usize,
+    bytes: usize,
 }
 
 /// Why a transaction does not wait here.
@@ -65,7 +65,7 @@ impl Full {
 
 impl Mempool {
     /// Takes one in, which was checked.
-    pub(crate) fn add(&mut self, from: Address, tx: SignedTx, octets: usize) -> Result<TxId, Full> {
+    pub(crate) fn add(&mut self, from: Address, tx: SignedTx, bytes: usize) -> Result<TxId, Full> {
         let id = tx.tx.id();
         let nonce = tx.tx.nonce;
         let waiting = self.senders.get(&from);
@@ -75,13 +75,13 @@ impl Mempool {
         if waiting.is_some_and(|waiting| waiting.len() >= OF_SENDER) {
             return Err(Full::Sender);
         }
-        if self.ids.len() >= IN_ALL || self.octets + octets > OCTETS {
+        if self.ids.len() >= IN_ALL || self.bytes + bytes > BYTES {
             return Err(Full::All);
         }
-        self.senders.entry(from).or_default().insert(nonce, Waiting { id, tx, octets });
+        self.senders.entry(from).or_default().insert(nonce, Waiting { id, tx, bytes });
         self.turns.push_back(from);
         self.ids.insert(id);
-        self.octets += octets;
+        self.bytes += bytes;
         Ok(id)
     }
 
@@ -109,12 +109,12 @@ impl Mempool {
 
     /// Lets go what can be in no block any more, now that these are the accounts' next nonces.
     pub(crate) fn settle(&mut self, nonce: impl Fn(&Address) -> u64) {
-        let Self { senders, ids, octets: sum, .. } = self;
+        let Self { senders, ids, bytes: sum, .. } = self;
         senders.retain(|from, waiting| {
             let kept = waiting.split_off(&nonce(from));
             for gone in waiting.values() {
                 ids.remove(&gone.id);
-                *sum -= gone.octets;
+                *sum -= gone.bytes;
             }
             *waiting = kept;
             !waiting.is_empty()
@@ -178,7 +178,7 @@ mod tests {
         let (from, other) = tx(1, 3, 2);
         assert_eq!(mempool.add(from, other, 100), Err(Full::Nonce));
         let (from, large) = tx(2, 0, 1);
-        assert_eq!(mempool.add(from, large, OCTETS), Err(Full::All));
+        assert_eq!(mempool.add(from, large, BYTES), Err(Full::All));
         assert!(add(&mut mempool, 2, 0).is_ok());
     }
 
@@ -191,8 +191,8 @@ mod tests {
         let one = tx(1, 0, 1).0;
         mempool.settle(|account| if *account == one { 4 } else { 1 });
         assert!(!mempool.contains(&first));
-        assert_eq!((mempool.len(), mempool.turns.len(), mempool.octets, mempool.senders.len()), (6, 6, 600, 1));
+        assert_eq!((mempool.len(), mempool.turns.len(), mempool.bytes, mempool.senders.len()), (6, 6, 600, 1));
         mempool.settle(|_| u64::MAX);
-        assert_eq!((mempool.len(), mempool.turns.len(), mempool.octets, mempool.first(9).len()), (0, 0, 0, 0));
+        assert_eq!((mempool.len(), mempool.turns.len(), mempool.bytes, mempool.first(9).len()), (0, 0, 0, 0));
     }
 }

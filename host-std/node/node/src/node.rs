@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use arc_malachitebft_app_channel::app::config::{ConsensusConfig, NodeConfig, ValueSyncConfig};
 use arc_malachitebft_app_channel::app::engine::network::NetworkIdentity;
+use arc_malachitebft_app_channel::app::metrics::SharedRegistry;
 use arc_malachitebft_app_channel::app::types::Keypair;
 use arc_malachitebft_app_channel::app::types::codec::Codec;
-use arc_malachitebft_app_channel::{
-    ConsensusContext, NetworkContext, RequestContext, SyncContext, WalContext, start_engine,
-};
+use arc_malachitebft_app_channel::spawn::spawn_network_actor;
+use arc_malachitebft_app_channel::{ConsensusContext, EngineBuilder, RequestContext, SyncContext, WalContext};
 use arc_malachitebft_signing::Signer;
 use arc_malachitebft_signing_ed25519 as ed;
 use bytesize::ByteSize;
-use eyre::{Context, eyre};
+use eyre::{Context, bail, eyre};
 use subvm_bft::{Addr, Check, Ctx, Keys};
 use subvm_chain::{Block, Chain, Voter};
 use subvm_ledger::RedbLedger;
 use tokio::net::TcpListener;
 
+use crate::again::SayAgain;
 use crate::app::{App, Begin, replay};
 use crate::config::{Config, Genesis};
 use crate::jobs::Jobs;
@@ -97,13 +98,19 @@ async fn run(config: Config, tied: bool) -> eyre::Result<()> {
     let figures = rpc::figures()?;
     let genesis = Genesis::load(&config.genesis)?.chain().wrap_err_with(|| config.genesis.display().to_string())?;
     let secret = Secret::read(&config.key)?;
-    let keys = Keys { chain: genesis.chain_id, secret: ed::PrivateKey::from(secret.octets()) };
+    let keys = Keys { chain: genesis.chain_id, secret: ed::PrivateKey::from(secret.bytes()) };
     let public = keys.secret.public_key();
     let me = Addr::of(&public);
     let set = crate::files::set(&genesis)?;
 
     let services = config.vm.services()?;
     let engine = crate::files::engine(&config.vm)?;
+    let finality = genesis.rules.finality;
+    if config.keep.records.is_some_and(|blocks| blocks < finality) {
+        bail!(
+            "keep.records is less than the {finality} blocks after which what happened is final: set it to as many at least"
+        );
+    }
     let genesis = Arc::new(genesis);
     let mut chain = Chain::new(Arc::clone(&genesis), engine)?;
     let store = Arc::new(Store::open(&config.data, &crate::files::digest(&genesis))?);
@@ -116,7 +123,7 @@ async fn run(config: Config, tied: bool) -> eyre::Result<()> {
     let listener = TcpListener::bind(config.rpc.listen)
         .await
         .wrap_err_with(|| format!("cannot listen on {} (rpc.listen): is it taken?", config.rpc.listen))?;
-    let block = most_octets(&genesis);
+    let block = most_bytes(&genesis);
     let (jobs, told) = Jobs::new(&config, services);
     let voter = Voter::new(salts(&secret), *public.as_bytes());
     let app = Begin { shared: Arc::clone(&shared), me, set, block, voter, jobs, told };
@@ -136,14 +143,14 @@ async fn run(config: Config, tied: bool) -> eyre::Result<()> {
     }
 }
 
-/// Octets of the largest block of this chain.
-fn most_octets(genesis: &subvm_chain::Genesis) -> usize {
+/// Bytes of the largest block of this chain.
+fn most_bytes(genesis: &subvm_chain::Genesis) -> usize {
     usize::try_from(Block::most_bytes(&genesis.rules, genesis.validators.len())).unwrap_or(usize::MAX >> 8)
 }
 
 /// What hides this validator's ballots: nobody else can make it, and after a restart it is the same.
 fn salts(secret: &Secret) -> [u8; 32] {
-    blake3::derive_key("subvm-node 2026-11-30 salts of ballots", &secret.octets())
+    blake3::derive_key("subvm-node 2026-11-30 salts of ballots", &secret.bytes())
 }
 
 async fn consensus(
@@ -154,7 +161,7 @@ async fn consensus(
 ) -> eyre::Result<(arc_malachitebft_app_channel::Channels<Ctx>, arc_malachitebft_app_channel::EngineHandle)> {
     let bft = Bft::new(config, block)?;
     // The network knows this machine by another key than the validator's.
-    let mut machine = Secret::read(&config.network_key)?.octets();
+    let mut machine = Secret::read(&config.network_key)?.bytes();
     let machine = Keypair::ed25519_from_bytes(&mut machine)?;
     let (public, peer) = (keys.secret.public_key().as_bytes().to_vec(), machine.public().to_peer_id().to_bytes());
     let proof = keys.sign_validator_proof(public, peer).await?;
@@ -162,16 +169,16 @@ async fn consensus(
     let check = Check { chain: keys.chain };
     let log = config.data.join("wal");
     std::fs::create_dir_all(&log).wrap_err_with(|| format!("cannot make {}", log.display()))?;
-    start_engine(
-        Ctx,
-        bft,
-        WalContext::new(log.join("consensus.wal"), Wire),
-        NetworkContext::new(identity, Wire),
-        ConsensusContext::new_validator(me, Box::new(check), Box::new(keys)),
-        SyncContext::new(Wire),
-        RequestContext::new(100),
-    )
-    .await
+    let registry = SharedRegistry::global().with_moniker(bft.moniker());
+    let (network, parts) = spawn_network_actor(identity, bft.consensus(), bft.value_sync(), &registry, Wire).await?;
+    EngineBuilder::new(Ctx, bft)
+        .with_default_wal(WalContext::new(log.join("consensus.wal"), Wire))
+        .with_custom_network(SayAgain::before(network).await?, parts)
+        .with_default_sync(SyncContext::new(Wire))
+        .with_default_consensus(ConsensusContext::new_validator(me, Box::new(check), Box::new(keys)))
+        .with_default_request(RequestContext::new(100))
+        .build()
+        .await
 }
 
 /// Until somebody asks the process to end.

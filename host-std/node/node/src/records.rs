@@ -21,10 +21,10 @@ fn cut(text: String) -> String {
 }
 
 /// Calldata in its text form; what is none, in hexadecimal.
-pub(crate) fn text(octets: &[u8]) -> String {
-    cut(match calldata::Value::decode(octets) {
+pub(crate) fn text(bytes: &[u8]) -> String {
+    cut(match calldata::Value::decode(bytes) {
         Ok(value) => value.to_string(),
-        Err(_) => hex(octets.get(..TEXT).unwrap_or(octets)),
+        Err(_) => hex(bytes.get(..TEXT).unwrap_or(bytes)),
     })
 }
 
@@ -51,12 +51,12 @@ fn said(data: &[u8]) -> String {
 pub(crate) fn receipt(receipt: &Receipt) -> Value {
     let page = |write: &subvm_core::PageWrite| json!({"slot": write.slot.to_string(), "page": write.page, "content": hex(&write.content)});
     let (mut events, mut messages) = (Vec::new(), Vec::new());
-    for octets in receipt.messages.iter().take(SHOWN) {
-        match calldata::Value::decode(octets) {
+    for bytes in receipt.messages.iter().take(SHOWN) {
+        match calldata::Value::decode(bytes) {
             Ok(value) if value.as_map().is_some_and(|map| map.contains_key("EmitEvent")) => {
                 events.push(event(&value["EmitEvent"]));
             }
-            _ => messages.push(json!(text(octets))),
+            _ => messages.push(json!(text(bytes))),
         }
     }
     json!({
@@ -79,11 +79,11 @@ fn event(event: &calldata::Value) -> Value {
 
 /// A topic: as text, where it is one with zeros behind it.
 fn topic(topic: &calldata::Value) -> String {
-    let octets = topic.as_bytes().unwrap_or_default();
-    let end = octets.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
-    match std::str::from_utf8(&octets[..end]) {
+    let bytes = topic.as_bytes().unwrap_or_default();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    match std::str::from_utf8(&bytes[..end]) {
         Ok(text) if end > 0 && text.chars().all(|c| c.is_ascii_graphic()) => text.into(),
-        _ => hex(octets),
+        _ => hex(bytes),
     }
 }
 

@@ -15,8 +15,8 @@ use crate::shared::Shared;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Transactions that go in one request.
 const BATCH: usize = 50;
-/// Octets that go in one request, when more wait.
-const OCTETS: usize = 1 << 20;
+/// Bytes that go in one request, when more wait.
+const BYTES: usize = 1 << 20;
 /// Batches that wait for one node; what is more is lost.
 const BEHIND: usize = 64;
 
@@ -25,11 +25,11 @@ pub(crate) async fn pass_on(shared: Arc<Shared>, peers: Vec<SocketAddr>) {
     let Some(mut waiting) = shared.to_pass_on() else { return };
     let peers: Vec<mpsc::Sender<Arc<str>>> = peers.into_iter().map(peer).collect();
     while let Some(first) = waiting.recv().await {
-        let mut octets = first.len();
+        let mut bytes = first.len();
         let mut batch = vec![hex(&first)];
-        while batch.len() < BATCH && octets < OCTETS {
+        while batch.len() < BATCH && bytes < BYTES {
             let Ok(next) = waiting.try_recv() else { break };
-            octets += next.len();
+            bytes += next.len();
             batch.push(hex(&next));
         }
         let body: Arc<str> =

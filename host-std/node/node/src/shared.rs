@@ -89,24 +89,24 @@ impl Shared {
     }
 
     /// Takes a transaction in, to be put into a block by this node, and by the others where they are to be told.
-    pub(crate) fn submit(&self, octets: Vec<u8>, pass_on: bool) -> Result<TxId, Refused> {
-        let taken = self.admit(&octets);
+    pub(crate) fn submit(&self, bytes: Vec<u8>, pass_on: bool) -> Result<TxId, Refused> {
+        let taken = self.admit(&bytes);
         let code = taken.as_ref().map_or_else(|refused| refused.code, |_| "taken");
         metrics::counter!("node_transactions_total", "what" => code).increment(1);
         let id = taken?;
         metrics::gauge!("node_waiting").set(locked(&self.mempool).len() as f64);
-        if pass_on && self.pass.try_send(octets).is_err() {
+        if pass_on && self.pass.try_send(bytes).is_err() {
             metrics::counter!("node_not_passed_on_total").increment(1);
         }
         Ok(id)
     }
 
-    fn admit(&self, octets: &[u8]) -> Result<TxId, Refused> {
+    fn admit(&self, bytes: &[u8]) -> Result<TxId, Refused> {
         let refused = |error: &subvm_chain::Refusal| Refused { code: error.code(), text: error.to_string() };
-        let tx = self.chain().admit(octets).map_err(|error| refused(&error))?;
+        let tx = self.chain().admit(bytes).map_err(|error| refused(&error))?;
         let from = tx.tx.sender();
         let full = |full: crate::mempool::Full| Refused { code: full.code(), text: full.text().into() };
-        locked(&self.mempool).add(from, tx, octets.len()).map_err(full)
+        locked(&self.mempool).add(from, tx, bytes.len()).map_err(full)
     }
 
     /// Whether a transaction waits for a block.

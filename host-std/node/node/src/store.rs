@@ -7,9 +7,9 @@ use std::path::Path;
 use arc_malachitebft_app_channel::app::types::core::Round;
 use borsh::{BorshDeserialize, BorshSerialize};
 use eyre::{Context, bail, eyre};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use subvm_bft::{Addr, H, Id};
-use subvm_chain::{CallId, JobKey};
+use subvm_chain::{CallId, JobKey, TxId};
 use subvm_core::Ballot;
 
 use crate::wire::Decided;
@@ -35,7 +35,7 @@ pub(crate) struct Proposed {
     pub(crate) valid_round: Round,
     pub(crate) proposer: Addr,
     pub(crate) id: Id,
-    pub(crate) octets: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Proposed {
@@ -78,41 +78,55 @@ impl Store {
         Ok(Self(database))
     }
 
-    /// Keeps a decided block, and the records that it changed.
-    pub(crate) fn decide(&self, decided: &Decided, records: &[([u8; 32], Vec<u8>)]) -> eyre::Result<()> {
-        let write = self.0.begin_write()?;
-        {
+    /// All of a change, or nothing. `what` could not be done else.
+    fn write(&self, what: &str, change: impl FnOnce(&WriteTransaction) -> eyre::Result<()>) -> eyre::Result<()> {
+        let written = || -> eyre::Result<()> {
+            let write = self.0.begin_write()?;
+            change(&write)?;
+            Ok(write.commit()?)
+        };
+        written().wrap_err_with(|| format!("{what}: is the disk full?"))
+    }
+
+    /// Keeps a decided block, and the records that it changed; forgets the records of transactions that are `gone`.
+    pub(crate) fn decide(&self, decided: &Decided, records: &[([u8; 32], Vec<u8>)], gone: &[TxId]) -> eyre::Result<()> {
+        self.write("a decided block could not be kept", |write| {
             write.open_table(DECIDED)?.insert(decided.height.0, borsh::to_vec(decided)?.as_slice())?;
             let mut table = write.open_table(RECORDS)?;
+            for id in gone {
+                table.remove(id.0.as_slice())?;
+            }
             for (id, record) in records {
                 table.insert(id.as_slice(), record.as_slice())?;
             }
             // What was proposed for this height and before is needed no more.
             let end = decided.height.0.saturating_add(1).to_be_bytes();
-            write.open_table(PROPOSED)?.retain(|key, _| key >= end.as_slice())?;
-        }
-        write.commit().wrap_err("a decided block could not be kept: is the disk full?")
+            Ok(write.open_table(PROPOSED)?.retain(|key, _| key >= end.as_slice())?)
+        })
     }
 
     /// Keeps more votes for a block that is decided already.
     pub(crate) fn enlarge(&self, decided: &Decided) -> eyre::Result<()> {
-        let write = self.0.begin_write()?;
-        write.open_table(DECIDED)?.insert(decided.height.0, borsh::to_vec(decided)?.as_slice())?;
-        write.commit().wrap_err("the votes for a decided block could not be kept: is the disk full?")
+        self.write("the votes for a decided block could not be kept", |write| {
+            write.open_table(DECIDED)?.insert(decided.height.0, borsh::to_vec(decided)?.as_slice())?;
+            Ok(())
+        })
     }
 
     /// Keeps a proposed block.
     pub(crate) fn propose(&self, proposed: &Proposed) -> eyre::Result<()> {
-        let write = self.0.begin_write()?;
-        write.open_table(PROPOSED)?.insert(proposed.key().as_slice(), borsh::to_vec(proposed)?.as_slice())?;
-        write.commit().wrap_err("a proposed block could not be kept: is the disk full?")
+        self.write("a proposed block could not be kept", |write| {
+            write.open_table(PROPOSED)?.insert(proposed.key().as_slice(), borsh::to_vec(proposed)?.as_slice())?;
+            Ok(())
+        })
     }
 
     /// Keeps a ballot.
     pub(crate) fn cast(&self, key: &JobKey, ballot: &Ballot) -> eyre::Result<()> {
-        let write = self.0.begin_write()?;
-        write.open_table(BALLOTS)?.insert(octets(key)?.as_slice(), ballot.to_bytes().as_slice())?;
-        write.commit().wrap_err("a ballot could not be kept: is the disk full?")
+        self.write("a ballot could not be kept", |write| {
+            write.open_table(BALLOTS)?.insert(bytes(key)?.as_slice(), ballot.to_bytes().as_slice())?;
+            Ok(())
+        })
     }
 
     /// Forgets all ballots but these.
@@ -121,14 +135,13 @@ impl Store {
         if gone.is_empty() {
             return Ok(());
         }
-        let write = self.0.begin_write()?;
-        {
+        self.write("ballots could not be forgotten", |write| {
             let mut table = write.open_table(BALLOTS)?;
             for key in &gone {
-                table.remove(octets(key)?.as_slice())?;
+                table.remove(bytes(key)?.as_slice())?;
             }
-        }
-        write.commit().wrap_err("ballots could not be forgotten: is the disk full?")
+            Ok(())
+        })
     }
 
     /// The ballots that are kept.
@@ -175,7 +188,7 @@ impl Store {
     }
 }
 
-fn octets(key: &JobKey) -> eyre::Result<Vec<u8>> {
+fn bytes(key: &JobKey) -> eyre::Result<Vec<u8>> {
     Ok(borsh::to_vec(&(key.call.0, key.poll, key.about))?)
 }
 
@@ -190,7 +203,7 @@ mod tests {
     fn proposed(height: u64, round: u32) -> Proposed {
         let round = Round::new(round);
         let (valid_round, proposer, id) = (Round::Nil, Addr([1; 20]), Id([round.as_i64() as u8; 32]));
-        Proposed { height: H(height), round, valid_round, proposer, id, octets: vec![2; 3] }
+        Proposed { height: H(height), round, valid_round, proposer, id, bytes: vec![2; 3] }
     }
 
     #[test]
@@ -200,14 +213,15 @@ mod tests {
         store.propose(&proposed(1, 0)).expect("keeps");
         store.propose(&proposed(2, 0)).expect("keeps");
         store.propose(&proposed(2, 1)).expect("keeps");
-        store.decide(&decided(1), &[([7; 32], b"{}".to_vec())]).expect("keeps");
+        store.decide(&decided(1), &[([7; 32], b"{}".to_vec())], &[]).expect("keeps");
         drop(store);
         let store = Store::open(dir.path(), &[1; 32]).expect("opens again");
         assert_eq!(store.proposed().expect("reads"), [proposed(2, 0), proposed(2, 1)], "height 1 is decided");
         assert_eq!((store.height().expect("reads"), store.decided(1).expect("reads")), (1, Some(decided(1))));
         assert_eq!(store.record(&[7; 32]).expect("reads"), Some(b"{}".to_vec()));
         assert_eq!((store.decided(2).expect("reads"), store.record(&[8; 32]).expect("reads")), (None, None));
-        store.decide(&decided(2), &[]).expect("keeps");
+        store.decide(&decided(2), &[], &[TxId([7; 32])]).expect("keeps");
+        assert_eq!(store.record(&[7; 32]).expect("reads"), None, "what is gone is forgotten");
         assert_eq!(store.proposed().expect("reads"), []);
         assert_eq!(store.range(1..=9).expect("reads"), [decided(1), decided(2)]);
     }

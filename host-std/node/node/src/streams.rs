@@ -8,15 +8,15 @@ use arc_malachitebft_app_channel::app::types::PeerId;
 use arc_malachitebft_app_channel::app::types::streaming::{StreamId, StreamMessage};
 use subvm_bft::Part;
 
-/// Octets of one part, when this node cuts a block.
+/// Bytes of one part, when this node cuts a block.
 pub(crate) const PART: usize = 128 << 10;
-/// Octets of a part, at least, but for the last one: what bounds the number of parts.
+/// Bytes of a part, at least, but for the last one: what bounds the number of parts.
 const LEAST: usize = 1 << 10;
 /// Streams of one peer that are not whole yet: a new one pushes its oldest out.
 const STREAMS: usize = 4;
 /// Peers whose streams are kept.
 const PEERS: usize = 128;
-/// Octets of a stream's name.
+/// Bytes of a stream's name.
 const NAME: usize = 64;
 
 #[derive(Default)]
@@ -24,12 +24,12 @@ struct Assembly {
     parts: BTreeMap<u64, Part>,
     /// How many parts there are, once that is known.
     count: Option<u64>,
-    octets: usize,
+    bytes: usize,
 }
 
 /// What is being put together.
 pub(crate) struct Streams {
-    /// Octets of a whole block.
+    /// Bytes of a whole block.
     most: usize,
     peers: BTreeMap<Vec<u8>, VecDeque<(StreamId, Assembly)>>,
 }
@@ -46,7 +46,7 @@ pub(crate) enum Dropped {
 }
 
 impl Streams {
-    /// For blocks of so many octets at most.
+    /// For blocks of so many bytes at most.
     pub(crate) fn new(most: usize) -> Self {
         Self { most, peers: BTreeMap::new() }
     }
@@ -100,15 +100,15 @@ impl Assembly {
                 if !self.parts.values().next().is_none_or(same) {
                     return Err(Dropped::Mixed);
                 }
-                let len = part.octets.len();
-                if self.octets + len > most {
+                let len = part.bytes.len();
+                if self.bytes + len > most {
                     return Err(Dropped::TooLong);
                 }
                 match self.parts.get(&sequence) {
                     Some(had) if *had != part => return Err(Dropped::Mixed),
                     Some(_) => {}
                     None => {
-                        self.octets += len;
+                        self.bytes += len;
                         self.parts.insert(sequence, part);
                     }
                 }
@@ -122,10 +122,10 @@ impl Assembly {
     }
 
     fn join(self) -> Option<(Part, Vec<u8>)> {
-        let mut octets = Vec::with_capacity(self.octets);
-        self.parts.values().for_each(|part| octets.extend_from_slice(&part.octets));
+        let mut bytes = Vec::with_capacity(self.bytes);
+        self.parts.values().for_each(|part| bytes.extend_from_slice(&part.bytes));
         let (_, first) = self.parts.into_iter().next()?;
-        Some((first, octets))
+        Some((first, bytes))
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         PeerId::from_bytes(&key.public().to_peer_id().to_bytes()).expect("its name")
     }
 
-    fn part(height: u64, octets: &[u8]) -> StreamContent<Part> {
+    fn part(height: u64, bytes: &[u8]) -> StreamContent<Part> {
         StreamContent::Data(Part {
             height: H(height),
             round: Round::new(0),
@@ -153,7 +153,7 @@ mod tests {
             proposer: Addr([1; 20]),
             first: false,
             last: false,
-            octets: octets.to_vec(),
+            bytes: bytes.to_vec(),
         })
     }
 

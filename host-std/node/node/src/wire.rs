@@ -1,4 +1,4 @@
-//! Octets of what goes over the network and into the log of consensus: Borsh where Malachite has it, by hand where it has not.
+//! Bytes of what goes over the network and into the log of consensus: Borsh where Malachite has it, by hand where it has not.
 
 use arc_malachitebft_app_channel::app::types::codec::{Codec, HasEncodedLen};
 use arc_malachitebft_app_channel::app::types::core::{
@@ -130,15 +130,15 @@ mod tests {
     #[test]
     fn garbage_of_a_peer_is_an_error() {
         for seed in 0..2_000_u64 {
-            let mut octets = vec![0; (seed % 97) as usize];
-            blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut octets);
-            let octets = Bytes::from(octets);
-            // None of them panics or takes memory that the octets do not pay for.
-            let _ = <Wire as Codec<Response<Ctx>>>::decode(&Wire, octets.clone());
-            let _ = <Wire as Codec<SignedConsensusMsg<Ctx>>>::decode(&Wire, octets.clone());
-            let _ = <Wire as Codec<StreamMessage<Part>>>::decode(&Wire, octets.clone());
-            let _ = <Wire as Codec<ValidatorProof<Ctx>>>::decode(&Wire, octets.clone());
-            let _ = <Wire as Codec<Status<Ctx>>>::decode(&Wire, octets);
+            let mut bytes = vec![0; (seed % 97) as usize];
+            blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+            let bytes = Bytes::from(bytes);
+            // None of them panics or takes memory that the bytes do not pay for.
+            let _ = <Wire as Codec<Response<Ctx>>>::decode(&Wire, bytes.clone());
+            let _ = <Wire as Codec<SignedConsensusMsg<Ctx>>>::decode(&Wire, bytes.clone());
+            let _ = <Wire as Codec<StreamMessage<Part>>>::decode(&Wire, bytes.clone());
+            let _ = <Wire as Codec<ValidatorProof<Ctx>>>::decode(&Wire, bytes.clone());
+            let _ = <Wire as Codec<Status<Ctx>>>::decode(&Wire, bytes);
         }
     }
 }

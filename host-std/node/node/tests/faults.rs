@@ -3,22 +3,10 @@
 mod support;
 
 use serde_json::Value;
-use support::{Net, Site, alone, until};
+use support::{Net, ORACLE, Site, alone, fault, honest, until};
 
-const ORACLE: &str = "../../examples/oracle/oracle.wasm";
 const TOKEN: &str = "../../../tests/guests/contracts/wasm/token.wasm";
 const SOMEBODY: &str = "00000000000000000000000000000000000000aa";
-
-fn fault(of: u16, fault: &'static str) -> impl Fn(u16, &mut String) {
-    // A top-level key comes before the first table.
-    move |index, text| {
-        if index == of {
-            *text = format!("fault = \"{fault}\"\n{}", text.replace("fault = \"honest\"\n", ""));
-        }
-    }
-}
-
-fn honest(_: u16, _: &mut String) {}
 
 fn ask(net: &Net, oracle: &str, site: &Site) -> Value {
     net.sent(0, &["--nondet", "call", oracle, &format!("{{\"method\": \"ask\", \"url\": \"{}\"}}", site.url())])
@@ -144,7 +132,7 @@ fn a_site_that_answers_each_node_otherwise_changes_nothing_and_delays_nobody_els
     net.agree(&[0, 1, 2, 3]);
 }
 
-/// A node that proposes octets that are no block, and one block to these and another to those.
+/// A node that proposes bytes that are no block, and one block to these and another to those.
 #[test]
 fn garbage_and_two_faces_cost_a_round_each() {
     let (_alone, site) = (alone(), Site::new());

@@ -15,12 +15,12 @@ use arc_malachitebft_app_channel::app::types::{LocallyProposedValue, PeerId, Pro
 use arc_malachitebft_app_channel::{AppMsg, Channels};
 use eyre::{Context as _, bail, eyre};
 use subvm_bft::{Addr, Ctx, H, Id, Part, Set};
-use subvm_chain::{Block, Chain, Extension, Voter};
+use subvm_chain::{Block, Chain, Extension, TxId, Voter};
 use subvm_core::Address;
 use subvm_ledger::RedbLedger;
 use tokio::sync::mpsc;
 
-use crate::config::{Config, Timing};
+use crate::config::{Config, Keep, Timing};
 use crate::jobs::{Done, Jobs};
 use crate::shared::{Shared, mirror};
 use crate::store::{Proposed, Store};
@@ -40,6 +40,7 @@ pub(crate) struct App {
     me: Addr,
     set: Set,
     timing: Timing,
+    keep: Keep,
     chain: Chain,
     voter: Voter,
     jobs: Jobs,
@@ -65,7 +66,7 @@ pub(crate) struct Begin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) me: Addr,
     pub(crate) set: Set,
-    /// Octets of the largest block.
+    /// Bytes of the largest block.
     pub(crate) block: usize,
     pub(crate) voter: Voter,
     pub(crate) jobs: Jobs,
@@ -83,6 +84,7 @@ impl App {
             me,
             set,
             timing: config.consensus,
+            keep: config.keep,
             chain,
             voter,
             jobs,
@@ -151,7 +153,10 @@ impl App {
             }
             AppMsg::ExtendVote { reply, .. } => {
                 // Never waits for a run: what is not there yet rides in a later vote.
-                let _ = reply.send(Some(self.voter.extension(&self.chain, now()).to_bytes()));
+                let said = self.voter.extension(&self.chain, now());
+                #[cfg(feature = "faults")]
+                let said = self.fault.extension(said, self.last_block().as_ref());
+                let _ = reply.send(Some(said.to_bytes()));
             }
             AppMsg::VerifyVoteExtensions { extensions, reply, .. } => {
                 let one = |(address, bytes): (Addr, Vec<u8>)| {
@@ -181,7 +186,7 @@ impl App {
             }
             AppMsg::ProcessSyncedValue { height, round, proposer, value_bytes, reply } => {
                 let labels =
-                    Part { height, round, pol_round: Round::Nil, proposer, first: true, last: true, octets: vec![] };
+                    Part { height, round, pol_round: Round::Nil, proposer, first: true, last: true, bytes: vec![] };
                 let outcome = if height.0 != self.chain.height() + 1 {
                     SyncedValueOutcome::LocalTransientError
                 } else {
@@ -231,9 +236,9 @@ impl App {
         let (now, later): (Vec<_>, _) =
             std::mem::take(&mut self.early).into_iter().partition(|(labels, _)| labels.height <= height);
         self.early = later;
-        for (labels, octets) in now {
+        for (labels, bytes) in now {
             if labels.height == height {
-                self.take(&labels, octets)?;
+                self.take(&labels, bytes)?;
             }
         }
         Ok(self
@@ -247,16 +252,16 @@ impl App {
     /// A block is decided: it is applied, and kept with the votes for it, before consensus hears of that.
     fn decided(&mut self, certificate: CommitCertificate<Ctx>, extensions: VoteExtensions<Ctx>) -> eyre::Result<()> {
         let id = certificate.value_id;
-        let (block, octets) =
+        let (block, bytes) =
             self.blocks.get(&id).cloned().ok_or_else(|| eyre!("the decided block {id} is not here"))?;
         let cert = ExtendedCommitCertificate::from_commit_certificate_and_extensions(certificate, extensions);
-        let decided = Decided::new(cert, octets);
+        let decided = Decided::new(cert, bytes);
         let mut chain = self.chain.clone();
         let records = tokio::task::block_in_place(|| -> eyre::Result<_> {
             let applied =
                 chain.apply(&block).map_err(|fault| eyre!("block {} could not be applied: {fault}", decided.height))?;
             let records = self.shared.records(&block, &applied)?;
-            self.store.decide(&decided, &records.kept)?;
+            self.store.decide(&decided, &records.kept, &self.old(decided.height.0)?)?;
             self.shared.mirror(&applied)?;
             Ok(records)
         })?;
@@ -274,6 +279,14 @@ impl App {
             self.follow();
         }
         Ok(())
+    }
+
+    /// The transactions whose records are old enough to be forgotten when this height is decided.
+    fn old(&self, height: u64) -> eyre::Result<Vec<TxId>> {
+        let Some(old) = self.keep.records.and_then(|blocks| height.checked_sub(blocks)) else { return Ok(vec![]) };
+        let Some(old) = self.store.decided(old)? else { return Ok(vec![]) };
+        let block = Block::from_bytes(&old.block, &self.chain.genesis().rules);
+        Ok(block.map_or_else(|_| vec![], |block| block.txs.iter().map(|tx| tx.tx.id()).collect()))
     }
 
     /// More validators' votes came in after the decision: the next block can tell of them.
@@ -324,9 +337,9 @@ pub(crate) fn replay(chain: &mut Chain, store: &Store, ledger: &mut RedbLedger) 
 }
 
 /// What is kept of a proposal.
-fn kept(labels: &Part, id: Id, octets: Vec<u8>) -> Proposed {
+fn kept(labels: &Part, id: Id, bytes: Vec<u8>) -> Proposed {
     let (height, round, valid_round, proposer) = (labels.height, labels.round, labels.pol_round, labels.proposer);
-    Proposed { height, round, valid_round, proposer, id, octets }
+    Proposed { height, round, valid_round, proposer, id, bytes }
 }
 
 /// The verdict of a rule.

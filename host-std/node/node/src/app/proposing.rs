@@ -13,7 +13,7 @@ use super::{App, EARLY, kept, validity};
 use crate::store::Proposed;
 use crate::streams::PART;
 
-/// Transactions that are offered to a block; its limits of octets and gas say how many of them it takes.
+/// Transactions that are offered to a block; its limits of bytes and gas say how many of them it takes.
 const OFFERED: usize = 5_000;
 
 /// Blocks of one height that a peer may send: it proposes one in each round, and sends others' again.
@@ -30,7 +30,7 @@ impl App {
         }
         let block = tokio::task::block_in_place(|| self.make());
         let labels =
-            Part { height, round, pol_round: Round::Nil, proposer: self.me, first: true, last: true, octets: vec![] };
+            Part { height, round, pol_round: Round::Nil, proposer: self.me, first: true, last: true, bytes: vec![] };
         let id = Id(block.id().0);
         self.judge(kept(&labels, id, block.to_bytes()))?;
         Ok(id)
@@ -66,11 +66,16 @@ impl App {
         round: Round,
         pol_round: Round,
     ) -> eyre::Result<()> {
-        let Some((_, octets)) = self.blocks.get(&id) else { return Ok(()) };
-        let octets = octets.clone();
+        let Some((_, bytes)) = self.blocks.get(&id) else { return Ok(()) };
+        let bytes = bytes.clone();
         #[cfg(feature = "faults")]
-        let octets = self.misbehave(channels, id, octets, (height, round)).await?;
-        self.stream(channels, octets, height, round, pol_round).await
+        let bytes = self.misbehave(channels, id, bytes, (height, round)).await?;
+        self.stream(channels, bytes, height, round, pol_round).await
+    }
+
+    #[cfg(feature = "faults")]
+    pub(super) fn last_block(&self) -> Option<Block> {
+        Block::from_bytes(&self.last.as_ref()?.block, &self.chain.genesis().rules).ok()
     }
 
     #[cfg(feature = "faults")]
@@ -78,7 +83,7 @@ impl App {
         &mut self,
         channels: &Channels<Ctx>,
         id: Id,
-        octets: Vec<u8>,
+        bytes: Vec<u8>,
         (height, round): (H, Round),
     ) -> eyre::Result<Vec<u8>> {
         let other = self.set.validators().iter().map(|v| v.addr).find(|addr| *addr != self.me);
@@ -87,13 +92,13 @@ impl App {
         if let Some(second) = second {
             self.stream(channels, second.to_bytes(), height, round, Round::Nil).await?;
         }
-        Ok(self.fault.octets(octets))
+        Ok(self.fault.bytes(bytes))
     }
 
     async fn stream(
         &mut self,
         channels: &Channels<Ctx>,
-        octets: Vec<u8>,
+        bytes: Vec<u8>,
         height: H,
         round: Round,
         pol_round: Round,
@@ -102,11 +107,11 @@ impl App {
         // New after a restart, too.
         let name = borsh::to_vec(&(height, round, self.streamed, super::now()))?;
         let stream = StreamId::new(name.into());
-        let chunks: Vec<&[u8]> = octets.chunks(PART).collect();
+        let chunks: Vec<&[u8]> = bytes.chunks(PART).collect();
         let count = chunks.len() as u64;
         for (at, chunk) in (0..).zip(chunks) {
-            let (first, last, octets) = (at == 0, at + 1 == count, chunk.to_vec());
-            let part = Part { height, round, pol_round, proposer: self.me, first, last, octets };
+            let (first, last, bytes) = (at == 0, at + 1 == count, chunk.to_vec());
+            let part = Part { height, round, pol_round, proposer: self.me, first, last, bytes };
             let message = StreamMessage::new(stream.clone(), at, StreamContent::Data(part));
             channels.network.send(NetworkMsg::PublishProposalPart(message)).await?;
         }
@@ -119,18 +124,18 @@ impl App {
     pub(super) fn part(&mut self, from: PeerId, part: StreamMessage<Part>) -> eyre::Result<Option<ProposedValue<Ctx>>> {
         let next = self.chain.height() + 1;
         match self.streams.take(from, part) {
-            Ok(Some((labels, octets))) if labels.height.0 == next => {
+            Ok(Some((labels, bytes))) if labels.height.0 == next => {
                 let sent = self.from.entry(from).or_default();
                 *sent += 1;
                 if *sent > SENT {
                     metrics::counter!("node_blocks_refused_total", "why" => "too many").increment(1);
                     return Ok(None);
                 }
-                self.take(&labels, octets)
+                self.take(&labels, bytes)
             }
-            Ok(Some((labels, octets))) if (next + 1..=next + AHEAD).contains(&labels.height.0) => {
+            Ok(Some((labels, bytes))) if (next + 1..=next + AHEAD).contains(&labels.height.0) => {
                 if self.early.len() < EARLY {
-                    self.early.push((labels, octets));
+                    self.early.push((labels, bytes));
                 }
                 Ok(None)
             }
@@ -143,18 +148,18 @@ impl App {
         }
     }
 
-    /// Keeps a block that came from another node, and judges it. Nothing where its octets are no block: then they have no name to vote on.
-    pub(super) fn take(&mut self, labels: &Part, octets: Vec<u8>) -> eyre::Result<Option<ProposedValue<Ctx>>> {
-        // A header names a block, and says what is in it: octets that lie about that have no name.
+    /// Keeps a block that came from another node, and judges it. Nothing where its bytes are no block: then they have no name to vote on.
+    pub(super) fn take(&mut self, labels: &Part, bytes: Vec<u8>) -> eyre::Result<Option<ProposedValue<Ctx>>> {
+        // A header names a block, and says what is in it: bytes that lie about that have no name.
         let rules = &self.chain.genesis().rules;
-        let block = Block::from_bytes(&octets, rules).map_err(|error| error.to_string());
+        let block = Block::from_bytes(&bytes, rules).map_err(|error| error.to_string());
         match block.and_then(|block| {
             if block.body() == block.header.body { Ok(block) } else { Err("its body is another".into()) }
         }) {
-            Ok(block) => self.judge(kept(labels, Id(block.id().0), octets)),
+            Ok(block) => self.judge(kept(labels, Id(block.id().0), bytes)),
             Err(error) => {
                 metrics::counter!("node_blocks_refused_total", "why" => "malformed").increment(1);
-                tracing::warn!(height = labels.height.0, proposer = %labels.proposer, %error, "octets that are no block");
+                tracing::warn!(height = labels.height.0, proposer = %labels.proposer, %error, "bytes that are no block");
                 Ok(None)
             }
         }
@@ -162,7 +167,7 @@ impl App {
 
     /// Keeps a block before consensus hears of it, whose log names it by its identifier only, and says whether it is valid.
     pub(super) fn judge(&mut self, proposed: Proposed) -> eyre::Result<Option<ProposedValue<Ctx>>> {
-        let Ok(block) = Block::from_bytes(&proposed.octets, &self.chain.genesis().rules) else { return Ok(None) };
+        let Ok(block) = Block::from_bytes(&proposed.bytes, &self.chain.genesis().rules) else { return Ok(None) };
         let verdict = tokio::task::block_in_place(|| self.chain.validate(&block));
         if let Err(why) = &verdict {
             metrics::counter!("node_blocks_refused_total", "why" => "invalid").increment(1);
@@ -175,7 +180,7 @@ impl App {
             tokio::task::block_in_place(|| self.store.propose(&proposed))?;
             self.proposed.push(value.clone());
         }
-        self.blocks.insert(id, (block, proposed.octets));
+        self.blocks.insert(id, (block, proposed.bytes));
         Ok(Some(value))
     }
 }

@@ -8,7 +8,7 @@ use subvm_chain::{Block, Outside, TxId};
 use subvm_core::{Address, Cancel, Outcome, calldata};
 
 use super::prepare;
-use crate::keys::{hex, hex_octets};
+use crate::keys::{hex, hex_bytes};
 use crate::records;
 use crate::shared::{Refused, Shared};
 
@@ -87,8 +87,8 @@ pub(super) fn text<'a>(params: &'a Value, name: &str) -> Result<&'a str, Error> 
     params[name].as_str().ok_or_else(|| Error::params(format!("params.{name} must be a text")))
 }
 
-pub(super) fn octets(params: &Value, name: &str) -> Result<Vec<u8>, Error> {
-    hex_octets(text(params, name)?).ok_or_else(|| Error::params(format!("params.{name} must be hexadecimal digits")))
+pub(super) fn bytes(params: &Value, name: &str) -> Result<Vec<u8>, Error> {
+    hex_bytes(text(params, name)?).ok_or_else(|| Error::params(format!("params.{name} must be hexadecimal digits")))
 }
 
 pub(super) fn address(params: &Value, name: &str) -> Result<Address, Error> {
@@ -118,11 +118,11 @@ fn chain_id(shared: &Shared) -> Value {
 }
 
 fn submit(shared: &Shared, params: &Value) -> Answer {
-    let mut octets = octets(params, "tx")?;
+    let mut bytes = bytes(params, "tx")?;
     if !params["signature"].is_null() {
-        octets.extend(self::octets(params, "signature")?);
+        bytes.extend(self::bytes(params, "signature")?);
     }
-    let id = shared.submit(octets, true).map_err(Error::refused)?;
+    let id = shared.submit(bytes, true).map_err(Error::refused)?;
     Ok(json!({"id": id.to_string()}))
 }
 
@@ -130,8 +130,8 @@ fn submit(shared: &Shared, params: &Value) -> Answer {
 fn relay(shared: &Shared, params: &Value) -> Answer {
     let txs = params["txs"].as_array().filter(|txs| txs.len() <= super::BATCH);
     let txs = txs.ok_or_else(|| Error::params(format!("params.txs must be a list of at most {}", super::BATCH)))?;
-    let octets = |tx: &Value| tx.as_str().and_then(hex_octets);
-    let taken = txs.iter().filter_map(octets).filter(|octets| shared.submit(octets.clone(), false).is_ok()).count();
+    let bytes = |tx: &Value| tx.as_str().and_then(hex_bytes);
+    let taken = txs.iter().filter_map(bytes).filter(|bytes| shared.submit(bytes.clone(), false).is_ok()).count();
     Ok(json!({"taken": taken}))
 }
 
@@ -179,7 +179,7 @@ fn account(shared: &Shared, params: &Value) -> Answer {
     let address = match &params["key"] {
         Value::Null => address(params, "address")?,
         _ => subvm_chain::address(
-            &octets(params, "key")?.try_into().map_err(|_| Error::params("params.key must be 64 digits"))?,
+            &bytes(params, "key")?.try_into().map_err(|_| Error::params("params.key must be 64 digits"))?,
         ),
     };
     let chain = shared.chain();
@@ -222,7 +222,7 @@ pub(super) fn data(params: &Value) -> Result<Vec<u8>, Error> {
         Value::Null => Ok(Vec::new()),
         Value::String(text) => match text.strip_prefix("hex:") {
             Some(digits) => {
-                hex_octets(digits).ok_or_else(|| Error::params("params.data must be hexadecimal digits after hex:"))
+                hex_bytes(digits).ok_or_else(|| Error::params("params.data must be hexadecimal digits after hex:"))
             }
             None => {
                 let value: calldata::Value =

@@ -31,7 +31,7 @@ use limits::Limits;
 pub(crate) use prepare::GAS;
 use serve::Client;
 
-/// Octets of a request.
+/// Bytes of a request.
 const BODY: usize = 4 << 20;
 /// Calls in one request.
 const BATCH: usize = 50;

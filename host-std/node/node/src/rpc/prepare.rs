@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 use subvm_chain::{Action, SignedTx, Tx};
 use subvm_core::Gas;
 
-use super::methods::{self, Answer, Error, address, data, octets, text};
+use super::methods::{self, Answer, Error, address, bytes, data, text};
 use crate::keys::hex;
 use crate::shared::Shared;
 
 /// Gas that a transaction may use, where it does not say.
 pub(crate) const GAS: Gas = Gas { time: 100_000_000, storage: 4_096, data: 1 << 20 };
 
-/// The octets of a transaction and what is to be signed of it. Who signs should look at `shown`, for this node may be anybody's.
+/// The bytes of a transaction and what is to be signed of it. Who signs should look at `shown`, for this node may be anybody's.
 pub(super) fn prepare(shared: &Shared, params: &Value) -> Answer {
-    let from = octets(params, "from")?
+    let from = bytes(params, "from")?
         .try_into()
         .map_err(|_| Error::params("params.from must be a public key of 64 digits"))?;
     let sender = subvm_chain::address(&from);
@@ -24,9 +24,9 @@ pub(super) fn prepare(shared: &Shared, params: &Value) -> Answer {
     let nondet = params["nondet"].as_bool().unwrap_or(false);
     let (action, gas) = (action(params)?, gas(&params["gas"])?);
     let tx = Tx { chain_id: shared.genesis.chain_id, from, nonce, gas, nondet, action };
-    let (octets, sign) = (tx.to_bytes(), tx.signing_bytes());
+    let (bytes, sign) = (tx.to_bytes(), tx.signing_bytes());
     let shown = crate::records::transaction(&SignedTx { tx, signature: [0; 64] });
-    Ok(json!({"tx": hex(&octets), "sign": hex(&sign), "shown": shown}))
+    Ok(json!({"tx": hex(&bytes), "sign": hex(&sign), "shown": shown}))
 }
 
 fn value(params: &Value) -> Result<u128, Error> {
@@ -49,7 +49,7 @@ fn action(params: &Value) -> Result<Action, Error> {
         "transfer" => Action::Transfer { to: address(params, "to")?, value },
         "call" => Action::Call { to: address(params, "to")?, value, data: data(params)? },
         "deploy" => {
-            let bundle = crate::client::bundle(&octets(params, "code")?)
+            let bundle = crate::client::bundle(&bytes(params, "code")?)
                 .map_err(|error| Error::params(format!("params.code: {error:#}")))?;
             Action::Deploy { bundle, value, data: data(params)? }
         }

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 
 /// How long the head of a request may take, and so a connection that says nothing.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a client may take no octet of an answer.
+/// How long a client may take no byte of an answer.
 const STALLED: Duration = Duration::from_secs(20);
 /// After the operating system has no more descriptors.
 const BREATH: Duration = Duration::from_millis(200);

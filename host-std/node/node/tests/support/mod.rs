@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,10 +12,31 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub mod links;
+
 /// What may take long on a machine that has much else to do.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_subvm-node");
+
+pub const ORACLE: &str = "../../examples/oracle/oracle.wasm";
+
+/// That node misbehaves so.
+pub fn fault(of: u16, fault: &'static str) -> impl Fn(u16, &mut String) {
+    move |index, text| {
+        if index == of {
+            misbehaves(text, fault);
+        }
+    }
+}
+
+pub fn honest(_: u16, _: &mut String) {}
+
+fn misbehaves(text: &mut String, fault: &str) {
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("fault = ")).collect();
+    // A top-level key comes before the first table.
+    *text = format!("fault = \"{fault}\"\n{}\n", kept.join("\n"));
+}
 
 /// Four nodes are as much as a small machine runs: one chain at a time.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -119,8 +140,12 @@ pub struct Net {
 impl Net {
     /// The files of a chain whose guests may ask that site; `change` has the text of a node's file.
     pub fn new(count: u16, site: &Site, change: impl Fn(u16, &mut String)) -> Self {
+        Self::on(free(count), count, site, change)
+    }
+
+    /// The same, from this port on.
+    pub fn on(port: u16, count: u16, site: &Site, change: impl Fn(u16, &mut String)) -> Self {
         let dir = TempDir::new().expect("a directory");
-        let port = free(count);
         let home = dir.path().join("chain");
         let made = run(
             &["init", home.to_str().expect("text"), "--validators", &count.to_string(), "--port", &port.to_string()],
@@ -162,19 +187,58 @@ impl Net {
     }
 
     pub fn start(&mut self, index: usize) {
+        self.start_by(index, Command::new(BINARY));
+    }
+
+    /// The same, and no file that it writes can have more bytes: as if its disk were full then.
+    pub fn start_with_files_of(&mut self, index: usize, bytes: u64) {
+        let mut shell = Command::new("bash");
+        // Of 1,024 bytes. The signal would end the process; without it the write fails, as on a full disk.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"", "bash"]);
+        shell.arg((bytes >> 10).to_string()).arg(BINARY);
+        self.start_by(index, shell);
+    }
+
+    fn start_by(&mut self, index: usize, mut command: Command) {
         let file = self.home().join(format!("node{index}/node.toml"));
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.home().join(format!("node{index}.log")))
             .expect("a log");
-        let mut command = Command::new(BINARY);
         command.arg("start").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.env(
             "RUST_LOG",
             "warn,subvm_node=info,network=off,arc_malachitebft_network=off,arc_malachitebft_discovery=off",
         );
         self.nodes[index] = Some(command.spawn().expect("starts"));
+    }
+
+    /// How a node ended, if it did.
+    pub fn ended(&mut self, index: usize) -> Option<ExitStatus> {
+        let ended = self.nodes[index].as_mut()?.try_wait().expect("is a child");
+        ended.inspect(|_| self.nodes[index] = None)
+    }
+
+    /// From its next start on a node misbehaves so.
+    pub fn set_fault(&self, index: usize, fault: &str) {
+        let file = self.home().join(format!("node{index}/node.toml"));
+        let mut text = std::fs::read_to_string(&file).expect("is there");
+        misbehaves(&mut text, fault);
+        std::fs::write(file, text).expect("writes");
+    }
+
+    /// Bytes of the largest file that a node wrote.
+    pub fn largest_file(&self, index: usize) -> u64 {
+        fn largest(dir: &std::path::Path) -> u64 {
+            let entries = std::fs::read_dir(dir).expect("reads").flatten();
+            let size = |entry: std::fs::DirEntry| match entry.metadata().expect("is there") {
+                meta if meta.is_dir() => largest(&entry.path()),
+                meta => meta.len(),
+            };
+            entries.map(size).max().unwrap_or(0)
+        }
+        largest(&self.home().join(format!("node{index}/data")))
     }
 
     pub fn start_all(&mut self) {
