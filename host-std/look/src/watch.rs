@@ -311,6 +311,8 @@ impl Body<'_> {
         let bytes = body.as_bytes();
         let base = start - body.range().start;
         let mut places = self.places.iter().peekable();
+        // What stands before the guest's first instruction enters the function, and has blocks of its own.
+        let entered = places.peek().map_or(u32::MAX, |first| first.lowered);
         let (mut depth, mut left) = (0u32, false);
         while !reader.eof() {
             let at = (reader.original_position() - start) as u32;
@@ -328,6 +330,7 @@ impl Body<'_> {
                     depth = depth.saturating_sub(1);
                     // The block that all ways out of the guest's function lead to.
                     if depth == 1
+                        && at >= entered
                         && !std::mem::replace(&mut left, true)
                         && let [ty] = **results
                     {
