@@ -65,7 +65,7 @@ fn same(makers: &[Maker], parts: &Parts, options: &Options) -> Result<(Snapshot,
     let made: Vec<_> = makers.iter().map(|maker| made(*maker, parts, options)).collect();
     let first = made[0].clone()?;
     for other in &made {
-        assert_eq!(other.as_ref().map(|other| &other.wasm), Ok(&first.wasm), "on every engine the same octets");
+        assert_eq!(other.as_ref().map(|other| &other.wasm), Ok(&first.wasm), "on every engine the same bytes");
     }
     let twin = self_starting(&parts.start, options)?;
     let mut last = None;
