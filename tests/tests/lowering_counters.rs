@@ -143,8 +143,8 @@ fn a_trap_leaves_the_count_of_a_loop_behind() {
         (drop (i32.div_u (i32.const 1) (local.get 0)))))";
     let seen = observe(wat, &[Val::I32(1000)], GAS, STACK_UNITS);
     assert_eq!(seen.ending, Ending::Trapped(Trap::IntegerDivisionByZero));
-    // The count is brought up to date at the loop's head, before each eight rounds; the last ones and the division are not seen.
-    assert_eq!(GAS - seen.gas, 2 + 992 * 6);
+    // The count is brought up to date at each loop head; the last round and the division are not seen.
+    assert_eq!(GAS - seen.gas, 2 + 999 * 6);
 }
 
 /// What is not seen is bounded, whatever the way to the trap.

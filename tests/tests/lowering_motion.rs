@@ -77,39 +77,6 @@ fn what_many_branches_use_is_compiled_once() {
     }
 }
 
-/// A short loop, which is written eight times, does the work of each round once, whichever of its ways out needs what came of it.
-#[cfg(target_arch = "x86_64")]
-#[test]
-fn rounds_of_a_short_loop_do_their_work_once() {
-    let work = "(local.set $x (i64.mul (local.get $x) (local.get $y)))";
-    let down = "(local.tee $n (i32.sub (local.get $n) (i32.const 1)))";
-    // Each with how often the product stands in compiled code: on eight ways out, what came of all rounds before.
-    let ways = [
-        (8, format!("(block $a (loop $l {work} (br_if $a (i32.eqz {down})) (br $l)))")),
-        (36, format!("(loop $l {work} (br_if $l {down}))")),
-        (1, format!("(loop $l {work} (br_if $l {down}) (return (local.get $x)))")),
-        (1, format!("(loop $l {work} (br_if $l {down}) (global.set 0 (local.get $x)) (br_if $l {down}))")),
-        (
-            8,
-            format!(
-                "(block $a (block $b (loop $l {work} (br_if $a (i32.eqz {down})) (br_if $b (i32.eq (local.get $n) (i32.const 7))) (br $l)))
-                    (local.set $x (i64.rotl (local.get $x) (i64.const 3))))"
-            ),
-        ),
-    ];
-    for (expected, way) in ways {
-        let uses = "(if (local.get $n) (then (global.set 0 (local.get $x)))) ".repeat(20);
-        let text = format!(
-            "(module (global (mut i64) (i64.const 0)) (func (export \"f\") (param $x i64) (param $y i64) (param $n i32) (result i64)
-                {way} {uses} (i64.xor (local.get $x) (local.get $y))))"
-        );
-        let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        let lowered = lower(&module, &options(Floats::Canonical)).unwrap();
-        let code = compiled(&lowered.wasm, Generator::Speed);
-        assert_eq!(code.windows(2).filter(|window| window == &[0x0f, 0xaf]).count(), expected, "{way}");
-    }
-}
-
 /// What is small stays as it is: no code is added for it.
 #[test]
 fn little_work_is_left_alone() {

@@ -160,11 +160,6 @@ impl Blocks {
         self.labels.len() as u32 - 1
     }
 
-    /// Whether control can reach the next instruction.
-    pub(super) fn reachable(&self) -> bool {
-        self.block.reachable
-    }
-
     /// How many bytes are written.
     pub(super) fn size(&self) -> usize {
         self.out.len() + self.block.code.len()
@@ -193,10 +188,7 @@ impl Blocks {
     }
 
     /// Everything written, where blocks begin that tell of it, and where the guest's instructions stand in it.
-    pub(super) fn finish(mut self) -> (Vec<u8>, Vec<u32>, Vec<Place>) {
-        // Those of a loop that is written several times tell as often.
-        self.teller.begun.sort_unstable();
-        self.teller.begun.dedup();
+    pub(super) fn finish(self) -> (Vec<u8>, Vec<u32>, Vec<Place>) {
         (self.out, self.teller.begun, self.places.unwrap_or_default())
     }
 

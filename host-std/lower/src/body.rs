@@ -35,7 +35,6 @@ use super::look::Place;
 use super::options::{Floats, Options};
 use super::owed::Named;
 use super::pins;
-use super::rounds::{Cursor, Rounds};
 use super::scratch::{Scratch, Use};
 use super::stack::Frame;
 use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
@@ -221,58 +220,49 @@ impl Body<'_> {
     fn operators(&mut self, body: &FunctionBody<'_>, notes: Notes<'_>) -> Result<(), Refusal> {
         let bytes = body.as_bytes();
         let start = body.range().start;
-        let mut cursor = Cursor::new(body, notes)?;
-        // The loop of which a round is being written.
-        let mut unrolled: Option<Rounds<'_>> = None;
-        while !cursor.reader.eof() {
-            let from = cursor.reader.original_position() - start;
-            let operator = cursor.reader.read()?;
-            let to = cursor.reader.original_position() - start;
+        let mut reader = body.get_operators_reader()?;
+        let mut canonicalise = notes.canonicalise.iter().peekable();
+        let mut switched = notes.switched.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
+        let mut caught = notes.caught.iter().skip_while(|opener| **opener == FUNCTION_LABEL).peekable();
+        let mut moving = notes.moving.iter().peekable();
+        let mut pins = notes.pins.iter().peekable();
+        let mut passed = notes.passed;
+        let mut number = 0;
+        while !reader.eof() {
+            let from = reader.original_position() - start;
+            let operator = reader.read()?;
+            let to = reader.original_position() - start;
             self.blocks.comes((start + from) as u32);
             if matches!(operator, Operator::End) && self.blocks.depth() == 0 {
                 self.close_function();
                 break;
             }
-            let named = cursor.named();
-            if let Some(moving) = cursor.moving.next_if(|moving| moving.instruction == cursor.number) {
+            let named = Named {
+                switched: switched.next_if(|opener| **opener == number + 1).is_some(),
+                caught: caught.next_if(|opener| **opener == number + 1).is_some(),
+            };
+            if let Some(moving) = moving.next_if(|moving| moving.instruction == number) {
                 self.blocks.count(moving.ticks, false);
             }
             let mut tied = false;
-            while let Some(through) = cursor.barrier() {
+            while let Some(pin) = pins.next_if(|pin| pin.instruction == number) {
+                let through;
+                (through, passed) = passed.split_at(pin.passed as usize);
                 self.barrier(through);
                 tied |= through.is_empty();
             }
             self.blocks.place(start + from);
-            let bytes = &bytes[from..to];
-            let rounds = cursor.rounds().filter(|_| self.blocks.reachable());
-            let ticks = gas::ticks(&self.context.options.schedule, &operator);
-            match (operator, &mut unrolled) {
-                (Operator::End, Some(round)) => {
-                    self.blocks.count(ticks, false);
-                    if round.end(&mut self.blocks) {
-                        cursor = round.first.clone();
-                        continue;
-                    }
-                    unrolled = None;
-                }
-                (Operator::V128Const { value }, _) if tied => {
-                    self.blocks.count(ticks, false);
+            match operator {
+                Operator::V128Const { value } if tied => {
+                    self.blocks.count(gas::ticks(&self.context.options.schedule, &operator), false);
                     self.tied(value.i128() as u128);
                 }
-                (operator, Some(round)) => {
-                    let (operator, bytes) = round.moved(operator, bytes);
-                    self.operator(&operator, &bytes, named)?;
-                }
-                (operator, None) if rounds.is_none() => self.operator(&operator, bytes, named)?,
-                _ => self.blocks.count(ticks, false),
+                _ => self.operator(&operator, &bytes[from..to], named)?,
             }
-            if let Some(point) = cursor.canonicalise.next_if(|point| point.instruction == cursor.number) {
+            if let Some(point) = canonicalise.next_if(|point| point.instruction == number) {
                 canonical::canonicalise(&mut self.blocks.code(), &mut self.scratch, point.lane);
             }
-            cursor.number += 1;
-            if let Some(rounds) = rounds {
-                unrolled = Some(Rounds::open(&mut self.blocks, bytes, rounds, cursor.clone()));
-            }
+            number += 1;
         }
         Ok(())
     }

@@ -57,7 +57,6 @@ mod origins;
 mod owed;
 mod pins;
 mod report;
-mod rounds;
 mod schema;
 mod scratch;
 mod segments;
@@ -89,7 +88,7 @@ pub use unwound::unwinding_ticks;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 18;
+pub const VERSION: u32 = 19;
 
 /// Bytes of a page of memory (WebAssembly 2.0, 4.2.8).
 pub const WASM_PAGE: u64 = 65_536;

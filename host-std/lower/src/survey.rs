@@ -19,17 +19,17 @@ use super::floats::canonical::Flow;
 use super::limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
 use super::names::RESERVED;
 use super::options::{Floats, Options};
+use notes::{Canonicalise, Moving};
 
 mod beside;
 mod function;
 mod motion;
 mod notes;
 mod switched;
-mod unrolled;
 mod work;
 
 pub(super) use function::Facts;
-pub(super) use notes::{Canonicalise, FUNCTION_LABEL, Moving, Notes, Passed, Pin, Unrolled};
+pub(super) use notes::{FUNCTION_LABEL, Notes, Passed, Pin};
 
 /// The sections of a module that the second pass rewrites.
 #[derive(Default)]
@@ -87,8 +87,6 @@ pub(super) struct Survey<'a> {
     pub(super) pins: Vec<Pin>,
     /// What goes through the barriers there, one after the other.
     pub(super) passed: Vec<Passed>,
-    /// The loops that are unrolled, function after function.
-    unrolled: Vec<Unrolled>,
     /// Parameters and declared locals of all functions.
     locals: u64,
     /// The estimated values of all functions.

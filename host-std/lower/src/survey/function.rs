@@ -9,9 +9,8 @@ use wasmparser::{
 
 use super::Survey;
 use super::motion::{Barriers, Recorded, Subject, barriers};
-use super::notes::{Canonicalise, Moving, Unrolled};
+use super::notes::{Canonicalise, Moving};
 use super::switched::Switched;
-use super::unrolled::Unrolling;
 use super::work::Work;
 use crate::bulk::Bulk;
 use crate::floats::canonical::Flow;
@@ -45,8 +44,6 @@ pub(crate) struct Facts {
     pub(crate) moving: u32,
     /// How many of the survey's `pins` are its own.
     pub(crate) pins: u32,
-    /// How many of the survey's `unrolled` are its own.
-    pub(crate) unrolled: u32,
 }
 
 impl Survey<'_> {
@@ -72,7 +69,6 @@ impl Survey<'_> {
         let mut ticks = 0;
         let mut work = Work::new(locals, self.imported_globals + self.globals);
         let mut switched = Switched::new();
-        let (mut unrolling, mut round) = (Unrolling::default(), work.so_far());
         let (mut operators, mut further, mut moving) = (0, 0, 0);
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
@@ -109,12 +105,6 @@ impl Survey<'_> {
             let caught = self.caught_values(&operator);
             work.step(&operator, arity, caught, falls)?;
             switched.step(operators, &operator)?;
-            if matches!(operator, Operator::Loop { .. }) {
-                round = work.so_far();
-            }
-            if let Some(unrolled) = unrolling.step(operators, &operator, own_ticks + for_values) {
-                work.again(round, unrolled)?;
-            }
             operators += 1;
             further += arity.1.saturating_sub(1) + caught;
             self.operator(&operator)?;
@@ -126,8 +116,7 @@ impl Survey<'_> {
         let types: Vec<ValType> = (0..locals).filter_map(|local| validator.get_local_type(local)).collect();
         let subject = Subject { body, recorded: &recorded, locals: &types, parameters, loops };
         let barriers = barriers(&subject, options)?;
-        let unrolled = unrolling.finish();
-        self.note_barriers(&work, &barriers, &unrolled)?;
+        self.note_barriers(&work, &barriers)?;
         let canonicalised = flow.map_or(0, |flow| self.note_canonicalised(flow));
         let units = stack::frame_units(locals_slots + heights.highest, operators, further);
         let entry = gas::entry_ticks(schedule, units, declared);
@@ -137,8 +126,6 @@ impl Survey<'_> {
         self.switched.extend(named);
         self.caught.extend(at_catch);
         let (switched, caught, pinned) = (named.len() as u32, at_catch.len() as u32, barriers.pins.len() as u32);
-        let rolled_out = unrolled.len() as u32;
-        self.unrolled.extend(unrolled);
         self.pins.extend(barriers.pins);
         self.passed.extend(barriers.passed);
         self.facts.push(Facts {
@@ -152,7 +139,6 @@ impl Survey<'_> {
             tries,
             moving,
             pins: pinned,
-            unrolled: rolled_out,
         });
         Ok(validator.into_allocations())
     }
@@ -213,13 +199,12 @@ impl Survey<'_> {
     }
 
     /// Holds what barriers add to a function to the limits.
-    fn note_barriers(&mut self, work: &Work, barriers: &Barriers, unrolled: &[Unrolled]) -> Result<(), Refusal> {
-        let (added, passed) = written(barriers, unrolled);
-        let own = work.branches();
+    fn note_barriers(&mut self, work: &Work, barriers: &Barriers) -> Result<(), Refusal> {
+        let (own, added) = (work.branches(), barriers.pins.len() as u64);
         Limit::Branches.check(own + added)?;
         self.branch_squares += added * (2 * own + added);
         Limit::BranchSquares.check(self.branch_squares)?;
-        self.values += passed;
+        self.values += barriers.passed.len() as u64;
         Limit::ModuleValues.check(self.values)
     }
 
@@ -228,18 +213,6 @@ impl Survey<'_> {
         self.canonicalise.extend(seen.iter().map(|&(instruction, lane)| Canonicalise { instruction, lane }));
         seen.len() as u32
     }
-}
-
-/// How many barriers are written, and how many values go through them, where some stand in loops that are written several times.
-fn written(barriers: &Barriers, unrolled: &[Unrolled]) -> (u64, u64) {
-    let mut loops = unrolled.iter().peekable();
-    barriers.pins.iter().fold((0, 0), |(pins, passed), pin| {
-        while loops.next_if(|unrolled| unrolled.end < pin.instruction).is_some() {}
-        // A barrier before the first instruction of a loop is one of its rounds', and so is one before its end.
-        let around = loops.peek().filter(|unrolled| unrolled.number <= pin.instruction);
-        let rounds = around.map_or(1, |unrolled| u64::from(unrolled.rounds));
-        (pins + rounds, passed + rounds * u64::from(pin.passed))
-    })
 }
 
 /// Slots of operands that a function may have at once for what its values cost.

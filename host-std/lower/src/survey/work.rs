@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 
 use wasmparser::{Operator, TryTable};
 
-use super::notes::Unrolled;
 use super::switched::label;
 use crate::floats::float_op;
 use crate::gas::memory_offset;
@@ -87,15 +86,6 @@ pub(super) struct Work {
     open_loops: u64,
     /// The clauses of every `try_table` that is open.
     handlers: u64,
-}
-
-/// What there is of a function up to a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct SoFar {
-    values: u64,
-    operators: u64,
-    ways: u64,
-    branches: u64,
 }
 
 /// What a clause of a `try_table` costs at each call within it: an entry of a table, and a way.
@@ -233,26 +223,6 @@ impl Work {
         }
         Limit::Loops.check(self.loops)?;
         Limit::LoopNesting.check(self.open_loops)?;
-        Limit::Branches.check(self.branches)
-    }
-
-    /// What there is so far.
-    pub(super) fn so_far(&self) -> SoFar {
-        SoFar { values: self.values, operators: self.operators, ways: self.ways, branches: self.branches }
-    }
-
-    /// The loop that has just ended, whose head was passed at `since`, is written several times: what it has stands there
-    /// once more for each further one, and a block around it, and one around all of them. Where a round ends with a way out
-    /// of its own, compilers do there what is needed of all rounds before it.
-    pub(super) fn again(&mut self, since: SoFar, unrolled: Unrolled) -> Result<(), Refusal> {
-        let rounds = u64::from(unrolled.rounds);
-        let further = rounds - 1;
-        let now = self.so_far();
-        let made = if unrolled.divided { rounds * (rounds + 1) / 2 } else { rounds };
-        self.values += (made - 1) * (now.values - since.values);
-        self.operators += further * (now.operators - since.operators);
-        self.ways += further * (now.ways - since.ways + 2) + 2;
-        self.block_ends(further * (now.branches - since.branches + 1) + 1);
         Limit::Branches.check(self.branches)
     }
 

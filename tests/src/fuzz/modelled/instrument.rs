@@ -14,7 +14,6 @@ use wasmparser::{
 };
 
 use super::places::{Step, steps};
-use super::rounds::{self, Written};
 use super::{Callees, operators};
 use crate::fuzz::prices::Size;
 
@@ -141,12 +140,11 @@ impl Model<'_> {
         }
         let size = self.types[ty as usize] + locals.iter().map(|(count, _)| count).sum::<u32>();
         locals.push((1, ValType::I32));
-        let written = rounds::written_out(&operators(body));
-        let steps = steps(function, &written, self.callees);
+        let steps = steps(function, &operators(body), self.callees);
         let mut depth = 0;
         let mut encoded = Function::new(locals);
         encoded.instructions().block(BlockType::FunctionType(self.types.len() as u32 + ty));
-        for (Written { operator, .. }, before) in written.into_iter().zip(&steps) {
+        for (operator, before) in operators(body).into_iter().zip(&steps) {
             before.iter().for_each(|step| self.step(*step, size, &mut encoded.instructions()));
             match operator {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,

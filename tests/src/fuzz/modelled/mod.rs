@@ -6,7 +6,6 @@
 
 mod instrument;
 mod places;
-mod rounds;
 
 use std::sync::LazyLock;
 

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use wasmparser::Operator;
 
 use super::Callees;
-use super::rounds::Written;
 use crate::fuzz::prices::{self, Size};
 
 /// How many ticks may run from one comparison to the next, and how many a trap may hide.
@@ -36,7 +35,7 @@ pub(super) enum Step {
 }
 
 /// The steps of a function: before each of its instructions, and behind its end.
-pub(super) fn steps(function: usize, operators: &[Written<'_>], callees: &Callees<'_>) -> Vec<Vec<Step>> {
+pub(super) fn steps(function: usize, operators: &[Operator<'_>], callees: &Callees<'_>) -> Vec<Vec<Step>> {
     let mut pass = Pass {
         callees,
         labels: vec![Label::new(Kind::Block, false, named_by_tables(operators).contains(&None))],
@@ -46,7 +45,7 @@ pub(super) fn steps(function: usize, operators: &[Written<'_>], callees: &Callee
         block: Block { start: 0, cost: callees.entry(function) },
     };
     let small = callees.is_small(function);
-    let calls = operators.iter().any(|written| is_call(&written.operator));
+    let calls = operators.iter().any(is_call);
     let units = callees.units[function];
     if calls {
         pass.steps[0].push(Step::Enter(units));
@@ -54,14 +53,14 @@ pub(super) fn steps(function: usize, operators: &[Written<'_>], callees: &Callee
     if !small {
         pass.steps[0].push(Step::Compare);
     }
-    for (index, written) in operators.iter().enumerate() {
-        pass.instruction(index, written);
+    for (index, operator) in operators.iter().enumerate() {
+        pass.instruction(index, operator);
     }
     pass.steps[operators.len()].push(Step::Show);
     if !small {
         pass.steps[operators.len()].push(Step::Compare);
     }
-    for (index, _) in operators.iter().enumerate().filter(|(_, written)| is_tail_call(&written.operator)) {
+    for (index, _) in operators.iter().enumerate().filter(|(_, operator)| is_tail_call(operator)) {
         pass.steps[index].push(Step::Leave(units));
     }
     if calls {
@@ -71,9 +70,9 @@ pub(super) fn steps(function: usize, operators: &[Written<'_>], callees: &Callee
 }
 
 /// The instructions whose labels a `br_table` names, in dead code, too; `None` is the function.
-fn named_by_tables(operators: &[Written<'_>]) -> BTreeSet<Option<usize>> {
+fn named_by_tables(operators: &[Operator<'_>]) -> BTreeSet<Option<usize>> {
     let (mut open, mut named) = (vec![None], BTreeSet::new());
-    for (index, Written { operator, .. }) in operators.iter().enumerate() {
+    for (index, operator) in operators.iter().enumerate() {
         match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => open.push(Some(index)),
             Operator::End => _ = open.pop(),
@@ -165,9 +164,9 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn instruction(&mut self, index: usize, Written { operator, ticks }: &Written<'_>) {
+    fn instruction(&mut self, index: usize, operator: &Operator<'_>) {
         if let Some(start) = self.here {
-            self.block.cost += ticks;
+            self.block.cost += prices::ticks(operator).expect("a price");
             let end = ends_block(operator).then(|| self.end_block(start, index, operator));
             self.structure(index, operator, end);
             if end.is_some() {
@@ -289,7 +288,7 @@ fn is_tail_call(operator: &Operator<'_>) -> bool {
 }
 
 /// Whether what follows is dead.
-pub(super) fn ends_way(operator: &Operator<'_>) -> bool {
+fn ends_way(operator: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(operator, Br { .. } | BrTable { .. } | Return | Unreachable) || is_tail_call(operator)
 }
