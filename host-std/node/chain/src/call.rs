@@ -5,7 +5,6 @@ use std::sync::Arc;
 use subvm_core::calldata::Value;
 use subvm_core::{Address, Gas, Message, Package, Receipt};
 
-use crate::form::Form;
 use crate::genesis::Prices;
 use crate::ids::{CallId, TxId, digest, of_parts};
 
@@ -54,19 +53,6 @@ impl Call {
             entry_data: self.data.clone(),
             ..Message::default()
         }
-    }
-
-    /// What tells it apart, for the digest of the state.
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        self.id.put(out);
-        self.tx.put(out);
-        [self.origin, self.sender, self.contract].iter().for_each(|address| address.put(out));
-        self.value.put(out);
-        self.data.put(out);
-        self.code.as_ref().map(|code| code.digest()).put(out);
-        self.gas.put(out);
-        self.reserve.put(out);
-        self.nondet.put(out);
     }
 }
 

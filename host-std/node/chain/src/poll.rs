@@ -12,7 +12,6 @@ use std::sync::Arc;
 use subvm_core::{Address, Ballot, Commitment, Proposal, Receipt};
 
 use crate::extension::Item;
-use crate::form::Form;
 use crate::genesis::Genesis;
 use crate::ids::{CallId, digest};
 
@@ -142,28 +141,6 @@ impl Poll {
         } else {
             Tally::Open
         }
-    }
-
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        self.number.put(out);
-        self.appeal.map(|appeal| appeal.by).put(out);
-        self.appeal.map(|appeal| appeal.bond).put(out);
-        self.leader.put(out);
-        self.about.put(out);
-        self.agreed.put(out);
-        crate::form::put_list(out, &self.committee);
-        (self.commits.len() as u64).put(out);
-        for (from, commitment) in &self.commits {
-            from.put(out);
-            commitment.put(out);
-        }
-        (self.opened.len() as u64).put(out);
-        for (from, ballot) in &self.opened {
-            from.put(out);
-            ballot.put(out);
-        }
-        self.opening.put(out);
-        self.until.put(out);
     }
 }
 

@@ -227,6 +227,7 @@ fn an_appeal_turns_a_result_and_the_chain_is_replayed_with_it() {
     // After it others build upon what is there.
     let transfer = |nonce| sample::tx(2, nonce, false, Action::Transfer { to: NOBODY, value: 5 });
     net.block(vec![transfer(0)]);
+    let (began, mut follower) = (net.blocks.len(), net.restored());
     let turn = |net: &mut Net, nonce, sites: &Vec<_>| {
         net.sites = sites.clone();
         let appeal = sample::tx(1, nonce, false, Action::Appeal { call: id });
@@ -250,10 +251,14 @@ fn an_appeal_turns_a_result_and_the_chain_is_replayed_with_it() {
     assert_eq!(net.chain.money().gone, 0, "who was right has the bond back");
     let third = sample::tx(1, 2, false, Action::Appeal { call: id });
     assert_eq!(net.next(vec![third]).txs, [], "all have judged it");
+    net.nothing_else_is_taken(1_009);
     while net.chain.finalized() < at {
         net.block(vec![]);
     }
     assert_eq!(net.again().root(), net.chain.root());
+    let back = |block| follower.apply(block).unwrap().rolled_back.is_some();
+    assert_eq!(net.blocks[began..].iter().map(back).filter(|back| *back).count(), 2);
+    assert_eq!(follower.root(), net.chain.root(), "who began with a snapshot goes back as far, and comes to the same");
 }
 
 #[test]

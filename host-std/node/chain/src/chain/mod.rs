@@ -301,9 +301,10 @@ impl Chain {
         (base, self.recent.iter().map(|(block, _)| &**block).collect())
     }
 
-    /// Goes on from a state, with blocks that follow it.
+    /// Goes on from a state, with blocks that follow it: those that are not final, for an appeal may go back to the first of them.
     pub(crate) fn begin_at(&mut self, world: World, blocks: VecDeque<Arc<Block>>) -> Result<(), Fault> {
-        let (mut height, mut parent) = (world.height, world.last);
+        let base = world.height;
+        let (mut height, mut parent) = (base, world.last);
         for block in &blocks {
             height = height.saturating_add(1);
             if (block.header.height, block.header.parent) != (height, parent) || block.header.body != block.body() {
@@ -313,7 +314,8 @@ impl Chain {
         }
         self.world = Arc::new(world);
         self.recent.clear();
-        self.steps(blocks, &mut Applied::nothing())
+        self.steps(blocks, &mut Applied::nothing())?;
+        if self.finalized() == base { Ok(()) } else { Err(Fault::Block(InvalidBlock::Header("height"))) }
     }
 
     /// Goes back to before a result was decided, so that the blocks since come again with what an appeal made of it.

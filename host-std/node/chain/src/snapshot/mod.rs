@@ -2,7 +2,8 @@
 //!
 //! They hold the state after the last final block, with all that was on its way there, and the blocks since. Whoever takes them applies those
 //! blocks, and looks at the digest of the state that this leads to: the header of the next block has it, which more than two thirds of the
-//! validators signed. So they may come from anybody.
+//! validators signed. That digest is of all that the bytes have: it has the digests of the worlds since the last final one, the first of which
+//! is what they begin with. So they may come from anybody: no bytes that mean another chain lead to the same digest.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,10 +22,10 @@ use crate::world::World;
 mod stores;
 mod things;
 
-pub(crate) use things::package;
+pub(crate) use things::{package, put_overrides};
 
 /// The version of the bytes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Why bytes are no snapshot of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub enum SnapshotError {
         /// What they lead to.
         found: [u8; 32],
     },
-    /// Their blocks do not follow from their state.
+    /// Their blocks do not follow from their state, or are not those that are not final.
     Blocks,
     /// The chain cannot begin so.
     Genesis(crate::GenesisError),
@@ -57,9 +58,9 @@ impl fmt::Display for SnapshotError {
             Self::Root { .. } => f.write_str(
                 "the snapshot leads to another state than the one that was signed: take one from another node",
             ),
-            Self::Blocks => {
-                f.write_str("the snapshot's blocks do not follow from its state: take one from another node")
-            }
+            Self::Blocks => f.write_str(
+                "the snapshot's blocks are not those since its last final state: take one from another node",
+            ),
             Self::Genesis(error) => error.fmt(f),
         }
     }

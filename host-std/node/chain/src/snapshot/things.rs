@@ -1,4 +1,5 @@
-//! What is on its way, as bytes.
+//! What is on its way, as bytes: whole, in a snapshot; and, for the digest of it, with the digests of what is large. One writer for both, so that
+//! whatever a snapshot has is in the digest.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,7 +13,45 @@ use crate::exec::Seen;
 use crate::form::{Form, put_list};
 use crate::genesis::Genesis;
 use crate::poll::{Appeal, Poll};
-use crate::world::{Case, Override, Ruled, World};
+use crate::store::Store;
+use crate::world::{Case, Override, Past, Ruled, World};
+
+/// How states, packages, proposals and receipts are put.
+enum Large<'a> {
+    /// Whole: states by their numbers among these.
+    Whole(Stores<'a>),
+    /// By their digests.
+    Digests,
+}
+
+impl<'a> Large<'a> {
+    fn store(&mut self, store: &'a Store, out: &mut Vec<u8>) {
+        match self {
+            Self::Whole(stores) => stores.number(store).put(out),
+            Self::Digests => store.digest().put(out),
+        }
+    }
+
+    fn code(&self, code: Option<&Package>, out: &mut Vec<u8>) {
+        match self {
+            Self::Whole(_) => code.map(Package::to_bundle).put(out),
+            Self::Digests => code.map(Package::digest).put(out),
+        }
+    }
+
+    fn about(&self, poll: &Poll, out: &mut Vec<u8>) {
+        match self {
+            Self::Whole(_) => {
+                put_bytes(out, &poll.proposal.to_bytes());
+                put_bytes(out, &poll.receipt.to_bytes());
+            }
+            Self::Digests => {
+                poll.about.put(out);
+                poll.agreed.put(out);
+            }
+        }
+    }
+}
 
 /// Things, one after the other, after their number.
 fn put_all<T>(out: &mut Vec<u8>, things: impl ExactSizeIterator<Item = T>, mut put: impl FnMut(T, &mut Vec<u8>)) {
@@ -22,32 +61,39 @@ fn put_all<T>(out: &mut Vec<u8>, things: impl ExactSizeIterator<Item = T>, mut p
 
 impl World {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        let mut stores = Stores::new();
+        let mut large = Large::Whole(Stores::new());
         let mut things = Vec::new();
-        self.put_things(&mut stores, &mut things);
-        stores.put(out);
+        self.put_things(&mut large, &mut things);
+        if let Large::Whole(stores) = &large {
+            stores.put(out);
+        }
         out.extend(things);
     }
 
-    fn put_things<'a>(&'a self, stores: &mut Stores<'a>, out: &mut Vec<u8>) {
+    /// All of it but what overrides, for a digest: no two worlds have the same bytes.
+    pub(crate) fn put_digests(&self, out: &mut Vec<u8>) {
+        self.put_things(&mut Large::Digests, out);
+    }
+
+    fn put_things<'a>(&'a self, large: &mut Large<'a>, out: &mut Vec<u8>) {
         self.height.put(out);
         self.time.put(out);
         self.seed.put(out);
         self.last.put(out);
-        stores.number(&self.store).put(out);
-        put_all(out, self.ready.iter(), |call, out| put_call(call, out));
+        large.store(&self.store, out);
+        put_all(out, self.ready.iter(), |call, out| put_call(call, large, out));
         put_all(out, self.locks.iter(), |(contract, waiting), out| {
             contract.put(out);
-            put_all(out, waiting.iter(), |call, out| put_call(call, out));
+            put_all(out, waiting.iter(), |call, out| put_call(call, large, out));
         });
-        put_all(out, self.cases.values(), |case, out| put_case(case, stores, out));
+        put_all(out, self.cases.values(), |case, out| put_case(case, large, out));
         put_all(out, self.polls.iter(), |(call, poll), out| {
             call.put(out);
-            put_poll(poll, out);
+            put_poll(poll, large, out);
         });
         put_all(out, self.ruled.values(), |ruled, out| {
-            put_case(&ruled.case, stores, out);
-            put_poll(&ruled.poll, out);
+            put_case(&ruled.case, large, out);
+            put_poll(&ruled.poll, large, out);
             ruled.at.put(out);
             ruled.last.put(out);
             ruled.accepted.put(out);
@@ -55,12 +101,13 @@ impl World {
         });
         put_all(out, self.later.iter(), |(height, calls), out| {
             height.put(out);
-            put_all(out, calls.iter(), |call, out| put_call(call, out));
+            put_all(out, calls.iter(), |call, out| put_call(call, large, out));
         });
         self.finalized.put(out);
-        put_all(out, self.history.iter(), |(height, store), out| {
-            height.put(out);
-            stores.number(store).put(out);
+        put_all(out, self.history.iter(), |past, out| {
+            past.height.put(out);
+            large.store(&past.store, out);
+            past.digest.put(out);
         });
         self.gone.put(out);
     }
@@ -86,8 +133,13 @@ impl World {
         })?;
         let later = source.list(|source| Ok((Form::take(source)?, source.list(take_call)?)))?;
         let finalized = Form::take(source)?;
-        let history = source.list(|source| Ok((Form::take(source)?, stores.next(source)?)))?;
-        Ok(Self {
+        if finalized > height {
+            return Err(Wrong::Malformed("more is final than there is"));
+        }
+        let history = source.list(|source| {
+            Ok(Past { height: Form::take(source)?, store: stores.next(source)?, digest: Form::take(source)? })
+        })?;
+        let world = Self {
             height,
             time,
             seed,
@@ -103,11 +155,13 @@ impl World {
             finalized,
             history: history.into(),
             gone: Form::take(source)?,
-        })
+            digest: [0; 32],
+        };
+        Ok(world.digested())
     }
 }
 
-pub(super) fn put_overrides(overrides: &BTreeMap<crate::CallId, Override>, out: &mut Vec<u8>) {
+pub(crate) fn put_overrides(overrides: &BTreeMap<crate::CallId, Override>, out: &mut Vec<u8>) {
     put_all(out, overrides.iter(), |(call, (number, holds)), out| {
         call.put(out);
         (*number as u64).put(out);
@@ -120,13 +174,13 @@ pub(super) fn take_overrides(source: &mut Source<'_>) -> Read<BTreeMap<crate::Ca
     Ok(all.into_iter().collect())
 }
 
-fn put_call(call: &Call, out: &mut Vec<u8>) {
+fn put_call(call: &Call, large: &Large<'_>, out: &mut Vec<u8>) {
     call.id.put(out);
     call.tx.put(out);
     [call.origin, call.sender, call.contract].iter().for_each(|address| address.put(out));
     call.value.put(out);
     call.data.put(out);
-    call.code.as_ref().map(|code| code.to_bundle()).put(out);
+    large.code(call.code.as_deref(), out);
     call.gas.put(out);
     call.reserve.put(out);
     call.nondet.put(out);
@@ -153,10 +207,10 @@ pub(crate) fn package(bundle: &[u8]) -> Read<Arc<Package>> {
     Package::from_bundle(bundle).map(Arc::new).map_err(|_| Wrong::Malformed("a contract's package is none"))
 }
 
-fn put_case<'a>(case: &'a Case, stores: &mut Stores<'a>, out: &mut Vec<u8>) {
-    put_call(&case.call, out);
-    stores.number(&case.seen.accepted).put(out);
-    stores.number(&case.seen.finalized).put(out);
+fn put_case<'a>(case: &'a Case, large: &mut Large<'a>, out: &mut Vec<u8>) {
+    put_call(&case.call, large, out);
+    large.store(&case.seen.accepted, out);
+    large.store(&case.seen.finalized, out);
     case.seen.time.put(out);
     case.until.put(out);
     put_list(out, &case.led);
@@ -170,13 +224,12 @@ fn take_case(source: &mut Source<'_>, stores: &Taken) -> Read<Case> {
     Ok(Case { call, seen, until: Form::take(source)?, led: source.list(Form::take)?, polls: Form::take(source)? })
 }
 
-fn put_poll(poll: &Poll, out: &mut Vec<u8>) {
+fn put_poll(poll: &Poll, large: &Large<'_>, out: &mut Vec<u8>) {
     poll.number.put(out);
     poll.appeal.map(|appeal| appeal.by).put(out);
     poll.appeal.map(|appeal| appeal.bond).put(out);
     poll.leader.put(out);
-    put_bytes(out, &poll.proposal.to_bytes());
-    put_bytes(out, &poll.receipt.to_bytes());
+    large.about(poll, out);
     put_list(out, &poll.committee);
     put_all(out, poll.commits.iter(), |(from, commitment), out| {
         from.put(out);

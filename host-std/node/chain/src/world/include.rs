@@ -110,7 +110,7 @@ impl World {
         let (cost, sender, id) = (Cost::of(all, signed), signed.tx.sender(), signed.tx.id());
         self.store.change(sender, |account| {
             account.balance -= cost.whole();
-            account.nonce = signed.tx.nonce + 1;
+            account.nonce = signed.tx.nonce.saturating_add(1);
         });
         self.pay(proposer, cost.now);
         let (contract, data, code) = match &signed.tx.action {
@@ -145,7 +145,7 @@ impl World {
     fn appeal(&mut self, all: &Chainwide, call: CallId, appeal: Appeal) -> Option<Outcome> {
         let ruled = self.ruled.get_mut(&call)?;
         let number = ruled.case.polls;
-        ruled.case.polls += 1;
+        ruled.case.polls = number.saturating_add(1);
         let before = &ruled.poll;
         let size = (before.committee.len() as u16).saturating_mul(2).saturating_add(1);
         let seed = digest("appeal", &[&self.seed, &self.height.to_le_bytes()]);

@@ -7,12 +7,12 @@ use subvm_core::{Address, Gas, PageWrite, Receipt, Role};
 
 use crate::call::{Call, sent};
 use crate::exec::{Outside, Seen, Vm};
-use crate::form::Form;
 use crate::genesis::Genesis;
 use crate::ids::{BlockId, CallId, digest};
 use crate::mutant::{Mutant, Planted};
 use crate::outcome::{Fault, Outcome, Status};
 use crate::poll::Poll;
+use crate::snapshot::put_overrides;
 use crate::store::Store;
 
 pub(crate) mod include;
@@ -73,10 +73,21 @@ pub(crate) struct World {
     pub(crate) later: BTreeMap<u64, Vec<Arc<Call>>>,
     pub(crate) overrides: BTreeMap<CallId, Override>,
     pub(crate) finalized: u64,
-    /// The states since then, by height.
-    pub(crate) history: VecDeque<(u64, Store)>,
+    /// What was from then on, by height, without the present.
+    pub(crate) history: VecDeque<Past>,
     /// Money that went to the layer below, and that was burned.
     pub(crate) gone: u128,
+    /// Of all this, but of what overrides: that is known in a replay before it is due. As it was after the last step.
+    pub(crate) digest: [u8; 32],
+}
+
+/// What was after a block that may still be taken back, or that was the last which may not. With the digests of all that was then, the digest of
+/// the present says from what it came: a snapshot's beginning can be held against it.
+#[derive(Clone)]
+pub(crate) struct Past {
+    pub(crate) height: u64,
+    pub(crate) store: Store,
+    pub(crate) digest: [u8; 32],
 }
 
 /// What all steps have in common.
@@ -105,12 +116,12 @@ impl World {
         for (address, package) in &genesis.contracts {
             store.deploy(*address, Arc::clone(package));
         }
-        Self {
+        let world = Self {
             height: 0,
             time: genesis.time,
             seed: digest("seed", &[&genesis.chain_id.to_le_bytes()]),
             last: BlockId::default(),
-            history: [(0, store.clone())].into(),
+            history: VecDeque::new(),
             store,
             ready: VecDeque::new(),
             locks: BTreeMap::new(),
@@ -121,45 +132,28 @@ impl World {
             overrides: BTreeMap::new(),
             finalized: 0,
             gone: 0,
-        }
+            digest: [0; 32],
+        };
+        world.digested()
     }
 
     /// The digest of all of it.
     pub(crate) fn root(&self) -> [u8; 32] {
+        let mut overrides = Vec::new();
+        put_overrides(&self.overrides, &mut overrides);
+        digest("root", &[&self.digest, &overrides])
+    }
+
+    /// With the digest of what it is.
+    pub(crate) fn digested(mut self) -> Self {
+        self.digest();
+        self
+    }
+
+    fn digest(&mut self) {
         let mut out = Vec::new();
-        self.ready.iter().for_each(|call| call.put(&mut out));
-        for (contract, waiting) in &self.locks {
-            contract.put(&mut out);
-            (waiting.len() as u64).put(&mut out);
-            waiting.iter().for_each(|call| call.put(&mut out));
-        }
-        self.cases.values().for_each(|case| case.put(&mut out));
-        self.polls.values().for_each(|poll| poll.put(&mut out));
-        for ruled in self.ruled.values() {
-            ruled.case.put(&mut out);
-            ruled.poll.put(&mut out);
-            ruled.at.put(&mut out);
-            ruled.last.put(&mut out);
-            ruled.accepted.put(&mut out);
-            ruled.results.iter().for_each(|result| result.put(&mut out));
-        }
-        for (height, calls) in &self.later {
-            height.put(&mut out);
-            calls.iter().for_each(|call| call.put(&mut out));
-        }
-        for (call, (number, holds)) in &self.overrides {
-            call.put(&mut out);
-            (*number as u64).put(&mut out);
-            holds.put(&mut out);
-        }
-        self.finalized.put(&mut out);
-        for (height, store) in &self.history {
-            height.put(&mut out);
-            store.digest().put(&mut out);
-        }
-        self.gone.put(&mut out);
-        let (height, time) = (self.height.to_le_bytes(), self.time.to_le_bytes());
-        digest("root", &[&height, &time, &self.seed, &self.last.0, &self.store.digest(), &out])
+        self.put_digests(&mut out);
+        self.digest = digest("world", &[&out]);
     }
 
     /// All calls that hold money.
@@ -176,7 +170,7 @@ impl World {
 
     /// The state as a call sees it whose turn it is now.
     pub(crate) fn seen(&self) -> Seen {
-        let finalized = self.history.front().map_or_else(Store::default, |(_, store)| store.clone());
+        let finalized = self.history.front().map_or(&self.store, |past| &past.store).clone();
         Seen { accepted: self.store.clone(), finalized, time: self.time }
     }
 
@@ -319,8 +313,7 @@ impl World {
         let old = self.height.saturating_sub(window);
         self.finalized = self.finalized.max(held.map_or(old, |held| held.min(old)));
         let finalized = self.finalized;
-        self.history.push_back((self.height, self.store.clone()));
-        while self.history.front().is_some_and(|(height, _)| *height < finalized) {
+        while self.history.front().is_some_and(|past| past.height < finalized) {
             self.history.pop_front();
         }
         let gone: Vec<CallId> = self.ruled.iter().filter(|(_, it)| it.at <= finalized).map(|(call, _)| *call).collect();
@@ -333,22 +326,10 @@ impl World {
             }
             self.overrides.remove(&call);
         }
-        let still = self.later.split_off(&(finalized + 1));
+        let still = self.later.split_off(&finalized.saturating_add(1));
         for calls in std::mem::replace(&mut self.later, still).into_values() {
             self.ready.extend(calls);
         }
-    }
-}
-
-impl Case {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.call.put(out);
-        self.seen.time.put(out);
-        self.seen.accepted.digest().put(out);
-        self.seen.finalized.digest().put(out);
-        self.until.put(out);
-        crate::form::put_list(out, &self.led);
-        self.polls.put(out);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A block, step by step.
 
-use super::{Chainwide, Done, World};
+use super::{Chainwide, Done, Past, World};
 use crate::block::Block;
 use crate::ids::digest;
 use crate::outcome::{Fault, Outcome, Status};
@@ -11,6 +11,7 @@ impl World {
     pub(crate) fn step(&mut self, all: &Chainwide, block: &Block) -> Result<Done, Fault> {
         let mut done = Done::default();
         let (proposer, id) = (block.header.proposer, block.id());
+        self.history.push_back(Past { height: self.height, store: self.store.clone(), digest: self.digest });
         self.height = block.header.height;
         self.time = block.header.time;
         self.seed = digest("seed", &[&self.seed, &id.0]);
@@ -32,6 +33,7 @@ impl World {
         self.expire(all, proposer, &mut done);
         self.work(all, proposer, &mut done)?;
         self.finalize(all);
+        self.digest();
         Ok(done)
     }
 }

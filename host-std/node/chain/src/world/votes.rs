@@ -61,7 +61,7 @@ impl World {
             return Ok(());
         }
         let number = case.polls;
-        case.polls += 1;
+        case.polls = number.saturating_add(1);
         done.outcomes.push(Outcome { leader: Some(leader), ..told(&case.call, Status::Proposed) });
         let rules = &all.genesis.rules;
         let committee = draw(&self.seed, id, number, rules.committee, all.genesis.validators.len() as u16);

@@ -159,6 +159,7 @@ impl Net {
         self.chain.validate(&block).unwrap();
         let money = self.whole();
         let mut other = self.restored();
+        assert!(other.snapshot() == self.chain.snapshot(), "a snapshot of a snapshot is the same");
         let applied = self.chain.apply(&block).unwrap();
         assert_eq!(self.whole(), money, "money is conserved");
         let same = other.apply(&block).unwrap();
@@ -251,7 +252,25 @@ impl Net {
 
     /// The chain of these bytes, in the state of this one.
     pub(crate) fn restore(&self, bytes: &[u8]) -> Result<Chain, SnapshotError> {
-        Chain::restore(Arc::clone(self.chain.genesis()), self.engine.clone(), bytes, &self.chain.root())
+        self.restore_to(bytes, &self.chain.root())
+    }
+
+    /// The chain of these bytes, in a state that was signed.
+    pub(crate) fn restore_to(&self, bytes: &[u8], root: &[u8; 32]) -> Result<Chain, SnapshotError> {
+        Chain::restore(Arc::clone(self.chain.genesis()), self.engine.clone(), bytes, root)
+    }
+
+    /// Of the bits of a snapshot, each `step`-th: changed, it is refused, or means the same.
+    #[track_caller]
+    pub(crate) fn nothing_else_is_taken(&self, step: usize) {
+        let bytes = self.chain.snapshot();
+        for bit in (0..8 * bytes.len()).step_by(step) {
+            let mut other = bytes.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(chain) = self.restore(&other) {
+                assert!(chain.snapshot() == bytes, "bit {bit} of {} makes it another one", 8 * bytes.len());
+            }
+        }
     }
 
     /// The chain that somebody has who knows the blocks only.
