@@ -3,8 +3,11 @@
 use arc_malachitebft_app_channel::app::engine::network::{NetworkMsg, NetworkRef};
 use arc_malachitebft_app_channel::app::types::SignedConsensusMsg;
 use arc_malachitebft_core_consensus::LivenessMsg;
-use ractor::{Actor, ActorProcessingErr, ActorRef, async_trait};
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent, async_trait};
 use subvm_bft::{Again, Ctx};
+
+/// How long the network has to hang up.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Passes everything on, and has more to say where a vote is repeated.
 pub(crate) struct SayAgain {
@@ -49,18 +52,51 @@ impl Actor for SayAgain {
         }
         Ok(self.network.cast(message)?)
     }
+
+    /// The network ended: whoever watches over it from above is told why, as if this were not between them.
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        event: SupervisionEvent,
+        _: &mut Again,
+    ) -> Result<(), ActorProcessingErr> {
+        let ended = matches!(event, SupervisionEvent::ActorTerminated(..) | SupervisionEvent::ActorFailed(..));
+        myself.notify_supervisor_and_monitors(event);
+        if ended {
+            myself.stop(Some("its network ended".into()));
+        }
+        Ok(())
+    }
+
+    /// The network hangs up before this is over: whoever waits for one waits for both.
+    async fn post_stop(&self, _: ActorRef<Self::Msg>, _: &mut Again) -> Result<(), ActorProcessingErr> {
+        // An error says that it is over already, or hangs: there is nothing left to do about it then.
+        let _ = self.network.stop_and_wait(None, Some(PATIENCE)).await;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
     use arc_malachitebft_app_channel::app::types::core::{NilOrVal, Round, SignedMessage, VoteType};
     use subvm_bft::{Addr, H, Id, Sig, SignedVote, Vote};
     use tokio::sync::mpsc;
 
     use super::*;
 
-    /// A network that tells what it is to send.
-    struct Wire(mpsc::UnboundedSender<NetworkMsg<Ctx>>);
+    /// A network that tells what it is to send, and takes its time to hang up.
+    struct Wire(mpsc::UnboundedSender<NetworkMsg<Ctx>>, Arc<AtomicBool>);
+
+    impl Wire {
+        fn new() -> (Self, mpsc::UnboundedReceiver<NetworkMsg<Ctx>>, Arc<AtomicBool>) {
+            let ((tell, told), over) = (mpsc::unbounded_channel(), Arc::<AtomicBool>::default());
+            (Self(tell, Arc::clone(&over)), told, over)
+        }
+    }
 
     #[async_trait]
     impl Actor for Wire {
@@ -78,8 +114,42 @@ mod tests {
             message: Self::Msg,
             (): &mut (),
         ) -> Result<(), ActorProcessingErr> {
-            self.0.send(message).map_err(|_| "the test is over")?;
+            self.0.send(message).map_err(|_| "the line is dead")?;
             Ok(())
+        }
+
+        async fn post_stop(&self, _: ActorRef<Self::Msg>, (): &mut ()) -> Result<(), ActorProcessingErr> {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            self.1.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
+    /// Whoever watches over a node's parts: tells how they end.
+    struct Above(mpsc::UnboundedSender<String>);
+
+    #[async_trait]
+    impl Actor for Above {
+        type Msg = ();
+        type State = ();
+        type Arguments = ();
+
+        async fn pre_start(&self, _: ActorRef<()>, (): ()) -> Result<(), ActorProcessingErr> {
+            Ok(())
+        }
+
+        async fn handle_supervisor_evt(
+            &self,
+            _: ActorRef<()>,
+            event: SupervisionEvent,
+            (): &mut (),
+        ) -> Result<(), ActorProcessingErr> {
+            let text = match event {
+                SupervisionEvent::ActorFailed(_, why) => format!("failed: {why}"),
+                SupervisionEvent::ActorTerminated(.., why) => format!("ended: {}", why.unwrap_or_default()),
+                _ => return Ok(()),
+            };
+            Ok(self.0.send(text)?)
         }
     }
 
@@ -92,8 +162,8 @@ mod tests {
     /// What kept six validators at one height: a precommit of a round before, which Malachite does not repeat.
     #[tokio::test]
     async fn a_precommit_of_the_round_before_goes_out_again_with_its_extension() {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let (wire, _) = Actor::spawn(None, Wire(tell), ()).await.expect("begins");
+        let (wire, mut told, _) = Wire::new();
+        let (wire, _) = Actor::spawn(None, wire, ()).await.expect("begins");
         let network = SayAgain::before(wire.clone()).await.expect("begins");
         let said = [vote(VoteType::Prevote, 0), vote(VoteType::Precommit, 0), vote(VoteType::Prevote, 1)];
         for vote in said.clone() {
@@ -115,7 +185,30 @@ mod tests {
         // They end together.
         wire.stop(None);
         while network.cast(NetworkMsg::PublishLivenessMsg(LivenessMsg::Vote(vote(VoteType::Prevote, 2)))).is_ok() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn who_stops_it_has_waited_for_the_network_too() {
+        let (wire, _told, over) = Wire::new();
+        let (wire, _) = Actor::spawn(None, wire, ()).await.expect("begins");
+        let network = SayAgain::before(wire).await.expect("begins");
+        network.stop_and_wait(None, None).await.expect("stops");
+        assert!(over.load(Ordering::SeqCst), "the network had not hung up yet");
+    }
+
+    #[tokio::test]
+    async fn why_the_network_failed_is_told_above() {
+        let (tell, mut ends) = mpsc::unbounded_channel();
+        let (above, _) = Actor::spawn(None, Above(tell), ()).await.expect("begins");
+        let (wire, told, _) = Wire::new();
+        let (wire, _) = Actor::spawn(None, wire, ()).await.expect("begins");
+        let network = SayAgain::before(wire).await.expect("begins");
+        network.link(above.get_cell());
+        drop(told);
+        network.cast(NetworkMsg::PublishLivenessMsg(LivenessMsg::Vote(vote(VoteType::Prevote, 0)))).expect("takes it");
+        assert_eq!(ends.recv().await.as_deref(), Some("failed: the line is dead"));
+        assert_eq!(ends.recv().await.as_deref(), Some("ended: its network ended"));
     }
 }

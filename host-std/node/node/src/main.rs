@@ -12,6 +12,7 @@ mod config;
 #[cfg(feature = "faults")]
 mod fault;
 mod files;
+mod forget;
 mod jobs;
 mod keys;
 mod mempool;

@@ -1,6 +1,7 @@
 //! What consensus, the server of clients and what runs beside them share: the chain as it is now, the transactions that wait, and who listens.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -150,16 +151,17 @@ impl Shared {
             changed.insert(tx.tx.id(), records::included(tx, applied.height));
         }
         for (height, outcome) in &applied.outcomes {
-            let record = match changed.entry(outcome.tx) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => match self.store.record(&outcome.tx.0)? {
-                    Some(kept) => entry.insert(serde_json::from_slice(&kept).wrap_err("a kept record is damaged")?),
-                    None => continue,
-                },
-            };
             let step = records::step(*height, outcome);
             metrics::counter!("node_outcomes_total", "status" => outcome.status.code()).increment(1);
             told.push(json!({"type": "outcome", "tx": outcome.tx.to_string(), "step": step}));
+            let record = match changed.entry(outcome.tx) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => match self.store.record(&outcome.tx.0)? {
+                    Some(kept) => entry.insert(serde_json::from_slice(&kept).wrap_err("a kept record is damaged")?),
+                    // It is forgotten: who listens is told all the same.
+                    None => continue,
+                },
+            };
             records::add(record, step);
         }
         let kept = changed.into_iter().map(|(id, record)| Ok((id.0, serde_json::to_vec(&record)?)));
@@ -207,4 +209,62 @@ pub(crate) fn mirror(ledger: &mut RedbLedger, applied: &Applied) -> eyre::Result
     }
     ledger.finalize(applied.finalized)?;
     Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use arc_malachitebft_app_channel::app::types::core::Round;
+    use subvm_bft::{H, Id};
+    use subvm_chain::{Action, sample};
+    use subvm_core::{Parts, wasi};
+
+    use super::*;
+    use crate::wire::Decided;
+
+    /// A contract that no test runs.
+    pub(crate) const CONTRACT: Address = Address([0xaa; 20]);
+
+    /// A chain of one validator, with this contract; final after three blocks.
+    pub(crate) fn chain() -> Chain {
+        let mut genesis = sample::genesis(1);
+        let parts = Parts { start: b"\0asm\x01\0\0\0".as_slice().into(), ..Parts::default() };
+        let package = parts.check(&wasi::Refused::default()).expect("a package");
+        genesis.contracts.push((CONTRACT, Arc::new(package)));
+        genesis.rules.finality = 3;
+        let engine = crate::files::engine(&subvm_config::Config::default()).expect("an engine");
+        Chain::new(Arc::new(genesis), engine).expect("begins")
+    }
+
+    /// It, with nobody's vote.
+    pub(crate) fn decided(block: &Block) -> Decided {
+        let (height, id) = (H(block.header.height), Id(block.id().0));
+        Decided { height, round: Round::new(0), id, commits: vec![], block: block.to_bytes() }
+    }
+
+    /// What comes of a call whose record is gone is told, and counted, as any other.
+    #[test]
+    fn who_listens_is_told_without_a_record_too() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = "name = \"a\"\nnetwork = {listen = \"/ip4/127.0.0.1/tcp/1\"}\nrpc = {listen = \"127.0.0.1:1\"}";
+        let config: Config = toml::from_str(config).expect("a node's file");
+        let mut chain = chain();
+        let store = Arc::new(Store::open(dir.path(), &[1; 32]).expect("opens"));
+        let ledger = RedbLedger::open(&dir.path().join("state")).expect("opens");
+        let shared = Shared::new(&config, Arc::clone(chain.genesis()), chain.clone(), store, ledger);
+        let ask = sample::tx(1, 0, true, Action::Call { to: CONTRACT, value: 0, data: vec![] });
+        let id = ask.tx.id();
+        let mut txs = vec![ask];
+        let mut told = Vec::new();
+        while chain.height() == 0 || chain.is_pending(&id) {
+            assert!(chain.height() < 50, "it does not end");
+            let block = chain.propose(sample::validator(0), None, std::mem::take(&mut txs), vec![]);
+            let applied = chain.apply(&block).expect("follows");
+            let records = shared.records(&block, &applied).expect("reads");
+            // Nothing of it is kept.
+            told.extend(records.told.into_iter().filter(|told| told["type"] == "outcome"));
+        }
+        let told: Vec<_> = told.iter().map(|told| (&told["tx"], &told["step"]["status"])).collect();
+        let id = json!(id.to_string());
+        assert_eq!(told, [(&id, &json!("pending")), (&id, &json!("undetermined"))]);
+    }
 }

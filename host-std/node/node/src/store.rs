@@ -9,9 +9,10 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use eyre::{Context, bail, eyre};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use subvm_bft::{Addr, H, Id};
-use subvm_chain::{CallId, JobKey, TxId};
+use subvm_chain::{CallId, JobKey};
 use subvm_core::Ballot;
 
+use crate::forget::Old;
 use crate::wire::Decided;
 
 /// Decided blocks by height.
@@ -26,6 +27,8 @@ const BALLOTS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("ballots
 const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 /// Under which its genesis stands.
 const GENESIS: &str = "genesis";
+/// Under which the last height stands whose transactions' records are forgotten.
+const FORGOTTEN: &str = "forgotten";
 
 /// A proposed block as it is kept: consensus names it by its identifier only, after a restart too.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -88,17 +91,18 @@ impl Store {
         written().wrap_err_with(|| format!("{what}: is the disk full?"))
     }
 
-    /// Keeps a decided block, and the records that it changed; forgets the records of transactions that are `gone`.
-    pub(crate) fn decide(&self, decided: &Decided, records: &[([u8; 32], Vec<u8>)], gone: &[TxId]) -> eyre::Result<()> {
+    /// Keeps a decided block, and the records that it changed; forgets the records of transactions that are old.
+    pub(crate) fn decide(&self, decided: &Decided, records: &[([u8; 32], Vec<u8>)], old: &Old) -> eyre::Result<()> {
         self.write("a decided block could not be kept", |write| {
             write.open_table(DECIDED)?.insert(decided.height.0, borsh::to_vec(decided)?.as_slice())?;
             let mut table = write.open_table(RECORDS)?;
-            for id in gone {
-                table.remove(id.0.as_slice())?;
-            }
             for (id, record) in records {
                 table.insert(id.as_slice(), record.as_slice())?;
             }
+            for id in &old.txs {
+                table.remove(id.0.as_slice())?;
+            }
+            write.open_table(ABOUT)?.insert(FORGOTTEN, old.through.to_le_bytes().as_slice())?;
             // What was proposed for this height and before is needed no more.
             let end = decided.height.0.saturating_add(1).to_be_bytes();
             Ok(write.open_table(PROPOSED)?.retain(|key, _| key >= end.as_slice())?)
@@ -181,6 +185,14 @@ impl Store {
         Ok(self.0.begin_read()?.open_table(DECIDED)?.last()?.map_or(0, |(height, _)| height.value()))
     }
 
+    /// The last height whose transactions' records are forgotten; 0 where none are.
+    pub(crate) fn forgotten(&self) -> eyre::Result<u64> {
+        let table = self.0.begin_read()?.open_table(ABOUT)?;
+        let Some(kept) = table.get(FORGOTTEN)? else { return Ok(0) };
+        let bytes = kept.value().try_into().wrap_err("the kept height of what is forgotten is damaged")?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
     /// What became of a transaction.
     pub(crate) fn record(&self, id: &[u8; 32]) -> eyre::Result<Option<Vec<u8>>> {
         let table = self.0.begin_read()?.open_table(RECORDS)?;
@@ -213,14 +225,16 @@ mod tests {
         store.propose(&proposed(1, 0)).expect("keeps");
         store.propose(&proposed(2, 0)).expect("keeps");
         store.propose(&proposed(2, 1)).expect("keeps");
-        store.decide(&decided(1), &[([7; 32], b"{}".to_vec())], &[]).expect("keeps");
+        store.decide(&decided(1), &[([7; 32], b"{}".to_vec())], &Old::default()).expect("keeps");
         drop(store);
         let store = Store::open(dir.path(), &[1; 32]).expect("opens again");
         assert_eq!(store.proposed().expect("reads"), [proposed(2, 0), proposed(2, 1)], "height 1 is decided");
         assert_eq!((store.height().expect("reads"), store.decided(1).expect("reads")), (1, Some(decided(1))));
         assert_eq!(store.record(&[7; 32]).expect("reads"), Some(b"{}".to_vec()));
         assert_eq!((store.decided(2).expect("reads"), store.record(&[8; 32]).expect("reads")), (None, None));
-        store.decide(&decided(2), &[], &[TxId([7; 32])]).expect("keeps");
+        let old = Old { through: 1, txs: vec![subvm_chain::TxId([7; 32])] };
+        store.decide(&decided(2), &[], &old).expect("keeps");
+        assert_eq!(store.forgotten().expect("reads"), 1);
         assert_eq!(store.record(&[7; 32]).expect("reads"), None, "what is gone is forgotten");
         assert_eq!(store.proposed().expect("reads"), []);
         assert_eq!(store.range(1..=9).expect("reads"), [decided(1), decided(2)]);

@@ -376,6 +376,12 @@ impl Chain {
         include::Cost::of(&self.all, signed).whole()
     }
 
+    /// The transactions of which something may still come: calls of theirs are on their way, or what was decided on one may be appealed against.
+    pub fn unsettled(&self) -> impl Iterator<Item = TxId> {
+        let ruled = self.world.ruled.values().map(|ruled| &ruled.case.call);
+        self.world.calls().chain(ruled).map(|call| call.tx)
+    }
+
     /// Whether a transaction's own call is still on its way.
     #[must_use]
     pub fn is_pending(&self, tx: &TxId) -> bool {

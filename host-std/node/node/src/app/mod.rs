@@ -15,12 +15,13 @@ use arc_malachitebft_app_channel::app::types::{LocallyProposedValue, PeerId, Pro
 use arc_malachitebft_app_channel::{AppMsg, Channels};
 use eyre::{Context as _, bail, eyre};
 use subvm_bft::{Addr, Ctx, H, Id, Part, Set};
-use subvm_chain::{Block, Chain, Extension, TxId, Voter};
+use subvm_chain::{Block, Chain, Extension, Voter};
 use subvm_core::Address;
 use subvm_ledger::RedbLedger;
 use tokio::sync::mpsc;
 
 use crate::config::{Config, Keep, Timing};
+use crate::forget;
 use crate::jobs::{Done, Jobs};
 use crate::shared::{Shared, mirror};
 use crate::store::{Proposed, Store};
@@ -261,7 +262,8 @@ impl App {
             let applied =
                 chain.apply(&block).map_err(|fault| eyre!("block {} could not be applied: {fault}", decided.height))?;
             let records = self.shared.records(&block, &applied)?;
-            self.store.decide(&decided, &records.kept, &self.old(decided.height.0)?)?;
+            let old = forget::old(&self.store, &chain, self.keep.records)?;
+            self.store.decide(&decided, &records.kept, &old)?;
             self.shared.mirror(&applied)?;
             Ok(records)
         })?;
@@ -279,14 +281,6 @@ impl App {
             self.follow();
         }
         Ok(())
-    }
-
-    /// The transactions whose records are old enough to be forgotten when this height is decided.
-    fn old(&self, height: u64) -> eyre::Result<Vec<TxId>> {
-        let Some(old) = self.keep.records.and_then(|blocks| height.checked_sub(blocks)) else { return Ok(vec![]) };
-        let Some(old) = self.store.decided(old)? else { return Ok(vec![]) };
-        let block = Block::from_bytes(&old.block, &self.chain.genesis().rules);
-        Ok(block.map_or_else(|_| vec![], |block| block.txs.iter().map(|tx| tx.tx.id()).collect()))
     }
 
     /// More validators' votes came in after the decision: the next block can tell of them.

@@ -56,7 +56,14 @@ impl Link {
                 }
                 let Ok(there) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 let ends = [here.try_clone(), there.try_clone()].map(|end| end.expect("a handle"));
-                open.lock().unwrap_or_else(PoisonError::into_inner).extend(ends);
+                {
+                    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                    // It may have been cut since: who cuts says so first, and then ends those that are in this list.
+                    if cut.load(Ordering::SeqCst) {
+                        continue;
+                    }
+                    open.extend(ends);
+                }
                 let back = (there.try_clone().expect("a handle"), here.try_clone().expect("a handle"));
                 std::thread::spawn(move || pass(here, there));
                 std::thread::spawn(move || pass(back.0, back.1));

@@ -1,0 +1,135 @@
+//! What became of old transactions is forgotten, where the node's file says after how many blocks: `keep.records`.
+
+use std::collections::BTreeSet;
+
+use subvm_chain::{Block, Chain, TxId};
+
+use crate::store::Store;
+
+/// Heights that one block can make forgotten: more than one, so that a node which is to keep less than before comes to that.
+const AT_ONCE: u64 = 4;
+
+/// What is forgotten with a block.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Old {
+    /// The last height of which nothing is kept then.
+    pub(crate) through: u64,
+    /// The transactions of the heights up to there.
+    pub(crate) txs: Vec<TxId>,
+}
+
+/// What is old enough on a chain that has just grown. It goes on from where it stopped, and waits for transactions of which something may still
+/// come: a client that waits for a result finds it.
+pub(crate) fn old(store: &Store, chain: &Chain, keep: Option<u64>) -> eyre::Result<Old> {
+    let from = store.forgotten()?;
+    let mut old = Old { through: from, txs: vec![] };
+    let Some(last) = keep.and_then(|keep| chain.height().checked_sub(keep)) else { return Ok(old) };
+    let last = last.min(chain.finalized()).min(from.saturating_add(AT_ONCE));
+    if last <= from {
+        return Ok(old);
+    }
+    let open: BTreeSet<TxId> = chain.unsettled().collect();
+    for height in from + 1..=last {
+        let block = store.decided(height)?;
+        let block = block.and_then(|decided| Block::from_bytes(&decided.block, &chain.genesis().rules).ok());
+        let txs: Vec<TxId> = block.iter().flat_map(|block| &block.txs).map(|tx| tx.tx.id()).collect();
+        if txs.iter().any(|tx| open.contains(tx)) {
+            break;
+        }
+        old.txs.extend(txs);
+        old.through = height;
+    }
+    Ok(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use subvm_chain::{Action, SignedTx, sample};
+    use subvm_core::Address;
+
+    use super::*;
+    use crate::shared::tests::{CONTRACT, chain, decided};
+
+    const KEEP: Option<u64> = Some(3);
+
+    struct Node {
+        chain: Chain,
+        store: Store,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Node {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().expect("a directory");
+            let store = Store::open(dir.path(), &[1; 32]).expect("opens");
+            Self { chain: chain(), store, _dir: dir }
+        }
+
+        /// A block, and what it makes forgotten.
+        fn block(&mut self, txs: Vec<SignedTx>, keep: Option<u64>) -> Vec<TxId> {
+            let block = self.chain.propose(sample::validator(0), None, txs, vec![]);
+            self.chain.apply(&block).expect("follows");
+            let old = old(&self.store, &self.chain, keep).expect("reads");
+            let record = |tx: &SignedTx| (tx.tx.id().0, b"{}".to_vec());
+            let records: Vec<_> = block.txs.iter().map(record).collect();
+            self.store.decide(&decided(&block), &records, &old).expect("keeps");
+            old.txs
+        }
+
+        fn knows(&self, tx: &SignedTx) -> bool {
+            self.store.record(&tx.tx.id().0).expect("reads").is_some()
+        }
+    }
+
+    fn transfer(nonce: u64) -> SignedTx {
+        sample::tx(0, nonce, false, Action::Transfer { to: Address([9; 20]), value: 1 })
+    }
+
+    #[test]
+    fn records_are_forgotten_when_they_are_old_enough() {
+        let mut node = Node::new();
+        assert_eq!(node.block(vec![transfer(0)], KEEP), []);
+        assert_eq!(node.block(vec![], KEEP), []);
+        assert_eq!(node.block(vec![], KEEP), []);
+        assert!(node.knows(&transfer(0)));
+        assert_eq!(node.block(vec![], KEEP), [transfer(0).tx.id()]);
+        assert!(!node.knows(&transfer(0)));
+    }
+
+    #[test]
+    fn a_node_that_is_to_keep_less_forgets_what_is_older_too() {
+        let mut node = Node::new();
+        for nonce in 0..20 {
+            assert_eq!(node.block(vec![transfer(nonce)], None), [], "all is kept");
+        }
+        let mut forgotten = Vec::new();
+        for _ in 0..8 {
+            let now = node.block(vec![], KEEP);
+            assert!(now.len() as u64 <= AT_ONCE, "some at a time");
+            forgotten.extend(now);
+        }
+        let all: Vec<_> = (0..20).map(|nonce| transfer(nonce).tx.id()).collect();
+        assert_eq!(forgotten, all);
+        assert!((0..20).all(|nonce| !node.knows(&transfer(nonce))));
+        assert_eq!(node.store.forgotten().expect("reads"), node.chain.height() - 3);
+    }
+
+    #[test]
+    fn what_something_may_still_come_of_is_not_forgotten() {
+        let mut node = Node::new();
+        let ask = sample::tx(1, 0, true, Action::Call { to: CONTRACT, value: 0, data: vec![] });
+        node.block(vec![ask.clone(), transfer(0)], KEEP);
+        let ended = |node: &Node| !node.chain.is_pending(&ask.tx.id());
+        while !ended(&node) {
+            assert!(node.knows(&ask) && node.chain.height() < 50, "height {}", node.chain.height());
+            node.block(vec![], KEEP);
+        }
+        assert!(node.chain.height() > 10, "nobody led it for many blocks");
+        node.block(vec![], KEEP);
+        assert!(!node.knows(&ask) && !node.knows(&transfer(0)));
+        // A node that starts again goes on from there.
+        assert!(Arc::new(node.store).forgotten().expect("reads") > 0);
+    }
+}
