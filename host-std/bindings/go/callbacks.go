@@ -28,14 +28,19 @@ func callsOf(context C.uintptr_t) *calls {
 	return cgo.Handle(context).Value().(*calls)
 }
 
-// guarded calls a part. What it returns or panics with goes into buffer, where there is one, and is kept: nothing unwinds into C.
+// guarded calls a part. What it returns or panics with goes into buffer, where there is one, and is kept: nothing unwinds into C, but for
+// runtime.Goexit, which nobody can stop.
 func (c *calls) guarded(buffer *C.subvm_buffer_t, call func() error) (status C.int32_t) {
+	// What recover gives does not tell: it is nil after panic(nil), in a module of Go before 1.21.
+	finished := false
 	defer func() {
-		if value := recover(); value != nil {
-			status = c.failed(buffer, &PanicError{value})
+		if !finished {
+			status = c.failed(buffer, &PanicError{recover()})
 		}
 	}()
-	if err := call(); err != nil {
+	err := call()
+	finished = true
+	if err != nil {
 		return c.failed(buffer, err)
 	}
 	return 0

@@ -36,9 +36,11 @@ func subvmGoMake(context C.uintptr_t, written *C.subvm_written_t, length C.size_
 		m.cause = err
 		say(buffer, err)
 	}
+	// As in guarded.
+	finished := false
 	defer func() {
-		if value := recover(); value != nil {
-			fail(&PanicError{value})
+		if !finished {
+			fail(&PanicError{recover()})
 		}
 	}()
 	var pages []Written
@@ -49,6 +51,7 @@ func subvmGoMake(context C.uintptr_t, written *C.subvm_written_t, length C.size_
 		}
 	}
 	node, err := m.build(pages)
+	finished = true
 	if err != nil {
 		fail(err)
 		return 0

@@ -64,7 +64,7 @@ func (e *Error) NoResult() bool {
 
 // PanicError is a panic of a part of the node during a run, which has no result then.
 type PanicError struct {
-	// Value is what was given to panic.
+	// Value is what was given to panic; nil, too.
 	Value any
 }
 

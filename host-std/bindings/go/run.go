@@ -84,7 +84,8 @@ type Report struct {
 // first, the run is called off within 10 ms, if no method of the node holds it.
 //
 // An *Error says that there is no report; where its NoResult holds, the node votes timeout. It unwraps to what a method of the node returned, or to
-// the context's error, where that is why. A *PanicError says that a method of the node panicked.
+// the context's error, where that is why. A *PanicError says that a method of the node panicked. A method must not call runtime.Goexit, as FailNow
+// and Fatal of a test do: nothing can stop that, and the run's thread would wait for the method for ever.
 func (e *Engine) Run(ctx context.Context, node Node, transaction Transaction) (*Report, error) {
 	if node.Storage == nil || node.Clock == nil || node.Rng == nil || node.Host == nil || node.Modules == nil {
 		return nil, &Error{Code: CodeArgument, Message: "a part of the node is nil"}
@@ -110,7 +111,7 @@ func (e *Engine) Run(ctx context.Context, node Node, transaction Transaction) (*
 	cancel := C.subvm_cancel_new()
 	defer C.subvm_cancel_free(cancel)
 	asked.cancel = cancel
-	// The token outlives who uses it: that is waited for.
+	// The token outlives who uses it: that is waited for, however this function ends.
 	done, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -120,9 +121,11 @@ func (e *Engine) Run(ctx context.Context, node Node, transaction Transaction) (*
 		case <-done:
 		}
 	}()
+	defer func() {
+		close(done)
+		<-stopped
+	}()
 	report, err := e.run(node, &memory, asked)
-	close(done)
-	<-stopped
 	var failed *Error
 	if errors.As(err, &failed) && failed.Code == CodeCancelled && failed.cause == nil {
 		failed.cause = ctx.Err()

@@ -148,6 +148,41 @@ func TestAPanicOfANodeStaysInGo(t *testing.T) {
 	}
 }
 
+// In a module of Go before 1.21, recover gives nil for it.
+func TestAPanicWithNilIsOne(t *testing.T) {
+	node := parts{code: Code{Package: packageOf(t, empty)}, asked: func() { panic(nil) }}
+	report, err := engineOf(t, Wasmi).Run(context.Background(), node.node(), transaction(t))
+	var panicked *PanicError
+	if report != nil || !errors.As(err, &panicked) || !strings.Contains(err.Error(), "nil") {
+		t.Errorf("%v %v", report, err)
+	}
+	panicked = nil
+	if err = CheckRng(func() (Rng, error) { panic(nil) }); !errors.As(err, &panicked) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A method must not do so: what it holds of the library is lost. But nothing is left behind that uses memory which was freed.
+func TestAMethodThatEndsItsGoroutineLeavesNoWatcher(t *testing.T) {
+	engine, leads, before := engineOf(t, Wasmi), transaction(t), runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	node := parts{code: Code{Package: packageOf(t, empty)}, asked: runtime.Goexit}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		engine.Run(ctx, node.node(), leads)
+		t.Error("Run returned")
+	}()
+	<-ended
+	for wait := time.Millisecond; runtime.NumGoroutine() > before; wait *= 2 {
+		if wait > time.Second {
+			t.Fatalf("%d goroutines, and %d before", runtime.NumGoroutine(), before)
+		}
+		time.Sleep(wait)
+	}
+}
+
 func TestAContractThatBreaksTheRulesHasAResult(t *testing.T) {
 	node := parts{code: Code{Malformed: InvalidEnv}}
 	report := must[*Report](t)(engineOf(t, Wasmi).Run(context.Background(), node.node(), transaction(t)))

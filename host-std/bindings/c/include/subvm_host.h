@@ -572,12 +572,14 @@ struct subvm_buffer_t *subvm_buffer_new(void);
 // The bytes of a buffer, until it changes or is freed. None of NULL.
 struct subvm_bytes_t subvm_buffer_bytes(const struct subvm_buffer_t *buffer);
 
-// Replaces what is in a buffer with a copy of `len` bytes. False, and nothing happens, where a pointer is NULL (`data` may be, where `len` is 0).
+// Replaces what is in a buffer with a copy of `len` bytes, which may be its own. False, and nothing happens, where a pointer is NULL (`data` may be,
+// where `len` is 0).
 bool subvm_buffer_set(struct subvm_buffer_t *buffer,
                       const uint8_t *data,
                       size_t len);
 
-// Appends a copy of `len` bytes to what is in a buffer. False, and nothing happens, where a pointer is NULL (`data` may be, where `len` is 0).
+// Appends a copy of `len` bytes, which may be its own, to what is in a buffer. False, and nothing happens, where a pointer is NULL (`data` may be,
+// where `len` is 0).
 bool subvm_buffer_append(struct subvm_buffer_t *buffer,
                          const uint8_t *data,
                          size_t len);

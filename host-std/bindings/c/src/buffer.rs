@@ -38,29 +38,34 @@ pub unsafe extern "C" fn subvm_buffer_bytes(buffer: *const subvm_buffer_t) -> su
     })
 }
 
-/// Replaces what is in a buffer with a copy of `len` bytes. False, and nothing happens, where a pointer is NULL (`data` may be, where `len` is 0).
+/// Replaces what is in a buffer with a copy of `len` bytes, which may be its own. False, and nothing happens, where a pointer is NULL (`data` may be,
+/// where `len` is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subvm_buffer_set(buffer: *mut subvm_buffer_t, data: *const u8, len: usize) -> bool {
     or(false, || {
-        // SAFETY: by the rules for pointers.
-        let (Ok(buffer), Ok(bytes)) = (unsafe { (written(buffer, "buffer"), array(data, len, "data")) }) else {
+        // SAFETY: by the rules for pointers; the copy is there before the buffer, whose own bytes they may be, is borrowed to be written.
+        let (Ok(bytes), Ok(buffer)) =
+            (unsafe { (array(data, len, "data").map(<[u8]>::to_vec), written(buffer, "buffer")) })
+        else {
             return false;
         };
-        buffer.0.clear();
-        buffer.0.extend_from_slice(bytes);
+        buffer.set(bytes);
         true
     })
 }
 
-/// Appends a copy of `len` bytes to what is in a buffer. False, and nothing happens, where a pointer is NULL (`data` may be, where `len` is 0).
+/// Appends a copy of `len` bytes, which may be its own, to what is in a buffer. False, and nothing happens, where a pointer is NULL (`data` may be,
+/// where `len` is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subvm_buffer_append(buffer: *mut subvm_buffer_t, data: *const u8, len: usize) -> bool {
     or(false, || {
-        // SAFETY: by the rules for pointers.
-        let (Ok(buffer), Ok(bytes)) = (unsafe { (written(buffer, "buffer"), array(data, len, "data")) }) else {
+        // SAFETY: as in `subvm_buffer_set`.
+        let (Ok(bytes), Ok(buffer)) =
+            (unsafe { (array(data, len, "data").map(<[u8]>::to_vec), written(buffer, "buffer")) })
+        else {
             return false;
         };
-        buffer.0.extend_from_slice(bytes);
+        buffer.0.extend_from_slice(&bytes);
         true
     })
 }

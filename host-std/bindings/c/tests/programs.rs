@@ -1,5 +1,5 @@
 //! The C programs beside this file, compiled with gcc against the library, run as they are and under valgrind: `node.c` comes to the receipts that
-//! Rust computes, and `border.c` finds an error wherever it does something wrong.
+//! Rust computes, `border.c` finds an error wherever it does something wrong, and `buffer.c` gives buffers their own bytes.
 
 mod support;
 
@@ -72,6 +72,19 @@ fn whatever_is_wrong_is_an_error() {
     if is_there("valgrind --version") {
         checked(valgrind(&border).arg("wasmi"));
     }
+}
+
+/// What is wrong with memory may go unseen without valgrind: it is asked first.
+#[test]
+fn a_buffer_may_be_given_its_own_bytes() {
+    if !is_there("gcc --version") {
+        return;
+    }
+    let buffer = compiled("buffer", "libsubvm.so", "buffer");
+    if is_there("valgrind --version") {
+        checked(&mut valgrind(&buffer));
+    }
+    checked(&mut Command::new(&buffer));
 }
 
 /// The header is one for C++ as well.
