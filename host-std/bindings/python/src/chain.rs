@@ -1,32 +1,35 @@
 //! A chain in memory; `python/pysubvm/chain.py` gives it its manners.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
+use subvm_core::Address as CoreAddress;
 use subvm_core::calldata::Value;
-use subvm_core::{Address as CoreAddress, Cancel};
 use subvm_testing::{Answer, Chain as Core, Node, Snapshot as CoreSnapshot, asked};
 
 use crate::address::{Address, address};
 use crate::aside::aside;
 use crate::error::raise;
+use crate::kept::{Kept, locked};
 use crate::package::Package;
 use crate::receipt::Receipt;
 use crate::settings::Settings;
 use crate::transaction::{Transaction, all};
 use crate::value::{encoded, to_object, to_value};
 
-/// The exception of a function of Python that a run called: raised once the run has ended.
-type Fault = Arc<Mutex<Option<PyErr>>>;
-
 /// A chain in memory.
+///
+/// Python's garbage collector does not see what functions it holds: they must hold nothing that holds the chain, as `pysubvm.Chain` sees to.
 #[pyclass(frozen, module = "pysubvm._native")]
 pub(crate) struct Chain {
     /// Nothing while something is done with it.
     core: Mutex<Option<Box<Core>>>,
-    fault: Fault,
+    /// The exception of a function of Python that a run called.
+    fault: Kept,
+    /// The function that lies for leaders, which the chain has, too: so it is not dropped within the lock.
+    liar: Mutex<Option<Arc<Py<PyAny>>>>,
 }
 
 /// What a chain was.
@@ -42,12 +45,17 @@ impl Chain {
         let mut core = Core::with_params(settings.params()?);
         core.validators = validators;
         core.tolerate_endless();
-        let fault = Fault::default();
-        let here = Arc::clone(&fault);
+        let fault = Kept::default();
+        let here = fault.clone();
         core.world(asked(move |node, request| {
-            Python::attach(|py| answer(py, &world, node, request).unwrap_or_else(|error| Some(keep(&here, error))))
+            Python::attach(|py| {
+                answer(py, &world, node, request).unwrap_or_else(|error| {
+                    here.keep(error);
+                    Some(Answer::Down)
+                })
+            })
         }));
-        Ok(Self { core: Mutex::new(Some(Box::new(core))), fault })
+        Ok(Self { core: Mutex::new(Some(Box::new(core))), fault, liar: Mutex::default() })
     }
 
     #[getter]
@@ -158,7 +166,8 @@ impl Chain {
     }
 
     fn tamper(&self, py: Python<'_>, how: Py<PyAny>) -> PyResult<()> {
-        let fault = Arc::clone(&self.fault);
+        let (fault, how) = (self.fault.clone(), Arc::new(how));
+        let liar = Arc::clone(&how);
         let tampered = move |results: &mut Vec<Vec<u8>>| {
             let lied = Python::attach(|py| {
                 let honest: Vec<_> = results.iter().map(|result| PyBytes::new(py, result)).collect();
@@ -166,14 +175,18 @@ impl Chain {
             });
             match lied {
                 Ok(lies) => *results = lies,
-                Err(error) => drop(keep(&fault, error)),
+                Err(error) => fault.keep(error),
             }
         };
-        self.look(py, |core| core.tamper(tampered))
+        self.look(py, |core| core.tamper(tampered))?;
+        self.lies_by(Some(liar));
+        Ok(())
     }
 
     fn honest(&self, py: Python<'_>) -> PyResult<()> {
-        self.look(py, Core::honest)
+        self.look(py, Core::honest)?;
+        self.lies_by(None);
+        Ok(())
     }
 
     fn snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
@@ -212,28 +225,33 @@ impl Chain {
 }
 
 impl Chain {
-    /// Takes the chain, does what is quick, and puts it back.
+    /// Takes the chain, does what is quick and calls nothing of Python, and puts it back.
     fn look<T>(&self, py: Python<'_>, what: impl FnOnce(&mut Core) -> T) -> PyResult<T> {
-        let mut slot = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        let core = slot.as_mut().ok_or_else(|| busy(py))?;
-        Ok(what(core))
+        let done = locked(&self.core).as_mut().map(|core| what(core));
+        done.ok_or_else(|| busy(py))
     }
 
     /// Does what may take long, aside; where it does not come to its end, the chain is what it was.
     fn work<T: Send>(&self, py: Python<'_>, what: impl FnOnce(&mut Core) -> T + Send) -> PyResult<T> {
-        let taken = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = locked(&self.core).take();
         let mut core = taken.ok_or_else(|| busy(py))?;
-        let (before, cancel) = (core.snapshot(), Cancel::new());
+        let (before, cancel) = (core.snapshot(), self.fault.begin());
         core.cancel = Some(cancel.clone());
         let result = aside(py, &cancel, || what(&mut core));
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fault = self.fault.take();
         let endless = core.took_endless().then(|| raise(py, "Error", "messages beget messages without end"));
         let result = fault.or(endless).map_or(result, Err);
         if result.is_err() {
             core.restore(&before);
         }
-        *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
+        *locked(&self.core) = Some(core);
         result
+    }
+
+    /// Drops the function that lied before, which may look at the chain as it goes.
+    fn lies_by(&self, how: Option<Arc<Py<PyAny>>>) {
+        let before = std::mem::replace(&mut *locked(&self.liar), how);
+        drop(before);
     }
 
     /// Does what sends money, where there is so much.
@@ -266,11 +284,6 @@ impl Chain {
 
 fn busy(py: Python<'_>) -> PyErr {
     raise(py, "Error", "the chain is at work: another thread has it, or a function that a run called asks for it")
-}
-
-fn keep(fault: &Fault, error: PyErr) -> Answer {
-    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    Answer::Down
 }
 
 /// What the world's function answers.

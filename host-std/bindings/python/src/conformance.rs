@@ -1,45 +1,52 @@
 //! The conformance kit, on parts of Python: does each keep the promises that its trait makes?
 
-use std::sync::PoisonError;
-
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use subvm_core::Cancel;
 use subvm_core::host::State;
 use subvm_host_mock::conformance::{self, Broken, HostSample, ModulesSample, Written};
 
 use crate::address::{Address, address};
 use crate::aside::aside;
 use crate::error::raise;
-use crate::parts::{Kept, Part};
+use crate::kept::Kept;
+use crate::parts::Part;
 
-/// Does a check aside; what it finds broken is raised as `BrokenPromise`, and what `make` raises as it is.
+/// Does a check aside; what it finds broken is raised as `BrokenPromise`, and what `make` raises as it is. The kit cannot be called off: where it
+/// is, nothing of Python is called any more, and so the check soon ends.
 fn check(
     py: Python<'_>,
     make: Py<PyAny>,
     check: impl FnOnce(&dyn Fn(&[Written]) -> Part) -> Result<(), Broken> + Send,
     told: bool,
 ) -> PyResult<()> {
-    let (kept, cancel) = (Kept::default(), Cancel::new());
+    let kept = Kept::default();
+    let cancel = kept.begin();
     let result = aside(py, &cancel, || {
         check(&|written| {
-            let made = Python::attach(|py| {
-                let make = make.bind(py);
-                if told { make.call1((pages(py, written)?,)) } else { make.call0() }.map(Bound::unbind)
-            });
             Python::attach(|py| {
-                let object = made.unwrap_or_else(|error| {
-                    kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                let object =
+                    if kept.is_called_off() { Ok(py.None()) } else { made(py, &make, told.then_some(written)) };
+                let object = object.unwrap_or_else(|error| {
+                    kept.keep(error);
                     py.None()
                 });
-                Part::new(object, &kept)
+                Part::of_check(object, &kept)
             })
         })
     })?;
-    if let Some(error) = kept.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(error) = kept.take() {
         return Err(error);
     }
     result.map_err(|broken| raise(py, "BrokenPromise", broken.to_string()))
+}
+
+fn made(py: Python<'_>, make: &Py<PyAny>, written: Option<&[Written]>) -> PyResult<Py<PyAny>> {
+    let make = make.bind(py);
+    let made = match written {
+        Some(written) => make.call1((pages(py, written)?,)),
+        None => make.call0(),
+    };
+    made.map(Bound::unbind)
 }
 
 /// What a storage is to hold: state, contract, slot, page, its 32 bytes.

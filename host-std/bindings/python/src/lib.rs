@@ -6,6 +6,7 @@
 //! | [`address`], [`package`], [`receipt`], [`transaction`] | what runs are made of, and what they come to |
 //! | [`chain`] | a chain in memory, for tests of contracts |
 //! | [`parts`], [`node`], [`conformance`] | the five traits in Python, a run on them, and the kit that checks them |
+//! | [`kept`] | exceptions where nothing can fail: the run is called off, and they are raised after it |
 //! | [`aside`] | work without the interpreter's lock, called off by Ctrl-C; no panic crosses |
 //! | [`error`] | the package's exceptions |
 
@@ -14,6 +15,7 @@ mod aside;
 mod chain;
 mod conformance;
 mod error;
+mod kept;
 mod node;
 mod package;
 mod parts;

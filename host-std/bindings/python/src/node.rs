@@ -1,6 +1,6 @@
 //! One transaction on a node whose parts are Python.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
@@ -8,12 +8,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use subvm_core::calldata::{Int, Value};
 use subvm_core::host::Node;
-use subvm_core::{Cancel, Entry, InternalError, InternalErrorKind, Message, Mode, Role, Run, run as core_run};
+use subvm_core::{Entry, InternalError, InternalErrorKind, Message, Mode, Role, Run, run as core_run};
 
 use crate::address::address;
 use crate::aside::aside;
 use crate::error::{raise_with, said};
-use crate::parts::{Kept, Part, state};
+use crate::kept::Kept;
+use crate::parts::{Part, state};
 use crate::settings::Settings;
 use crate::transaction::Report;
 use crate::value::to_value;
@@ -35,7 +36,8 @@ pub(crate) fn run(
     deadline: Option<u64>,
     parts: [Py<PyAny>; 5],
 ) -> PyResult<Report> {
-    let (kept, cancel) = (Kept::default(), Cancel::new());
+    let kept = Kept::default();
+    let cancel = kept.begin();
     let transaction = Run {
         message: message_of(message)?,
         entry: entry_of(&entry.0, entry.1)?,
@@ -45,10 +47,10 @@ pub(crate) fn run(
         deadline: deadline.map(Duration::from_nanos),
         cancel: Some(cancel.clone()),
     };
-    let [storage, clock, rng, host, modules] = parts.map(|object| Box::new(Part::new(object, &kept)));
+    let [storage, clock, rng, host, modules] = parts.map(|object| Box::new(Part::of_run(object, &kept)));
     let node = Node { storage, clock, rng, host, modules, observer: None };
     let report = aside(py, &cancel, move || core_run(subvm_testing::engine(), node, transaction).1)?;
-    if let Some(error) = kept.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    if let Some(error) = kept.take() {
         return Err(error);
     }
     report.map(Report::of).map_err(|error| node_error(py, &error))

@@ -1,13 +1,13 @@
 //! The five traits on objects of Python, whose methods have the traits' names (`python/pysubvm/node.py` says what they take and give).
 //!
 //! Where a trait's method can fail, an exception is its error, and the cause of the `NodeError` that the run ends in. Where it cannot, the exception
-//! is kept until the run has ended.
+//! is kept, and the run called off.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use subvm_core::calldata::Int;
@@ -17,20 +17,26 @@ use subvm_core::host::{
 use subvm_core::{Address as CoreAddress, SlotId};
 
 use crate::address::Address;
+use crate::kept::Kept;
 use crate::package::Package;
-
-/// The first exception of a method that cannot fail.
-pub(crate) type Kept = Arc<Mutex<Option<PyErr>>>;
 
 /// An object of Python in the place of any of the traits.
 pub(crate) struct Part {
     object: Py<PyAny>,
     kept: Kept,
+    /// No method is called any more once what calls them is called off.
+    checked: bool,
 }
 
 impl Part {
-    pub(crate) fn new(object: Py<PyAny>, kept: &Kept) -> Self {
-        Self { object, kept: Arc::clone(kept) }
+    /// A part for a run, which looks at its token itself, and gives up requests after that.
+    pub(crate) fn of_run(object: Py<PyAny>, kept: &Kept) -> Self {
+        Self { object, kept: kept.clone(), checked: false }
+    }
+
+    /// A part for the conformance kit, which has no token: each method fails once it is called off.
+    pub(crate) fn of_check(object: Py<PyAny>, kept: &Kept) -> Self {
+        Self { object, kept: kept.clone(), checked: true }
     }
 
     /// What a method gives.
@@ -40,14 +46,13 @@ impl Part {
         args: &[Arg<'_>],
         read: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
     ) -> PyResult<T> {
+        if self.checked && self.kept.is_called_off() {
+            return Err(PyRuntimeError::new_err("the check was called off"));
+        }
         Python::attach(|py| {
             let args: Vec<Py<PyAny>> = args.iter().map(|arg| arg.to_object(py)).collect::<PyResult<_>>()?;
             read(&self.object.bind(py).call_method1(method, PyTuple::new(py, args)?)?)
         })
-    }
-
-    fn keep(&self, error: PyErr) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
 
@@ -132,14 +137,14 @@ impl Storage for Part {
 impl Clock for Part {
     fn transaction_time(&self) -> u64 {
         self.ask("transaction_time", &[], |given| given.extract()).unwrap_or_else(|error| {
-            self.keep(error);
+            self.kept.keep(error);
             0
         })
     }
 
     fn elapsed(&self) -> Duration {
         let nanos = self.ask("elapsed", &[], |given| given.extract()).unwrap_or_else(|error| {
-            self.keep(error);
+            self.kept.keep(error);
             0
         });
         Duration::from_nanos(nanos)
@@ -193,7 +198,7 @@ impl Host for Part {
 
     fn output(&mut self, stream: Stream, bytes: &[u8]) {
         if let Err(error) = self.ask("output", &[Arg::Name(stream_name(stream)), Arg::Bytes(bytes)], |_| Ok(())) {
-            self.keep(error);
+            self.kept.keep(error);
         }
     }
 }
@@ -216,7 +221,7 @@ impl Modules for Part {
 
     fn cancel(&mut self, id: RequestId) {
         if let Err(error) = self.ask("cancel", &[Arg::Number(id.0)], |_| Ok(())) {
-            self.keep(error);
+            self.kept.keep(error);
         }
     }
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, Optional, Union
@@ -112,6 +113,19 @@ class Contract:
         return f"<Contract {self.address}>"
 
 
+def _weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls a method and does not keep its object: the native half may hold it, into which the garbage collector does not see."""
+    found = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        alive = found()
+        if alive is None:
+            raise ReferenceError("the chain is gone: keep it while its native half runs")
+        return alive(*arguments)
+
+    return call
+
+
 class Chain:
     """A chain in memory. Each transaction is a block of its own, a second after the last: a leader runs it, validators check and vote, and what most
     agree on is applied.
@@ -139,7 +153,8 @@ class Chain:
         parameters = settings(profile=profile, floats=floats, personality=personality, fingerprints=fingerprints, limits=limits)
         self.world = World()
         self.runner = runner
-        self._native = _native.Chain(parameters, validators, self.world)
+        self._lie: Optional[Callable[[list[bytes]], Sequence[bytes]]] = None
+        self._native = _native.Chain(parameters, validators, _weakly(self._answer))
 
     @property
     def validators(self) -> int:
@@ -227,11 +242,19 @@ class Chain:
     def tamper(self, how: Callable[[list[bytes]], Sequence[bytes]]) -> None:
         """Lets the leaders lie from now on: a function changes the results of their non-deterministic blocks (each a code byte and data) before validators
         see them. `honest` ends it."""
-        self._native.tamper(how)
+        self._native.tamper(_weakly(self._lied))
+        self._lie = how
 
     def honest(self) -> None:
         """Lets the leaders be honest again."""
         self._native.honest()
+        self._lie = None
+
+    def _answer(self, node: Optional[int], request: dict[str, Any]) -> Any:
+        return self.world(node, request)
+
+    def _lied(self, results: list[bytes]) -> Sequence[bytes]:
+        return results if self._lie is None else self._lie(results)
 
     def snapshot(self) -> Snapshot:
         """What the chain is now."""

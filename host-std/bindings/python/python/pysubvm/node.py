@@ -1,8 +1,8 @@
 """A node in Python: its parts are objects with the methods below, and `run` runs one transaction on them.
 
 A method that raises makes the run a `NodeError`, whose cause is what it raised; never a contract's result. The exceptions are `Rng.fill`, after which
-the guest finds errno `io`, and methods that cannot fail (of `Clock`, `Host.output`, `Modules.cancel`): what they raise is raised by `run`.
-`pysubvm.conformance` checks parts for the promises that they make.
+the guest finds errno `io`, and methods that cannot fail (of `Clock`, `Host.output`, `Modules.cancel`): what they raise calls the run off, and is
+raised by `run`. `pysubvm.conformance` checks parts for the promises that they make.
 """
 
 from __future__ import annotations
