@@ -279,6 +279,12 @@ impl Net {
         self.call(index, "status", json!({})).ok()?["height"].as_u64()
     }
 
+    /// A block that a node has. Who reads a whole chain has to wait where it asks for more than one client may.
+    #[track_caller]
+    pub fn block(&self, index: usize, height: u64) -> Value {
+        until("the block is there", || self.call(index, "block", json!({"height": height})).ok())
+    }
+
     /// Waits until a node is so many blocks higher.
     #[track_caller]
     pub fn grow(&self, index: usize, by: u64) -> u64 {
@@ -330,7 +336,7 @@ impl Net {
         let lowest = nodes.iter().filter_map(|index| self.height(*index)).min().expect("a node answers");
         for height in 1..=lowest {
             let of = |index: &usize| {
-                let block = self.call(*index, "block", json!({"height": height})).expect("is there");
+                let block = self.block(*index, height);
                 (block["id"].clone(), block["root_before"].clone())
             };
             let all: Vec<_> = nodes.iter().map(of).collect();
