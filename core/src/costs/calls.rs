@@ -1,6 +1,6 @@
 //! What host calls cost, in ticks of time gas: a base for each call, and a price for the bytes it asks for.
 //!
-//! One tick is about one nanosecond on the reference machine; `benches` measures it. Source: `docs/spec/gas.md`, *Host calls*.
+//! One tick is about half a nanosecond on the reference machine; `benches` measures it. Source: `docs/spec/gas.md`, *Host calls*.
 //!
 //! ```
 //! use subvm_core::costs::calls::{IOVEC, TRANSFER, copying};

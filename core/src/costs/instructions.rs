@@ -1,6 +1,6 @@
 //! What a WebAssembly instruction costs: one versioned table of prices by class.
 //!
-//! One tick is about one nanosecond of work on the reference machine. Prices belong to the instructions that the guest
+//! One tick is about half a nanosecond of work on the reference machine. Prices belong to the instructions that the guest
 //! supplied, whatever lowering makes of them, and the floating-point classes are priced as the integer arithmetic of the
 //! *soft* policy under every policy, so that policies agree on gas (`docs/spec/gas.md`).
 //!
