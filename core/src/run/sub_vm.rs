@@ -1,8 +1,9 @@
 //! A sub-VM: what the engine runs, and what it asks while it does.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::ToString;
 use alloc::sync::Arc;
+use core::fmt;
 use core::time::Duration;
 
 use crate::consensus::message::Message;
@@ -225,16 +226,12 @@ impl SubVm {
         }
     }
 
-    /// Whether there is room for another note of [`diagnose`](Self::diagnose): a guest may be refused millions of times.
-    pub(crate) fn diagnoses(&self) -> bool {
-        self.transaction.as_deref().is_some_and(|transaction| transaction.diagnostics.len() < DIAGNOSTICS)
-    }
-
-    /// Notes, for people, why something ended as it did. It is no part of any result.
-    pub fn diagnose(&mut self, text: impl Into<String>) {
+    /// Notes, for people, why something ended as it did. It is no part of any result. Where there is no room for another note, `text` is not
+    /// written at all: a guest may be refused millions of times.
+    pub fn diagnose(&mut self, text: impl fmt::Display) {
         let Some(transaction) = self.transaction.as_deref_mut() else { return };
         if transaction.diagnostics.len() < DIAGNOSTICS {
-            transaction.diagnostics.push(text.into().chars().take(DIAGNOSTIC).collect());
+            transaction.diagnostics.push(text.to_string().chars().take(DIAGNOSTIC).collect());
         }
     }
 

@@ -33,7 +33,7 @@ impl Guest<'_> {
             Checked::Check(check) => format!("the contract's check of it came to {}", shown(check)),
             Checked::Model => "its criteria are not met".to_string(),
         };
-        self.vm.diagnose(format!("block {call}: the leader's result is {}; {own}", shown(leaders)));
+        self.vm.diagnose(format_args!("block {call}: the leader's result is {}; {own}", shown(leaders)));
     }
 }
 

@@ -1,6 +1,5 @@
 //! `gl_call`: one function, many requests.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -109,9 +108,7 @@ impl Guest<'_> {
     /// What is no request is an errno to the guest, and a note for people.
     #[cold]
     fn refused(&mut self, why: &str) -> Stop<Errno> {
-        if self.vm.diagnoses() {
-            self.vm.diagnose(format!("gl_call refused a request: {why}"));
-        }
+        self.vm.diagnose(format_args!("gl_call refused a request: {why}"));
         Stop::Errno(Errno::Inval)
     }
 
