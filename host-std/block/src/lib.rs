@@ -51,6 +51,8 @@ mod item;
 mod memory;
 #[cfg(test)]
 mod memory_tests;
+#[cfg(test)]
+mod numbers;
 mod pace;
 mod schedule;
 mod sync;

@@ -6,24 +6,8 @@ use subvm_core::Cancel;
 
 use crate::attempt::{Attempt, Overtaken};
 use crate::memory::Change::{Add, Put};
-use crate::memory::{Key, Memory, Value};
+use crate::memory::Memory;
 use crate::work::Work;
-
-impl Key for u8 {
-    fn home(&self) -> usize {
-        usize::from(*self / 10)
-    }
-}
-
-impl Value for u64 {
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn plus(&self, more: &Self) -> Self {
-        self + more
-    }
-}
 
 #[test]
 fn a_transaction_finds_what_those_below_it_come_to() {

@@ -14,6 +14,8 @@ mod sync {
 mod attempt;
 #[path = "../../src/memory.rs"]
 mod memory;
+#[path = "../../src/numbers.rs"]
+mod numbers;
 #[path = "../../src/pace.rs"]
 mod pace;
 #[path = "../../src/schedule.rs"]

@@ -7,26 +7,10 @@ use shuttle::{check_dfs, check_pct, check_random, thread};
 use subvm_core::Cancel;
 
 use crate::attempt::{Attempt, Overtaken};
-use crate::memory::{Change, Found, Key, Value, then};
+use crate::memory::{Change, Found, then};
 use crate::work::{End, Outcome, Work};
 
 const ROUNDS: usize = 400;
-
-impl Key for u8 {
-    fn home(&self) -> usize {
-        usize::from(*self / 10)
-    }
-}
-
-impl Value for u64 {
-    fn same(&self, other: &Self) -> bool {
-        self == other
-    }
-
-    fn plus(&self, more: &Self) -> Self {
-        self + more
-    }
-}
 
 /// What one transaction does.
 #[derive(Clone, Copy, Debug)]
