@@ -8,6 +8,7 @@ use std::time::Duration;
 use subvm_calldata::{Int, Map, Value};
 use subvm_core::host::{Code, Node, State};
 use subvm_core::{Engine, Entry, Message, Params, Report, Role, Run, VmError};
+use subvm_observe::chain;
 use subvm_runners::root::CURRENT_MAJOR;
 use subvm_runners::{Known, Loader, Registry};
 use subvm_system::{clock::SystemClock, random::SystemRng};
@@ -411,17 +412,6 @@ fn is_entry(payload: &[u8], is_init: bool) -> bool {
         "kwargs" => value.as_map().is_some(),
         _ => false,
     })
-}
-
-/// An error and its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

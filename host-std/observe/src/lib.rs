@@ -32,7 +32,7 @@ pub mod names;
 
 pub use gauges::{changed_ledger, heights, kept, params, pool, process, queued_for, task_panicked, voted};
 pub use meters::{Compiled, Found, Meters, answered, compiled, looked_for, tokens};
-pub use outcome::chain;
+pub use outcome::{chain, kind};
 pub use spans::Spans;
 
 /// Panics that were caught in this process.

@@ -26,15 +26,25 @@ pub(super) fn reason(result: Result<&Outcome, &InternalError>) -> &'static str {
             VmError::ValidatorDisagrees { .. } => "validator_disagrees",
             VmError::AbsentLeaderNondetOutput => "absent_leader_nondet_output",
         },
-        Err(error) => match error.kind() {
-            InternalErrorKind::Deadline => "deadline",
-            InternalErrorKind::Host => "host",
-            InternalErrorKind::Module => "module",
-            InternalErrorKind::Engine => "engine",
-            InternalErrorKind::Params => "params",
-            InternalErrorKind::Bug => "bug",
-            InternalErrorKind::Cancelled => "cancelled",
-        },
+        Err(error) => kind(error.kind()),
+    }
+}
+
+/// Whose fault an internal error is, in one word: a label of metrics, and a code for programs.
+///
+/// ```
+/// assert_eq!(subvm_observe::kind(subvm_core::InternalErrorKind::Deadline), "deadline");
+/// ```
+#[must_use]
+pub const fn kind(kind: InternalErrorKind) -> &'static str {
+    match kind {
+        InternalErrorKind::Deadline => "deadline",
+        InternalErrorKind::Host => "host",
+        InternalErrorKind::Module => "module",
+        InternalErrorKind::Engine => "engine",
+        InternalErrorKind::Params => "params",
+        InternalErrorKind::Bug => "bug",
+        InternalErrorKind::Cancelled => "cancelled",
     }
 }
 

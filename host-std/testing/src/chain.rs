@@ -383,7 +383,7 @@ impl Chain {
         let (leader, printed, stack) = self.lead(call);
         let (leader, internal) = match leader {
             Ok(report) => (Some(report), None),
-            Err(error) => (None, Some(said(&error))),
+            Err(error) => (None, Some(subvm_observe::chain(&error))),
         };
         let mut proposal = leader.as_ref().map(|leader| leader.receipt.clone());
         if let (Some(proposal), Some(tamper)) = (&mut proposal, &mut self.tamper) {
@@ -465,17 +465,6 @@ impl Chain {
         let (_, report) = run(engine, node, Run { message, entry, role, params, state, deadline, cancel });
         report
     }
-}
-
-/// An error and what caused it.
-fn said(error: &InternalError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// What a transaction asks for.

@@ -49,13 +49,8 @@ impl subvm_error_t {
     }
 
     /// An error and its causes, in one line.
-    pub(crate) fn of(code: u32, error: &dyn Error) -> Self {
-        let (mut text, mut cause) = (error.to_string(), error.source());
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self::new(code, &text)
+    pub(crate) fn of(code: u32, error: &(dyn Error + 'static)) -> Self {
+        Self::new(code, &subvm_observe::chain(error))
     }
 
     pub(crate) fn format(what: &str, error: &dyn Error) -> Self {

@@ -16,14 +16,3 @@ pub(crate) fn raise_with<'py>(py: Python<'py>, name: &str, args: impl PyCallArgs
     };
     made().unwrap_or_else(|error| error)
 }
-
-/// The error and what caused it, as one line.
-pub(crate) fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}

@@ -8,11 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use subvm_core::calldata::{Int, Value};
 use subvm_core::host::Node;
-use subvm_core::{Entry, InternalError, InternalErrorKind, Message, Mode, Role, Run, run as core_run};
+use subvm_core::{Entry, InternalError, Message, Mode, Role, Run, run as core_run};
+use subvm_observe::{chain, kind};
 
 use crate::address::address;
 use crate::aside::aside;
-use crate::error::{raise_with, said};
+use crate::error::raise_with;
 use crate::kept::Kept;
 use crate::parts::{Part, state};
 use crate::settings::Settings;
@@ -57,16 +58,7 @@ pub(crate) fn run(
 }
 
 fn node_error(py: Python<'_>, error: &InternalError) -> PyErr {
-    let kind = match error.kind() {
-        InternalErrorKind::Deadline => "deadline",
-        InternalErrorKind::Host => "host",
-        InternalErrorKind::Module => "module",
-        InternalErrorKind::Engine => "engine",
-        InternalErrorKind::Params => "params",
-        InternalErrorKind::Bug => "bug",
-        InternalErrorKind::Cancelled => "cancelled",
-    };
-    let raised = raise_with(py, "NodeError", (said(error), kind));
+    let raised = raise_with(py, "NodeError", (chain(error), kind(error.kind())));
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<PyErr>() {

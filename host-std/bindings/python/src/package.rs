@@ -9,11 +9,12 @@ use pyo3::types::PyBytes;
 use subvm_core::vfs::Tree;
 use subvm_core::wasi::Refused;
 use subvm_core::{Cancel, Library, Package as Core, Parts};
+use subvm_observe::chain;
 use subvm_testing::python;
 
 use crate::address::digits;
 use crate::aside::aside;
-use crate::error::{raise, said};
+use crate::error::raise;
 
 /// What a bundle begins with (`docs/spec/bundle.md`), and no module does.
 const BUNDLE: &[u8] = b"subvm";
@@ -27,7 +28,7 @@ impl Package {
     /// Of a module alone, or of a bundle.
     #[new]
     fn new(py: Python<'_>, code: &[u8]) -> PyResult<Self> {
-        let wrong = |error: &dyn std::error::Error| raise(py, "PackageError", said(error));
+        let wrong = |error: &(dyn std::error::Error + 'static)| raise(py, "PackageError", chain(error));
         if code.starts_with(BUNDLE) {
             return Core::from_bundle(code).map(Self::of).map_err(|error| wrong(&error));
         }
@@ -48,7 +49,7 @@ impl Package {
         let libraries = libraries.into_iter().map(|(name, wasm)| Library { name, wasm: wasm.into() }).collect();
         let files = files.into_iter().map(|(path, bytes)| (path, bytes.into())).collect();
         let parts = Parts { start: start.into(), libraries, files, args, env, ..Parts::default() };
-        parts.check(&Refused::default()).map(Self::of).map_err(|error| raise(py, "PackageError", said(&error)))
+        parts.check(&Refused::default()).map(Self::of).map_err(|error| raise(py, "PackageError", chain(&error)))
     }
 
     /// Of a contract's source in Python and a runner. The interpreter may have to be compiled, so that it is done aside.
@@ -57,14 +58,15 @@ impl Package {
         let runner = Arc::clone(&runner.0);
         let cancel = Cancel::new();
         let parts = aside(py, &cancel, || python(&source, &runner, None, Some(cancel.clone())))?;
-        let parts = parts.map_err(|error| raise(py, "PackageError", said(&error)))?;
-        parts.check(&Refused::default()).map(Self::of).map_err(|error| raise(py, "PackageError", said(&error)))
+        let parts = parts.map_err(|error| raise(py, "PackageError", chain(&error)))?;
+        parts.check(&Refused::default()).map(Self::of).map_err(|error| raise(py, "PackageError", chain(&error)))
     }
 
     /// The same package with more files.
     fn with_files(&self, py: Python<'_>, files: BTreeMap<String, Vec<u8>>) -> PyResult<Self> {
-        let wrong =
-            |path: &str, error: &dyn std::error::Error| raise(py, "PackageError", format!("{path}: {}", said(error)));
+        let wrong = |path: &str, error: &(dyn std::error::Error + 'static)| {
+            raise(py, "PackageError", format!("{path}: {}", chain(error)))
+        };
         let (kept, mut tree) = (&self.0.files, Tree::builder());
         for (path, bytes) in kept.files() {
             tree.map(&path, Arc::clone(bytes)).map_err(|error| wrong(&path, &error))?;
@@ -127,5 +129,5 @@ impl Package {
 /// Keeps compiled modules in a directory too; whether that counts from now on, or from the next process on.
 #[pyfunction]
 pub(crate) fn keep_compiled(py: Python<'_>, directory: PathBuf) -> PyResult<bool> {
-    subvm_testing::keep_compiled(&directory).map_err(|error| raise(py, "Error", said(&error)))
+    subvm_testing::keep_compiled(&directory).map_err(|error| raise(py, "Error", chain(&error)))
 }
