@@ -66,8 +66,10 @@ fn row(amount: &Amount) -> [String; 3] {
 /// The functions of each base price, cheapest first, in the order of their interfaces.
 fn bases() -> impl Iterator<Item = [String; 3]> {
     let mut functions: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    let wasi = wasi::FUNCTIONS.iter().map(|function| (function.base, function.name));
-    for (base, name) in wasi.chain(sdk::FUNCTIONS.iter().map(|function| (function.price, function.name))) {
+    let wasi = wasi::FUNCTIONS.iter().map(|function| (Schedule::V1.call(function.base), function.name));
+    for (base, name) in
+        wasi.chain(sdk::FUNCTIONS.iter().map(|function| (Schedule::V1.call(function.price), function.name)))
+    {
         functions.entry(base).or_default().push(format!("`{name}`"));
     }
     functions.into_iter().map(|(base, names)| [base.to_string(), names.join(", "), String::new()])

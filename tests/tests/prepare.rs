@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use subvm_core::costs::calls::compiling;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::wasi::Refused;
 use subvm_core::{
     InternalErrorKind, Invalid, Library, Outcome, Package, Params, Parts, Report, Run, VmError, Wasm, run,
@@ -95,7 +95,7 @@ fn the_price_follows_from_the_estimate_that_limits_it() {
         let second = Options { floats, counters: Counters::Imported, ..Options::default() };
         for (wasm, options, functions) in [(&parts.libraries[0].wasm, first, 1), (&parts.start, second, 4)] {
             let values = lower(wasm, &options).unwrap().report.priced_values;
-            expected += compiling(wasm.len() as u64, functions, values);
+            expected += Schedule::V1.compiling(wasm.len() as u64, functions, values);
         }
     }
     let dir = tempfile::tempdir().unwrap();

@@ -42,6 +42,7 @@ impl Guest {
             env: Arc::new(Env::new([("HOME", "/"), ("USER", "vm")], &Refused::default()).expect("an environment")),
             personality: Personality::Program,
             now: 1_700_000_000_000_000_000,
+            schedule: &subvm_core::costs::instructions::Schedule::V1,
         };
         let mut ram = Ram::new(1 << 30);
         let state = State::new(config, &mut ram).expect("there is room");

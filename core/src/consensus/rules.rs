@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use super::bundle::FormatError;
 use super::fields::uint;
@@ -127,6 +128,30 @@ impl RuleSets {
     /// All sets, and from where on each is in force.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &Arc<Params>)> {
         self.0.iter().map(|(height, params)| (*height, params))
+    }
+
+    /// The first of these heights for which other rules say another thing: what must not be, of blocks that are there.
+    ///
+    /// ```
+    /// use subvm_core::{Params, RuleSets, RulesError};
+    /// let short = Params { fingerprints: false, ..Params::default() };
+    /// let now = RuleSets::new([(1, Params::default())])?;
+    /// let later = RuleSets::new([(1, Params::default()), (100, short.clone())])?;
+    /// assert_eq!((now.differs(&later, 1..=99), now.differs(&later, 1..=500)), (None, Some(100)));
+    /// // A chain that began elsewhere.
+    /// assert_eq!(now.differs(&RuleSets::new([(7, Params::default())])?, 1..=9), Some(1));
+    /// # Ok::<(), RulesError>(())
+    /// ```
+    ///
+    /// # Cost
+    /// In proportion to how often either changed.
+    #[must_use]
+    pub fn differs(&self, other: &Self, heights: RangeInclusive<u64>) -> Option<u64> {
+        let changes = self.iter().chain(other.iter()).map(|(height, _)| height);
+        let mut changes: Vec<u64> = changes.filter(|height| heights.contains(height)).collect();
+        changes.extend((!heights.is_empty()).then_some(*heights.start()));
+        changes.sort_unstable();
+        changes.into_iter().find(|height| self.at(*height).ok() != other.at(*height).ok())
     }
 
     /// The canonical encoding: a calldata array of pairs, height and the bytes of parameters.

@@ -12,6 +12,8 @@
 //! assert_eq!(ticks(Class::Bulk) + (1024 >> BULK_BYTES_SHIFT) * ticks(Class::BulkBytes), 158);
 //! ```
 
+pub use super::schedule::Schedule;
+
 /// Declares the classes, their names in the specification's table and their prices in version 1.
 macro_rules! classes {
     ($($(#[doc = $doc:literal])+ $class:ident, $name:literal, $ticks:literal;)+) => {
@@ -41,7 +43,7 @@ macro_rules! classes {
             }
         }
 
-        const VERSION_1: [u32; Class::ALL.len()] = [$($ticks,)+];
+        pub(super) const VERSION_1: [u32; Class::ALL.len()] = [$($ticks,)+];
     };
 }
 
@@ -142,67 +144,3 @@ pub const VALUES_INCLUDED: u32 = 8;
 
 /// The binary logarithm of the bytes that one [`Class::BulkBytes`] pays for.
 pub const BULK_BYTES_SHIFT: u32 = 3;
-
-/// A version of the price table. Which one is in force is a consensus parameter.
-///
-/// ```
-/// use subvm_core::costs::instructions::{Class, Schedule};
-///
-/// assert_eq!(Schedule::V1.version(), 1);
-/// assert_eq!(Schedule::V1.ticks(Class::Simple), 1);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Schedule {
-    version: u32,
-    ticks: [u32; Class::ALL.len()],
-}
-
-impl Schedule {
-    /// The first version.
-    pub const V1: Schedule = Schedule { version: 1, ticks: VERSION_1 };
-
-    /// Every version, from the first on: a chain that changed its prices replays its old blocks by the old ones, for ever.
-    pub const ALL: &'static [Schedule] = &[Schedule::V1];
-
-    /// The version of this number; nothing where this release has it not.
-    ///
-    /// ```
-    /// use subvm_core::costs::instructions::Schedule;
-    /// assert_eq!((Schedule::of(1), Schedule::of(0)), (Some(&Schedule::V1), None));
-    /// ```
-    #[must_use]
-    pub fn of(version: u32) -> Option<&'static Schedule> {
-        Self::ALL.iter().find(|schedule| schedule.version == version)
-    }
-
-    /// The version after this one, with the same prices: how one is declared, which then says what changed.
-    ///
-    /// ```
-    /// use subvm_core::costs::instructions::{Class, Schedule};
-    /// // What a release with dearer divisions would hold. None does.
-    /// const DEARER: Schedule = Schedule::V1.next().priced(Class::Divide, 20);
-    /// assert_eq!((DEARER.version(), DEARER.ticks(Class::Divide)), (2, 20));
-    /// assert_eq!(DEARER.ticks(Class::Simple), Schedule::V1.ticks(Class::Simple));
-    /// ```
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self { version: self.version + 1, ticks: self.ticks }
-    }
-
-    /// The same, but for the price of one class, in ticks.
-    #[must_use]
-    pub const fn priced(mut self, class: Class, ticks: u32) -> Self {
-        self.ticks[class as usize] = ticks;
-        self
-    }
-
-    /// The number of this version; it stands in the consensus parameters.
-    pub const fn version(&self) -> u32 {
-        self.version
-    }
-
-    /// The price of one instruction of `class`, in ticks.
-    pub const fn ticks(&self, class: Class) -> u64 {
-        self.ticks[class as usize] as u64
-    }
-}

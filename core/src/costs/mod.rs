@@ -12,6 +12,7 @@
 pub(crate) mod budget;
 pub mod calls;
 pub mod instructions;
+mod schedule;
 mod set_up;
 
 pub use set_up::SetUp;

@@ -20,6 +20,7 @@ use crate::vfs::{NodeId, Tree};
 /// #     env: Default::default(),
 /// #     personality: Default::default(),
 /// #     now: 0,
+/// #     schedule: &subvm_core::costs::instructions::Schedule::V1,
 /// # };
 /// let mut state = State::new(config, &mut ram).unwrap();
 /// let fd = state.attach(Content::Bytes(b"\x00\x00"[..].into()), &mut ram, &Limits::default()).unwrap();

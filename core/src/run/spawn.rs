@@ -9,6 +9,7 @@ use crate::consensus::message::{EntryKind, Message};
 use crate::consensus::package::Package;
 use crate::consensus::permissions::Permissions;
 use crate::costs;
+use crate::costs::instructions::Schedule;
 use crate::host::Event;
 use crate::ids::Mode;
 use crate::outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
@@ -111,6 +112,7 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
         env: Arc::clone(&child.package.env),
         personality: transaction.params.personality,
         now: transaction.now,
+        schedule: transaction.schedule,
     };
     let mut wasi = wasi::State::new(config, ram)?;
     wasi.set_passed(transaction.passed);
@@ -129,16 +131,16 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
 }
 
 /// What starting a sub-VM costs, in ticks, whether or not its modules are compiled already: each node pays the same.
-pub(crate) fn starting(package: &Package) -> u64 {
+pub(crate) fn starting(package: &Package, schedule: &Schedule) -> u64 {
     let libraries = package.libraries.iter().map(|library| library.wasm.len());
     let bytes: usize = libraries.sum::<usize>() + package.start.len();
-    costs::calls::SUB_VM + bytes as u64 / costs::calls::MODULE_BYTES_PER_TICK
+    schedule.starting(bytes as u64)
 }
 
 impl Guest<'_> {
     /// Runs a child in this guest's mode, on what is left of its budgets; `at_most` limits its time gas further.
     pub(crate) fn spawn_within(&mut self, mut child: Child, at_most: Option<u64>) -> Result<Outcome, End> {
-        self.charge(starting(&child.package))?;
+        self.charge(starting(&child.package, self.vm.wasi.schedule()))?;
         let cap = at_most.and_then(|cap| i64::try_from(cap).ok()).unwrap_or(i64::MAX);
         child.ticks = cap.min(*self.ticks);
         child.stack_units = self.stack_units;

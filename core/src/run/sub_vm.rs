@@ -12,6 +12,7 @@ use crate::consensus::params::Params;
 use crate::consensus::permissions::Permissions;
 use crate::costs::SetUp;
 use crate::costs::budget::Exhausted;
+use crate::costs::instructions::Schedule;
 use crate::host::Patience;
 use crate::ids::Mode;
 use crate::ids::State;
@@ -146,6 +147,21 @@ impl SubVm {
         Ok(&self.transaction_ref()?.params)
     }
 
+    /// What instructions and host calls cost.
+    ///
+    /// ```
+    /// use subvm_core::costs::instructions::Schedule;
+    /// use subvm_host_mock::{MemoryHost, play};
+    /// play(&MemoryHost::new(), |machine| {
+    ///     assert_eq!(machine.guest().vm.schedule(), &Schedule::V1);
+    ///     Ok(())
+    /// });
+    /// ```
+    #[must_use]
+    pub fn schedule(&self) -> &'static Schedule {
+        self.wasi.schedule()
+    }
+
     /// How long it may still run; nothing where there is no deadline.
     ///
     /// # Errors
@@ -214,7 +230,7 @@ impl SubVm {
     /// # Errors
     /// [`Exhausted`] when it is not there: the sub-VM ends, as [`conclude`](Self::conclude) will say.
     pub fn charge_set_up(&mut self, instances: &[SetUp]) -> Result<(), Exhausted> {
-        self.ticks = self.ticks.saturating_sub_unsigned(SetUp::ticks(instances));
+        self.ticks = self.ticks.saturating_sub_unsigned(SetUp::ticks(instances, self.wasi.schedule()));
         if self.ticks < 0 { Err(Exhausted) } else { Ok(()) }
     }
 

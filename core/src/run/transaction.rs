@@ -10,6 +10,7 @@ use num_bigint::BigUint;
 use crate::consensus::input::Role;
 use crate::consensus::params::Params;
 use crate::costs::budget::{Meter, Ram};
+use crate::costs::instructions::Schedule;
 use crate::host::{Node, Patience};
 use crate::ids::State;
 use crate::ids::{Address, Mode, SlotId};
@@ -19,6 +20,8 @@ use crate::run::overlay::Overlay;
 
 pub(crate) struct Transaction {
     pub(crate) params: Arc<Params>,
+    /// The prices that the parameters choose.
+    pub(crate) schedule: &'static Schedule,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) node: Node,
     pub(crate) role: Role,

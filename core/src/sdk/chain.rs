@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use num_bigint::BigUint;
 
 use crate::consensus::permissions::Permissions;
-use crate::costs;
+use crate::costs::calls::Price;
 use crate::host::EthAnswer;
 use crate::ids::Address;
 use crate::outcome::{InternalError, InternalErrorKind};
@@ -22,7 +22,7 @@ impl Guest<'_> {
         self.need(Permissions::DETERMINISTIC | Permissions::SEND_MESSAGES)?;
         // Asked only where it matters: a host call less, and none that could fail, for an event.
         if *value != BigUint::ZERO {
-            self.charge(costs::calls::NODE)?;
+            self.charge_call(Price::Node, 1)?;
             if *value > self.own_balance()? {
                 return Err(Stop::Errno(Errno::Inbalance));
             }
@@ -38,7 +38,7 @@ impl Guest<'_> {
     /// Calls a contract of the layer below, which cannot change anything.
     pub(super) fn eth_call(&mut self, address: &Address, calldata: &[u8]) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::CALL_OTHERS)?;
-        self.charge(costs::calls::ETH_CALL)?;
+        self.charge_call(Price::EthCall, 1)?;
         let state = self.vm.view.state;
         let host = &mut self.vm.transaction_mut()?.node.host;
         let answer = host.eth_call(state, address, calldata).map_err(|source| {

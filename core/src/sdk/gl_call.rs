@@ -6,6 +6,7 @@ use core::ops::Range;
 
 use crate::consensus::profile::Rules;
 use crate::costs;
+use crate::costs::calls::Price;
 use crate::fd::Content;
 use crate::host::RequestId;
 use crate::outcome::Outcome;
@@ -40,13 +41,13 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     if u64::from(len) > costs::REQUEST {
         return Err(guest.refused("it has more bytes than a request may have"));
     }
-    guest.charge(u64::from(len) * costs::calls::REQUEST_BYTE)?;
+    guest.charge_call(Price::RequestByte, len.into())?;
     let range = mem::range(guest.mem, request, len)?;
     let place = Place::u32(guest.mem, result_fd)?;
     let Ok(values) = count(mem::bytes(guest.mem, range.clone())) else {
         return Err(guest.refused("it is no calldata"));
     };
-    guest.charge(values * costs::calls::REQUEST_VALUE)?;
+    guest.charge_call(Price::RequestValue, values)?;
     let request = guest.parse(range)?;
     let content = match guest.grant(request)? {
         Given::Nothing => None,

@@ -16,7 +16,7 @@
 
 use crate::consensus::page::BYTES as PAGE;
 use crate::consensus::permissions::Permissions;
-use crate::costs;
+use crate::costs::calls::Price;
 use crate::host::Call;
 use crate::outcome::{End, Resource, Trap};
 use crate::run::sub_vm::Guest;
@@ -67,7 +67,7 @@ pub enum Errno {
     Inbalance = 7,
 }
 
-/// The list of functions: name, parameters, base price (a constant of [`costs::calls`](crate::costs::calls)). All parameters are `i32`, and
+/// The list of functions: name, parameters, base price (a [`Price`]). All parameters are `i32`, and
 /// so is the result, an [`Errno`].
 ///
 /// ```
@@ -81,11 +81,11 @@ pub enum Errno {
 macro_rules! sdk_functions {
     ($callback:path) => {
         $callback! {
-            storage_read(slot, index, buf, len) = NODE;
-            storage_write(slot, index, buf, len) = NODE;
-            get_balance(address, result) = NODE;
-            get_self_balance(result) = NODE;
-            gl_call(request, len, result_fd) = TRANSFER;
+            storage_read(slot, index, buf, len) = Node;
+            storage_write(slot, index, buf, len) = Node;
+            get_balance(address, result) = Node;
+            get_self_balance(result) = Node;
+            gl_call(request, len, result_fd) = Transfer;
         }
     };
 }
@@ -95,7 +95,7 @@ macro_rules! sdk_functions {
 /// ```
 /// let read = subvm_core::sdk::FUNCTIONS[0];
 /// assert_eq!((read.name, read.params), ("storage_read", &["slot", "index", "buf", "len"][..]));
-/// assert_eq!(read.price, subvm_core::costs::calls::NODE);
+/// assert_eq!(read.price, subvm_core::costs::calls::Price::Node);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function {
@@ -103,15 +103,15 @@ pub struct Function {
     pub name: &'static str,
     /// The names of its parameters, all `i32`.
     pub params: &'static [&'static str],
-    /// Its base price in ticks.
-    pub price: u64,
+    /// Its base price.
+    pub price: Price,
 }
 
 macro_rules! make_functions {
     ($($name:ident($($param:ident),*) = $price:ident;)*) => {
         /// Every function, in the order of the specification.
         pub const FUNCTIONS: &[Function] = &[
-            $(Function { name: stringify!($name), params: &[$(stringify!($param)),*], price: costs::calls::$price },)*
+            $(Function { name: stringify!($name), params: &[$(stringify!($param)),*], price: Price::$price },)*
         ];
 
         /// One entry a function: it charges the base price, tells the observer, and calls the function.
@@ -119,6 +119,7 @@ macro_rules! make_functions {
         /// # Errors
         /// Each ends the sub-VM with what the function says, or for want of gas.
         pub mod entry {
+            use crate::costs::calls::Price;
             use crate::host::Call;
             use crate::outcome::End;
             use crate::run::sub_vm::Guest;
@@ -130,18 +131,20 @@ macro_rules! make_functions {
                 /// Ends the sub-VM with what the function says, or for want of gas.
                 ///
                 /// ```
+                /// use subvm_core::costs::{calls::Price, instructions::Schedule};
                 /// use subvm_core::sdk::entry;
                 /// use subvm_host_mock::{MemoryHost, play};
                 $(#[doc = concat!("# let ", stringify!($param), " = 0;")])*
                 /// play(&MemoryHost::new(), move |machine| {
                 ///     let before = machine.ticks();
                 #[doc = concat!("    entry::", stringify!($name), "(&mut machine.guest()", $(", ", stringify!($param),)* ")?;")]
-                #[doc = concat!("    assert!(before - machine.ticks() >= subvm_core::costs::calls::", stringify!($price), " as i64);")]
+                #[doc = concat!("    let price = Schedule::V1.call(Price::", stringify!($price), ");")]
+                ///     assert!(before - machine.ticks() >= price as i64);
                 ///     Ok(())
                 /// });
                 /// ```
                 pub fn $name(guest: &mut Guest<'_>, $($param: u32),*) -> Result<u32, End> {
-                    const PRICE: u64 = crate::costs::calls::$price;
+                    const PRICE: Price = Price::$price;
                     if guest.vm.transaction_ref()?.node.observer.is_none() {
                         return super::charged(guest, PRICE, |guest| super::functions::$name(guest, $($param),*));
                     }
@@ -178,8 +181,8 @@ fn array<const N: usize>(mem: &[u8], ptr: u32) -> Result<[u8; N], Trap> {
 
 /// Charges the base price and calls the function.
 #[inline]
-fn charged(guest: &mut Guest<'_>, price: u64, function: impl FnOnce(&mut Guest<'_>) -> Answer) -> Result<u32, End> {
-    guest.charge(price)?;
+fn charged(guest: &mut Guest<'_>, price: Price, function: impl FnOnce(&mut Guest<'_>) -> Answer) -> Result<u32, End> {
+    guest.charge_call(price, 1)?;
     match function(guest) {
         Ok(()) => Ok(Errno::Success as u32),
         Err(Stop::Errno(errno)) => Ok(errno as u32),
@@ -192,7 +195,7 @@ fn charged(guest: &mut Guest<'_>, price: u64, function: impl FnOnce(&mut Guest<'
 fn observed(
     guest: &mut Guest<'_>,
     call: &Call<'_>,
-    price: u64,
+    price: Price,
     function: impl FnOnce(&mut Guest<'_>) -> Answer,
 ) -> Result<u32, End> {
     let ticks = *guest.ticks;
@@ -213,11 +216,19 @@ impl Guest<'_> {
         charge(self.ticks, ticks)
     }
 
+    /// Charges a price of host calls for so many units.
+    #[inline]
+    pub(crate) fn charge_call(&mut self, price: Price, units: u64) -> Result<(), End> {
+        // Units are lengths of 32 bits, and prices have no more.
+        self.charge(self.vm.wasi.schedule().call(price) * units)
+    }
+
     /// Charges for bytes of storage that are read or written: for each page, and for copying.
     #[inline]
     fn charge_storage(&mut self, bytes: u32) -> Result<(), End> {
         let pages = u64::from(bytes) / PAGE as u64 + 2;
-        self.charge(pages * costs::calls::STORAGE_PAGE + costs::calls::copying(bytes.into()))
+        let schedule = self.vm.wasi.schedule();
+        self.charge(pages * schedule.call(Price::StoragePage) + schedule.copying(bytes.into()))
     }
 
     /// Forbids what needs permissions that the sub-VM lacks.

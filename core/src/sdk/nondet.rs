@@ -50,7 +50,7 @@ impl Guest<'_> {
     fn block(&mut self, data_leader: &[u8], check: impl FnOnce(&mut Self, &[u8]) -> Result<Checked, End>) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::SPAWN_NONDET)?;
         // The same for every role, whatever runs on this node.
-        let price = starting(&self.vm.package);
+        let price = starting(&self.vm.package, self.vm.wasi.schedule());
         self.charge(price)?;
         let call = self.next_block()?;
         let result = match self.part(call)? {

@@ -26,6 +26,8 @@ use crate::run::transaction::{RamOfModes, Transaction};
 use subvm_calldata::{Map, Value};
 
 mod prepare;
+#[cfg(test)]
+mod schedules;
 
 use prepare::{Prepared, prepare};
 
@@ -137,6 +139,7 @@ fn begin(
         storage: Meter::new(limits.gas_storage),
         data: Meter::new(limits.gas_data),
         params: run.params,
+        schedule: prepared.schedule,
         engine,
         node,
         role: run.role,

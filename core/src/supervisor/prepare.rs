@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::consensus::message::{EntryKind, datetime, grouped_datetime};
 use crate::consensus::package::Package;
 use crate::consensus::params::Params;
+use crate::costs::instructions::Schedule;
 use crate::host::{Node, Patience};
 use crate::ids::SlotId;
 use crate::outcome::{InternalError, InternalErrorKind, VmError};
@@ -15,6 +16,7 @@ use crate::consensus::input::{Entry, Run};
 
 /// What is asked of the node before anything runs.
 pub(super) struct Prepared {
+    pub(super) schedule: &'static Schedule,
     pub(super) package: Result<Arc<Package>, VmError>,
     pub(super) locked: Vec<SlotId>,
     pub(super) now: u64,
@@ -28,7 +30,7 @@ pub(super) struct Prepared {
 /// # Errors
 /// Where the parameters cannot be held to, the run is called off already, or the node fails.
 pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalError> {
-    check(&run.params)?;
+    let schedule = check(&run.params)?;
     let patience = Patience { deadline: None, cancel: run.cancel.clone() };
     patience.called_off()?;
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
@@ -44,10 +46,13 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
     let patience = Patience { deadline, ..patience };
-    Ok(Prepared { package: code.package(), locked, now, datetime, stdin, patience })
+    Ok(Prepared { schedule, package: code.package(), locked, now, datetime, stdin, patience })
 }
 
-/// What no run can be held to is refused before anything runs.
-fn check(params: &Params) -> Result<(), InternalError> {
-    params.supported().map_err(|what| InternalError::new(InternalErrorKind::Params, what))
+/// The prices of a run. What no run can be held to is refused before anything runs.
+fn check(params: &Params) -> Result<&'static Schedule, InternalError> {
+    let refused = |what| InternalError::new(InternalErrorKind::Params, what);
+    params.supported().map_err(refused)?;
+    Schedule::of(params.schedule)
+        .ok_or_else(|| refused("parameters ask for a schedule that this release has not".into()))
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::costs::Limits;
 use crate::costs::budget::Ram;
+use crate::costs::calls::Price;
 use crate::errno::Errno;
 use crate::host::{Node, Patience, Progress, RequestId};
 use crate::outcome::{End, InternalError, InternalErrorKind};
@@ -119,6 +120,24 @@ impl Cx<'_> {
     #[inline]
     pub fn charge(&mut self, ticks: u64) -> Result<(), End> {
         charge(self.ticks, ticks)
+    }
+
+    /// Charges a price of host calls for so many units.
+    #[inline]
+    pub(crate) fn charge_call(&mut self, price: Price, units: u32) -> Result<(), End> {
+        self.charge(self.wasi.schedule().call(price) * u64::from(units))
+    }
+
+    /// Charges what `price` is above that of an answer, which was charged as the call's base.
+    pub(crate) fn charge_beyond_answer(&mut self, price: Price) -> Result<(), End> {
+        let schedule = self.wasi.schedule();
+        self.charge(schedule.call(price).saturating_sub(schedule.call(Price::Answer)))
+    }
+
+    /// Charges for bytes that are copied.
+    #[inline]
+    pub(crate) fn charge_copying(&mut self, bytes: u64) -> Result<(), End> {
+        self.charge(self.wasi.schedule().copying(bytes))
     }
 
     /// Waits for the result of a started module request, until the deadline, or the run is called off.

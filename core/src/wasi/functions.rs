@@ -1,6 +1,6 @@
 //! Entries: from the table, for each function what the engine's linker calls, and what describes it.
 
-use crate::costs::calls as price;
+use crate::costs::calls::Price;
 use crate::host::Call;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::wasi::call::{Cx, Stop};
@@ -28,10 +28,10 @@ pub enum ParamType {
 /// One function of the table.
 ///
 /// ```
-/// use subvm_core::costs::calls::ANSWER;
+/// use subvm_core::costs::calls::Price;
 /// use subvm_core::wasi::{Errno, FUNCTIONS};
 /// let refusing = FUNCTIONS.iter().filter(|function| function.always == Some(Errno::Rofs));
-/// assert!(refusing.clone().all(|function| function.base == ANSWER && function.returns));
+/// assert!(refusing.clone().all(|function| function.base == Price::Answer && function.returns));
 /// assert_eq!(refusing.count(), 8);
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -46,8 +46,8 @@ pub struct Function {
     pub returns: bool,
     /// What it answers whatever its arguments and the personality are, where that is so.
     pub always: Option<Errno>,
-    /// What a call costs before its arguments are looked at, in ticks.
-    pub base: u64,
+    /// What a call costs before its arguments are looked at.
+    pub base: Price,
     body: fn(&mut Cx<'_>, &[u64]) -> Done,
 }
 
@@ -177,7 +177,7 @@ macro_rules! functions {
                     types: &[$(param_type!($type)),*],
                     returns: returns!($answer),
                     always: always!($answer),
-                    base: price::$price,
+                    base: Price::$price,
                     body: |cx, args| {
                         let mut args = args.iter().copied();
                         $(let $param = args.next().unwrap_or(0) as unsigned!($type);)*
@@ -200,13 +200,15 @@ macro_rules! functions {
                 /// When the call ends the sub-VM.
                 ///
                 /// ```
+                /// use subvm_core::costs::{calls::Price, instructions::Schedule};
                 /// use subvm_core::wasi::entry;
                 /// use subvm_host_mock::{MemoryHost, play};
                 $(#[doc = concat!("# let ", stringify!($param), " = 0;")])*
                 /// play(&MemoryHost::new(), move |machine| {
                 ///     let before = machine.ticks();
                 #[doc = concat!("    entry::", stringify!($name), "(&mut machine.guest().cx()?", $(", ", stringify!($param),)* ")?;")]
-                #[doc = concat!("    assert!(before - machine.ticks() >= subvm_core::costs::calls::", stringify!($price), " as i64);")]
+                #[doc = concat!("    let price = Schedule::V1.call(Price::", stringify!($price), ");")]
+                ///     assert!(before - machine.ticks() >= price as i64);
                 ///     Ok(())
                 /// });
                 /// ```
@@ -227,7 +229,7 @@ wasi_functions!(functions);
 
 #[inline]
 fn charged(cx: &mut Cx<'_>, function: &Function, body: impl FnOnce(&mut Cx<'_>) -> Done) -> Result<u32, End> {
-    cx.charge(function.base)?;
+    cx.charge_call(function.base, 1)?;
     match body(cx) {
         Ok(()) => Ok(Errno::Success.number()),
         Err(Stop::Errno(errno)) => {

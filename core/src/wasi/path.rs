@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use crate::costs::calls::PATH_BYTE;
+use crate::costs::calls::Price;
 use crate::fd::{Descriptor, File, Object, Rights, Source};
 use crate::vfs::{Missing, NodeId, Tree, check_path};
 use crate::wasi::call::{Cx, Stop};
@@ -92,7 +92,7 @@ impl Sought {
     /// Charges a path, and checks its range and its form.
     #[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
     pub(super) fn check(cx: &mut Cx<'_>, directory: NodeId, path: u32, path_len: u32) -> Result<Self, Stop<Errno>> {
-        cx.charge(u64::from(path_len) * PATH_BYTE)?;
+        cx.charge_call(Price::PathByte, path_len)?;
         let range = mem::range(cx.mem, path, path_len)?;
         let bytes = mem::bytes(cx.mem, range.clone());
         if let Some(node) = cx.wasi.config.files.find(directory, bytes) {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::costs::calls::{ANSWER, SUBSCRIPTION, TRANSFER};
+use crate::costs::calls::Price;
 use crate::costs::{SUBSCRIPTIONS, WAITING};
 use crate::fd::{Fd, Object};
 use crate::outcome::End;
@@ -38,11 +38,11 @@ enum Awaited {
 /// # Cost
 /// The base of a call that moves bytes, in all, and each subscription.
 pub(super) fn poll_oneoff(cx: &mut Cx<'_>, subscriptions: u32, events: u32, nsubscriptions: u32, nevents: u32) -> Done {
-    cx.charge(TRANSFER - ANSWER)?;
+    cx.charge_beyond_answer(Price::Transfer)?;
     if nsubscriptions == 0 || nsubscriptions > SUBSCRIPTIONS {
         return Err(Errno::Inval.into());
     }
-    cx.charge(u64::from(nsubscriptions) * SUBSCRIPTION)?;
+    cx.charge_call(Price::Subscription, nsubscriptions)?;
     // At most 48 KiB, and 32 KiB.
     let list = mem::aligned(cx.mem, subscriptions, nsubscriptions * SUBSCRIPTION_BYTES, 8)?;
     let now = cx.wasi.now();

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rand_mt::Mt;
 
-use crate::costs::calls::{RANDOM_BYTE, RANDOM_NODE, RANDOM_SEED};
+use crate::costs::calls::Price;
 use crate::host::Rng;
 use crate::ids::Mode;
 use crate::wasi::call::Cx;
@@ -38,12 +38,13 @@ impl Generator {
 /// The bytes; in deterministic mode, until a call succeeds, the seeding of the generator too; in the other, asking the node.
 pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
     let deterministic = cx.wasi.config.mode == Mode::Deterministic;
+    let schedule = cx.wasi.schedule();
     let beginning = match (deterministic, &cx.wasi.random) {
-        (true, None) => RANDOM_SEED,
+        (true, None) => schedule.call(Price::RandomSeed),
         (true, Some(_)) => 0,
-        (false, _) => RANDOM_NODE,
+        (false, _) => schedule.call(Price::RandomNode),
     };
-    cx.charge(beginning + u64::from(buf_len) * RANDOM_BYTE)?;
+    cx.charge(beginning + u64::from(buf_len) * schedule.call(Price::RandomByte))?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let into = mem::bytes_mut(cx.mem, range);
     if deterministic {

@@ -1,7 +1,7 @@
 //! What cannot be done in a tree that is read-only and has no symbolic links, for personalities that judge the arguments of such calls: a
 //! program learns what is wrong with them before it learns that nothing could have come of it.
 
-use crate::costs::calls::{ANSWER, DESCRIPTOR, WALK};
+use crate::costs::calls::Price;
 use crate::fd::Rights;
 use crate::wasi::call::Cx;
 use crate::wasi::flags::Fdflags;
@@ -17,7 +17,7 @@ use crate::wasi::{Done, Errno};
 /// # Cost
 /// The base of a call that looks at a descriptor, in all.
 pub(super) fn fd_fdstat_set_flags(cx: &mut Cx<'_>, fd: u32, flags: u32) -> Done {
-    cx.charge(DESCRIPTOR - ANSWER)?;
+    cx.charge_beyond_answer(Price::Descriptor)?;
     Fdflags::parse(flags)?;
     cx.wasi.descriptor(fd)?;
     Ok(())
@@ -40,7 +40,7 @@ pub(super) fn path_readlink(
     buf_len: u32,
     bufused: u32,
 ) -> Done {
-    cx.charge(WALK - ANSWER)?;
+    cx.charge_beyond_answer(Price::Walk)?;
     let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_READLINK)?;
     let path = Sought::check(cx, from, path, path_len)?;
     mem::range(cx.mem, buf, buf_len)?;
@@ -81,7 +81,7 @@ pub(super) fn path_rename(
     new_path: u32,
     new_path_len: u32,
 ) -> Done {
-    cx.charge(WALK - ANSWER)?;
+    cx.charge_beyond_answer(Price::Walk)?;
     let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_RENAME_SOURCE)?;
     let to = directory(cx.wasi.descriptor(new_fd)?, Rights::PATH_RENAME_TARGET)?;
     let path = Sought::check(cx, from, old_path, old_path_len)?;
@@ -91,7 +91,7 @@ pub(super) fn path_rename(
 }
 
 fn remove(cx: &mut Cx<'_>, fd: u32, right: Rights, path: u32, path_len: u32) -> Done {
-    cx.charge(WALK - ANSWER)?;
+    cx.charge_beyond_answer(Price::Walk)?;
     let from = directory(cx.wasi.descriptor(fd)?, right)?;
     let path = Sought::check(cx, from, path, path_len)?;
     path.node(cx).map_err(Errno::from)?;

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::consensus::params::Personality;
 use crate::costs::budget::Ram;
+use crate::costs::instructions::Schedule;
 use crate::costs::{FD_ALLOCATION, Limits};
 use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
 use crate::host::Modules;
@@ -34,6 +35,7 @@ use crate::wasi::{Args, Env, Errno};
 ///     env: Arc::new(Env::default()),
 ///     personality: Personality::Program,
 ///     now: 1_704_067_200_000_000_000,
+///     schedule: &subvm_core::costs::instructions::Schedule::V1,
 /// };
 /// let mut ram = Ram::new(1_000);
 /// let state = State::new(config, &mut ram).unwrap();
@@ -56,6 +58,8 @@ pub struct Config {
     pub personality: Personality,
     /// The transaction's instant, in nanoseconds since 1970-01-01T00:00:00Z.
     pub now: u64,
+    /// What calls cost.
+    pub schedule: &'static Schedule,
 }
 
 /// A sub-VM's descriptors, file tree, arguments, environment and random state.
@@ -70,6 +74,7 @@ pub struct Config {
 /// #     env: Default::default(),
 /// #     personality: Default::default(),
 /// #     now: 0,
+/// #     schedule: &subvm_core::costs::instructions::Schedule::V1,
 /// # };
 /// let mut ram = Ram::new(1_000);
 /// let mut state = State::new(config, &mut ram).unwrap();
@@ -120,6 +125,12 @@ impl State {
             prestat_refused: false,
             refusals: Refusals::default(),
         })
+    }
+
+    /// What calls cost.
+    #[inline]
+    pub(crate) fn schedule(&self) -> &'static Schedule {
+        self.config.schedule
     }
 
     /// Gives `content` a descriptor with the rights of descriptor 0.

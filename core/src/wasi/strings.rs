@@ -1,7 +1,6 @@
 //! Arguments and environment, written to a guest.
 
 use crate::consensus::config::Strings;
-use crate::costs::calls::copying;
 use crate::wasi::call::Cx;
 use crate::wasi::mem::{self, Place};
 use crate::wasi::{Config, Done, Errno};
@@ -13,7 +12,7 @@ use crate::wasi::{Config, Done, Errno};
 pub(super) fn get(cx: &mut Cx<'_>, which: impl Fn(&Config) -> &Strings, pointers: u32, block: u32) -> Done {
     let (count, bytes) = which(&cx.wasi.config).sizes();
     let table = count.checked_mul(4).ok_or(Errno::Overflow)?;
-    cx.charge(copying(u64::from(table) + u64::from(bytes)))?;
+    cx.charge_copying(u64::from(table) + u64::from(bytes))?;
     let table = mem::aligned(cx.mem, pointers, table, 4)?;
     let range = mem::range(cx.mem, block, bytes)?;
     let strings = which(&cx.wasi.config);

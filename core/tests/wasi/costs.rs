@@ -1,10 +1,16 @@
 //! What calls cost, in ticks: the base, then what is asked for, charged even where the call fails.
 
 use subvm_core::costs::calls::*;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::wasi::{Errno, FUNCTIONS};
 use subvm_core::{Outcome, Resource, Trap, VmError};
 
 use crate::support::Guest;
+
+/// The base price of a function.
+fn base(name: &str) -> u64 {
+    Schedule::V1.call(subvm_core::wasi::function(name).unwrap().base)
+}
 
 /// The ticks that a call takes, and what it comes to.
 fn cost(guest: &mut Guest, name: &str, args: &[u64]) -> (u64, Result<Errno, Outcome>) {
@@ -20,16 +26,20 @@ fn every_call_pays_its_base_even_where_it_fails() {
         let args = vec![u64::MAX; function.params.len()];
         let requested = match function.name {
             "random_get" => RANDOM_SEED + u64::from(u32::MAX),
-            "environ_get" => copying("LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u64 + 12),
+            "environ_get" => Schedule::V1.copying("LANG=C.UTF-8\0LC_ALL=C.UTF-8\0TZ=UTC\0".len() as u64 + 12),
             _ => 0,
         };
-        assert_eq!(cost(&mut guest, function.name, &args).0, function.base + requested, "{}", function.name);
+        assert_eq!(
+            cost(&mut guest, function.name, &args).0,
+            Schedule::V1.call(function.base) + requested,
+            "{}",
+            function.name
+        );
     }
 }
 
 #[test]
 fn bytes_cost_what_is_requested() {
-    let base = |name: &str| subvm_core::wasi::function(name).unwrap().base;
     let mut guest = Guest::new();
     guest.put_iovecs(0x2000, &[(0x100, 100), (0x100, 60), (0x100, 1)]);
     guest.put(0x1004, b"a.txt");
@@ -53,7 +63,7 @@ fn bytes_cost_what_is_requested() {
 
 #[test]
 fn random_get_pays_for_the_seeding_until_there_is_a_generator() {
-    let base = subvm_core::wasi::function("random_get").unwrap().base;
+    let base = base("random_get");
     let mut guest = Guest::new();
     let end = guest.mem.len() as u64;
     assert_eq!(cost(&mut guest, "random_get", &[end, 1]).0, base + RANDOM_SEED + 1);
@@ -68,7 +78,7 @@ fn random_get_pays_for_the_seeding_until_there_is_a_generator() {
 
 #[test]
 fn bytes_are_charged_after_descriptor_and_rights_and_before_ranges() {
-    let base = subvm_core::wasi::function("path_open").unwrap().base;
+    let base = base("path_open");
     let mut guest = Guest::new();
     let huge = u64::from(u32::MAX);
     assert_eq!(cost(&mut guest, "path_open", &[9, 0, 0, huge, 0, 0, 0, 0, 0]), (base, Ok(Errno::Badf)));
@@ -82,12 +92,12 @@ fn without_ticks_the_sub_vm_ends_before_any_effect() {
     let out = || VmError::OutOf(Resource::GasTime);
     for function in &FUNCTIONS {
         let mut guest = Guest::new();
-        guest.ticks = function.base as i64 - 1;
+        guest.ticks = Schedule::V1.call(function.base) as i64 - 1;
         guest.ends(out(), function.name, &vec![0; function.params.len()]);
         assert!(guest.ticks < 0);
     }
     let mut guest = Guest::new();
-    let base = subvm_core::wasi::function("random_get").unwrap().base;
+    let base = base("random_get");
     guest.ticks = (base + RANDOM_SEED + 7) as i64;
     guest.ends(out(), "random_get", &[0, 8]);
     guest.ticks = (base + RANDOM_SEED + 8) as i64;

@@ -19,6 +19,7 @@ mod prestat;
 mod proc;
 mod random;
 mod roots;
+mod schedules;
 mod small_scopes;
 mod stat;
 mod strings;

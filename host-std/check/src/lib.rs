@@ -20,7 +20,7 @@
 
 use std::fmt;
 
-use subvm_core::costs::calls::compiling;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::{Invalid, Mode, Package, Params, VmError};
 use subvm_link::{MAIN, is_library_name, start_name};
 use subvm_lower::{Counters, Lowered, Options, Refusal, lower, refused_at};
@@ -51,7 +51,8 @@ pub struct Checked {
     /// The modules, in the order of linking, as far as they can be lowered.
     pub modules: Vec<Module>,
     /// What a chain charges for the package at deployment, in ticks: compiling each module for each mode, as `WasmtimeEngine::prepare` says once
-    /// it is done. Nothing where a module cannot be lowered.
+    /// it is done. Nothing where a module cannot be lowered, or this release lacks the schedule of the
+    /// parameters.
     pub deployment: Option<u64>,
 }
 
@@ -191,6 +192,7 @@ pub fn check(package: &Package, params: &Params) -> Checked {
 /// The price of compiling each module, for both modes.
 fn deployment(package: &Package, params: &Params, parts: &[Part<'_>]) -> Option<u64> {
     let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
+    let schedule = Schedule::of(params.schedule)?;
     let mut ticks = 0_u64;
     for (position, (wasm, part)) in modules.zip(parts).enumerate() {
         let ordinal = if position + 1 == parts.len() { 0 } else { position as u32 + 1 };
@@ -198,7 +200,7 @@ fn deployment(package: &Package, params: &Params, parts: &[Part<'_>]) -> Option<
             Options { counters: Counters::of(position == 0), ordinal, ..Options::of(Mode::NonDeterministic, params) };
         for lowered in [part.lowered.as_ref().ok()?, &lower(wasm, &native).ok()?] {
             let functions = lowered.functions.guest_functions().into();
-            ticks = ticks.saturating_add(compiling(wasm.len() as u64, functions, lowered.report.values));
+            ticks = ticks.saturating_add(schedule.compiling(wasm.len() as u64, functions, lowered.report.values));
         }
     }
     Some(ticks)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use subvm_core::fingerprint::{Fingerprint, Frame, hash_memory};
 use subvm_core::{InternalError, InternalErrorKind, Outcome, Resource, Trap, VmError};
 use subvm_link::{ZeroTrees, unreachable};
-use subvm_lower::{Active, Look, OnFailure, Options, memory_export, stack_mark, unwinding_ticks};
+use subvm_lower::{Active, Look, OnFailure, memory_export, stack_mark, unwinding_ticks};
 use wasmtime::{Module, Store, ThrownException, WasmBacktrace};
 
 use super::running::{Counters, Running};
@@ -89,7 +89,7 @@ fn unwound(store: &mut Store<Running>, ended: &Result<Outcome, Stopped>, counter
         Err(Stopped::Unwound(error)) if error.is::<ThrownException>() => {
             let left = i64::from(counters.stack.get(&mut *store).unwrap_i32());
             let units = u32::try_from(store.data().vm.stack_units - left).unwrap_or_default();
-            unwinding_ticks(&Options::default().schedule, units) as i64
+            unwinding_ticks(store.data().vm.schedule(), units) as i64
         }
         _ => 0,
     }

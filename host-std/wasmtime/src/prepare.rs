@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fmt;
 
-use subvm_core::costs::calls::compiling;
 use subvm_core::{InternalError, Mode, Package, Params, VmError};
 
 use super::frames::Frames;
@@ -16,7 +15,7 @@ use subvm_lower::Options;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prepared {
-    /// What a chain charges for it at deployment, in ticks: [`compiling`], for each module and each mode. It is a property of the package and
+    /// What a chain charges for it at deployment, in ticks: [`Schedule::compiling`](subvm_core::costs::instructions::Schedule::compiling), for each module and each mode. It is a property of the package and
     /// of the consensus parameters: every node comes to the same, whether or not it knew the modules.
     pub ticks: u64,
     /// The values that compiling the modules is priced for, as lowering estimates them, in both modes together.
@@ -81,7 +80,7 @@ impl WasmtimeEngine {
     /// What its ticks say, where this process does not know the modules; else some look-ups.
     ///
     /// ```
-    /// use subvm_core::costs::calls::compiling;
+    /// use subvm_core::costs::instructions::Schedule;
     /// use subvm_core::{Params, Parts, wasi::Refused};
     /// use subvm_wasmtime::WasmtimeEngine;
     ///
@@ -90,7 +89,7 @@ impl WasmtimeEngine {
     /// let package = Parts { start: wasm.clone().into(), ..Parts::default() }.check(&Refused::default())?;
     /// let prepared = engine.prepare(&package, &Params::default())?;
     /// // One function, in each of two modes.
-    /// assert_eq!(prepared.ticks, 2 * compiling(wasm.len() as u64, 1, prepared.values / 2));
+    /// assert_eq!(prepared.ticks, 2 * Schedule::V1.compiling(wasm.len() as u64, 1, prepared.values / 2));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn prepare(&self, package: &Package, params: &Params) -> Result<Prepared, PrepareError> {
@@ -101,12 +100,13 @@ impl WasmtimeEngine {
                 Ok(())
             };
             let mut beside = Beside { act: &mut at_once, cancel: None };
-            let Program { modules: loaded, .. } =
-                self.programs.load(package, Options::of(mode, params), Frames::Ignored, &mut beside)?;
+            let options = Options::of(mode, params);
+            let Program { modules: loaded, .. } = self.programs.load(package, options, Frames::Ignored, &mut beside)?;
             let modules = package.libraries.iter().map(|library| &library.wasm).chain([&package.start]);
             for (wasm, (_, unit)) in modules.zip(&loaded.parts) {
                 let functions = unit.functions.guest_functions().into();
-                prepared.ticks = prepared.ticks.saturating_add(compiling(wasm.len() as u64, functions, unit.values));
+                let ticks = options.schedule.compiling(wasm.len() as u64, functions, unit.values);
+                prepared.ticks = prepared.ticks.saturating_add(ticks);
                 prepared.values = prepared.values.saturating_add(unit.values);
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt::{Arguments, Write};
 
 use subvm_core::costs::SetUp;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::sdk;
 use subvm_core::wasi::{MODULE, ParamType};
 
@@ -42,7 +43,7 @@ fn of<T: Copy>(table: &[T], number: u8) -> T {
 pub(super) fn declared_ticks(genome: &Genome) -> u64 {
     let [pages, entries, ..] = genome.declared;
     let set_up = SetUp { pages: of(&PAGES, pages).into(), entries: of(&ENTRIES, entries).into(), ..SetUp::default() };
-    SetUp::ticks(&[set_up])
+    SetUp::ticks(&[set_up], &Schedule::V1)
 }
 
 pub(super) fn module(genome: &Genome) -> String {

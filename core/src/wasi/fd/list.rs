@@ -1,6 +1,6 @@
 //! Listing directories.
 
-use crate::costs::calls::LISTING_BYTE;
+use crate::costs::calls::Price;
 use crate::fd::{Descriptor, Object, Rights};
 use crate::vfs::{NodeId, Tree};
 use crate::wasi::call::Cx;
@@ -27,7 +27,7 @@ const HEADER: usize = 24;
 /// The bytes of the buffer. A page takes time in proportion to itself, wherever in the directory it is.
 pub(in crate::wasi) fn fd_readdir(cx: &mut Cx<'_>, fd: u32, buf: u32, buf_len: u32, cookie: u64, bufused: u32) -> Done {
     let directory = readable(cx.wasi.descriptor(fd)?)?;
-    cx.charge(u64::from(buf_len) * LISTING_BYTE)?;
+    cx.charge_call(Price::ListingByte, buf_len)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let place = Place::u32(cx.mem, bufused)?;
     let left = list(&cx.wasi.config.files, directory, cookie, mem::bytes_mut(cx.mem, range));

@@ -1,6 +1,5 @@
 //! Preopened directories: none, unless the personality announces the roots.
 
-use crate::costs::calls::copying;
 use crate::fd::{Fd, Object};
 use crate::wasi::call::Cx;
 use crate::wasi::mem::{self, Place};
@@ -40,7 +39,7 @@ pub(in crate::wasi) fn fd_prestat_get(cx: &mut Cx<'_>, fd: u32, prestat: u32) ->
 /// The bytes of the buffer.
 pub(in crate::wasi) fn fd_prestat_dir_name(cx: &mut Cx<'_>, fd: u32, path: u32, path_len: u32) -> Done {
     announced(cx.wasi, fd)?;
-    cx.charge(copying(u64::from(path_len)))?;
+    cx.charge_copying(path_len.into())?;
     let range = mem::range(cx.mem, path, path_len)?;
     let name = announced(cx.wasi, fd)?.as_bytes();
     let into = mem::bytes_mut(cx.mem, range).get_mut(..name.len()).ok_or(Errno::Nametoolong)?;

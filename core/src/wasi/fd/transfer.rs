@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::costs::IOVECS;
-use crate::costs::calls::{IOVEC, copying};
+use crate::costs::calls::Price;
 use crate::fd::{Descriptor, Fd, Object, Rights};
 use crate::host::Stream;
 use crate::outcome::Trap;
@@ -105,7 +105,7 @@ impl Iovecs {
     /// `Inval` where the lengths sum to more than 2^32 - 1.
     #[inline(always)] // docs/RATIONALE.md#what-a-host-call-is-made-of
     fn check(cx: &mut Cx<'_>, iovs: u32, iovs_len: u32, result: u32) -> Result<Self, Stop<Errno>> {
-        cx.charge(u64::from(iovs_len) * IOVEC)?;
+        cx.charge_call(Price::Iovec, iovs_len)?;
         // At most 8 KiB.
         let list = mem::aligned(cx.mem, iovs, iovs_len * 8, 4)?;
         if iovs_len == 1 {
@@ -119,7 +119,7 @@ impl Iovecs {
             inside &= mem::range(cx.mem, ptr, len).is_ok();
         }
         let bytes = u32::try_from(bytes).map_err(|_| Errno::Inval)?;
-        cx.charge(copying(bytes.into()))?;
+        cx.charge_copying(bytes.into())?;
         if !inside {
             return Err(Trap::MemoryOutOfBounds.into());
         }
@@ -130,7 +130,7 @@ impl Iovecs {
     #[inline(always)]
     fn check_one(cx: &mut Cx<'_>, list: Range<usize>, result: u32) -> Result<Self, Stop<Errno>> {
         let (ptr, bytes) = entries(cx.mem, list.clone()).next().unwrap_or_default();
-        cx.charge(copying(bytes.into()))?;
+        cx.charge_copying(bytes.into())?;
         let only = Some(mem::range(cx.mem, ptr, bytes)?);
         Ok(Self { list, only, bytes, result: Place::u32(cx.mem, result)? })
     }

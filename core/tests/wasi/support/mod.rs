@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) use node::{Script, node};
 pub(crate) use ops::Op;
 use subvm_core::costs::Limits;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::host::{Node, Patience, Stream};
 use subvm_core::vfs::{Tree, TreeBuilder};
 use subvm_core::wasi::{Args, Config, Env, Errno, State, dispatch};
@@ -82,6 +83,7 @@ pub(crate) fn config() -> Config {
         env: Arc::new(Env::default()),
         personality: Personality::Seed,
         now: NOW,
+        schedule: &Schedule::V1,
     }
 }
 

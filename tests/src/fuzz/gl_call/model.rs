@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use num_bigint::BigUint;
 use subvm_core::calldata::Value;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::costs::{self, calls};
 use subvm_core::host::State;
 use subvm_core::sdk::Errno;
@@ -244,7 +245,7 @@ impl Model {
             return Err(Errno::Inval.into());
         }
         self.need(needs)?;
-        self.pay((u64::from(len) / 32 + 2) * calls::STORAGE_PAGE + calls::copying(len.into()))
+        self.pay((u64::from(len) / 32 + 2) * calls::STORAGE_PAGE + Schedule::V1.copying(len.into()))
     }
 
     /// A byte of storage as the guest sees it.
