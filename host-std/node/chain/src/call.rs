@@ -7,6 +7,7 @@ use subvm_core::{Address, Gas, Message, Package, Receipt};
 
 use crate::genesis::Prices;
 use crate::ids::{CallId, TxId, digest, of_parts};
+use crate::runner::{About, Purpose};
 
 /// A call that is on its way. It holds its money: `value` and `reserve` belong to nobody else until it has ended.
 #[derive(Clone, Debug)]
@@ -39,6 +40,11 @@ impl Call {
     /// The money that it holds.
     pub(crate) fn holds(&self) -> u128 {
         self.value.saturating_add(self.reserve)
+    }
+
+    /// Which run of it.
+    pub(crate) fn about(&self, height: u64, purpose: Purpose) -> About {
+        About { height, call: self.id, tx: self.tx, contract: self.contract, purpose }
     }
 
     pub(crate) fn message(&self, chain_id: u64) -> Message {

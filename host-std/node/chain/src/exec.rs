@@ -8,10 +8,11 @@ use subvm_core::host::{
     page,
 };
 use subvm_core::{
-    Address, Cancel, Engine, Entry, Gas, InternalError, Message, Package, Params, Report, Role, Run, SlotId, run,
+    Address, Cancel, Engine, Entry, Gas, InternalError, Message, Package, Params, Report, Role, Run, SlotId,
 };
 
 use crate::call::Call;
+use crate::runner::{About, Plain, Ran, Runner};
 use crate::store::Store;
 
 /// What a run that may ask has beside the chain: the web and models, random bytes, and patience.
@@ -42,12 +43,15 @@ impl std::fmt::Debug for Outside {
     }
 }
 
-/// What a run needs that does not change: the engine and the parameters.
+/// What a run needs that does not change: the engine and the parameters; and who runs it.
 #[derive(Clone)]
 pub(crate) struct Vm {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) params: Arc<Params>,
     pub(crate) chain_id: u64,
+    pub(crate) runner: Arc<dyn Runner>,
+    /// Threads on which the calls of a block run.
+    pub(crate) threads: usize,
 }
 
 /// The two states that a run reads, and its instant.
@@ -59,48 +63,126 @@ pub(crate) struct Seen {
 }
 
 impl Vm {
-    /// Runs a call. Its money is its contract's while it runs.
-    pub(crate) fn run(&self, seen: &Seen, call: &Call, role: Role, outside: Outside) -> Result<Report, InternalError> {
-        let mut seen = seen.clone();
-        seen.accepted.change(call.contract, |account| account.balance = account.balance.saturating_add(call.value));
-        if let Some(code) = &call.code {
-            seen.accepted.deploy(call.contract, Arc::clone(code));
-        }
-        self.run_message(seen, call.message(self.chain_id), call.gas, role, outside)
+    /// On one thread, by the core's own `run`.
+    pub(crate) fn new(engine: Arc<dyn Engine>, params: Arc<Params>, chain_id: u64) -> Self {
+        Self { engine, params, chain_id, runner: Arc::new(Plain), threads: 1 }
+    }
+
+    /// Runs a call whose result counts, whatever it is. Its money is its contract's while it runs.
+    pub(crate) fn run(
+        &self,
+        seen: &Seen,
+        call: &Call,
+        role: Role,
+        outside: Outside,
+        about: &About,
+    ) -> Result<Report, InternalError> {
+        let cancel = outside.cancel.clone();
+        let Ran { report, keep } = self.begin(call, role, node(seen.clone(), outside), cancel, about);
+        keep.into_iter().for_each(|keep| keep());
+        report
+    }
+
+    /// Runs a call on a node's parts. Whether its result counts, the caller knows.
+    pub(crate) fn begin(&self, call: &Call, role: Role, parts: Parts, cancel: Option<Cancel>, about: &About) -> Ran {
+        let Parts { mut node, deadline } = parts;
+        let (contract, value, code) = (call.contract, call.value, call.code.clone());
+        node.host = Box::new(Entered { contract, value, code, host: node.host });
+        let run = self.message(call.message(self.chain_id), call.gas, role, (deadline, cancel));
+        self.runner.run(Arc::clone(&self.engine), node, run, about)
     }
 
     /// Runs a message that changes nothing, with the gas of the parameters.
     pub(crate) fn view(&self, seen: Seen, message: Message, outside: Outside) -> Result<Report, InternalError> {
         let limits = &self.params.limits;
         let gas = Gas { time: limits.gas_time, storage: limits.gas_storage, data: limits.gas_data };
-        self.run_message(seen, message, gas, Role::Leader, outside)
+        let cancel = outside.cancel.clone();
+        let Parts { node, deadline } = node(seen, outside);
+        let run = self.message(message, gas, Role::Leader, (deadline, cancel));
+        subvm_core::run(Arc::clone(&self.engine), node, run).1
     }
 
-    fn run_message(
+    fn message(
         &self,
-        seen: Seen,
         message: Message,
         gas: Gas,
         role: Role,
-        outside: Outside,
-    ) -> Result<Report, InternalError> {
+        (deadline, cancel): (Option<Duration>, Option<Cancel>),
+    ) -> Run {
         let mut params = (*self.params).clone();
         params.limits.gas_time = gas.time.min(params.limits.gas_time);
         params.limits.gas_storage = gas.storage.min(params.limits.gas_storage);
         params.limits.gas_data = gas.data.min(params.limits.gas_data);
-        let Outside { modules, rng, observer, deadline, cancel } = outside;
-        let view = View { seen: Arc::new(seen), began: Instant::now() };
-        let node = Node {
-            storage: Box::new(view.clone()),
-            clock: Box::new(view.clone()),
-            rng,
-            host: Box::new(view),
-            modules,
-            observer,
-        };
         let (entry, params, state) = (Entry::Contract, Arc::new(params), State::Accepted);
-        run(Arc::clone(&self.engine), node, Run { message, entry, role, params, state, deadline, cancel }).1
+        Run { message, entry, role, params, state, deadline, cancel }
     }
+}
+
+/// What a run is given: the parts of a node, and how long it may take.
+pub(crate) struct Parts {
+    pub(crate) node: Node,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// The parts of a node over these states.
+pub(crate) fn node(seen: Seen, outside: Outside) -> Parts {
+    let Outside { modules, rng, observer, deadline, cancel: _ } = outside;
+    let view = View { seen: Arc::new(seen), began: Instant::now() };
+    let (storage, clock, host) = (Box::new(view.clone()), Box::new(view.clone()), Box::new(view));
+    Parts { node: Node { storage, clock, rng, host, modules, observer }, deadline }
+}
+
+/// The chain as a call finds it that is entered: with what it brings along.
+struct Entered {
+    contract: Address,
+    value: u128,
+    code: Option<Arc<Package>>,
+    host: Box<dyn Host>,
+}
+
+impl Host for Entered {
+    fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError> {
+        let bytes = self.host.balance(state, address)?;
+        if state != State::Accepted || *address != self.contract {
+            return Ok(bytes);
+        }
+        Ok(amount(amount_of(&bytes).saturating_add(self.value)))
+    }
+
+    fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
+        match &self.code {
+            Some(code) if state == State::Accepted && *address == self.contract => Ok(Code::Package(Arc::clone(code))),
+            _ => self.host.code(state, address),
+        }
+    }
+
+    fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
+        self.host.locked_slots(contract)
+    }
+
+    fn eth_call(&mut self, state: State, address: &Address, calldata: &[u8]) -> Result<EthAnswer, HostError> {
+        self.host.eth_call(state, address, calldata)
+    }
+
+    fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        self.host.output(stream, bytes);
+    }
+}
+
+/// An amount, as runs see it: all money of a chain has less than 128 bits.
+pub(crate) fn amount(amount: u128) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&amount.to_le_bytes());
+    bytes
+}
+
+/// The same, back; the most there can be where it is beyond that.
+pub(crate) fn amount_of(bytes: &[u8; 32]) -> u128 {
+    let (low, high) = bytes.split_at(16);
+    if high.iter().any(|byte| *byte > 0) {
+        return u128::MAX;
+    }
+    low.iter().rev().fold(0, |amount, byte| amount << 8 | u128::from(*byte))
 }
 
 #[derive(Clone)]
@@ -149,9 +231,7 @@ impl Clock for View {
 
 impl Host for View {
     fn balance(&mut self, state: State, address: &Address) -> Result<[u8; 32], HostError> {
-        let mut bytes = [0; 32];
-        bytes[..16].copy_from_slice(&self.of(state).account(address).balance.to_le_bytes());
-        Ok(bytes)
+        Ok(amount(self.of(state).account(address).balance))
     }
 
     fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {

@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::exec::{Outside, Seen, Vm};
 use crate::ids::{CallId, TxId, address};
 use crate::poll::Poll;
+use crate::runner::Purpose;
 use crate::world::{Case, Chainwide};
 
 /// Which job it is. Two of the same key come to the same on the same node, and one run is enough.
@@ -31,6 +32,8 @@ pub struct Job {
     /// Who is to run it: those who may lead, or the committee.
     by: Vec<Address>,
     proposal: Option<Arc<Proposal>>,
+    /// The last block when it was made.
+    height: u64,
 }
 
 impl std::fmt::Debug for Job {
@@ -40,19 +43,20 @@ impl std::fmt::Debug for Job {
 }
 
 impl Job {
-    pub(crate) fn lead(all: &Chainwide, case: &Case) -> Self {
+    pub(crate) fn lead(all: &Chainwide, case: &Case, height: u64) -> Self {
         let keys = all.genesis.validators.iter().map(|validator| address(&validator.key));
         let by = keys.filter(|who| !case.led.contains(who)).collect();
         let key = JobKey { call: case.call.id, poll: None, about: [0; 32] };
-        Self { key, vm: all.vm.clone(), call: Arc::clone(&case.call), seen: case.seen.clone(), by, proposal: None }
+        let (call, seen, proposal) = (Arc::clone(&case.call), case.seen.clone(), None);
+        Self { key, vm: all.vm.clone(), call, seen, by, proposal, height }
     }
 
-    pub(crate) fn check(all: &Chainwide, case: &Case, poll: &Poll) -> Self {
+    pub(crate) fn check(all: &Chainwide, case: &Case, poll: &Poll, height: u64) -> Self {
         let of = |number: &u16| all.genesis.validators.get(usize::from(*number)).map(|one| address(&one.key));
         let by = poll.committee.iter().filter_map(of).collect();
         let key = JobKey { call: case.call.id, poll: Some(poll.number), about: poll.subject() };
         let (call, seen, proposal) = (Arc::clone(&case.call), case.seen.clone(), Some(Arc::clone(&poll.proposal)));
-        Self { key, vm: all.vm.clone(), call, seen, by, proposal }
+        Self { key, vm: all.vm.clone(), call, seen, by, proposal, height }
     }
 
     /// Which it is.
@@ -90,14 +94,16 @@ impl Job {
     /// # Errors
     /// Where this node has no results: another leads then.
     pub fn run_as_leader(&self, outside: Outside) -> Result<Proposal, InternalError> {
-        self.vm.run(&self.seen, &self.call, Role::Leader, outside).map(|report| report.receipt.proposal())
+        let about = self.call.about(self.height, Purpose::Lead);
+        self.vm.run(&self.seen, &self.call, Role::Leader, outside, &about).map(|report| report.receipt.proposal())
     }
 
     /// Runs it as a validator. Blocks as long as the web does; a node that comes to nothing says *timeout*.
     #[must_use]
     pub fn run_as_validator(&self, outside: Outside) -> Ballot {
         let Some(proposal) = &self.proposal else { return Ballot::Timeout };
-        match self.vm.run(&self.seen, &self.call, proposal.validator(), outside) {
+        let about = self.call.about(self.height, Purpose::Judge);
+        match self.vm.run(&self.seen, &self.call, proposal.validator(), outside, &about) {
             Ok(report) => report.ballot(proposal),
             Err(_) => Ballot::Timeout,
         }

@@ -24,6 +24,7 @@ mod mutant;
 mod outcome;
 mod poll;
 mod refusal;
+mod runner;
 pub mod sample;
 mod snapshot;
 mod store;
@@ -45,7 +46,8 @@ pub use mutant::Mutant;
 pub use outcome::{Applied, Fault, Outcome, Status};
 pub use poll::{Appeal, Poll, Tally};
 pub use refusal::{InvalidBlock, Refusal};
-pub use snapshot::SnapshotError;
+pub use runner::{About, Purpose, Ran, Runner};
+pub use snapshot::{SnapshotError, Written};
 pub use store::Account;
 #[cfg(feature = "simulation")]
 pub use tx::forget_signatures;

@@ -134,6 +134,21 @@ impl Store {
         }
     }
 
+    /// The pages that are otherwise in this state than in another, by contract.
+    pub(crate) fn pages_since(&self, from: &Self) -> Vec<(Address, Vec<PageWrite>)> {
+        let mut all: Vec<(Address, Vec<PageWrite>)> = Vec::new();
+        let mut pages = difference(&self.pages, &from.pages, <[u8; 32]>::eq);
+        pages.sort_unstable_by_key(|(key, _)| *key);
+        for ((of, slot, page), content) in pages {
+            let write = PageWrite { slot: *slot, page: *page, content: content.copied().unwrap_or_default() };
+            match all.last_mut().filter(|(last, _)| last == of) {
+                Some((_, writes)) => writes.push(write),
+                None => all.push((*of, vec![write])),
+            }
+        }
+        all
+    }
+
     /// Changes this state by a difference that was put.
     pub(crate) fn take_difference(&mut self, source: &mut Source<'_>) -> Read<()> {
         for _ in 0..source.uint()? {

@@ -2,19 +2,18 @@
 //! the virtual machine.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use subvm_chain::{Action, Genesis, Outside, SignedTx, Tx, sample};
-use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
+use subvm_core::calldata::Value;
 use subvm_core::{Address, End, Engine, Gas};
 use subvm_host_mock::{Machine, ScriptedEngine};
+use subvm_sample_contracts::{Web, ask};
 
 const TOKEN: Address = Address([0xaa; 20]);
 /// Oracles: the last two bytes of their addresses are their numbers.
 const ORACLES: u16 = 64;
 
-fn oracle(number: u16) -> Address {
+fn address_of(number: u16) -> Address {
     let mut address = Address([0xbb; 20]);
     address.0[18..].copy_from_slice(&number.to_be_bytes());
     address
@@ -43,28 +42,21 @@ fn token(machine: &mut Machine<'_>) -> Result<(), End> {
 }
 
 /// Asks for a price, and keeps it.
-fn ask(machine: &mut Machine<'_>) -> Result<(), End> {
-    if machine.message()?["entry_kind"] == Value::from(2) {
-        let page = map([("mode", "text".into()), ("url", "price".into()), ("wait_after_loaded", "0ms".into())]);
-        let answer = machine.request("WebRender", page)?.unwrap_or_default();
-        let own = Value::decode(&answer).unwrap_or_default()["ok"].clone();
-        return machine.end_with("Return", own);
-    }
-    let numeric = map([("Numeric", map([("abs", 5.into()), ("rel_ppm", 0.into())]))]);
-    let answer = machine.request("RunNondetWith", map([("data", Value::Bytes(vec![1])), ("strategy", numeric)]))?;
-    machine.storage_write(0, 0, &answer.clone().unwrap_or_default())?;
-    machine.end_with("Return", Value::Bytes(answer.unwrap_or_default()))
+fn oracle(machine: &mut Machine<'_>) -> Result<(), End> {
+    let answer = ask(machine)?;
+    machine.storage_write(0, 0, &answer)?;
+    machine.end_with("Return", Value::Bytes(answer))
 }
 
 /// A chain of so many validators, whose blocks have so many bytes, and all of whom judge; and what runs its contracts.
 pub(crate) fn begin(validators: u16, block_bytes: u64) -> (Genesis, Arc<dyn Engine>) {
     let mut engine = ScriptedEngine::new();
-    let (token, ask) = (engine.script(token), engine.script(ask));
+    let (token, oracle) = (engine.script(token), engine.script(oracle));
     let mut genesis = sample::genesis(validators);
     genesis.rules.block_bytes = block_bytes;
     genesis.rules.tx_bytes = 1 << 14;
     genesis.rules.committee = validators;
-    genesis.contracts = (0..ORACLES).map(|number| (oracle(number), Arc::clone(&ask))).collect();
+    genesis.contracts = (0..ORACLES).map(|number| (address_of(number), Arc::clone(&oracle))).collect();
     genesis.contracts.push((TOKEN, token));
     (genesis, Arc::new(engine))
 }
@@ -89,7 +81,7 @@ impl Traffic {
         let asks = self.sent * self.asking / 1_000 != asked;
         let (to, gas) = if asks {
             let number = (asked % u64::from(ORACLES)) as u16;
-            (oracle(number), Gas { time: 5_000_000, storage: 64, data: 1 << 14 })
+            (address_of(number), Gas { time: 5_000_000, storage: 64, data: 1 << 14 })
         } else {
             (TOKEN, Gas { time: 500_000, storage: 16, data: 1 << 12 })
         };
@@ -103,32 +95,7 @@ impl Traffic {
     }
 }
 
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(Map::from(entries))
-}
-
 /// A web that has one page.
 pub(crate) fn outside() -> Outside {
-    Outside { modules: Box::new(Web), rng: Box::new(Web), ..Outside::default() }
-}
-
-struct Web;
-
-impl Modules for Web {
-    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
-        Ok(RequestId(0))
-    }
-
-    fn wait(&mut self, _: RequestId, _: Duration) -> Result<Progress, HostError> {
-        Ok(Progress::Ready(map([("ok", 42.into())]).encode()?))
-    }
-
-    fn cancel(&mut self, _: RequestId) {}
-}
-
-impl Rng for Web {
-    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
-        into.fill(7);
-        Ok(())
-    }
+    Outside { modules: Box::new(Web(Some(42))), rng: Box::new(Web(None)), ..Outside::default() }
 }

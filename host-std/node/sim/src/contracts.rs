@@ -1,13 +1,12 @@
 //! Contracts in Rust, which the mock engine runs; and the web that they ask.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use subvm_chain::{Genesis, Outside, sample};
-use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
+use subvm_core::calldata::Value;
 use subvm_core::{Address, End, Engine, Package};
 use subvm_host_mock::{Machine, ScriptedEngine};
+use subvm_sample_contracts::{TOLERANCE, Web, ask, count, map};
 
 use crate::scenario::Scenario;
 
@@ -15,12 +14,8 @@ use crate::scenario::Scenario;
 pub(crate) const ORACLE: Address = Address([0xaa; 20]);
 /// Counts, and sends on what it gets.
 pub(crate) const COUNTER: Address = Address([0xbb; 20]);
-/// The slot in which both count.
-pub(crate) const COUNT: [u8; 1] = [1];
 /// What honest validators see, or up to 2 more.
 pub(crate) const TRUTH: i64 = 100;
-/// What contracts tolerate.
-const TOLERANCE: i64 = 5;
 
 /// How a chain of simulations begins, the engine that it runs on, and what is deployed.
 pub(crate) struct Beginning {
@@ -58,35 +53,18 @@ pub(crate) fn is_true(result: &[u8]) -> bool {
     number.is_some_and(|number| (number - TRUTH).abs() <= TOLERANCE + 2)
 }
 
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(Map::from(entries))
-}
-
 fn oracle(machine: &mut Machine<'_>) -> Result<(), End> {
-    if machine.message()?["entry_kind"] == Value::from(2) {
-        let page = map([("mode", "text".into()), ("url", "price".into()), ("wait_after_loaded", "0ms".into())]);
-        let answer = machine.request("WebRender", page)?.unwrap_or_default();
-        let own = Value::decode(&answer).unwrap_or_default()["ok"].clone();
-        return machine.end_with("Return", own);
-    }
-    let numeric = map([("Numeric", map([("abs", TOLERANCE.into()), ("rel_ppm", 0.into())]))]);
-    let answer = machine.request("RunNondetWith", map([("data", Value::Bytes(vec![1])), ("strategy", numeric)]))?;
+    let answer = ask(machine)?;
     count(machine)?;
-    machine.storage_write(0, 0, &answer.clone().unwrap_or_default())?;
+    machine.storage_write(0, 0, &answer)?;
     send_on(machine)?;
-    machine.end_with("Return", Value::Bytes(answer.unwrap_or_default()))
+    machine.end_with("Return", Value::Bytes(answer))
 }
 
 fn counter(machine: &mut Machine<'_>) -> Result<(), End> {
     machine.work(1_000)?;
     count(machine)?;
     send_on(machine)
-}
-
-fn count(machine: &mut Machine<'_>) -> Result<(), End> {
-    let count = machine.storage_read(COUNT[0], 0, 8)?.unwrap_or_default();
-    let count = count.try_into().map(u64::from_le_bytes).unwrap_or_default() + 1;
-    machine.storage_write(COUNT[0], 0, &count.to_le_bytes()).map(drop)
 }
 
 /// Calldata `[address, on, ..]` is a message with half of the contract's money, whose calldata is the rest; a text is a failure.
@@ -113,26 +91,4 @@ fn send_on(machine: &mut Machine<'_>) -> Result<(), End> {
 /// What a run asks, where it may: a web that knows one number, or nothing.
 fn outside(answer: Option<i64>) -> Outside {
     Outside { modules: Box::new(Web(answer)), rng: Box::new(Web(None)), ..Outside::default() }
-}
-
-struct Web(Option<i64>);
-
-impl Modules for Web {
-    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
-        Ok(RequestId(0))
-    }
-
-    fn wait(&mut self, _: RequestId, _: Duration) -> Result<Progress, HostError> {
-        let answer = self.0.ok_or("the line is dead")?;
-        Ok(Progress::Ready(map([("ok", answer.into())]).encode()?))
-    }
-
-    fn cancel(&mut self, _: RequestId) {}
-}
-
-impl Rng for Web {
-    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
-        into.fill(7);
-        Ok(())
-    }
 }

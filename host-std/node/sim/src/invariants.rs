@@ -19,8 +19,9 @@ use subvm_chain::{
     Applied, Block, CallId, Chain, Extension, Genesis, Item, Money, Outcome, Status, TxId, address, extension_bytes,
 };
 use subvm_core::{Address, Ballot, Commitment};
+use subvm_sample_contracts::COUNT;
 
-use crate::contracts::{COUNT, COUNTER, ORACLE, is_true};
+use crate::contracts::{COUNTER, ORACLE, is_true};
 use crate::scenario::Scenario;
 
 /// What one validator said in one vote on a call. More than once, where a replay began the vote anew: on another state it has another receipt.
@@ -275,7 +276,7 @@ impl Checker {
 
     fn counts(&mut self, height: u64, chain: &Chain) {
         for contract in [ORACLE, COUNTER] {
-            let page = chain.page(&contract, COUNT, 0);
+            let page = chain.page(&contract, [COUNT], 0);
             let counted = page.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
             let done = |(_, outcome): &&(u64, Outcome)| {
                 let returned = outcome.receipt.as_ref().is_some_and(|receipt| receipt.returned());

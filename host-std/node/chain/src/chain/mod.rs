@@ -15,6 +15,7 @@ use crate::mutant::{Mutant, Planted};
 use crate::outcome::{Applied, Fault};
 use crate::poll::Poll;
 use crate::refusal::{InvalidBlock, Refusal};
+use crate::runner::Runner;
 use crate::store::Account;
 use crate::tx::SignedTx;
 use crate::world::{Chainwide, Done, World, include};
@@ -75,7 +76,7 @@ impl Chain {
     pub fn new(genesis: Arc<Genesis>, engine: Arc<dyn Engine>) -> Result<Self, GenesisError> {
         genesis.check()?;
         let world = World::new(&genesis);
-        let vm = Vm { engine, params: Arc::new(genesis.params.clone()), chain_id: genesis.chain_id };
+        let vm = Vm::new(engine, Arc::new(genesis.params.clone()), genesis.chain_id);
         let all = Chainwide { genesis, vm, planted: Planted::default() };
         Ok(Self { all, root: world.root(), world: Arc::new(world), recent: VecDeque::new() })
     }
@@ -84,6 +85,17 @@ impl Chain {
     #[cfg(feature = "simulation")]
     pub fn plant(&mut self, mutant: Mutant) {
         self.all.planted = Planted(Some(mutant));
+    }
+
+    /// From now on calls are run so.
+    pub fn run_by(&mut self, runner: Arc<dyn Runner>) {
+        self.all.vm.runner = runner;
+    }
+
+    /// From now on the deterministic calls of a block run on so many threads, the caller's among them: at least 1. What they come to is what they
+    /// come to one after the other.
+    pub fn run_on(&mut self, threads: usize) {
+        self.all.vm.threads = threads.max(1);
     }
 
     /// How the chain began.
@@ -301,6 +313,11 @@ impl Chain {
         (base, self.recent.iter().map(|(block, _)| &**block).collect())
     }
 
+    /// The state after the last final block, and after each since.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &World> {
+        self.recent.iter().map(|(_, before)| &**before).chain([&*self.world])
+    }
+
     /// Goes on from a state, with blocks that follow it: those that are not final, for an appeal may go back to the first of them.
     pub(crate) fn begin_at(&mut self, world: World, blocks: VecDeque<Arc<Block>>) -> Result<(), Fault> {
         let base = world.height;
@@ -348,10 +365,10 @@ impl Chain {
     pub fn jobs(&self) -> Vec<Job> {
         let (world, all) = (&self.world, &self.all);
         let led = world.cases.iter().filter(|(id, _)| !world.polls.contains_key(id));
-        let led = led.map(|(_, case)| Job::lead(all, case));
+        let led = led.map(|(_, case)| Job::lead(all, case, world.height));
         let judged = world.polls.iter().filter_map(|(id, poll)| {
             let case = world.cases.get(id).or_else(|| world.ruled.get(id).map(|ruled| &ruled.case))?;
-            Some(Job::check(all, case, poll))
+            Some(Job::check(all, case, poll, world.height))
         });
         led.chain(judged).collect()
     }

@@ -9,13 +9,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use subvm_core::Engine;
 use subvm_core::wire::{Read, Source, Wrong, put_bytes, put_uint};
+use subvm_core::{Address, Engine, PageWrite};
 
 use crate::block::Block;
 use crate::chain::Chain;
 use crate::form::Form;
 use crate::genesis::Genesis;
+use crate::store::Store;
 use crate::tx::said;
 use crate::world::World;
 
@@ -68,6 +69,15 @@ impl fmt::Display for SnapshotError {
 
 impl std::error::Error for SnapshotError {}
 
+/// Pages that were written at a height, by contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The height.
+    pub height: u64,
+    /// The contracts, ascending, each with what was written of it.
+    pub contracts: Vec<(Address, Vec<PageWrite>)>,
+}
+
 impl Chain {
     /// This chain at this height, as bytes.
     ///
@@ -100,6 +110,22 @@ impl Chain {
         put_uint(&mut out, blocks.len() as u64);
         blocks.iter().for_each(|block| put_bytes(&mut out, &block.to_bytes()));
         out
+    }
+
+    /// The pages that a ledger has which follows this chain, for one that begins with it: by height, ascending. The first are all pages of the last
+    /// final state, the others those that each block since wrote; a page of zeros is gone.
+    ///
+    /// # Cost
+    /// In proportion to the state, for each block that is not final.
+    #[must_use]
+    pub fn pages(&self) -> Vec<Written> {
+        let nothing = Store::default();
+        let (mut before, mut all) = (&nothing, Vec::new());
+        for world in self.states() {
+            all.push(Written { height: world.height, contracts: world.store.pages_since(before) });
+            before = &world.store;
+        }
+        all
     }
 
     /// The chain that [`snapshot`](Self::snapshot) gave the bytes of. `root` is the digest of its state: take it from the header of the next block,

@@ -3,21 +3,27 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use subvm_core::{Address, Gas, PageWrite, Receipt, Role};
+use subvm_core::{Address, PageWrite, Receipt, Role};
 
-use crate::call::{Call, sent};
+use crate::call::Call;
 use crate::exec::{Outside, Seen, Vm};
 use crate::genesis::Genesis;
 use crate::ids::{BlockId, CallId, digest};
 use crate::mutant::{Mutant, Planted};
 use crate::outcome::{Fault, Outcome, Status};
 use crate::poll::Poll;
+use crate::runner::Purpose;
 use crate::snapshot::put_overrides;
 use crate::store::Store;
 
+mod books;
 pub(crate) mod include;
+mod parallel;
 mod step;
 mod votes;
+
+use books::{back, moved, settle};
+use parallel::Did;
 
 /// Calls that may wait for one contract; a slow site cannot make a chain's state grow without end.
 const LINE: usize = 1_024;
@@ -183,6 +189,13 @@ impl World {
         let mut left = all.genesis.rules.block_time;
         while let Some(call) = self.ready.front() {
             let Some(rest) = left.checked_sub(call.gas.time) else { break };
+            let many = if all.vm.threads > 1 { self.side_by_side(left) } else { 0 };
+            if many > 1 {
+                let calls: Vec<Arc<Call>> = self.ready.drain(..many).collect();
+                left -= calls.iter().map(|call| call.gas.time).sum::<u64>();
+                self.carry_out(all, &calls, proposer, done)?;
+                continue;
+            }
             let Some(call) = self.ready.pop_front() else { break };
             match self.locks.get_mut(&call.contract) {
                 Some(waiting) if waiting.len() >= LINE => {
@@ -203,35 +216,45 @@ impl World {
 
     fn call(&mut self, all: &Chainwide, call: Arc<Call>, proposer: Address, done: &mut Done) -> Result<(), Fault> {
         let there = self.store.code(&call.contract).is_some();
-        match (there, &call.code) {
-            (true, Some(_)) => self.back(&call, Status::Bounced("a contract is there already"), done),
-            (false, None) => {
-                self.pay(call.contract, call.value);
-                self.pay(call.origin, call.reserve);
-                done.outcomes.push(told(&call, Status::Moved));
-            }
+        let did = match (there, &call.code) {
+            (true, Some(_)) => Did::Taken,
+            (false, None) => Did::Moved,
             _ if call.nondet => {
                 let until = self.height.saturating_add(all.genesis.phase(all.genesis.rules.propose_blocks));
                 done.outcomes.push(told(&call, Status::Pending));
                 self.locks.insert(call.contract, VecDeque::new());
                 let case = Case { call: Arc::clone(&call), seen: self.seen(), until, led: Vec::new(), polls: 0 };
                 self.cases.insert(call.id, case);
+                return Ok(());
             }
             _ => {
-                let role = Role::Sync { results: Vec::new() };
-                let report = all.vm.run(&self.seen(), &call, role, Outside::default()).map_err(Fault::Execution)?;
-                let receipt = Arc::new(report.receipt);
-                let outcome = Outcome { receipt: Some(Arc::clone(&receipt)), ..told(&call, Status::Returned) };
-                self.settle(all, &call, &receipt, 0, outcome, proposer, done);
+                let (role, about) = (Role::Sync { results: Vec::new() }, call.about(self.height, Purpose::Block));
+                let report = all.vm.run(&self.seen(), &call, role, Outside::default(), &about);
+                Did::Ran(Arc::new(report.map_err(Fault::Execution)?.receipt))
+            }
+        };
+        self.did(all, &call, did, proposer, done);
+        Ok(())
+    }
+
+    /// A deterministic call was carried out: this is what it did.
+    fn did(&mut self, all: &Chainwide, call: &Call, did: Did, proposer: Address, done: &mut Done) {
+        match did {
+            Did::Taken => self.back(call, Status::Bounced("a contract is there already"), done),
+            Did::Moved => {
+                moved(self, call);
+                done.outcomes.push(told(call, Status::Moved));
+            }
+            Did::Ran(receipt) => {
+                let outcome = Outcome { receipt: Some(Arc::clone(&receipt)), ..told(call, Status::Returned) };
+                self.settle(all, call, &receipt, 0, outcome, proposer, done);
             }
         }
-        Ok(())
     }
 
     /// Gives a call's money back.
     fn back(&mut self, call: &Call, status: Status, done: &mut Done) {
-        self.pay(call.sender, call.value);
-        self.pay(call.origin, call.reserve);
+        back(self, call);
         done.outcomes.push(told(call, status));
     }
 
@@ -247,52 +270,27 @@ impl World {
         proposer: Address,
         done: &mut Done,
     ) {
-        let prices = &all.genesis.rules.prices;
-        outcome.fee = prices.of(&receipt.gas).saturating_add(voted).min(call.reserve);
-        self.pay(proposer, outcome.fee);
-        let left = (unused(&call.gas, &receipt.gas), call.reserve - outcome.fee);
-        let sent = if receipt.returned() { sent(call, receipt, left, prices) } else { None };
-        let had = self.store.account(&call.contract).balance.saturating_add(call.value);
-        // The core lets no contract send more than it has; a receipt that says so is a failure like any other.
-        let spent = sent.as_ref().and_then(|sent| sent.below.checked_add(sent.along)).filter(|spent| *spent <= had);
-        let (Some(sent), Some(spent)) = (sent, spent) else {
-            if matches!(outcome.status, Status::Returned) {
-                outcome.status = Status::Failed;
-            }
-            self.pay(call.sender, call.value);
-            self.pay(call.origin, left.1);
-            done.outcomes.push(outcome);
-            return;
-        };
-        self.store.change(call.contract, |account| account.balance = had - spent);
-        self.gone = self.gone.saturating_add(sent.below);
-        if let Some(code) = &call.code {
-            self.store.deploy(call.contract, Arc::clone(code));
+        let Ok(settled) = settle(self, &all.genesis.rules.prices, call, receipt, voted, proposer);
+        outcome.fee = settled.fee;
+        if !settled.returned && matches!(outcome.status, Status::Returned) {
+            outcome.status = Status::Failed;
         }
-        self.store.write(&call.contract, &receipt.storage);
-        done.writes.push((call.contract, receipt.storage.clone()));
         done.outcomes.push(outcome);
-        let mut rest = left.1;
-        let height = self.height;
-        for (mut one, now) in
-            sent.now.into_iter().map(|one| (one, true)).chain(sent.later.into_iter().map(|one| (one, false)))
-        {
-            rest -= one.reserve;
-            let Some(reserve) = one.reserve.checked_sub(prices.base) else {
-                self.back(&one, Status::Bounced("what is left of its transaction's gas does not pay for it"), done);
-                continue;
-            };
-            one.reserve = reserve;
-            self.pay(proposer, prices.base);
-            if now {
-                self.ready.push_back(Arc::new(one))
-            } else {
-                self.later.entry(height).or_default().push(Arc::new(one))
-            }
+        if !settled.returned {
+            return;
         }
-        self.pay(call.origin, rest);
+        self.gone = self.gone.saturating_add(settled.below);
+        done.writes.push((call.contract, receipt.storage.clone()));
+        for one in &settled.bounced {
+            let status = Status::Bounced("what is left of its transaction's gas does not pay for it");
+            done.outcomes.push(told(one, status));
+        }
+        self.ready.extend(settled.now.into_iter().map(Arc::new));
+        if !settled.later.is_empty() {
+            self.later.entry(self.height).or_default().extend(settled.later.into_iter().map(Arc::new));
+        }
         if all.planted.is(Mutant::Mint) {
-            self.pay(call.origin, rest);
+            self.pay(call.origin, settled.rest);
         }
     }
 
@@ -337,12 +335,4 @@ impl World {
 pub(crate) fn told(call: &Call, status: Status) -> Outcome {
     let Call { id, tx, contract, .. } = *call;
     Outcome { call: id, tx, contract, status, receipt: None, fee: 0, leader: None, votes: Vec::new() }
-}
-
-fn unused(limits: &Gas, used: &Gas) -> Gas {
-    Gas {
-        data: limits.data.saturating_sub(used.data),
-        storage: limits.storage.saturating_sub(used.storage),
-        time: limits.time.saturating_sub(used.time),
-    }
 }

@@ -12,6 +12,7 @@ use crate::ids::CallId;
 use crate::mutant::Mutant;
 use crate::outcome::{Fault, Outcome, Status};
 use crate::poll::{Poll, Tally, draw};
+use crate::runner::Purpose;
 
 impl World {
     /// Takes the ballots of a block.
@@ -42,7 +43,8 @@ impl World {
         }
         case.led.push(leader);
         let role = Role::Sync { results: proposal.nondet.clone() };
-        let report = all.vm.run(&case.seen, &case.call, role, Outside::default()).map_err(Fault::Execution)?;
+        let about = case.call.about(self.height, Purpose::Block);
+        let report = all.vm.run(&case.seen, &case.call, role, Outside::default(), &about).map_err(Fault::Execution)?;
         let absent = matches!(report.outcome, Ended::VmError(VmError::AbsentLeaderNondetOutput));
         let receipt = Arc::new(report.receipt);
         if absent || receipt.proposal() != *proposal {

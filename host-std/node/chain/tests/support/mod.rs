@@ -1,70 +1,32 @@
 //! A network in lockstep: all validators hear everything, and each has its own view of the web.
 #![allow(dead_code, reason = "each test uses a part")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ed25519_dalek::Signer;
 use subvm_chain::{
     Action, Applied, Block, CallId, Chain, Extension, Genesis, Outside, SignedExtension, SignedTx, SnapshotError,
     Status, Voter, Votes, extension_bytes, sample,
 };
-use subvm_core::calldata::{Map, Value};
-use subvm_core::host::{HostError, Modules, Progress, RequestId, Rng};
+use subvm_core::calldata::Value;
 use subvm_core::{Address, Ballot, End, Package, PageWrite};
 use subvm_host_mock::{Machine, ScriptedEngine};
+use subvm_sample_contracts::{COUNT, Web, ask as ask_web, count, map};
 
 pub(crate) const ORACLE: Address = Address([0xaa; 20]);
 pub(crate) const COUNTER: Address = Address([0xbb; 20]);
 
-/// The web, as one node sees it: a number, or nothing.
-pub(crate) struct Site(pub(crate) Option<i64>);
-
-impl Modules for Site {
-    fn start(&mut self, _: &[u8]) -> Result<RequestId, HostError> {
-        Ok(RequestId(0))
-    }
-    fn wait(&mut self, _: RequestId, _: Duration) -> Result<Progress, HostError> {
-        let answer = self.0.ok_or("the line is dead")?;
-        Ok(Progress::Ready(Value::from(Map::from([("ok", answer)])).encode()?))
-    }
-    fn cancel(&mut self, _: RequestId) {}
-}
-
-impl Rng for Site {
-    fn fill(&mut self, into: &mut [u8]) -> Result<(), HostError> {
-        into.fill(4);
-        Ok(())
-    }
-}
-
 pub(crate) fn outside(answer: Option<i64>) -> Outside {
-    Outside { modules: Box::new(Site(answer)), rng: Box::new(Site(None)), ..Outside::default() }
-}
-
-fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Map(Map::from(entries))
+    Outside { modules: Box::new(Web(answer)), rng: Box::new(Web(None)), ..Outside::default() }
 }
 
 /// Asks the web for a number, which may be 5 off, stores it, and counts its calls.
 fn oracle(machine: &mut Machine<'_>) -> Result<(), End> {
-    if machine.message()?["entry_kind"] == Value::from(2) {
-        let page = map([("mode", "text".into()), ("url", "price".into()), ("wait_after_loaded", "0ms".into())]);
-        let answer = machine.request("WebRender", page)?.unwrap_or_default();
-        let own = Value::decode(&answer).unwrap_or_default()["ok"].clone();
-        return machine.end_with("Return", own);
-    }
-    let numeric = map([("Numeric", map([("abs", 5.into()), ("rel_ppm", 0.into())]))]);
-    let answer = machine.request("RunNondetWith", map([("data", Value::Bytes(vec![1])), ("strategy", numeric)]))?;
+    let answer = ask_web(machine)?;
     count(machine)?;
-    machine.storage_write(0, 0, &answer.clone().unwrap_or_default())?;
-    machine.end_with("Return", Value::Bytes(answer.unwrap_or_default()))
-}
-
-fn count(machine: &mut Machine<'_>) -> Result<(), End> {
-    let count = machine.storage_read(1, 0, 8)?.unwrap_or_default();
-    let count = count.try_into().map(u64::from_le_bytes).unwrap_or_default() + 1;
-    machine.storage_write(1, 0, &count.to_le_bytes()).map(drop)
+    machine.storage_write(0, 0, &answer)?;
+    machine.end_with("Return", Value::Bytes(answer))
 }
 
 /// Counts its calls. With an address as calldata it sends half of its money there; with a text it fails.
@@ -160,8 +122,13 @@ impl Net {
         let money = self.whole();
         let mut other = self.restored();
         assert!(other.snapshot() == self.chain.snapshot(), "a snapshot of a snapshot is the same");
+        let mut beside = self.chain.clone();
+        beside.run_on(4);
         let applied = self.chain.apply(&block).unwrap();
         assert_eq!(self.whole(), money, "money is conserved");
+        let side_by_side = beside.apply(&block).unwrap();
+        assert_eq!(format!("{side_by_side:?}"), format!("{applied:?}"), "calls side by side come to the same");
+        assert!(beside.snapshot() == self.chain.snapshot(), "and leave the same behind");
         let same = other.apply(&block).unwrap();
         assert_eq!(
             (other.root(), same.rolled_back, statuses(&same)),
@@ -196,7 +163,17 @@ impl Net {
             let found = writes.find(|(_, contract, page)| *contract == of && page.slot.0[0] == slot && page.page == 0);
             found.map_or([0; 32], |(.., page)| page.content)
         };
+        // One that begins with the pages of now has the same.
+        let mut begun: BTreeMap<_, [u8; 32]> = BTreeMap::new();
+        for written in self.chain.pages() {
+            assert!((self.chain.finalized()..=self.chain.height()).contains(&written.height));
+            for (of, pages) in written.contracts {
+                begun.extend(pages.into_iter().map(|page| ((of, page.slot.0[0], page.page), page.content)));
+            }
+        }
         for (of, slot) in [(ORACLE, 0), (ORACLE, 1), (COUNTER, 1)] {
+            let here = begun.get(&(of, slot, 0)).copied().unwrap_or_default();
+            assert_eq!(self.chain.page(&of, [slot], 0), here, "so does one that begins with it");
             assert_eq!(self.chain.page(&of, [slot], 0), last(of, slot), "a ledger that follows has what the chain has");
         }
     }
@@ -241,7 +218,7 @@ impl Net {
 
     /// Calls that a contract counted.
     pub(crate) fn counted(&self, contract: Address) -> u64 {
-        let page = self.chain.page(&contract, [1; 1], 0);
+        let page = self.chain.page(&contract, [COUNT], 0);
         u64::from_le_bytes(page[..8].try_into().unwrap())
     }
 
