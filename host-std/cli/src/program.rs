@@ -74,6 +74,9 @@ pub(super) struct ProgramOptions {
     /// Whether the recording holds modules and files as well, so that it can be replayed alone [default: true]
     #[arg(long, value_name = "BOOL", requires = "record", help_heading = "Recording")]
     record_code: Option<bool>,
+    /// Whether each host call is written as it begins and ends, so that nothing is lost where this process dies [default: false]
+    #[arg(long, value_name = "BOOL", requires = "record", help_heading = "Recording")]
+    record_each_call: Option<bool>,
     #[command(flatten)]
     profile: ProfileOptions,
     #[command(flatten)]
@@ -220,7 +223,8 @@ impl ProgramOptions {
             return Err(unwritable(&"this run reads or writes it otherwise; name another file"));
         }
         let file = File::create(path).map_err(|error| unwritable(&error))?;
-        let options = Options { code: self.record_code.unwrap_or(true), ..Options::default() };
+        let (code, each_call) = (self.record_code.unwrap_or(true), self.record_each_call.unwrap_or(false));
+        let options = Options { code, each_call, ..Options::default() };
         Ok(Some(Recording { path: path.clone(), file, options }))
     }
 }

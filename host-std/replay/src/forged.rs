@@ -50,7 +50,7 @@ pub fn sealed(blocks: &[Vec<u8>]) -> Vec<u8> {
 #[must_use]
 pub fn written(records: &[Record]) -> Vec<u8> {
     let sink = Buffer::default();
-    let mut writer = Writer::new(Box::new(sink.clone()), u64::MAX);
+    let mut writer = Writer::new(Box::new(sink.clone()), u64::MAX, false);
     records.iter().for_each(|record| writer.push(record));
     drop(writer);
     sink.bytes()

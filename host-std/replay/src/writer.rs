@@ -46,8 +46,12 @@ impl std::error::Error for Incomplete {
 /// A recording that is written. What goes wrong ends it, and nothing else.
 pub(crate) struct Writer {
     sink: Box<dyn Write + Send>,
+    /// What goes before the next block: at first the file's opening. A short run is written at once, which takes a sink one call and not three.
+    before: Vec<u8>,
     /// Bytes that may still be written.
     left: u64,
+    /// Whether each call is written as it begins and as it ends.
+    each_call: bool,
     pub(crate) place: Place,
     /// The block so far: the place where it begins, and its records.
     block: Vec<u8>,
@@ -63,12 +67,14 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(sink: Box<dyn Write + Send>, most: u64) -> Self {
+    pub(crate) fn new(sink: Box<dyn Write + Send>, most: u64, each_call: bool) -> Self {
         let mut writer = Self {
             sink,
+            before: [&MAGIC[..], &[VERSION]].concat(),
             left: most,
+            each_call,
             place: Place::default(),
-            block: Vec::with_capacity(FULL),
+            block: Vec::new(),
             opening: 0,
             check: [0; 8],
             hasher: blake3::Hasher::new(),
@@ -77,7 +83,6 @@ impl Writer {
             written: 0,
             stopped: None,
         };
-        writer.write(&[&MAGIC, &[VERSION]]);
         writer.open();
         writer
     }
@@ -136,7 +141,9 @@ impl Writer {
             self.hash_steps(from);
             self.unhashed = self.block.len();
         }
-        if self.block.len() >= FULL || (step && self.steps.is_multiple_of(STEPS)) || self.place.ended() {
+        let call = matches!(record, Record::Enters(_) | Record::Exits(_));
+        let full = self.block.len() >= FULL || (step && self.steps.is_multiple_of(STEPS)) || self.place.ended();
+        if full || (self.each_call && call) {
             self.flush();
         }
     }
@@ -149,8 +156,7 @@ impl Writer {
         let trace = self.trace();
         let (head, stored) = Head::seal(self.check, &self.block, self.steps, trace);
         self.check.copy_from_slice(&head[..8]);
-        debug_assert_eq!(head.len(), HEAD);
-        self.write(&[&head, &stored]);
+        self.write(&head, &stored);
         self.block.clear();
         self.open();
     }
@@ -161,17 +167,26 @@ impl Writer {
         self.unhashed = self.opening;
     }
 
-    fn write(&mut self, parts: &[&[u8]]) {
-        let bytes: u64 = parts.iter().map(|part| part.len() as u64).sum();
-        if bytes > self.left {
+    /// Writes a block, and what goes before it.
+    fn write(&mut self, head: &[u8; HEAD], stored: &[u8]) {
+        let mut bytes = std::mem::take(&mut self.before);
+        bytes.extend_from_slice(head);
+        let len = (bytes.len() + stored.len()) as u64;
+        if len > self.left {
             self.stopped.get_or_insert(Incomplete::Full);
             return;
         }
-        let written = parts.iter().try_for_each(|part| self.sink.write_all(part)).and_then(|()| self.sink.flush());
-        match written {
+        // A large record goes without being copied.
+        let apart = if stored.len() > FULL { stored } else { &[] };
+        if apart.is_empty() {
+            bytes.extend_from_slice(stored);
+        }
+        let written =
+            [&bytes, apart].into_iter().filter(|part| !part.is_empty()).try_for_each(|part| self.sink.write_all(part));
+        match written.and_then(|()| self.sink.flush()) {
             Ok(()) => {
-                self.left -= bytes;
-                self.written += bytes;
+                self.left -= len;
+                self.written += len;
             }
             Err(error) => self.stopped = Some(Incomplete::Sink(error)),
         }

@@ -3,6 +3,7 @@
 
 mod compare;
 mod damaged;
+mod killed;
 mod limits;
 mod support;
 mod trees;

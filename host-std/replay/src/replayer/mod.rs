@@ -151,7 +151,7 @@ impl Replay {
         if Schedule::of(schedule).is_none() || lowering != LOWERING_VERSION {
             return Err(ReplayError::Params { schedule, lowering });
         }
-        let mut live = Writer::new(Box::new(std::io::sink()), u64::MAX);
+        let mut live = Writer::new(Box::new(std::io::sink()), u64::MAX, false);
         [Record::Given(given), Record::Part(part)].iter().for_each(|record| live.push(record));
         let player = Player {
             reader,
