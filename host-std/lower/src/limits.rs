@@ -198,6 +198,11 @@ fn in_plain_words(message: &str) -> String {
              translate the module (wasm-opt --translate-to-exnref)"
                 .to_owned()
         }
+        Some("threads") => {
+            "threads are no feature that a module may use, nor are shared memories and atomic instructions: build it without them \
+             (clang: without -pthread, -matomics and -mshared-memory; Rust: without the target feature atomics)"
+                .to_owned()
+        }
         Some("exceptions") => {
             "exceptions are no feature that a module may use where the parameter `exceptions` is off".to_owned()
         }

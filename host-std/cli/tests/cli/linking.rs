@@ -89,8 +89,17 @@ fn no_advice_is_given_that_nobody_can_follow() {
     };
     refused("(component)", "a component, where a core module is wanted: build it for wasm32-wasip1");
     let feature = |text: &str, feature: &str| refused(text, &format!("{feature} is no feature that a module may use"));
-    feature("(module (memory 1 1 shared))", "threads");
-    feature("(module (func (drop (i64.atomic.load (i32.const 0)))) (memory 1))", "threads");
+    // Also on a memory that nobody shares, where they would be plain ones.
+    let atomics = [
+        "(drop (i64.atomic.load (i32.const 0)))",
+        "(drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))",
+        "atomic.fence",
+    ]
+    .map(|code| format!("(module (memory 1) (func {code}))"));
+    for text in atomics.iter().map(String::as_str).chain(["(module (memory 1 1 shared))"]) {
+        refused(text, "threads are no feature that a module may use, nor are shared memories and atomic instructions");
+        refused(text, "clang: without -pthread, -matomics");
+    }
     feature("(module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))", "relaxed SIMD");
     feature("(module (memory i64 1))", "memory64");
     // The form that compilers made before the standard's: what helps is said by each command.
