@@ -23,6 +23,7 @@ mod schedules;
 mod small_scopes;
 mod stat;
 mod strings;
+mod suite;
 mod support;
 mod table;
 mod transfer;
