@@ -116,16 +116,23 @@ impl<'a> ValueRef<'a> {
     #[inline]
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let head = reader.head()?;
-        Ok(match head {
+        let content = content(reader, head)?;
+        Ok(Self::of(head, content))
+    }
+
+    /// The value of a head, and of what is inside where it opens a container.
+    #[inline]
+    pub(super) const fn of(head: Head<'a>, content: &'a [u8]) -> Self {
+        match head {
             Head::Null => Self::Null,
             Head::Bool(b) => Self::Bool(b),
             Head::Int(int) => Self::Int(int),
             Head::Address(bytes) => Self::Address(Address(*bytes)),
             Head::Bytes(bytes) => Self::Bytes(bytes),
             Head::Str(text) => Self::Str(text),
-            Head::Array(len) => Self::Array(ArrayRef { len, content: content(reader, head)? }),
-            Head::Map(len) => Self::Map(MapRef { len, content: content(reader, head)? }),
-        })
+            Head::Array(len) => Self::Array(ArrayRef { len, content }),
+            Head::Map(len) => Self::Map(MapRef { len, content }),
+        }
     }
 
     /// A value of its own.
@@ -289,6 +296,11 @@ impl<'a> ArrayRef<'a> {
         self.len == 0
     }
 
+    /// The encodings of the items.
+    pub(super) const fn content(self) -> &'a [u8] {
+        self.content
+    }
+
     /// The items.
     #[must_use]
     pub const fn iter(self) -> Items<'a> {
@@ -316,6 +328,11 @@ impl<'a> MapRef<'a> {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// The encodings of the entries.
+    pub(super) const fn content(self) -> &'a [u8] {
+        self.content
     }
 
     /// The entries, ascending by key.

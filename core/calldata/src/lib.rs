@@ -24,6 +24,7 @@
 //! |---|---|
 //! | build or change a value | [`Value`], [`Map`], [`Array`], [`Int`] |
 //! | read bytes that somebody sent | [`ValueRef::decode`]; [`validate`] where only the answer counts |
+//! | compare them, or look through them | [`ValueRef::events`] |
 //! | write bytes without building a value | [`Encoder`] |
 //! | read and write your own structs | `to_bytes` and `from_slice` (feature `serde`) |
 //!
@@ -49,6 +50,7 @@ mod decode;
 mod encode;
 mod encoder;
 mod error;
+mod events;
 mod int;
 mod int_ref;
 mod key;
@@ -73,6 +75,7 @@ pub use convert::WrongType;
 pub use decode::{Undecoded, decode_while};
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
+pub use events::{EventRef, Events};
 pub use int::{Int, IntRangeError, ParseIntError};
 pub use int_ref::IntRef;
 pub use limits::DecodeLimits;

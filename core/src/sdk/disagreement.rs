@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::run::sub_vm::Guest;
 use crate::sdk::strategy::is_printed;
-use subvm_calldata::Value;
+use subvm_calldata::ValueRef;
 
 /// A longer result is told by its length.
 const SHOWN: usize = 384;
@@ -43,7 +43,7 @@ fn shown(result: &[u8]) -> String {
         return format!("one of {} bytes", result.len());
     }
     match result.split_first() {
-        Some((0, value)) => match Value::decode(value) {
+        Some((0, value)) => match ValueRef::decode(value) {
             Ok(value) if is_printed(&value) => value.to_string(),
             _ => "a value".to_string(),
         },

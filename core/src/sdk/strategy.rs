@@ -9,7 +9,7 @@ use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
 use crate::run::sub_vm::Guest;
 use crate::sdk::disagreement::Checked;
-use subvm_calldata::{Int, Map, Value};
+use subvm_calldata::{EventRef, Int, IntRef, Map, Value, ValueRef};
 
 /// How a validator compares its own answer with the leader's.
 pub(super) enum Strategy {
@@ -63,7 +63,7 @@ impl Guest<'_> {
     fn same(&mut self, principle: &str, own: &[u8], leaders: &[u8]) -> Result<bool, End> {
         let (Some(own), Some(leaders)) = (returned(own), returned(leaders)) else { return Ok(false) };
         // A leader chooses what its answer says, never what it is.
-        if !alike(&own, &leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
+        if !alike(own, leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
             return Ok(false);
         }
         self.ask_model(Map::from([
@@ -79,7 +79,7 @@ impl Guest<'_> {
         let Some(leaders) = returned(leaders).filter(is_printed) else { return Ok(false) };
         self.ask_model(Map::from([
             ("criteria", Value::Str(criteria.to_string())),
-            ("input", Value::Str(input_of(data).to_string())),
+            ("input", Value::Str(input_of(data))),
             ("output", Value::Str(leaders.to_string())),
             ("task", Value::Str(task.to_string())),
             ("template", Value::Str("EqNonComparativeValidator".to_string())),
@@ -108,62 +108,49 @@ impl Guest<'_> {
     }
 }
 
-/// The value of a result that is a return.
-fn returned(result: &[u8]) -> Option<Value> {
+/// The value of a result that is a return. It is only looked at: a leader chooses how many values there are, and nothing is built of them.
+fn returned(result: &[u8]) -> Option<ValueRef<'_>> {
     let (_, value) = result.split_first().filter(|(code, _)| **code == 0)?;
-    Value::decode(value).ok()
+    ValueRef::decode(value).ok()
 }
 
 /// What a block was given to work on: calldata that can be printed, else text, else bytes.
-fn input_of(data: &[u8]) -> Value {
-    Value::decode(data).ok().filter(is_printed).unwrap_or_else(|| match core::str::from_utf8(data) {
-        Ok(text) => Value::Str(text.to_string()),
-        Err(_) => Value::Bytes(data.to_vec()),
-    })
+fn input_of(data: &[u8]) -> String {
+    match (ValueRef::decode(data).ok().filter(is_printed), core::str::from_utf8(data)) {
+        (Some(value), _) => value.to_string(),
+        (None, Ok(text)) => Value::Str(text.to_string()).to_string(),
+        (None, Err(_)) => ValueRef::Bytes(data).to_string(),
+    }
 }
 
 /// Whether a value is printed for a model: one with an integer of more than [`PRINTED_INT_BITS`] is not, for to write that in decimal takes
 /// time by the square of its length.
-pub(super) fn is_printed(value: &Value) -> bool {
-    let mut values: Vec<&Value> = alloc::vec![value];
-    while let Some(value) = values.pop() {
-        match value {
-            Value::Int(int) if int.payload_bits() > PRINTED_INT_BITS => return false,
-            Value::Array(items) => values.extend(items.iter()),
-            Value::Map(entries) => values.extend(entries.values()),
-            _ => {}
-        }
-    }
-    true
+pub(super) fn is_printed(value: &ValueRef<'_>) -> bool {
+    let long = |int: IntRef<'_>| int.to_int().payload_bits() > PRINTED_INT_BITS;
+    !value.events().any(|event| matches!(event, EventRef::Leaf(ValueRef::Int(int)) if long(int)))
 }
 
 /// Whether two results are returns of one shape whose integers are close and whose other values are equal.
 fn numeric(own: &[u8], leaders: &[u8], abs: &Int, rel_ppm: &Int) -> bool {
     let (Some(own), Some(leaders)) = (returned(own), returned(leaders)) else { return false };
-    alike(&own, &leaders, |own, leaders| match (own, leaders) {
-        (Value::Int(own), Value::Int(leaders)) => close(own, leaders, abs, rel_ppm),
-        (own, leaders) => own == leaders,
+    alike(own, leaders, |own, leaders| match (own, leaders) {
+        _ if own == leaders => true,
+        (ValueRef::Int(own), ValueRef::Int(leaders)) => close(&own.to_int(), &leaders.to_int(), abs, rel_ppm),
+        _ => false,
     })
 }
 
 /// Whether two values are of one shape, down to the last item: the same types, arrays of the same length, maps with the same keys; and `pass`
 /// holds for each two of the values in the same place that are no containers.
-fn alike(own: &Value, leaders: &Value, pass: impl Fn(&Value, &Value) -> bool) -> bool {
-    let mut pairs: Vec<(&Value, &Value)> = alloc::vec![(own, leaders)];
-    while let Some(pair) = pairs.pop() {
-        match pair {
-            (Value::Array(own), Value::Array(leaders)) if own.len() == leaders.len() => {
-                pairs.extend(own.iter().zip(leaders.iter()));
-            }
-            (Value::Map(own), Value::Map(leaders)) if own.keys().eq(leaders.keys()) => {
-                pairs.extend(own.values().zip(leaders.values()));
-            }
-            (Value::Array(_) | Value::Map(_), _) => return false,
-            (own, leaders) if mem::discriminant(own) == mem::discriminant(leaders) && pass(own, leaders) => {}
-            _ => return false,
+fn alike(own: ValueRef<'_>, leaders: ValueRef<'_>, pass: impl Fn(ValueRef<'_>, ValueRef<'_>) -> bool) -> bool {
+    let mut leaders = leaders.events();
+    // Where all events have been the same, both values end at once.
+    own.events().all(|own| match (own, leaders.next()) {
+        (EventRef::Leaf(own), Some(EventRef::Leaf(leaders))) => {
+            mem::discriminant(&own) == mem::discriminant(&leaders) && pass(own, leaders)
         }
-    }
-    true
+        (own, leaders) => Some(own) == leaders,
+    })
 }
 
 /// `|own - leaders| <= abs`, or `|own - leaders| * 10^6 <= rel_ppm * |leaders|`.

@@ -45,8 +45,9 @@ fn a_model_validates_an_answer_under_a_principle() {
 }
 
 /// Values that say the same in other types, and in other shapes.
-fn lookalikes() -> [Value; 12] {
+fn lookalikes() -> [Value; 20] {
     let pair = |key: &str| map([(key, 1.into())]);
+    let ones = |count: usize| Value::array(vec![1; count]);
     [
         101.into(),
         "101".into(),
@@ -60,6 +61,15 @@ fn lookalikes() -> [Value; 12] {
         pair("b"),
         Value::array([1]),
         Value::array([1, 1]),
+        // The same leaves in other containers.
+        Value::array([ones(1), 1.into()]),
+        Value::array([1.into(), ones(1)]),
+        Value::array([ones(2)]),
+        Value::array([ones(2), ones(0)]),
+        Value::array([ones(0), ones(2)]),
+        map([("a", 1.into()), ("b", 1.into())]),
+        map([("a", pair("b"))]),
+        map([("a", ones(1)), ("b", map([]))]),
     ]
 }
 

@@ -118,6 +118,34 @@ fn long_integers_are_not_printed_for_a_model() {
     }
 }
 
+/// A leader chooses how many values its answer has, and a validator pays for none of them: they are looked at as they stand.
+#[test]
+fn what_a_leader_says_is_compared_without_being_built() {
+    const ITEMS: usize = 200_000;
+    let answer = |last: i64| {
+        let mut items = vec![Value::array([0i64; 0]); ITEMS];
+        items.push(last.into());
+        Value::array(items)
+    };
+    let own = map([("Return", answer(5))]).encode().unwrap();
+    let world = World::new(move |machine| match part(machine)? {
+        (0, ..) => {
+            let strategy = map([("Numeric", map([("abs", 1.into()), ("rel_ppm", 0.into())]))]);
+            machine.request("RunNondetWith", map([("data", bytes(b"")), ("strategy", strategy)]))?.unwrap();
+            Ok(())
+        }
+        _ => machine.gl_call_bytes(&own).map(drop),
+    });
+    for (leaders, agrees) in [(answer(6), true), (answer(7), false)] {
+        let results = vec![returned(leaders)];
+        let mut report = None;
+        let held = allocation_counter::measure(|| report = Some(world.run(Role::Validator { results })));
+        assert_eq!(matches!(report.unwrap().outcome, Outcome::Return(_)), agrees);
+        // The memory of two scripts, and some copies of either answer; values would take 48 bytes each.
+        assert!(held.bytes_max < (4 << 20) + 8 * ITEMS as u64, "{} bytes", held.bytes_max);
+    }
+}
+
 #[test]
 fn a_task_of_long_integers_is_shown_as_bytes() {
     let task = Value::array([of_bits(4_000)]).encode().unwrap();

@@ -3,7 +3,7 @@
 use super::{int, value};
 use proptest::prelude::*;
 use std::hash::{BuildHasher, RandomState};
-use subvm_calldata::{DecodeLimits, Encoder, Map, Value, ValueRef, validate};
+use subvm_calldata::{DecodeLimits, Encoder, EventRef, Events, Map, Value, ValueRef, count, validate};
 
 /// Bytes that are often almost an encoding: one, changed in a few places and perhaps cut.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -48,7 +48,34 @@ fn rebuild(value: ValueRef<'_>) -> Value {
     }
 }
 
+/// The next value of a row of events.
+fn gathered(events: &mut Events<'_>) -> Value {
+    match events.next() {
+        Some(EventRef::Leaf(leaf)) => leaf.to_owned(),
+        Some(EventRef::Array(len)) => (0..len).map(|_| gathered(events)).collect::<Vec<_>>().into(),
+        Some(EventRef::Map(len)) => {
+            let entry = |_| match events.next() {
+                Some(EventRef::Key(key)) => (key, gathered(events)),
+                other => panic!("{other:?}, where a key is due"),
+            };
+            (0..len).map(entry).collect::<Map>().into()
+        }
+        other => panic!("{other:?}, where a value is due"),
+    }
+}
+
 proptest! {
+    #[test]
+    fn events_are_all_that_is_in_a_value(value in value(), other in value()) {
+        let (bytes, others) = (value.encode().unwrap(), other.encode().unwrap());
+        let (borrowed, others) = (ValueRef::decode(&bytes).unwrap(), ValueRef::decode(&others).unwrap());
+        let mut events = borrowed.events();
+        prop_assert_eq!(&gathered(&mut events), &value);
+        prop_assert_eq!(events.next(), None);
+        prop_assert_eq!(borrowed.events().count() as u64, count(&bytes).unwrap());
+        prop_assert_eq!(borrowed.events().eq(others.events()), value == other);
+    }
+
     #[test]
     fn what_is_encoded_decodes_to_itself(value in value()) {
         let bytes = value.encode().unwrap();
