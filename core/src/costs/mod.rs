@@ -30,6 +30,8 @@ pub const FILE_MAPPING: u64 = 256;
 pub const TABLE_ELEMENT: u64 = 64;
 /// Bytes of RAM charged for a storage page at its first write.
 pub const STORAGE_PAGE: u64 = 64;
+/// Bytes of RAM charged for what the receipt carries of a guest, beside its bytes: an accepted message, or a non-deterministic result.
+pub const CARRIED: u64 = 64;
 /// Bytes of RAM charged for a sub-VM.
 pub const SUB_VM: u64 = 65_536;
 /// Descriptors that may be open at once in a sub-VM.

@@ -27,8 +27,7 @@ impl Guest<'_> {
                 return Err(Stop::Errno(Errno::Inbalance));
             }
         }
-        // All of it is carried by the receipt.
-        self.charge_data(request.len() as u64)?;
+        self.charge_carried(request.len() as u64)?;
         let transaction = self.vm.transaction_mut()?;
         transaction.sent += value;
         transaction.messages.push(request);

@@ -237,8 +237,11 @@ impl Guest<'_> {
         if self.vm.permissions.contains(permissions) { Ok(()) } else { Err(Stop::Errno(Errno::Forbidden)) }
     }
 
-    /// Charges data gas.
-    fn charge_data(&mut self, bytes: u64) -> Result<(), End> {
-        self.vm.transaction_mut()?.data.charge(bytes).map_err(|_| Resource::GasData.into())
+    /// Charges what the receipt will carry: data gas, and RAM to the end of the run.
+    fn charge_carried(&mut self, bytes: u64) -> Result<(), End> {
+        let mode = self.vm.mode;
+        let transaction = self.vm.transaction_mut()?;
+        transaction.data.charge(bytes).map_err(|_| Resource::GasData)?;
+        transaction.ram.of(mode).keep(bytes + crate::costs::CARRIED).map_err(|_| Resource::Memory.into())
     }
 }

@@ -121,7 +121,7 @@ impl Guest<'_> {
     /// Puts a result into the receipt, and charges it.
     fn post(&mut self, result: &[u8]) -> Result<(), End> {
         self.vm.transaction_mut()?.nondet.push(result.to_vec());
-        self.charge_data(result.len() as u64)
+        self.charge_carried(result.len() as u64)
     }
 
     fn disagree(&mut self, call: u32, error: VmError) -> Result<End, InternalError> {

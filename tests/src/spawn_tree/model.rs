@@ -27,6 +27,7 @@ const MESSAGE: u64 = 3;
 const NUMBER: u64 = 96;
 const REQUEST: u64 = 48;
 const PAGE: u64 = 64;
+const CARRIED: u64 = 64;
 const MEMORY: &[u8] = b"\x02out_of memory";
 const GAS_DATA: &[u8] = b"\x02out_of gas data";
 const GAS_TIME: &[u8] = b"\x02out_of gas time";
@@ -60,7 +61,7 @@ pub(super) struct Model {
     role: Role,
     model_agrees: bool,
     stack: Vec<Frame>,
-    /// RAM that sub-VMs of each mode hold, and what is kept for pages.
+    /// RAM that sub-VMs of each mode hold, and what is kept for pages and for what the receipt carries.
     held: [u64; 2],
     kept: u64,
     peak: [u64; 2],
@@ -353,12 +354,26 @@ impl Model {
         if value > BALANCE - self.sent {
             return Expected::Errno(INBALANCE);
         }
-        if !self.charge_data(request.len() as u64) {
-            return Expected::End(GAS_DATA.to_vec());
+        if let Some(end) = self.carry(request) {
+            return end;
         }
         self.sent += value;
         self.messages.push(request.to_vec());
         Expected::Nothing
+    }
+
+    /// The receipt will carry these bytes, which holds RAM to its end. How the sub-VM ends where it may not.
+    fn carry(&mut self, bytes: &[u8]) -> Option<Expected> {
+        if !self.charge_data(bytes.len() as u64) {
+            return Some(Expected::End(GAS_DATA.to_vec()));
+        }
+        let held = bytes.len() as u64 + CARRIED;
+        if !self.fits(frame::DETERMINISTIC, held) {
+            return Some(Expected::End(MEMORY.to_vec()));
+        }
+        self.kept += held;
+        self.hold(frame::DETERMINISTIC, 0);
+        None
     }
 
     fn charge_data(&mut self, bytes: u64) -> bool {

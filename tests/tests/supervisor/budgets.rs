@@ -1,6 +1,6 @@
 //! Time, RAM, depth, blocks, money and storage.
 
-use subvm_core::costs::{MESSAGE_COPIES, SUB_VM};
+use subvm_core::costs::{CARRIED, MESSAGE_COPIES, SUB_VM};
 
 use super::support::*;
 
@@ -107,6 +107,32 @@ fn what_a_child_is_handed_is_charged_for_each_of_its_copies() {
     let more = peak_of_nest(3, DATA) - peak_of_nest(2, DATA);
     let copies = MESSAGE_COPIES * DATA as u64 + SUB_VM;
     assert!((copies..copies + 3_000).contains(&more), "{more}");
+}
+
+/// What the receipt will carry is held to the end of the run: messages however small, and results of blocks.
+#[test]
+fn what_a_receipt_carries_holds_ram() {
+    let event = || map([("topics", Value::array([0i64; 0])), ("blob", map([]))]);
+    let len = map([("EmitEvent", event())]).encode().unwrap().len() as u64;
+    let world = |count: usize, limit: u64| {
+        World::new(move |machine| {
+            if part(machine)?.0 == 2 {
+                return machine.end_with("Return", bytes(&[7; 1 << 10]));
+            }
+            (0..count)
+                .try_for_each(|_| machine.gl_call("EmitEvent", event()).map(|made| assert_eq!(made, Ok(None))))?;
+            machine.request("RunNondet", block(b""))?.unwrap();
+            Ok(())
+        })
+        .with_params(|params| params.limits.ram = limit)
+    };
+    let peak = |count| world(count, u32::MAX.into()).lead().ram_peak;
+    assert_eq!(peak(1_100) - peak(100), 1_000 * (len + CARRIED));
+    let all = peak(1_100);
+    assert!(all > 1_100 * (len + CARRIED) + (1 << 10) + CARRIED);
+    let outcome = world(1_100, all - 1).lead().outcome;
+    assert_eq!(outcome, Outcome::VmError(VmError::OutOf(Resource::Memory)));
+    assert_eq!(world(1_100, all).lead().outcome, Outcome::null());
 }
 
 #[test]

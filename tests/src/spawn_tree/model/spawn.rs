@@ -4,7 +4,7 @@ use subvm_core::calldata::Value;
 use subvm_core::{Address, Role};
 
 use super::frame::{DETERMINISTIC, NON_DETERMINISTIC};
-use super::{Expected, FORBIDDEN, Frame, GAS_DATA, Kind, MEMORY, May, Model, Seen, view};
+use super::{Expected, FORBIDDEN, Frame, Kind, MEMORY, May, Model, Seen, view};
 use crate::spawn_tree::Strategy;
 use crate::spawn_tree::chain::NOBODY;
 
@@ -168,8 +168,8 @@ impl Model {
             }
         };
         self.nondet.push(result.clone());
-        if !self.charge_data(result.len() as u64) {
-            return Expected::End(GAS_DATA.to_vec());
+        if let Some(end) = self.carry(&result) {
+            return end;
         }
         if !agrees {
             return Expected::End(format!("\u{2}validator_disagrees call {call}").into_bytes());
