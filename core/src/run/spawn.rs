@@ -137,6 +137,14 @@ pub(crate) fn starting(package: &Package, schedule: &Schedule) -> u64 {
     schedule.starting(bytes as u64)
 }
 
+#[cold]
+fn untold() -> InternalError {
+    InternalError::new(
+        InternalErrorKind::Bug,
+        "the engine did not say how many stack units a sub-VM has left that spawns",
+    )
+}
+
 impl Guest<'_> {
     /// Runs a child in this guest's mode, on what is left of its budgets; `at_most` limits its time gas further.
     pub(crate) fn spawn_within(&mut self, mut child: Child, at_most: Option<u64>) -> Result<Outcome, End> {
@@ -144,6 +152,9 @@ impl Guest<'_> {
         let cap = at_most.and_then(|cap| i64::try_from(cap).ok()).unwrap_or(i64::MAX);
         child.ticks = cap.min(*self.ticks);
         child.stack_units = self.stack_units;
+        if child.stack_units < 0 {
+            return Err(untold().into());
+        }
         let given = child.ticks;
         let (result, left) = self.spawn(child)?;
         *self.ticks -= given - left;

@@ -95,7 +95,7 @@ pub struct Guest<'a> {
     pub mem: &'a mut [u8],
     /// Time gas left, in ticks.
     pub ticks: &'a mut i64,
-    /// Stack units left.
+    /// Stack units left; any negative number where [`sdk::spawns`](crate::sdk::spawns) said that nobody will ask.
     pub stack_units: i64,
     /// The sub-VM.
     pub vm: &'a mut SubVm,

@@ -107,6 +107,26 @@ pub struct Function {
     pub price: Price,
 }
 
+/// Whether a call of the function with this name and these arguments may start a sub-VM on what its guest has left of stack units: only then need
+/// an engine say how many these are ([`Guest::stack_units`]), which takes some as long as the rest of a call. It is asked before anything is
+/// checked or charged.
+///
+/// # Cost
+/// A look at 14 bytes.
+///
+/// ```
+/// use subvm_core::sdk;
+/// let (sandbox, event) = (b"\x0e\x07Sandbox\x06", b"\x0e\x09EmitEvent\x06");
+/// assert!(sdk::spawns("gl_call", sandbox, &[0, 10, 0]) && !sdk::spawns("gl_call", event, &[0, 12, 0]));
+/// assert!(!sdk::spawns("storage_read", sandbox, &[0, 10, 0, 0]));
+/// ```
+#[must_use]
+#[inline]
+pub fn spawns(name: &str, mem: &[u8], args: &[u32]) -> bool {
+    let ("gl_call", &[request, len, _]) = (name, args) else { return false };
+    mem.get(request as usize..).is_some_and(|bytes| request::spawns(&bytes[..bytes.len().min(len as usize)]))
+}
+
 macro_rules! make_functions {
     ($($name:ident($($param:ident),*) = $price:ident;)*) => {
         /// Every function, in the order of the specification.

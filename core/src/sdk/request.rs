@@ -19,6 +19,14 @@ const TOPICS: usize = 4;
 /// How a request to return begins: a map of one entry, which has this name. What follows is the value.
 const RETURN: &[u8] = b"\x0e\x06Return";
 
+/// How requests begin whose sub-VM runs on what their maker has left of its stack units; the sub-VM of a non-deterministic block has its own.
+const SPAWNING: [&[u8]; 2] = [b"\x0e\x07Sandbox", b"\x0e\x0cCallContract"];
+
+/// Whether the `gl_call` request that begins with these bytes may spawn on its maker's stack units.
+pub(super) fn spawns(bytes: &[u8]) -> bool {
+    SPAWNING.iter().any(|beginning| bytes.starts_with(beginning))
+}
+
 /// A well-formed request.
 pub(super) enum Request {
     Return(Vec<u8>),

@@ -30,7 +30,7 @@ macro_rules! make_wasi {
             $(
                 if wanted == stringify!($name) {
                     let call = move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
-                        answer!($answer, host_call::<false>(caller, stringify!($name), ordinal, ticks, move |guest| {
+                        answer!($answer, host_call(caller, stringify!($name), ordinal, ticks, None, move |guest| {
                             wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
                         }))
                     };
@@ -49,8 +49,8 @@ macro_rules! make_sdk {
             $(
                 if wanted == stringify!($name) {
                     let call = move |caller: Caller<'_, Running>, $($param: i32,)* ticks: i64| {
-                        const STARTS: bool = starts(stringify!($name));
-                        answer!(errno, host_call::<STARTS>(caller, stringify!($name), ordinal, ticks, move |guest| {
+                        let args = [$($param as u32),*];
+                        answer!(errno, host_call(caller, stringify!($name), ordinal, ticks, Some(&args), move |guest| {
                             sdk::entry::$name(guest, $($param as u32),*)
                         }))
                     };
@@ -63,23 +63,20 @@ macro_rules! make_sdk {
 }
 subvm_core::sdk_functions!(make_sdk);
 
-/// Whether a function may start a sub-VM, which runs on what is left of its parent's stack units.
-const fn starts(name: &str) -> bool {
-    matches!(name.as_bytes(), b"gl_call")
-}
-
 /// One host call: hands the core the caller's memory and ticks, and gives back what is left of these. The stack's counter is
-/// read only where `STARTS` says that the function may start a sub-VM.
+/// read only where the function is of `genlayer_sdk`, whose `args` these are, and may start a sub-VM.
 #[inline]
-fn host_call<const STARTS: bool>(
+fn host_call(
     mut caller: Caller<'_, Running>,
     name: &'static str,
     ordinal: u32,
     mut ticks: i64,
+    args: Option<&[u32]>,
     function: impl FnOnce(&mut Guest<'_>) -> Result<u32, End>,
 ) -> Result<(u32, i64), Error> {
     let memory = caller.data().memories.get(ordinal as usize).copied().flatten();
-    let stack_units = if STARTS { counters(caller.data())?.stack_units(&caller) } else { 0 };
+    let spawns = args.zip(memory).is_some_and(|(args, memory)| sdk::spawns(name, memory.data(&caller), args));
+    let stack_units = if spawns { counters(caller.data())?.stack_units(&caller) } else { -1 };
     let mut store = caller.as_context_mut();
     let (mem, running) = match memory {
         Some(memory) => memory.data_and_store_mut(&mut store),

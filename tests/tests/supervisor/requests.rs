@@ -1,5 +1,6 @@
 //! Every request of `gl_call`, and every way in which one of its fields can be wrong. The rules are those of `docs/spec/sdk.md`.
 
+use subvm_core::InternalErrorKind;
 use subvm_core::calldata::Int;
 use subvm_core::host::{EthAnswer, State};
 use subvm_core::sdk;
@@ -121,6 +122,35 @@ fn a_field_that_is_wrong_is_inval_in_every_request() {
     });
     (0..of_modules.count()).for_each(|_| world.host.answer(map([("ok", Value::Null)]).encode().unwrap()));
     assert!(requests.len() > 1000 && requests.iter().filter(|(.., well_formed)| *well_formed).count() > 150);
+    assert_eq!(world.lead().outcome, Outcome::null());
+}
+
+/// An engine need not say what is left of the stack where nothing will ask.
+#[test]
+fn only_requests_that_are_said_to_spawn_need_stack_units() {
+    let world = World::new(|machine| {
+        if part(machine)?.0 != 0 {
+            return Ok(());
+        }
+        for (name, fields) in REQUESTS {
+            let request = map([(name, Value::Map(good(fields)))]).encode().unwrap();
+            let (place, len) = (4096, request.len() as u32);
+            machine.mem()[place as usize..][..request.len()].copy_from_slice(&request);
+            let told = sdk::spawns("gl_call", machine.mem(), &[place, len, 0]);
+            assert_eq!(told, ["Sandbox", "CallContract"].contains(&name), "{name}");
+            // Not where its name is cut, nor where it is beyond memory.
+            assert!(!sdk::spawns("gl_call", machine.mem(), &[place, 5, 0]), "{name}");
+            assert!(!sdk::spawns("gl_call", &machine.mem()[..4096], &[place, len, 0]), "{name}");
+            let mut guest = machine.guest();
+            guest.stack_units = -1;
+            match sdk::entry::gl_call(&mut guest, place, len, 0).map_err(End::into_result) {
+                Ok(errno) => assert!(!told && errno != INVAL, "{name}: errno {errno}"),
+                Err(Err(error)) => assert!(told && error.kind() == InternalErrorKind::Bug, "{name}: {error}"),
+                Err(Ok(outcome)) => panic!("{name}: {outcome:?}"),
+            }
+        }
+        Ok(())
+    });
     assert_eq!(world.lead().outcome, Outcome::null());
 }
 
