@@ -1,11 +1,15 @@
 //! Each limit on modules, by what is just inside it and just outside: the one compiles on every engine, the other is refused by name and figure.
 //!
-//! `SUBVM_LIMITS=all cargo test --workspace --test limits` compiles those as well that take a minute or more.
+//! `SUBVM_LIMITS=all cargo test --workspace --test limits -- --nocapture` compiles those as well that take a minute or more, and says what each took.
 
-use std::cell::OnceCell;
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
+use subvm_core::{Engine, InternalErrorKind, Invalid, Outcome, Params, Parts, Run, VmError, run};
+use subvm_host_std::WasmiEngine;
 use subvm_host_std::lower::{Limit, Options, Refusal, lower};
 use subvm_tests::lowered::Generator;
+use subvm_tests::transaction::{deployed, transaction};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, InstructionSink, MemArg,
@@ -279,26 +283,88 @@ fn case(limit: Limit) -> Case {
     }
 }
 
-#[test]
-fn what_is_just_inside_a_limit_compiles_and_what_is_just_outside_is_refused() {
+fn options(limit: Limit) -> Options {
+    Options { exceptions: limit == Limit::Tags, ..Options::default() }
+}
+
+/// A case that compiles by itself.
+struct Inside {
+    limit: Limit,
+    wasm: Vec<u8>,
+    lowered: Vec<u8>,
+}
+
+/// Each limit's case, refused just outside of it. Those inside are made once for all engines.
+static INSIDE: LazyLock<Vec<Inside>> = LazyLock::new(|| {
     let all = std::env::var("SUBVM_LIMITS").is_ok_and(|which| which == "all");
-    let engines = OnceCell::new();
-    for &limit in Limit::ALL {
+    let tried = Limit::ALL.iter().filter_map(|&limit| {
         let Case { inside, outside, heavy, covered } = case(limit);
-        let options = Options { exceptions: limit == Limit::Tags, ..Options::default() };
-        let refusal = lower(&outside, &options).expect_err(limit.name());
+        let refusal = lower(&outside, &options(limit)).expect_err(limit.name());
         let Refusal::Limit { which, found } = refusal else { panic!("{limit:?}: {refusal}") };
         assert!(which == limit && found > limit.value(), "{limit:?}: {which:?}, {found}");
         let text = refusal.to_string();
         let figures = [limit.name().to_owned(), found.to_string(), limit.value().to_string()];
         assert!(figures.iter().all(|figure| text.contains(figure)), "{limit:?}: {text}");
 
-        let lowered = lower(&inside, &options).unwrap_or_else(|refusal| panic!("{limit:?}: {refusal}"));
-        if covered || heavy && !all {
-            continue;
-        }
-        for engine in engines.get_or_init(|| Generator::ALL.map(Generator::engine)) {
-            wasmtime::Module::new(engine, &lowered.wasm).unwrap_or_else(|error| panic!("{limit:?}: {error:#}"));
+        let lowered = lower(&inside, &options(limit)).unwrap_or_else(|refusal| panic!("{limit:?}: {refusal}"));
+        let compiled = !covered && (!heavy || all);
+        compiled.then_some(Inside { limit, wasm: inside, lowered: lowered.wasm })
+    });
+    tried.collect()
+});
+
+/// Compiles each, and says what took long.
+fn each(engine: &str, compile: impl Fn(&Inside)) {
+    for inside in INSIDE.iter() {
+        let start = Instant::now();
+        compile(inside);
+        let took = start.elapsed().as_secs_f64();
+        if took > 1.0 {
+            println!("{engine}: {} at its limit: {took:.1} s", inside.limit.name());
         }
     }
+}
+
+fn compiled_by(generator: Generator) {
+    let engine = generator.engine();
+    each(&format!("{generator:?}"), |Inside { limit, lowered, .. }| {
+        wasmtime::Module::new(&engine, lowered).unwrap_or_else(|error| panic!("{limit:?}: {error:#}"));
+    });
+}
+
+#[test]
+fn what_is_just_outside_a_limit_is_refused_by_name_and_figure() {
+    assert!(INSIDE.len() > Limit::ALL.len() / 2, "the others are heavy, or covered");
+}
+
+#[test]
+fn what_is_just_inside_compiles_without_optimisation() {
+    compiled_by(Generator::None);
+}
+
+#[test]
+fn what_is_just_inside_compiles_for_speed() {
+    compiled_by(Generator::Speed);
+}
+
+#[test]
+fn what_is_just_inside_compiles_for_pulley() {
+    compiled_by(Generator::Pulley);
+}
+
+/// As a node runs it: what wasmi cannot translate is an internal error, and all else ends before the entry, which none of these has.
+#[test]
+fn what_is_just_inside_is_translated_by_wasmi() {
+    let engine: Arc<dyn Engine> = Arc::new(WasmiEngine::new());
+    each("wasmi", |Inside { limit, wasm, .. }| {
+        let params = Params { exceptions: *limit == Limit::Tags, ..Params::default() };
+        let node = deployed(Parts { start: wasm.clone().into(), ..Parts::default() }).node();
+        let ran = run(Arc::clone(&engine), node, Run { params: params.into(), ..transaction() }).1;
+        match ran.map(|report| report.outcome) {
+            Ok(Outcome::VmError(VmError::InvalidContract(Invalid::WasmEntrypoint | Invalid::WasmLinking))) => {}
+            // It has no exceptions, and says so.
+            Err(error) if *limit == Limit::Tags => assert_eq!(error.kind(), InternalErrorKind::Engine, "{error}"),
+            other => panic!("{limit:?}: {other:?}"),
+        }
+    });
 }
