@@ -19,6 +19,24 @@ pub(crate) fn process_seconds() -> f64 {
     seconds(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// Which part of all processors' time is idle, over a second from now. Nothing where there is no `/proc/stat`, as on other systems than Linux.
+pub(crate) fn idle() -> Option<f64> {
+    let before = ticks()?;
+    std::thread::sleep(Duration::from_secs(1));
+    let after = ticks()?;
+    let [idle, all] = std::array::from_fn(|at| after[at].saturating_sub(before[at]));
+    (all > 0).then(|| idle as f64 / all as f64)
+}
+
+/// What all processors had until now, in ticks of the system: idle, and in all.
+fn ticks() -> Option<[u64; 2]> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let words = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace();
+    // user, nice, system, idle, waiting for devices, interrupts, stolen; what comes then is in user already.
+    let times: Vec<u64> = words.take(8).map(str::parse).collect::<Result<_, _>>().ok()?;
+    Some([times.get(3)? + times.get(4)?, times.iter().sum()])
+}
+
 /// A line of `/proc/self/status`, in bytes. 0 where there is none, as on other systems than Linux.
 fn status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

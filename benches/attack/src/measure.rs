@@ -42,6 +42,8 @@ pub(crate) struct Measured {
     pub(crate) ratio: f64,
     /// Bytes that were resident beyond the RAM that was charged.
     pub(crate) beyond: u64,
+    /// Bytes that this may be.
+    pub(crate) allowed: u64,
     /// Bytes that were resident at the most.
     pub(crate) peak: u64,
     /// Bytes of RAM that were charged.
@@ -56,31 +58,48 @@ pub(crate) struct Measured {
     pub(crate) outcome: String,
 }
 
-/// Bytes that a process may hold beyond the RAM that was charged: 16 for each stack unit of a mode, which are native stack, 96 MiB of stacks that
-/// wait, and 24 MiB for where each frame of a trap is.
-pub(crate) const BEYOND: u64 = 16 * STACK_UNITS + (120 << 20);
+/// Bytes that a process may hold beyond the RAM that was charged: 16 for each stack unit of each mode that had sub-VMs, which are native stack,
+/// 96 MiB of stacks that wait, and 24 MiB for where each frame of a trap is.
+const fn allowed(modes: u64) -> u64 {
+    16 * STACK_UNITS * modes + (120 << 20)
+}
 
 impl Measured {
     /// The bytes beyond what was charged, as a multiple of what is allowed.
     pub(crate) fn excess(&self) -> f64 {
-        self.beyond as f64 / BEYOND as f64
+        self.beyond as f64 / self.allowed as f64
     }
 
     /// All of it in a line, for [`Self::read`].
     pub(crate) fn written(&self) -> String {
-        let Self { ticks, rate, ratio, beyond, peak, charged, compiled, compile_ratio, compile_bytes, outcome } = self;
-        format!("{ticks} {rate} {ratio} {beyond} {peak} {charged} {compiled} {compile_ratio} {compile_bytes} {outcome}")
+        let Self {
+            ticks,
+            rate,
+            ratio,
+            beyond,
+            allowed,
+            peak,
+            charged,
+            compiled,
+            compile_ratio,
+            compile_bytes,
+            outcome,
+        } = self;
+        format!(
+            "{ticks} {rate} {ratio} {beyond} {allowed} {peak} {charged} {compiled} {compile_ratio} {compile_bytes} {outcome}"
+        )
     }
 
     /// Reads what [`Self::written`] wrote.
     pub(crate) fn read(line: &str) -> Option<Self> {
-        let mut words = line.splitn(10, ' ');
+        let mut words = line.splitn(11, ' ');
         let mut word = || words.next();
         Some(Self {
             ticks: word()?.parse().ok()?,
             rate: word()?.parse().ok()?,
             ratio: word()?.parse().ok()?,
             beyond: word()?.parse().ok()?,
+            allowed: word()?.parse().ok()?,
             peak: word()?.parse().ok()?,
             charged: word()?.parse().ok()?,
             compiled: word()?.parse().ok()?,
@@ -92,11 +111,23 @@ impl Measured {
 
     /// For people.
     pub(crate) fn line(&self) -> String {
-        let Self { ticks, rate, ratio, beyond, peak, charged, compiled, compile_ratio, compile_bytes, outcome } = self;
-        let [beyond, charged, peak] = [beyond, charged, peak].map(|bytes| *bytes as f64 / 1e6);
+        let Self {
+            ticks,
+            rate,
+            ratio,
+            beyond,
+            allowed,
+            peak,
+            charged,
+            compiled,
+            compile_ratio,
+            compile_bytes,
+            outcome,
+        } = self;
+        let [beyond, allowed, charged, peak] = [beyond, allowed, charged, peak].map(|bytes| *bytes as f64 / 1e6);
         format!(
             "time {ratio:.2}x ({rate:.3} ns a tick, {ticks} ticks); compiled in {compiled:.3} s, {compile_ratio:.2}x, {compile_bytes:.0} bytes a value; {beyond:.1} MB beyond \
-             {charged:.1} charged, {peak:.1} at most; {outcome}"
+             {charged:.1} charged, of {allowed:.1}, {peak:.1} at most; {outcome}"
         )
     }
 }
@@ -196,8 +227,22 @@ impl Bench {
         };
         let rate = taken * 1e9 / (ticks + TRANSACTION) as f64;
         let beyond = peak.saturating_sub(before).saturating_sub(charged);
+        let modes = [report.receipt.gas.time, report.ticks_nondet].iter().filter(|ticks| **ticks > 0).count();
+        let allowed = allowed(modes as u64);
         let (ratio, compiled, compile_ratio, compile_bytes) = (0.0, 0.0, 0.0, 0.0);
-        Ok(Measured { ticks, rate, ratio, beyond, peak, charged, compiled, compile_ratio, compile_bytes, outcome })
+        Ok(Measured {
+            ticks,
+            rate,
+            ratio,
+            beyond,
+            allowed,
+            peak,
+            charged,
+            compiled,
+            compile_ratio,
+            compile_bytes,
+            outcome,
+        })
     }
 }
 

@@ -41,6 +41,30 @@ fn indirect(functions: u32) -> String {
     text
 }
 
+/// Jumps, at random, to so many labels of each of these functions.
+fn jumps(functions: u32, labels: u32) -> String {
+    let mut text = String::from("(module (global $x (mut i32) (i32.const 1)) ");
+    let targets: String = (0..labels).map(|label| format!("{label} ")).collect();
+    let next = "(i32.add (i32.mul (global.get $x) (i32.const 1664525)) (i32.const 1013904223))";
+    for function in 0..functions {
+        write!(text, "(func $f{function} (local $y i32) (global.set $x {next}) ").unwrap();
+        text += &"block ".repeat(labels as usize);
+        write!(
+            text,
+            "(br_table {targets} (i32.and (i32.shr_u (global.get $x) (i32.const 15)) (i32.const {})))",
+            labels - 1
+        )
+        .unwrap();
+        (0..labels).for_each(|label| {
+            write!(text, " end (global.set $x (i32.xor (global.get $x) (i32.const {label}))) return").unwrap()
+        });
+        text += ") ";
+    }
+    let calls: String = (0..functions).map(|function| format!("(call $f{function}) ")).collect();
+    write!(text, "(func (export \"_start\") (loop $l {calls} (br $l))))").unwrap();
+    text
+}
+
 /// The first `table.get` of each entry of a table of functions.
 fn first_gets(entries: u32) -> String {
     let gets: String =
@@ -57,6 +81,8 @@ pub(super) fn cases() -> Vec<Case> {
         Case::of_text("locals_100", "locals that are zeroed, and not used", "", || locals(100)),
         Case::of_text("locals_5000", "locals that are zeroed, and not used", "8x", || locals(5000)),
         Case::of_text("indirect", "call_indirect over 32,768 functions at random", "8x", || indirect(32_768))
+            .bar(super::BAR_FAR),
+        Case::of_text("jumps", "br_table over 8 times 8,192 labels at random", "", || jumps(8, 8_192))
             .bar(super::BAR_FAR),
         Case::of_text("first_gets", "the first table.get of each entry, in sandboxes", "7x", || first_gets(1 << 20))
             .with(|setting| setting.ticks = 100_000_000),

@@ -1,6 +1,7 @@
 //! The cases that were found before there was a search, each made anew by a small generator, with what it cost then.
 
 mod compiling;
+mod contracts;
 mod instructions;
 mod linking;
 mod memory;
@@ -82,6 +83,7 @@ pub(crate) fn cases() -> Vec<Case> {
         stack::cases(),
         compiling::cases(),
         requests::cases(),
+        contracts::cases(),
         instructions::cases(),
     ]
     .into_iter()

@@ -30,18 +30,41 @@ fn wide(last: &str) -> String {
     )
 }
 
+/// A function of 128 vectors, all of which it has in its frame, that calls itself so often, and does `last` then.
+fn vectors(last: &str) -> String {
+    let types = "v128 ".repeat(128);
+    let zeros = "(v128.const i64x2 0 0) ".repeat(128);
+    let drops = "drop ".repeat(128);
+    format!(
+        "(func $down (param i32) (result {types})
+            (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))) {drops}) (else {last})) {zeros})
+        (func $start (param i32) (call $down (local.get 0)) {drops})"
+    )
+}
+
+/// A contract that goes to its last stack unit, has a block run there that does so too, and waits for it: both modes have all their stack at once.
+fn both_modes() -> String {
+    let block = r#"{"RunNondet": {"data_leader": b#, "data_validator": b#}}"#;
+    text::nested_by(
+        block,
+        &format!("(memory 1) {}", vectors("(call $spawn)")),
+        "",
+        &format!("(call $start (i32.const {}))", MODE_FRAMES),
+        "(call $start (i32.const -1))",
+    )
+}
+
+/// Frames of [`vectors`] that nearly all stack units of a mode allow.
+const MODE_FRAMES: u32 = 8_000;
+/// The same of what each of 512 sub-VMs inside each other may have.
+const NEST_FRAMES: u32 = 10;
+
 /// Sandboxes, each of which goes as deep as it can.
 fn descending(function: &str, arguments: &str) -> String {
     text::nested(&format!("(memory 1) {function}"), "", "(call $spawn)", &format!("{arguments} (call $down)"))
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let vectors = || {
-        let types = "v128 ".repeat(128);
-        let zeros = "(v128.const i64x2 0 0) ".repeat(128);
-        let drops = "drop ".repeat(128);
-        format!("(func $down (result {types}) (call $down) {drops} {zeros}) (func $start (call $down) {drops})")
-    };
     let long = |case: Case| case.with(|setting| setting.ticks = 60_000_000);
     vec![
         Case::of_text(
@@ -88,8 +111,23 @@ pub(super) fn cases() -> Vec<Case> {
                 )
             },
         )),
-        long(Case::of_text("deep_vectors", "sandboxes that go deep with 128 vectors a frame", "", move || {
-            text::nested(&format!("(memory 1) {}", vectors()), "", "(call $spawn)", "(call $start)")
+        long(Case::of_text("deep_vectors", "sandboxes that go deep with 128 vectors a frame", "", || {
+            text::nested(&format!("(memory 1) {}", vectors("")), "", "(call $spawn)", "(call $start (i32.const -1))")
         })),
+        long(Case::of_text(
+            "deep_nest_all",
+            "512 sandboxes inside each other, which take all stack units together",
+            "",
+            || {
+                let fields = format!("(memory 1) {}", vectors("(call $spawn)"));
+                text::nested(&fields, "", "(call $spawn)", &format!("(call $start (i32.const {NEST_FRAMES}))"))
+            },
+        )),
+        long(Case::of_text(
+            "deep_modes",
+            "a block at the last stack unit, which goes to its own last one",
+            "",
+            both_modes,
+        )),
     ]
 }

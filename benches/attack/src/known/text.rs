@@ -18,6 +18,19 @@ pub(super) fn encoded(value: &str) -> (String, usize) {
     (escaped(&bytes), bytes.len())
 }
 
+/// A number as calldata has it: seven bits a byte.
+pub(super) fn uleb(mut number: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        bytes.push(if number > 0 { low | 0x80 } else { low });
+        if number == 0 {
+            return bytes;
+        }
+    }
+}
+
 pub(super) fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
@@ -27,7 +40,12 @@ const SANDBOX: &str = r#"{"Sandbox": {"data": b#, "allow_write_storage": false, 
 /// A contract whose main sub-VM does `main` in an endless loop, and whose sandboxes do `child`. `fields` are put into the module. `$spawn` runs
 /// a sandbox; `$i` is a local of either.
 pub(super) fn nested(fields: &str, locals: &str, main: &str, child: &str) -> String {
-    let (request, len) = encoded(SANDBOX);
+    nested_by(SANDBOX, fields, locals, main, child)
+}
+
+/// The same, with sub-VMs that this request starts.
+pub(super) fn nested_by(request: &str, fields: &str, locals: &str, main: &str, child: &str) -> String {
+    let (request, len) = encoded(request);
     format!(
         r#"(module
         (import "genlayer_sdk" "gl_call" (func $gl (param i32 i32 i32) (result i32)))
