@@ -1,7 +1,7 @@
 //! The fuzz bodies of lowering, replayed on inputs of a fixed generator. `SUBVM_ROUNDS` says how many of each.
 
 use subvm_tests::fuzz::modelled::{self, Compared};
-use subvm_tests::fuzz::{counting, engines, lowering};
+use subvm_tests::fuzz::{answers, counting, engines, lowering};
 
 /// Bytes of xorshift64* (S. Vigna), the same on every run.
 fn inputs(seed: u64, length: usize) -> impl Iterator<Item = Vec<u8>> {
@@ -59,6 +59,11 @@ fn whole_programs_on_both_engines() {
 #[test]
 fn trees_of_sub_vms_on_both_engines() {
     inputs(7, 600).for_each(|data| engines::trees(&data));
+}
+
+#[test]
+fn calls_that_are_answered_inside_and_outside() {
+    inputs(8, 1_000).for_each(|data| answers::sequences(&data));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::costs::calls::Price;
 use crate::host::Call;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::wasi::call::{Cx, Stop};
+use crate::wasi::kept::Kept;
 use crate::wasi::personality::Answer;
 use crate::wasi::{Done, Errno, implementation};
 use crate::wasi_functions;
@@ -48,6 +49,8 @@ pub struct Function {
     pub always: Option<Errno>,
     /// What a call costs before its arguments are looked at.
     pub base: Price,
+    /// What of its answer stays, so that it may be given without asking again.
+    pub kept: Option<Kept>,
     body: fn(&mut Cx<'_>, &[u64]) -> Done,
 }
 
@@ -147,6 +150,21 @@ macro_rules! always {
     };
 }
 
+macro_rules! kept {
+    (errno $name:ident) => {
+        Kept::of_value(stringify!($name))
+    };
+    (never $name:ident) => {
+        None
+    };
+    (personal $name:ident) => {
+        Some(Kept::Personal)
+    };
+    ($answer:ident $name:ident) => {
+        Some(Kept::Always)
+    };
+}
+
 /// What a function does: its own implementation, its one answer, or what the personality has of the two.
 macro_rules! body {
     (errno $name:ident $cx:ident $($param:ident)*) => { implementation::$name($cx $(, $param)*) };
@@ -178,6 +196,7 @@ macro_rules! functions {
                     returns: returns!($answer),
                     always: always!($answer),
                     base: Price::$price,
+                    kept: kept!($answer $name),
                     body: |cx, args| {
                         let mut args = args.iter().copied();
                         $(let $param = args.next().unwrap_or(0) as unsigned!($type);)*

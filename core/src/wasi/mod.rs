@@ -5,6 +5,7 @@
 //! What each does stands in the file of its prefix: `args`, `clock`, `environ`, `fd`, `path`, `proc`, `random`.
 //! Small ones are inlined into the engine's linker (`docs/RATIONALE.md#what-a-host-call-is-made-of`).
 //! Those that always answer the same (`sock_*`, `fd_allocate` and others) are rows of the table and nothing more.
+//! Which answers stay what they are, so that lowered code may give them itself, says `kept`.
 //! What a [`Personality`](crate::Personality) decides stands in `personality`, one row for each; the functions that it may refuse outright in `read_only` and `poll`.
 //!
 //! Source: `docs/spec/wasi.md`.
@@ -27,6 +28,7 @@ mod environ;
 mod fd;
 mod flags;
 mod functions;
+mod kept;
 pub(crate) mod mem;
 mod path;
 mod personality;
@@ -43,6 +45,7 @@ pub mod trace;
 pub use crate::consensus::config::{Args, ArgsError, Env, EnvError, Pattern, PatternError, Refused};
 pub use crate::errno::Errno;
 pub use functions::{FUNCTIONS, Function, MODULE, ParamType, dispatch, entry, function};
+pub use kept::{KEPT, Kept, changes};
 pub use state::{Config, State};
 
 /// What every function has to be found in by its name.

@@ -102,7 +102,8 @@ impl Context<'_> {
             blocks,
             reserved: ENTRY_BYTES,
             added: 0,
-            watched: 0,
+            uncounted: 0,
+            length: body.as_bytes().len(),
         };
         body_writer.open_function(function, self.exit_type(index));
         body_writer.operators(body, notes)?;
@@ -157,8 +158,10 @@ struct Body<'a> {
     reserved: usize,
     /// What of it was added.
     added: usize,
-    /// What was added for those who watch, in bytes.
-    watched: usize,
+    /// What was added that no limit counts, in bytes: for those who watch, and to forget what is kept.
+    uncounted: usize,
+    /// The bytes of the guest's body.
+    length: usize,
 }
 
 impl Body<'_> {
@@ -187,7 +190,7 @@ impl Body<'_> {
                 unwound.iter().for_each(|unwound| watched.tries(sink, unwound.kept));
             };
             enter(&mut sink);
-            self.watched += length(enter);
+            self.uncounted += length(enter);
         }
         self.meter.refresh(&mut sink);
         sink.block(BlockType::Empty).block(exit);
@@ -213,7 +216,7 @@ impl Body<'_> {
     fn tell_left(&mut self, outside: bool) {
         let Some(watched) = self.context.helpers.imports.watched else { return };
         let leave = |sink: &mut InstructionSink<'_>| watched.leave(sink, self.context.globals.gas);
-        self.watched += length(leave);
+        self.uncounted += length(leave);
         leave(&mut if outside { self.blocks.outside() } else { self.blocks.code() });
     }
 
@@ -269,11 +272,13 @@ impl Body<'_> {
 
     /// Writes `operator`; where it opens a block, its label is `named`.
     fn operator(&mut self, operator: &Operator<'_>, bytes: &[u8], named: Named) -> Result<(), Refusal> {
-        let redirected = self.context.helpers.imports.redirected(operator);
-        if let (Some(written), Operator::Call { function_index }) = (&redirected, operator)
-            && !self.context.helpers.imports.is_host(*function_index)
-        {
-            self.watched += written.len().saturating_sub(bytes.len());
+        let imports = &self.context.helpers.imports;
+        let redirected = imports.redirected(operator, self.length);
+        if let (Some(written), Operator::Call { function_index }) = (&redirected, operator) {
+            // A call of the host counts as long as one that does nothing but ask it.
+            let asking = imports.is_host(*function_index).then(|| imports.asking(*function_index));
+            self.uncounted += written.len().saturating_sub(asking.unwrap_or(bytes.len()));
+            self.reserved += asking.map_or(0, |asking| asking.saturating_sub(written.len()));
         }
         let bytes = redirected.as_deref().unwrap_or(bytes);
         let ticks = gas::ticks(&self.context.options.schedule, operator);
@@ -440,6 +445,6 @@ impl Body<'_> {
     /// refused may not depend on them.
     fn size(&self) -> usize {
         debug_assert!(self.added <= self.reserved);
-        self.blocks.size() - self.watched - self.blocks.told() - self.added + self.reserved
+        self.blocks.size() - self.uncounted - self.blocks.told() - self.added + self.reserved
     }
 }

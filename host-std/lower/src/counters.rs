@@ -28,6 +28,9 @@ pub(super) struct Globals {
 }
 
 impl Globals {
+    /// How many counters there are.
+    pub(super) const COUNT: u32 = COUNTERS.len() as u32;
+
     /// Places the counters in a module that imports and defines so many globals: the last of the imported ones, or the last
     /// of all.
     pub(super) fn place(imported_globals: u32, globals: u32, counters: Counters) -> Globals {
@@ -40,7 +43,7 @@ impl Globals {
 
     /// The new index of guest global `index`.
     pub(super) fn map(&self, index: u32) -> u32 {
-        if index < self.first_moved { index } else { index + COUNTERS.len() as u32 }
+        if index < self.first_moved { index } else { index + Self::COUNT }
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 
+use super::answers::Answers;
 use super::appended::{Appended, signature};
 use super::bulk::Bulk;
 use super::counters::Globals;
@@ -37,7 +38,9 @@ impl Helpers {
         let functions = survey.function_count() + Watched::count(options);
         let mut appended = Appended::after(survey.types.len() as u32, functions);
         let watched = Watched::of(&mut appended, survey.imported_functions(), options);
-        let imports = HostImports::append(&mut appended, survey, globals, watched);
+        let memory = |index| notebook.map_or(index, |notebook| notebook.memory(index));
+        let answers = Answers::of(survey, options, globals, (survey.memories > 0).then(|| memory(0)));
+        let imports = HostImports::append(&mut appended, survey, globals, watched, answers);
         let mut exits = BTreeMap::new();
         for &ty in &survey.function_types {
             let (_, results) = signature(&survey.types[ty as usize]);
@@ -46,7 +49,6 @@ impl Helpers {
             }
         }
         let element = |table: u32| RoundtripReencoder.ref_type(survey.tables[table as usize]).expect("a 2.0 type");
-        let memory = |index| notebook.map_or(index, |notebook| notebook.memory(index));
         let mut helper = |bulk: Bulk| {
             appended.function(bulk.signature(element), bulk.moved(memory).helper(&options.schedule, globals))
         };

@@ -117,6 +117,7 @@ impl Writer<'_> {
         if options.counters == Counters::Defined {
             counters::define_counters(&mut globals);
         }
+        self.context.helpers.imports.answers.iter().for_each(|answers| answers.define(&mut globals));
         module.section(&globals);
         let mut exports = ExportSection::new();
         if let Some(reader) = &sections.exports {

@@ -35,7 +35,10 @@ macro_rules! link_wasi {
                     &host_import_name(stringify!($name), ordinal),
                     move |caller: Caller<'_, Running>, $($param: $ty,)* ticks: i64| {
                         answer!($answer, host_call(caller, stringify!($name), ordinal, ticks, None, move |guest| {
-                            wasi::entry::$name(&mut guest.cx()?, $($param as _),*)
+                            const STAYS: Option<wasi::Kept> = wasi::Kept::of(stringify!($name));
+                            let mut cx = guest.cx()?;
+                            let errno = wasi::entry::$name(&mut cx, $($param as _),*)?;
+                            Ok(STAYS.map_or(errno, |kept| kept.mark(&cx, stringify!($name), errno)))
                         }))
                     },
                 )?;

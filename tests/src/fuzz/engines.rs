@@ -1,9 +1,10 @@
 //! Whole transactions on wasmtime and on wasmi, which share no compiler: a generated library and its caller, with host calls, or a tree
-//! of sub-VMs. Outcome, receipt, ticks, RAM, memories and frames of a failure, and every host call are the same.
+//! of sub-VMs, or calls in any order ([`answers`](super::answers)). Outcome, receipt, ticks, RAM, memories and frames of a failure, and every host call are the same.
 
 use arbitrary::{Arbitrary, Unstructured};
 use subvm_core::FloatPolicy;
 
+use super::answers::sequences;
 use super::execution::{generated, ran};
 use crate::engines::{same, wasmi, wasmtime};
 use crate::spawn_tree::{Tree, check_wasmi};
@@ -15,6 +16,7 @@ const GAS: u64 = 300_000;
 pub(super) fn engines(data: &[u8]) {
     match data.split_first() {
         Some((kind, data)) if kind.is_multiple_of(4) => trees(data),
+        Some((kind, data)) if kind % 4 == 2 => sequences(data),
         Some((_, data)) => programs(data),
         None => {}
     }

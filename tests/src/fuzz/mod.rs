@@ -2,6 +2,8 @@
 //! They panic where something is wrong.
 
 #[cfg(feature = "engine")]
+pub mod answers;
+#[cfg(feature = "engine")]
 mod branching_programs;
 mod bundle;
 #[cfg(feature = "engine")]
