@@ -191,6 +191,7 @@ impl Model {
                 let given = self.spawn()?;
                 self.nondet.push(vec![0, 0]);
                 take(&mut self.data, 2, Resource::GasData)?;
+                self.hold(2 + costs::CARRIED)?;
                 Ok(given)
             }
             Means::EthCall(answer) => {
@@ -207,6 +208,7 @@ impl Model {
                     }
                 }
                 take(&mut self.data, bytes.len() as u64, Resource::GasData)?;
+                self.hold(bytes.len() as u64 + costs::CARRIED)?;
                 self.sent += value;
                 self.messages.push(bytes.to_vec());
                 Ok(Given::Nothing)
