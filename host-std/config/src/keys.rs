@@ -28,6 +28,9 @@ macro_rules! keys {
 }
 
 keys! {
+    "consensus.from": "The first height that these rules are in force for.",
+    "consensus.schedule": "The version of prices ([upgrades.md](upgrades.md)).",
+    "consensus.lowering": "The version of lowering.",
     "consensus.floats": "What float instructions do: `soft`, `trap` or `canonical`.",
     "consensus.profile": "Whose rules contracts find where they contradict each other: `seed`, subvm's own, or `genvm-0.1`, `genvm-0.2`, `genvm-0.3` ([what they mean](genvm.md#profiles)).",
     "consensus.personality": "How files and processes behave: `seed`, the seed to the letter, or `program`, as stock libcs expect. Where it is left out, `program` for `subvm exec`, `seed` for all else.",
@@ -45,6 +48,7 @@ keys! {
     "consensus.limits.gas_time_nondet": "Time gas of all non-deterministic sub-VMs of a run together, in ticks.",
     "consensus.limits.gas_storage": "Storage gas, in pages of 32 bytes.",
     "consensus.limits.gas_data": "Data gas, in bytes.",
+    "consensus.changes.from": "The first height of a change, beside which stand those keys of `consensus` that have other values from there on, such as `schedule` or `limits.gas_time`; all others stay. Each `[[consensus.changes]]` is one, heights ascend.",
     "run.engine": "What runs sub-VMs: `wasmtime`, its interpreter `pulley`, the interpreter `wasmi`, or `tiered`, which begins on wasmi while wasmtime compiles; where the build has them. Receipts do not depend on it.",
     "run.deadline": "How long a run may take before it becomes an internal error.",
     "run.log": "What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as `warn,subvm_modules::web=debug`.",
@@ -108,7 +112,15 @@ fn check_table(table: &DeTable<'_>, above: &str) -> Result<(), (usize, String)> 
     for (key, value) in table {
         let path = if above.is_empty() { key.get_ref().to_string() } else { format!("{above}.{}", key.get_ref()) };
         let section = format!("{path}.");
-        if !KEYS.iter().any(|known| known.path == path || known.path.starts_with(&section)) {
+        // What a change changes is named as it is where it stands otherwise.
+        let changed = path.strip_prefix("consensus.changes.").map(|key| format!("consensus.{key}"));
+        let is_known = |key: &Key| {
+            key.path == path
+                || changed.as_deref() == Some(key.path)
+                || key.path.starts_with(&section)
+                || changed.as_ref().is_some_and(|changed| key.path.starts_with(&format!("{changed}.")))
+        };
+        if !KEYS.iter().any(is_known) {
             return Err((key.span().start, path));
         }
         match value.get_ref() {

@@ -7,6 +7,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+mod consensus;
 mod engine;
 mod error;
 mod keys;
@@ -17,7 +18,7 @@ mod types;
 pub use engine::Engine;
 pub use error::ConfigError;
 pub use keys::{KEYS, Key};
-pub use sections::{Cache, Consensus, Model, ModelProvider, Modules, Random, Render, Run, Store, Web};
+pub use sections::{Cache, Change, Consensus, Model, ModelProvider, Modules, Random, Render, Run, Store, Web};
 pub use services::Services;
 pub use types::Time;
 

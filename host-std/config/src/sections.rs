@@ -13,7 +13,8 @@ use subvm_modules::model::Provider;
 use subvm_modules::web::{HostPattern, Network};
 use subvm_wasmtime::cache::ModuleCache;
 
-/// Section `consensus`: what a node may choose of [`Params`]. The other ones, the versions of the price table and of lowering, are this release's.
+/// Section `consensus`: what a chain may choose of [`Params`], and from which heights on it chooses otherwise ([`Consensus::rules`]). What is
+/// left out is the same in every release: a newer one changes the rules of no chain.
 ///
 /// ```
 /// use subvm_core::FloatPolicy;
@@ -27,6 +28,12 @@ use subvm_wasmtime::cache::ModuleCache;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Consensus {
+    /// The first height that they are in force for.
+    pub from: u64,
+    /// The version of prices.
+    pub schedule: u32,
+    /// The version of lowering.
+    pub lowering: u32,
     /// What float instructions do.
     #[serde(with = "super::types::FloatPolicyKeys")]
     pub floats: FloatPolicy,
@@ -47,6 +54,27 @@ pub struct Consensus {
     /// Every limit that a chain may choose: section `consensus.limits`.
     #[serde(with = "super::types::LimitsKeys")]
     pub limits: Limits,
+    /// What changes at later heights, ascending: `[[consensus.changes]]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// One of `consensus.changes`: a height, and those keys of section `consensus` that have other values from there on.
+///
+/// ```
+/// use subvm_config::Config;
+/// let config = Config::parse("[[consensus.changes]]\nfrom = 100\nlimits.depth = 8", "chain.toml")?;
+/// assert_eq!(config.consensus.changes[0].from, 100);
+/// # Ok::<(), subvm_config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Change {
+    /// The first height that it is in force for.
+    pub from: u64,
+    /// Keys of `consensus`, as they are written there.
+    #[serde(flatten)]
+    pub(super) keys: toml::Table,
 }
 
 /// Section `run`.
@@ -287,7 +315,21 @@ fn backoff() -> Time {
 impl Default for Consensus {
     fn default() -> Self {
         let Params { floats, profile, fingerprints, refused_env, limits, .. } = Params::default();
-        Self { floats, profile, personality: None, exceptions: None, fingerprints, refused_env, limits }
+        let (from, schedule, lowering) = (1, 1, 1);
+        let (personality, exceptions, changes) = (None, None, Vec::new());
+        Self {
+            from,
+            schedule,
+            lowering,
+            floats,
+            profile,
+            personality,
+            exceptions,
+            fingerprints,
+            refused_env,
+            limits,
+            changes,
+        }
     }
 }
 

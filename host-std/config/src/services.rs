@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use subvm_core::Params;
-use subvm_core::costs::Limits;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::{Cache, Config, ConfigError, Consensus, ModelProvider, Render, Web};
+use super::{Cache, Config, ConfigError, ModelProvider, Render, Web};
 use subvm_modules::ModuleSet;
 use subvm_modules::model::{Key, ModelClient, Provider, Proxy};
 use subvm_modules::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
@@ -72,7 +70,7 @@ impl Config {
         if self.modules.concurrency == 0 {
             return Err(ConfigError::value("modules.concurrency", "must be at least 1"));
         }
-        self.consensus.check()?;
+        self.consensus.rules()?;
         self.run.filter()?;
         self.run.engine.builder()?;
         let rules = self.web.rules()?;
@@ -97,27 +95,6 @@ impl Config {
     pub fn rng(&self) -> SystemRng {
         let rng = SystemRng::new();
         if self.random.pseudo_random_fallback { rng.or_pseudo_random() } else { rng }
-    }
-}
-
-impl Consensus {
-    /// The consensus parameters, for runs on this release.
-    #[must_use]
-    pub fn params(&self) -> Params {
-        let Self { floats, profile, personality, exceptions, fingerprints, refused_env, limits } = self.clone();
-        let (personality, exceptions) = (personality.unwrap_or_default(), exceptions.unwrap_or_default());
-        Params { floats, profile, personality, exceptions, fingerprints, refused_env, limits, ..Params::default() }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let Limits { gas_time, gas_time_nondet, .. } = self.limits;
-        let limits = [("consensus.limits.gas_time", gas_time), ("consensus.limits.gas_time_nondet", gas_time_nondet)];
-        for (key, ticks) in limits {
-            if i64::try_from(ticks).is_err() {
-                return Err(ConfigError::value(key, "must be below 2^63"));
-            }
-        }
-        Ok(())
     }
 }
 

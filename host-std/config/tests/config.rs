@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use subvm_config::{Config, Engine, KEYS, Time};
+use subvm_core::Params;
 
 fn error(text: &str) -> String {
     match Config::parse(text, "node.toml").and_then(|config| config.services()) {
@@ -17,7 +18,13 @@ fn error(text: &str) -> String {
 /// A configuration with everything in it.
 fn full() -> Config {
     let provider = "[[model.providers]]\nbase_url = 'http://localhost/v1'\nmodel = 'm'\nkey_file = 'f'\nkey_env = 'V'\nproxy = 'http://p'";
-    Config::parse(&format!("{provider}\n[consensus]\npersonality = 'program'\nexceptions = true"), "full").unwrap()
+    Config::parse(
+        &format!(
+            "{provider}\n[consensus]\npersonality = 'program'\nexceptions = true\n[[consensus.changes]]\nfrom = 100"
+        ),
+        "full",
+    )
+    .unwrap()
 }
 
 /// The paths and values of everything in a configuration.
@@ -92,6 +99,31 @@ fn mistakes_are_explained() {
             "node.toml:2: unknown key consensus.announce_root: it is now consensus.personality, `program` for true, `seed` for false",
         ),
         ("announce_root = true", "node.toml:1: unknown key announce_root: it is now consensus.personality"),
+        ("[[consensus.changes]]\nfrom = 5\nflots = 'soft'", "node.toml:3: unknown key consensus.changes.flots"),
+        ("[[consensus.changes]]\nfrom = 5\nlimits.dept = 1", "node.toml:3: unknown key consensus.changes.limits.dept"),
+        ("[[consensus.changes]]\nfloats = 'soft'", "node.toml:1: missing field `from`"),
+        (
+            "[[consensus.changes]]\nfrom = 5\nfloats = 'hard'",
+            "consensus.changes, from height 5: unknown variant `hard`, expected one of `soft`, `trap`, `canonical`",
+        ),
+        ("[[consensus.changes]]\nfrom = 5\nlimits.depth = -1", "consensus.changes, from height 5: invalid value"),
+        (
+            "[[consensus.changes]]\nfrom = 5\nchanges = []",
+            "consensus.changes, from height 5: a change holds no changes",
+        ),
+        ("[[consensus.changes]]\nfrom = 1", "consensus: the rules of height 1 come after those of 1"),
+        (
+            "[[consensus.changes]]\nfrom = 5\n[[consensus.changes]]\nfrom = 4",
+            "consensus: the rules of height 4 come after those of 5: give each height once, ascending",
+        ),
+        (
+            "[[consensus.changes]]\nfrom = 5\nschedule = 9",
+            "consensus: the rules from height 5 on: parameters ask for schedule 9",
+        ),
+        (
+            "[consensus]\nlowering = 2",
+            "consensus: the rules from height 1 on: parameters ask for schedule 1 and lowering 2",
+        ),
         ("[consensus]\nrefused_env = ['A*B']", "node.toml:2: \"A*B\" is no pattern of refused names"),
         ("[consensus.limits]\ndepth = -1", "node.toml:2: invalid value: integer `-1`, expected u32"),
         ("[consensus]\ngas_time = 1", "node.toml:2: unknown key consensus.gas_time"),
@@ -164,6 +196,32 @@ fn a_chain_chooses_its_parameters() {
     assert_eq!((params.limits.gas_time, params.limits.depth), (5, 512));
 }
 
+#[test]
+fn a_chain_changes_its_rules_at_heights() {
+    let text = "[consensus]\nfrom = 10\nfloats = 'trap'\nlimits.gas_time = 5\nlimits.depth = 3\n\
+        [[consensus.changes]]\nfrom = 100\nlimits.gas_time = 6\nrefused_env = ['my_*']\n\
+        [[consensus.changes]]\nfrom = 200\nfloats = 'soft'";
+    let consensus = Config::parse(text, "node.toml").unwrap().consensus;
+    let rules = consensus.rules().unwrap();
+    let at = |height| (**rules.at(height).unwrap()).clone();
+    assert_eq!((at(10), at(99)), (consensus.params(), consensus.params()));
+    let expected = |height: u64| {
+        let params = at(height);
+        let named = params.refused_env.refuses("MY_NAME");
+        (params.floats, params.limits.gas_time, params.limits.depth, named)
+    };
+    use subvm_core::FloatPolicy::{Soft, Trap};
+    assert_eq!(expected(99), (Trap, 5, 3, false));
+    assert_eq!(expected(100), (Trap, 6, 3, true));
+    assert_eq!(expected(199), (Trap, 6, 3, true));
+    assert_eq!(expected(u64::MAX), (Soft, 6, 3, true));
+    let error = rules.at(9).unwrap_err().to_string();
+    assert!(error.contains("height 9 has no rules, the first are of 10"), "{error}");
+    // What is left out does not become another release's.
+    let Params { schedule, lowering, .. } = Config::default().consensus.params();
+    assert_eq!((schedule, lowering), (1, 1));
+}
+
 /// Whether this build has an engine is asked before anything runs.
 #[test]
 fn an_engine_that_is_not_built_is_refused_where_it_is_named() {
@@ -201,10 +259,11 @@ fn page() -> String {
         let (of, name) = key.path.rsplit_once('.').unwrap();
         if of != section {
             section = of;
-            let title = if of == "model.providers" { format!("[[{of}]]") } else { format!("[{of}]") };
+            let several = ["model.providers", "consensus.changes"].contains(&of);
+            let title = if several { format!("[[{of}]]") } else { format!("[{of}]") };
             write!(page, "\n## `{title}`\n\n| key | default | meaning |\n|---|---|---|\n").unwrap();
         }
-        let given = ["consensus.personality", "consensus.exceptions"].contains(&key.path)
+        let given = ["consensus.personality", "consensus.exceptions", "consensus.changes.from"].contains(&key.path)
             || ["base_url", "model", "key_file", "key_env", "proxy"].contains(&name) && of == "model.providers";
         let default = values.iter().find(|(path, _)| path == key.path).filter(|_| !given);
         let default = default.map_or("".into(), |(_, value)| format!("`{value}`"));

@@ -38,6 +38,8 @@ pub(crate) fn live_and_replay(dir: &std::path::Path) -> Result<Vec<Receipt>> {
     let (engine, host, rules) = chain()?;
     let options = RedbOptions { history: u64::MAX, ..RedbOptions::default() };
     let mut ledger = RedbLedger::open_with(dir, options)?;
+    // At each start: what is here already stays under the rules that it ran under.
+    ledger.set_rules(&rules)?;
     let mut receipts = Vec::new();
     for height in 1..=BLOCKS {
         let state = Box::new(ledger.snapshot()?);
@@ -50,7 +52,8 @@ pub(crate) fn live_and_replay(dir: &std::path::Path) -> Result<Vec<Receipt>> {
         ledger.finalize(height.saturating_sub(3))?;
         receipts.push(receipt);
     }
-    // Another node, or this one a year later: the rules of each height, on the state before it.
+    // Another node, or this one a year later: the rules of each height, which the ledger kept, on the state before it.
+    let rules = ledger.rules()?.ok_or("the ledger keeps no rules")?;
     for height in 1..=BLOCKS {
         let state = Box::new(Past { history: ledger.snapshot()?, height: height - 1 });
         let again = transaction(&engine, &host, state, rules.at(height)?)?;

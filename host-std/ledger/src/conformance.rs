@@ -10,6 +10,7 @@ use subvm_core::{Address, PageWrite, SlotId};
 use super::{Applied, Heights, Ledger, LedgerError};
 
 mod history;
+mod rules;
 
 /// A promise that a ledger broke.
 ///
@@ -61,6 +62,7 @@ pub fn check<L: Ledger>(mut make: impl FnMut() -> L) -> Result<(), Broken> {
         blocks,
         history::has_states,
         history::forgets,
+        rules::stay_with_their_blocks,
     ] {
         check(&mut make())?;
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subvm_core::RulesError;
 use subvm_core::host::HostError;
 
 /// Why a ledger could not do what it was asked.
@@ -69,6 +70,22 @@ pub enum LedgerError {
         /// The page's number.
         page: u32,
     },
+    /// The rules by height that it keeps, or was to keep, cannot be used.
+    Rules {
+        /// Where the database is.
+        place: String,
+        /// Why not.
+        source: RulesError,
+    },
+    /// The rules of a block that was applied cannot change.
+    PastRules {
+        /// Where the database is.
+        place: String,
+        /// The first height whose rules would.
+        height: u64,
+        /// The highest that was applied.
+        accepted: u64,
+    },
     /// What was asked cannot work, and nothing was changed.
     Refused {
         /// Where the database is.
@@ -128,6 +145,12 @@ impl fmt::Display for LedgerError {
                 f,
                 "the ledger {place} cannot forget what is below height {given}: it is final up to {finalized} only; prune to that, or finalize first"
             ),
+            Self::Rules { place, source } => write!(f, "the rules of the ledger {place}: {source}"),
+            Self::PastRules { place, height, accepted } => write!(
+                f,
+                "the ledger {place} has blocks up to {accepted}, and those from {height} on ran under other rules: change rules from a later \
+                 height on, or give those that it keeps"
+            ),
             Self::Refused { place, why } => write!(f, "the ledger {place}: {why}"),
             Self::Page { page } => write!(f, "storage page {page} lies outside its slot of 2^27 pages"),
             Self::Backend { place, doing, .. } => write!(f, "{doing} failed on the ledger {place}"),
@@ -139,6 +162,7 @@ impl std::error::Error for LedgerError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Backend { source, .. } => Some(source.as_ref()),
+            Self::Rules { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -8,8 +8,9 @@
 #![cfg_attr(not(any(feature = "redb", feature = "postgres")), allow(dead_code, unused_imports))]
 
 use subvm_core::host::Storage;
-use subvm_core::{Address, PageWrite};
+use subvm_core::{Address, PageWrite, RuleSets};
 
+mod dump;
 mod error;
 mod history;
 mod page;
@@ -17,16 +18,19 @@ mod page;
 mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
+mod rules;
 
 pub mod conformance;
 pub mod trie;
 
+pub use self::dump::Dump;
 pub use self::error::LedgerError;
 pub use self::history::{History, Past};
+pub use self::page::Pages;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresLedger;
 #[cfg(feature = "redb")]
-pub use self::redb::{Dump, Pages, RedbLedger, RedbOptions, Snapshot};
+pub use self::redb::{RedbLedger, RedbOptions, Snapshot};
 
 /// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
 ///
@@ -153,6 +157,45 @@ pub trait Ledger: Storage + History {
     /// # Cost
     /// In proportion to the pages that are forgotten.
     fn prune(&mut self, height: u64) -> Result<(), LedgerError>;
+
+    /// The rules by height that its blocks are run under; nothing where none were kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Rules`] where this release cannot hold a run to them; [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    ///
+    /// # Cost
+    /// A read, and decoding them.
+    fn rules(&mut self) -> Result<Option<RuleSets>, LedgerError>;
+
+    /// Keeps the rules by height, so that the blocks that are there are replayed under what they ran under, whatever a configuration says
+    /// later. What a node gives at each start: rules of heights that come may change, those of blocks that were applied cannot, as far as
+    /// their states are kept.
+    ///
+    /// ```
+    /// use subvm_core::{Address, Params, RuleSets};
+    /// use subvm_ledger::{Ledger, LedgerError, RedbLedger};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let other = Params { fingerprints: false, ..Params::default() };
+    /// let change = |height| RuleSets::new([(1, Params::default()), (height, other.clone())]);
+    ///
+    /// let mut ledger = RedbLedger::in_memory()?;
+    /// ledger.set_rules(&change(100)?)?;
+    /// ledger.apply(&Address([7; 20]), &[], 50)?;
+    /// // The change is put off; it cannot be moved to where blocks are already.
+    /// ledger.set_rules(&change(200)?)?;
+    /// assert!(matches!(ledger.set_rules(&change(40)?), Err(LedgerError::PastRules { height: 40, .. })));
+    /// assert_eq!(ledger.rules()?, Some(change(200)?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`LedgerError::PastRules`] for a height that was applied; [`LedgerError::Rules`] where the first block that can be run, or run again,
+    /// has no rules; [`LedgerError::Backend`] or [`LedgerError::Damaged`]. Nothing is changed then.
+    ///
+    /// # Cost
+    /// A transaction where they are others than before.
+    fn set_rules(&mut self, rules: &RuleSets) -> Result<(), LedgerError>;
 }
 
 /// Tells who listens of a change that is on disk.

@@ -7,6 +7,26 @@ use subvm_core::{Address, PageWrite, SlotId};
 
 use super::{Applied, Heights, LedgerError};
 
+/// How many pages of 32 bytes a ledger holds.
+///
+/// ```
+/// use subvm_core::{Address, PageWrite, SlotId};
+/// use subvm_ledger::{Ledger, Pages, RedbLedger};
+/// let mut ledger = RedbLedger::in_memory()?;
+/// ledger.apply(&Address([7; 20]), &[PageWrite { slot: SlotId([0; 32]), page: 0, content: [1; 32] }], 1)?;
+/// assert_eq!(ledger.snapshot()?.pages()?, Pages { finalized: 0, accepted: 1, past: 0 });
+/// # Ok::<(), subvm_ledger::LedgerError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// In the finalized state.
+    pub finalized: u64,
+    /// Above it, a page for each block that wrote it.
+    pub accepted: u64,
+    /// Below it, what a page held before each block that wrote it, as far as the history goes.
+    pub past: u64,
+}
+
 /// Bytes in a key.
 pub(crate) const KEY: usize = 20 + 32 + 4;
 

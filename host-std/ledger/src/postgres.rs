@@ -10,13 +10,15 @@ use postgres::config::Host;
 use postgres::{Client, Config, NoTls, Transaction};
 use subvm_core::host::{HostError, State, Storage, page};
 use subvm_core::state::EMPTY;
-use subvm_core::{Address, SlotId};
+use subvm_core::{Address, RuleSets, SlotId};
 
 use super::error::LAYOUT;
 use super::page::{check_apply, check_prune, check_rollback, contents, key, number};
+use super::rules::check as check_rules;
 use super::{Applied, Heights, Ledger, LedgerError, told};
 
 mod at;
+mod dump;
 mod statements;
 mod tree;
 
@@ -215,6 +217,25 @@ impl Ledger for PostgresLedger {
         if check_prune(&self.place, heights, lowest, height)? {
             self.change("pruning", |change| change.prune(height))?;
             told("prune", began, heights);
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self) -> Result<Option<RuleSets>, LedgerError> {
+        let row = self.client.query_opt(sql::RULES, &[]);
+        let row = row.map_err(|error| failure(&self.place, "reading the rules", error))?;
+        let Some(row) = row else { return Ok(None) };
+        let bytes = row.try_get::<_, &[u8]>(0).map_err(|_| self.damaged("its rules are no bytes"))?;
+        super::rules::read(&self.place, bytes).map(Some)
+    }
+
+    fn set_rules(&mut self, rules: &RuleSets) -> Result<(), LedgerError> {
+        let (heights, lowest, kept) = (self.heights()?, self.get("lowest")?, self.rules()?);
+        if check_rules(&self.place, kept.as_ref(), rules, lowest, heights)? {
+            let bytes = rules.to_bytes();
+            self.change("keeping the rules", |change| {
+                change.run(|transaction| transaction.execute(sql::PUT_RULES, &[&bytes]).map(drop))
+            })?;
         }
         Ok(())
     }

@@ -11,10 +11,11 @@ use redb::backends::InMemoryBackend;
 use redb::{Builder, CompactionError, Database, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction};
 use subvm_core::host::{HostError, State, Storage};
 use subvm_core::state::{Digest, EMPTY, Proof};
-use subvm_core::{Address, SlotId};
+use subvm_core::{Address, RuleSets, SlotId};
 
 use super::error::LAYOUT;
 use super::page::{check_apply, check_prune, check_rollback, contents};
+use super::rules::check as check_rules;
 use super::{Applied, Heights, History, Ledger, LedgerError, told};
 
 mod backup;
@@ -24,10 +25,9 @@ mod options;
 mod tables;
 mod view;
 
-pub use dump::Dump;
 pub use options::RedbOptions;
 use tables::{ACCEPTED, FINALIZED, META, META_LAYOUT, Tables};
-pub use view::{Pages, Snapshot};
+pub use view::Snapshot;
 
 /// A ledger in one file. Only one process at a time can have it open.
 ///
@@ -316,6 +316,18 @@ impl Ledger for RedbLedger {
         if check_prune(&self.place, heights, lowest, height)? {
             self.change("pruning", |tables| tables.prune(height))?;
             told("prune", began, heights);
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self) -> Result<Option<RuleSets>, LedgerError> {
+        self.view()?.rules()
+    }
+
+    fn set_rules(&mut self, rules: &RuleSets) -> Result<(), LedgerError> {
+        let (heights, lowest, kept) = (self.heights()?, self.lowest()?, self.rules()?);
+        if check_rules(&self.place, kept.as_ref(), rules, lowest, heights)? {
+            self.change("keeping the rules", |tables| tables.put_rules(&rules.to_bytes()))?;
         }
         Ok(())
     }

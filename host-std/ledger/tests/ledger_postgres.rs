@@ -5,9 +5,13 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use subvm_core::host::page::PAGES;
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, PageWrite, SlotId};
-use subvm_ledger::{Applied, Heights, History, Ledger, LedgerError, PostgresLedger, RedbLedger, conformance};
+use subvm_core::{Address, PageWrite, Params, RuleSets, SlotId};
+use subvm_ledger::trie::Verified;
+use subvm_ledger::{
+    Applied, Heights, History, Ledger, LedgerError, PostgresLedger, RedbLedger, RedbOptions, conformance,
+};
 
 #[path = "postgres/cluster.rs"]
 mod cluster;
@@ -99,6 +103,106 @@ fn tables_of_layout_1_become_tables_of_layout_2() {
     assert_eq!(migrated.root(3).unwrap(), fresh.root(3).unwrap());
 }
 
+/// Blocks 1 to 8 of two contracts, six of them final; page 0 is written and becomes zeros again.
+fn chain(ledger: &mut dyn Ledger) {
+    for height in 1..=8_u64 {
+        let page = |page, fill| PageWrite { slot: SLOT, page, content: [fill; 32] };
+        let pages = [page(0, (height % 2) as u8), page(height as u32, 7), page(PAGES - 1, height as u8)];
+        ledger.apply(&Address([height as u8 % 2; 20]), &pages, height).unwrap();
+    }
+    ledger.finalize(6).unwrap();
+}
+
+#[test]
+fn a_state_goes_to_a_ledger_of_the_other_kind_and_back_with_its_root() {
+    let Some(cluster) = Cluster::start("-c fsync=off") else { return };
+    let settings = cluster.schema("here");
+    let mut ledger = PostgresLedger::connect(&settings).unwrap().history(3);
+    let mut embedded = RedbLedger::open_with(
+        tempfile::tempdir().unwrap().path(),
+        RedbOptions { history: 3, ..RedbOptions::default() },
+    )
+    .unwrap();
+    chain(&mut ledger);
+    chain(&mut embedded);
+    assert_eq!(ledger.pages().unwrap(), embedded.snapshot().unwrap().pages().unwrap());
+    assert_eq!(ledger.verify().unwrap(), embedded.snapshot().unwrap().verify().unwrap());
+    // Heights below what is final, at it, and above it.
+    for height in 3..=8 {
+        let (mut file, mut same) = (Vec::new(), Vec::new());
+        let dump = ledger.export(height, &mut file).unwrap();
+        assert_eq!(embedded.snapshot().unwrap().export(height, &mut same).unwrap(), dump);
+        assert_eq!(file, same, "the file of height {height} is the same whoever writes it");
+
+        let there = cluster.schema(&format!("there{height}"));
+        assert_eq!(PostgresLedger::import(&there, &mut &file[..], Some(&dump.root)).unwrap(), dump);
+        let mut new = PostgresLedger::connect(&there).unwrap();
+        assert_eq!(new.heights().unwrap(), Heights { accepted: height, finalized: height });
+        assert_eq!((new.root(height).unwrap(), new.lowest().unwrap()), (dump.root, height));
+        assert_eq!(new.verify().unwrap().pages, dump.pages);
+        let mut again = Vec::new();
+        assert_eq!((new.export(height, &mut again).unwrap(), again), (dump, file.clone()));
+        // It goes on as one that never moved.
+        let home = tempfile::tempdir().unwrap();
+        RedbLedger::import(home.path(), &mut &file[..], None).unwrap();
+        let mut other = RedbLedger::open(home.path()).unwrap();
+        for ledger in [&mut new as &mut dyn Ledger, &mut other] {
+            let pages = [PageWrite { slot: SLOT, page: 3, content: [1; 32] }];
+            ledger.apply(&Address([1; 20]), &pages, height + 1).unwrap();
+        }
+        assert_eq!(new.root(height + 1).unwrap(), other.root(height + 1).unwrap());
+    }
+    let error = ledger.export(2, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, LedgerError::NoState { given: 2, lowest: 3, highest: 8, .. }), "{error:?}");
+
+    // What is no state, or is cut, changed or of another root, leaves an empty ledger empty.
+    let (mut file, there) = (Vec::new(), cluster.schema("refuses"));
+    let root = ledger.export(7, &mut file).unwrap().root;
+    let mut changed = file.clone();
+    changed[100] ^= 1;
+    let cut = &file[..file.len() / 2];
+    for (bytes, expected, says) in [
+        (&changed[..], &root, "do not have the root"),
+        (cut, &root, "ends too early"),
+        (&file[..], &[1; 32], "another root than the one that is expected"),
+        (&b"noise"[..], &root, "too early"),
+    ] {
+        let error = PostgresLedger::import(&there, &mut &*bytes, Some(expected)).unwrap_err();
+        assert!(matches!(error, LedgerError::Refused { .. }) && error.to_string().contains(says), "{error}");
+        let mut empty = PostgresLedger::connect(&there).unwrap();
+        assert_eq!((empty.heights().unwrap(), empty.verify().unwrap()), (Heights::default(), Verified::default()));
+    }
+    drop(ledger);
+    let error = PostgresLedger::import(&settings, &mut &file[..], None).unwrap_err();
+    assert!(error.to_string().contains("there is a ledger already"), "{error}");
+
+    // What somebody changed behind the ledger's back is found.
+    let mut client = postgres::Client::connect(&settings, postgres::NoTls).unwrap();
+    client.batch_execute(r"UPDATE subvm_base SET content = decode(repeat('11', 32), 'hex')").unwrap();
+    let error = PostgresLedger::connect(&settings).unwrap().verify().unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn a_ledger_of_an_earlier_release_has_no_rules_until_it_is_given_some() {
+    let Some(cluster) = Cluster::start("-c fsync=off") else { return };
+    let settings = cluster.schema("rules");
+    let mut ledger = PostgresLedger::connect(&settings).unwrap();
+    ledger.apply(&CONTRACT, &[], 5).unwrap();
+    drop(ledger);
+    let mut client = postgres::Client::connect(&settings, postgres::NoTls).unwrap();
+    client.batch_execute("DROP TABLE subvm_rules").unwrap();
+    let mut ledger = PostgresLedger::connect(&settings).unwrap();
+    assert_eq!(ledger.rules().unwrap(), None);
+    let rules = RuleSets::new([(1, Params::default())]).unwrap();
+    ledger.set_rules(&rules).unwrap();
+    drop(ledger);
+    assert_eq!(PostgresLedger::connect(&settings).unwrap().rules().unwrap(), Some(rules));
+    client.batch_execute(r"UPDATE subvm_rules SET rules = '\x00'").unwrap();
+    let error = PostgresLedger::connect(&settings).unwrap().rules().unwrap_err();
+    assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
+}
+
 const KILLED_PAGES: u32 = 48;
 
 /// All pages of a block, each telling its height.
@@ -148,4 +252,51 @@ fn a_server_killed_in_the_middle_of_a_commit_has_the_old_or_the_new_block() {
     }
     assert!(new > 0, "no block was applied between six kills");
     println!("{new} blocks, six kills");
+}
+
+/// A block of so many pages that the tables outgrow the room in some blocks.
+fn large(height: u64) -> Vec<PageWrite> {
+    (0..3000)
+        .map(|page| PageWrite { slot: SLOT, page: height as u32 * 3000 + page, content: [height as u8; 32] })
+        .collect()
+}
+
+/// No file of the server's grows beyond 3 MiB: what a full disk is to it.
+#[test]
+fn a_server_that_has_no_room_left_has_the_block_before_and_goes_on_once_it_has() {
+    let Some(mut cluster) =
+        Cluster::start_within("-c fsync=off -c max_wal_size=2MB -c min_wal_size=2MB", Some(3 << 20))
+    else {
+        return;
+    };
+    let settings = cluster.schema("narrow");
+    let mut ledger = PostgresLedger::connect(&settings).unwrap();
+    let mut height = 0;
+    let error = loop {
+        assert!(height < 40, "the room was never used up");
+        match ledger.apply_block(&[Applied { contract: CONTRACT, pages: &large(height + 1) }], height + 1) {
+            Ok(()) => height += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(height > 0 && matches!(error, LedgerError::Backend { doing: "applying receipts", .. }), "{error:?}");
+    // The block before is there, whole, on the connection that failed and on another.
+    let heights = Heights { accepted: height, finalized: 0 };
+    assert_eq!(ledger.heights().unwrap(), heights);
+    let root = ledger.root(height).unwrap();
+    drop(ledger);
+    let mut ledger = PostgresLedger::connect(&settings).unwrap();
+    assert_eq!((ledger.heights().unwrap(), ledger.root(height).unwrap()), (heights, root));
+    assert_eq!(ledger.pages().unwrap().accepted, height * 3000);
+    drop(ledger);
+    cluster.make_room();
+    let mut ledger = PostgresLedger::connect(&settings).unwrap();
+    assert_eq!(ledger.root(height).unwrap(), root);
+    ledger.apply_block(&[Applied { contract: CONTRACT, pages: &large(height + 1) }], height + 1).unwrap();
+    // It has the root that a ledger has which always had room.
+    let mut other = RedbLedger::in_memory().unwrap();
+    for height in 1..=height + 1 {
+        other.apply(&CONTRACT, &large(height), height).unwrap();
+    }
+    assert_eq!(ledger.root(height + 1).unwrap(), other.root(height + 1).unwrap());
 }

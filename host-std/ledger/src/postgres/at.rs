@@ -14,7 +14,7 @@ use crate::{Heights, History, Ledger, LedgerError};
 
 impl PostgresLedger {
     /// The heights, where `height` has a state.
-    fn of(&mut self, height: u64) -> Result<Heights, LedgerError> {
+    pub(super) fn of(&mut self, height: u64) -> Result<Heights, LedgerError> {
         let (heights, lowest) = (self.heights()?, self.get("lowest")?);
         check_state(&self.place, height, lowest, heights.accepted)?;
         Ok(heights)

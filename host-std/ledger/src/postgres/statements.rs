@@ -3,7 +3,7 @@
 /// Whether there is a ledger.
 pub(super) const THERE: &str = "SELECT to_regclass('subvm_meta') IS NOT NULL";
 
-/// The tables of layout 1.
+/// The tables of layout 1, and that of rules, which earlier releases lack.
 pub(super) const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS subvm_meta (name text PRIMARY KEY, value bytea NOT NULL CHECK (octet_length(value) = 8));
     CREATE TABLE IF NOT EXISTS subvm_base (
@@ -14,7 +14,8 @@ pub(super) const CREATE: &str = "
         height bytea CHECK (octet_length(height) = 8),
         content bytea NOT NULL CHECK (octet_length(content) = 32),
         PRIMARY KEY (key, height));
-    CREATE INDEX IF NOT EXISTS subvm_pending_by_height ON subvm_pending (height);";
+    CREATE INDEX IF NOT EXISTS subvm_pending_by_height ON subvm_pending (height);
+    CREATE TABLE IF NOT EXISTS subvm_rules (only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one), rules bytea NOT NULL);";
 
 /// What layout 2 adds.
 pub(super) const CREATE_2: &str = "
@@ -86,9 +87,30 @@ pub(super) const REMOVE_ROWS: &str = "DELETE FROM subvm_nodes WHERE path = ANY($
 
 /// Finalized pages after one, some at once.
 pub(super) const SOME_BASE: &str = "SELECT key, content FROM subvm_base WHERE key > $1 ORDER BY key LIMIT $2";
+/// Pages after one as a height has them, some at once: of a height that is not below what is final, and of one that is.
+pub(super) const SOME_PENDING_AT: &str = "SELECT page.key, coalesce(
+        (SELECT content FROM subvm_pending WHERE key = page.key AND height <= $2 ORDER BY height DESC LIMIT 1), base.content)
+    FROM (
+        (SELECT key FROM subvm_base WHERE key > $1 ORDER BY key LIMIT $3)
+        UNION (SELECT DISTINCT key FROM subvm_pending WHERE key > $1 AND height <= $2 ORDER BY key LIMIT $3)
+    ) AS page LEFT JOIN subvm_base AS base ON base.key = page.key ORDER BY page.key LIMIT $3";
+pub(super) const SOME_PAST_AT: &str = "SELECT base.key, coalesce(
+        (SELECT content FROM subvm_past WHERE key = base.key AND height > $2 ORDER BY height LIMIT 1), base.content)
+    FROM subvm_base AS base WHERE base.key > $1 ORDER BY base.key LIMIT $3";
+pub(super) const PUT_BASE: &str = "INSERT INTO subvm_base (key, content)
+    SELECT page.key, page.content FROM unnest($1::bytea[], $2::bytea[]) AS page (key, content)";
+pub(super) const COUNT_BASE: &str = "SELECT count(*) FROM subvm_base";
+pub(super) const COUNT_PENDING: &str = "SELECT count(*) FROM subvm_pending";
+pub(super) const COUNT_PAST: &str = "SELECT count(*) FROM subvm_past";
+pub(super) const COUNT_ROWS: &str = "SELECT count(*) FROM subvm_nodes";
+
 /// The accepted pages of the lowest height from one on.
 pub(super) const NEXT_PENDING: &str = "SELECT key, content, height FROM subvm_pending
     WHERE height = (SELECT height FROM subvm_pending WHERE height > $1 ORDER BY height LIMIT 1)";
+
+pub(super) const RULES: &str = "SELECT rules FROM subvm_rules";
+pub(super) const PUT_RULES: &str =
+    "INSERT INTO subvm_rules (rules) VALUES ($1) ON CONFLICT (only_one) DO UPDATE SET rules = EXCLUDED.rules";
 
 pub(super) const GET: &str = "SELECT value FROM subvm_meta WHERE name = $1";
 pub(super) const SET: &str =

@@ -45,15 +45,22 @@ impl Snapshot {
             let why = "there is a ledger already: choose a directory without one, or move it away";
             return Err(LedgerError::Refused { place, why });
         }
-        let (heights, lowest) = (self.heights()?, self.lowest()?);
+        let (heights, lowest, rules) = (self.heights()?, self.lowest()?, self.rules_bytes()?);
         file::create_with(&path, RedbOptions::default().builder(), |mut database| {
-            self.copy_into(&database, heights, lowest).map_err(|error| failure(&place, "writing the backup", error))?;
+            let copied = self.copy_into(&database, heights, lowest, rules.as_deref());
+            copied.map_err(|error| failure(&place, "writing the backup", error))?;
             let compacted = database.compact().map_err(redb::Error::from);
             compacted.map(drop).map_err(|error| failure(&place, "compacting the backup", error))
         })
     }
 
-    fn copy_into(&self, database: &Database, heights: Heights, lowest: u64) -> Result<(), redb::Error> {
+    fn copy_into(
+        &self,
+        database: &Database,
+        heights: Heights,
+        lowest: u64,
+        rules: Option<&[u8]>,
+    ) -> Result<(), redb::Error> {
         let mut transaction = database.begin_write()?;
         transaction.set_two_phase_commit(true);
         {
@@ -77,6 +84,9 @@ impl Snapshot {
             for entry in self.nodes.iter()? {
                 let (path, row) = entry?;
                 tables.put_node(path.value(), row.value())?;
+            }
+            if let Some(rules) = rules {
+                tables.put_rules(rules)?;
             }
             tables.set(META_LAYOUT, LAYOUT)?;
             tables.set(ACCEPTED, heights.accepted)?;

@@ -32,6 +32,8 @@ pub(super) const PAST_JOURNAL: TableDefinition<'_, &Dated, ()> = TableDefinition
 pub(super) const ROOTS: TableDefinition<'_, u64, &Digest> = TableDefinition::new("roots");
 /// The tree that the newest root is of.
 pub(super) const NODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("nodes");
+/// The rules by height, where they were given: [`RuleSets::to_bytes`](subvm_core::RuleSets::to_bytes). Files of earlier releases lack it.
+pub(super) const RULES: TableDefinition<'_, (), &[u8]> = TableDefinition::new("rules");
 
 /// The version of these tables, in [`META`].
 pub(super) const META_LAYOUT: &str = "layout";
@@ -84,6 +86,7 @@ pub(super) struct Tables<'t> {
     past_journal: Table<'t, &'static Dated, ()>,
     roots: Table<'t, u64, &'static Digest>,
     nodes: Table<'t, &'static [u8], &'static [u8]>,
+    rules: Table<'t, (), &'static [u8]>,
 }
 
 /// Pages and what they hold, or are to hold.
@@ -100,7 +103,14 @@ impl<'t> Tables<'t> {
             past_journal: transaction.open_table(PAST_JOURNAL)?,
             roots: transaction.open_table(ROOTS)?,
             nodes: transaction.open_table(NODES)?,
+            rules: transaction.open_table(RULES)?,
         })
+    }
+
+    /// Keeps the bytes of rules.
+    pub(super) fn put_rules(&mut self, rules: &[u8]) -> Result<(), redb::Error> {
+        self.rules.insert((), rules)?;
+        Ok(())
     }
 
     pub(super) fn set(&mut self, what: &'static str, height: u64) -> Result<(), redb::Error> {

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableError};
 use subvm_core::host::{HostError, State, Storage, page};
 use subvm_core::state::Digest;
-use subvm_core::{Address, SlotId};
+use subvm_core::{Address, RuleSets, SlotId};
 
 use super::tables::{
-    ACCEPTED, BASE, Dated, FINALIZED, JOURNAL, LOWEST, META, NODES, PAST, PAST_JOURNAL, PENDING, ROOTS, by_page,
+    ACCEPTED, BASE, Dated, FINALIZED, JOURNAL, LOWEST, META, NODES, PAST, PAST_JOURNAL, PENDING, ROOTS, RULES, by_page,
     failure,
 };
-use crate::page::{Key, key, number};
+use crate::page::{Key, Pages, key, number};
 use crate::{Heights, LedgerError};
 
 mod at;
@@ -42,26 +42,8 @@ pub struct Snapshot {
     pub(super) past_journal: ReadOnlyTable<&'static Dated, ()>,
     pub(super) roots: ReadOnlyTable<u64, &'static Digest>,
     pub(super) nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
-}
-
-/// How many pages of 32 bytes a ledger holds.
-///
-/// ```
-/// use subvm_core::{Address, PageWrite, SlotId};
-/// use subvm_ledger::{Ledger, Pages, RedbLedger};
-/// let mut ledger = RedbLedger::in_memory()?;
-/// ledger.apply(&Address([7; 20]), &[PageWrite { slot: SlotId([0; 32]), page: 0, content: [1; 32] }], 1)?;
-/// assert_eq!(ledger.snapshot()?.pages()?, Pages { finalized: 0, accepted: 1, past: 0 });
-/// # Ok::<(), subvm_ledger::LedgerError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pages {
-    /// In the finalized state.
-    pub finalized: u64,
-    /// Above it, a page for each block that wrote it.
-    pub accepted: u64,
-    /// Below it, what a page held before each block that wrote it, as far as the history goes.
-    pub past: u64,
+    // Nothing where an earlier release made the file.
+    rules: Option<ReadOnlyTable<(), &'static [u8]>>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -83,6 +65,10 @@ impl Snapshot {
             past_journal: transaction.open_table(PAST_JOURNAL).map_err(failed)?,
             roots: transaction.open_table(ROOTS).map_err(failed)?,
             nodes: transaction.open_table(NODES).map_err(failed)?,
+            rules: match transaction.open_table(RULES) {
+                Err(TableError::TableDoesNotExist(_)) => None,
+                rules => Some(rules.map_err(failed)?),
+            },
         })
     }
 
@@ -100,6 +86,20 @@ impl Snapshot {
     /// [`LedgerError::Backend`] or [`LedgerError::Damaged`].
     pub fn lowest(&self) -> Result<u64, LedgerError> {
         self.number(LOWEST)
+    }
+
+    /// The rules by height that its blocks are run under; nothing where none were kept.
+    ///
+    /// # Errors
+    /// [`LedgerError::Rules`] where this release cannot hold a run to them; [`LedgerError::Backend`] or [`LedgerError::Damaged`].
+    pub fn rules(&self) -> Result<Option<RuleSets>, LedgerError> {
+        self.rules_bytes()?.map(|bytes| crate::rules::read(&self.place, &bytes)).transpose()
+    }
+
+    pub(super) fn rules_bytes(&self) -> Result<Option<Vec<u8>>, LedgerError> {
+        let Some(table) = &self.rules else { return Ok(None) };
+        let bytes = table.get(()).map_err(|error| failure(&self.place, "reading the rules", error))?;
+        Ok(bytes.map(|bytes| bytes.value().to_vec()))
     }
 
     fn number(&self, name: &'static str) -> Result<u64, LedgerError> {

@@ -16,6 +16,8 @@ pub(crate) struct Cluster {
     bin: PathBuf,
     port: u16,
     options: String,
+    /// Bytes beyond which no file of the server's grows.
+    most: Option<u64>,
 }
 
 /// The directory of the server's programs.
@@ -26,21 +28,26 @@ fn bin() -> Option<PathBuf> {
     places.into_iter().find(|place| place.join("initdb").exists() && place.join("postgres").exists())
 }
 
-/// A command of the server's, which does not run as root.
-fn command(bin: &Path, program: &str) -> Command {
+/// A command of the server's, which does not run as root, and whose files grow to so many bytes only.
+fn command(bin: &Path, program: &str, most: Option<u64>) -> Command {
     let root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    let program = bin.join(program);
-    if !root {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+    let limited = most.map(|most| ["prlimit".to_owned(), format!("--fsize={most}")]);
+    let other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"].map(String::from);
+    let before = limited.into_iter().flatten().chain(other.into_iter().filter(|_| root));
+    let words: Vec<String> = before.chain([bin.join(program).to_str().unwrap().to_owned()]).collect();
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command
 }
 
 impl Cluster {
     /// Starts a cluster with these options; nothing, and says so, where there is no PostgreSQL.
     pub(crate) fn start(options: &str) -> Option<Self> {
+        Self::start_within(options, None)
+    }
+
+    /// The same, where no file of the server's may grow beyond so many bytes: to the server it is as a disk that is full.
+    pub(crate) fn start_within(options: &str, most: Option<u64>) -> Option<Self> {
         let Some(bin) = bin() else {
             support::skipped("postgresql");
             return None;
@@ -50,12 +57,30 @@ impl Cluster {
         let _ = Command::new("chown").arg("postgres").arg(dir.path()).output();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= {options}");
-        let cluster = Self { dir, bin, port, options };
+        let cluster = Self { dir, bin, port, options, most };
         let data = cluster.dir.path().join("data");
-        cluster
-            .run("initdb", &["-D", data.to_str()?, "--auth=trust", "--username=subvm", "--no-sync", "--encoding=UTF8"]);
+        cluster.run(
+            "initdb",
+            &[
+                "-D",
+                data.to_str()?,
+                "--auth=trust",
+                "--username=subvm",
+                "--no-sync",
+                "--encoding=UTF8",
+                "--wal-segsize=1",
+            ],
+        );
         cluster.start_again();
         Some(cluster)
+    }
+
+    /// Starts the server anew, with as much room as there is.
+    pub(crate) fn make_room(&mut self) {
+        self.most = None;
+        let data = self.dir.path().join("data");
+        self.run("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "fast", "-w", "stop"]);
+        self.start_again();
     }
 
     /// Starts the server of a cluster that does not run, and waits until it has recovered.
@@ -89,7 +114,9 @@ impl Cluster {
 
     fn run(&self, program: &str, args: &[&str]) {
         // Not `output`: the server would keep its pipes open.
-        let status = command(&self.bin, program).args(args).stdout(Stdio::null()).status().unwrap();
+        // What makes the cluster has room.
+        let most = self.most.filter(|_| program != "initdb");
+        let status = command(&self.bin, program, most).args(args).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{program} {args:?}");
     }
 
@@ -112,7 +139,7 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         let data = self.dir.path().join("data");
-        let mut stop = command(&self.bin, "pg_ctl");
+        let mut stop = command(&self.bin, "pg_ctl", None);
         let _ = stop.arg("-D").arg(data).args(["-m", "immediate", "-w", "stop"]).output();
     }
 }
