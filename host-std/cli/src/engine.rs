@@ -134,7 +134,7 @@ pub(super) fn engine(
     }
     // Nobody waits for a module that is compiled in the background.
     let quiet = quiet || which == config::Engine::Tiered;
-    if !quiet && std::io::stderr().is_terminal() {
+    if !quiet && std::io::stderr().is_terminal() && !super::terminal::is_for_programs() {
         let waiting = Mutex::new(None);
         builder = builder.on_module(move |event| {
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Observer, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
 
-use super::line;
+use super::terminal;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::config::Services;
 use subvm_host_std::random::SystemRng;
@@ -154,9 +154,10 @@ impl Output {
 
 /// Writes to standard error. Where that is closed, nobody wants to know.
 fn to_stderr(stream: Stream, bytes: &[u8]) {
-    let mut err = io::stderr().lock();
-    let _ = match stream {
-        Stream::Stdout | Stream::Stderr => err.write_all(bytes),
-        Stream::Trace => writeln!(err, "trace: {}", line(&String::from_utf8_lossy(bytes))),
-    };
+    match stream {
+        Stream::Stdout => terminal::guest("stdout", bytes),
+        Stream::Stderr => terminal::guest("stderr", bytes),
+        Stream::Trace if terminal::is_for_programs() => terminal::guest("trace", bytes),
+        Stream::Trace => terminal::err(&format!("trace: {}", String::from_utf8_lossy(bytes))),
+    }
 }

@@ -28,6 +28,7 @@ mod input;
 mod inside;
 mod inspect;
 mod ledger;
+mod man;
 mod message;
 mod names;
 mod new;
@@ -117,6 +118,8 @@ enum Command {
     Genvm(Box<genvm::Genvm>),
     /// Print completions for a shell.
     Completions(completions::Completions),
+    /// Write manual pages.
+    Man(man::Man),
 }
 
 /// Why a command has no result.
@@ -175,6 +178,7 @@ pub fn main() -> ExitCode {
         #[cfg(unix)]
         Command::Genvm(genvm) => genvm.execute(),
         Command::Completions(completions) => completions.execute(),
+        Command::Man(man) => man.execute(),
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{Code, Node, Observer};
-use subvm_core::{Engine, FloatPolicy, Params, Personality, Run};
+use subvm_core::{Engine, FloatPolicy, Params, Personality, RuleSets, Run};
 
 use super::Failure;
 use super::bundle::parts;
@@ -15,10 +15,10 @@ use super::engine::{EngineOptions, engine};
 use super::host::Output;
 use super::input::{self, Mapping, Pair};
 use super::report::Done;
-use super::terminal;
+use super::terminal::{self, LogFormat};
 use super::told::{ProfileOptions, Told};
 use super::trace::Calls;
-use subvm_host_std::config::{Config, ConfigError, Services};
+use subvm_host_std::config::{Config, ConfigError, Consensus, Services};
 use subvm_host_std::observe::{self, Spans};
 use subvm_host_std::random::SystemRng;
 use subvm_host_std::replay::{Options, Recorder};
@@ -87,6 +87,9 @@ pub(super) struct ProgramOptions {
     /// Log to standard error: error, warn, info, debug, trace, or a filter such as warn,subvm_host_std::web=debug [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// How standard error reads, log, errors and the guest's own lines [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
     /// Print a line on standard error for each call of the host, with what came of it
     #[arg(long)]
     trace: bool,
@@ -129,6 +132,30 @@ impl Floats {
     }
 }
 
+/// The height that a run is of, and the rules that its ledger keeps.
+pub(super) struct AtHeight {
+    pub(super) height: u64,
+    pub(super) kept: Option<RuleSets>,
+}
+
+impl AtHeight {
+    /// The parameters of the height: those of the configuration, where one `is_given`; they are those that the ledger keeps, where it does.
+    fn params(&self, is_given: bool, consensus: &Consensus) -> Result<Params, Failure> {
+        let Self { height, kept } = self;
+        let missing = |error: subvm_core::RulesError| Failure::Usage(error.to_string());
+        if let (Some(kept), false) = (kept, is_given) {
+            return kept.at(*height).map(|params| (**params).clone()).map_err(missing);
+        }
+        let rules = consensus.rules().map_err(|error| Failure::Usage(error.to_string()))?;
+        let params = rules.at(*height).map_err(missing)?;
+        if kept.as_ref().is_some_and(|kept| kept.at(*height).ok() != Some(params)) {
+            let why = "the store keeps others (`subvm ledger rules`): give the chain's own configuration, or none";
+            return Err(Failure::usage(format_args!("these are not the rules of height {height}"), why));
+        }
+        Ok((**params).clone())
+    }
+}
+
 /// What a run is made with.
 pub(super) struct Settings {
     pub(super) params: Params,
@@ -155,6 +182,16 @@ impl ProgramOptions {
     /// What the configuration and the options over it ask for; `personality`, and `ticks` of time gas where that is something, where neither
     /// says one. Programs of the personality `program` may use exceptions where neither says otherwise.
     pub(super) fn settings(&self, personality: Personality, ticks: Option<u64>) -> Result<Settings, Failure> {
+        self.settings_at(None, personality, ticks)
+    }
+
+    /// The same, of the height that is given.
+    pub(super) fn settings_at(
+        &self,
+        at: Option<&AtHeight>,
+        personality: Personality,
+        ticks: Option<u64>,
+    ) -> Result<Settings, Failure> {
         if self.announce_root.is_some() {
             let instead =
                 "give --personality program for a root that is announced, --personality seed for one that is not";
@@ -168,13 +205,19 @@ impl ProgramOptions {
         if let Some(filter) = &self.log {
             config.run.log.clone_from(filter);
         }
-        terminal::log(config.run.filter().map_err(unusable)?);
+        terminal::log(config.run.filter().map_err(unusable)?, self.log_format.unwrap_or_default());
         let services = config.services().map_err(unusable)?;
-        let mut params = config.consensus.params();
-        let chosen = self.personality.map(PersonalityName::personality).or(config.consensus.personality);
-        params.personality = chosen.unwrap_or(personality);
-        let exceptions = self.exceptions.or(config.consensus.exceptions);
-        params.exceptions = exceptions.unwrap_or(personality == Personality::Program);
+        let mut params = match at {
+            Some(at) => at.params(self.config.is_some(), &config.consensus)?,
+            None => {
+                let Consensus { personality: chosen, exceptions, .. } = config.consensus;
+                let params = config.consensus.params();
+                let exceptions = exceptions.unwrap_or(personality == Personality::Program);
+                Params { personality: chosen.unwrap_or(personality), exceptions, ..params }
+            }
+        };
+        params.personality = self.personality.map_or(params.personality, PersonalityName::personality);
+        params.exceptions = self.exceptions.unwrap_or(params.exceptions);
         params.floats = self.floats.map_or(params.floats, Floats::policy);
         if let Some(ticks) = self.gas_time.or(ticks.filter(|_| self.config.is_none())) {
             params.limits.gas_time = ticks;

@@ -12,6 +12,7 @@ use super::engine::{CODEGEN, CodegenName, EngineOptions, engine};
 use super::host::Output;
 use super::inside::Inside;
 use super::report::{Done, hex};
+use super::terminal::LogFormat;
 use super::told::ProfileOptions;
 use super::{Failure, shown, terminal};
 use subvm_host_std::config::{Config, Engine};
@@ -48,6 +49,9 @@ pub(super) struct Replay {
     /// Log to standard error: error, warn, info, debug, trace, or a filter [default: warn]
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// How standard error reads, log, errors and the guest's own lines
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    log_format: LogFormat,
 }
 
 impl Replay {
@@ -57,7 +61,8 @@ impl Replay {
         if let Some(filter) = &self.log {
             config.run.log.clone_from(filter);
         }
-        terminal::log(config.run.filter().map_err(|error| Failure::Usage(error.to_string()))?);
+        let filter = config.run.filter().map_err(|error| Failure::Usage(error.to_string()))?;
+        terminal::log(filter, self.log_format);
         if self.inside.is_wanted() {
             let which = (Some(self.options.which(&config.run)), self.codegen);
             return self.inside.execute(&self.recording, &self.code, which, self.json);

@@ -11,11 +11,12 @@ use subvm_core::{Address, Entry, InternalError, Message, Personality, Receipt, R
 
 use super::exec::EPOCH;
 use super::host::{OneContract, Output, node};
+use super::ledger::unusable;
 use super::message::{Transaction, transaction};
-use super::program::{ProgramOptions, Settings, transact};
+use super::program::{AtHeight, ProgramOptions, Settings, transact};
 use super::report::{Done, tell};
 use super::{Failure, input, python, shown, terminal};
-use subvm_host_std::ledger::{Ledger, LedgerError, RedbLedger};
+use subvm_host_std::ledger::{Heights, Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 use subvm_host_std::observe::voted;
 
@@ -38,6 +39,9 @@ pub(super) struct Run {
     /// The embedded database, made when missing; `memory` for none
     #[arg(long, value_name = "DIR", default_value = "memory")]
     store: PathBuf,
+    /// The height of the block that the run is of, whose rules are in force [default: the one after the store's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    height: Option<u64>,
     /// What an account has before the run; 0 for those that are not named
     #[arg(long, value_name = "ADDRESS=AMOUNT", value_parser = input::balance)]
     balance: Vec<(Address, [u8; 32])>,
@@ -56,6 +60,9 @@ pub(super) struct Run {
     #[command(flatten)]
     program: ProgramOptions,
 }
+
+/// The store that is none.
+const MEMORY: &str = "memory";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum RoleName {
@@ -77,7 +84,7 @@ impl Run {
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine, told } =
-            self.program.settings(Personality::Seed, None)?;
+            self.program.settings_at(Some(&self.at_height()?), Personality::Seed, None)?;
         let (args, Transaction { message, time }) = self.call()?;
         let (code, malformed) = self.program.package(&self.contract, args, &params, &engine)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -117,6 +124,22 @@ impl Run {
             _ => Vec::new(),
         };
         Ok(Done { vote, against, ..done })
+    }
+
+    /// The height, and the rules that the store keeps. A store that is not there yet is not made for that.
+    fn at_height(&self) -> Result<AtHeight, Failure> {
+        let is_there = self.store != Path::new(MEMORY) && self.store.join(RedbLedger::FILE).exists();
+        let mut ledger = if is_there { Some(open(&self.store)?) } else { None };
+        let heights = ledger.as_mut().map(|ledger| ledger.heights().map_err(internal)).transpose()?;
+        let next = heights.unwrap_or_default().accepted + 1;
+        let kept = ledger.as_mut().map(|ledger| ledger.rules().map_err(unusable)).transpose()?.flatten();
+        let height = self.height.unwrap_or(next);
+        let Heights { accepted, finalized } = heights.unwrap_or_default();
+        let lowest = accepted.max(finalized + 1);
+        if height < lowest {
+            return Err(Failure::Usage(LedgerError::Height { given: height, lowest }.to_string()));
+        }
+        Ok(AtHeight { height, kept })
     }
 
     /// The arguments of the package, and what is asked of it.
@@ -165,7 +188,8 @@ impl Run {
     fn keep(&self, report: &Report, ledger: &mut RedbLedger, contract: &Address) -> Result<(), Failure> {
         let written = self.receipt.as_deref().map(|path| Part::write(path, &report.receipt)).transpose()?;
         if report.receipt.returned() {
-            let height = ledger.heights().map_err(internal)?.accepted + 1;
+            let next = ledger.heights().map_err(internal)?.accepted + 1;
+            let height = self.height.unwrap_or(next);
             ledger.apply(contract, &report.receipt.storage, height).map_err(internal)?;
         }
         written.map_or(Ok(()), Part::finish)
@@ -219,7 +243,7 @@ fn own_vote(result: &Result<Report, InternalError>, leader: &Receipt) -> Vote {
 }
 
 fn open(store: &Path) -> Result<RedbLedger, Failure> {
-    let opened = if store == Path::new("memory") { RedbLedger::in_memory() } else { RedbLedger::open(store) };
+    let opened = if store == Path::new(MEMORY) { RedbLedger::in_memory() } else { RedbLedger::open(store) };
     opened.map_err(|error| Failure::Usage(error.to_string()))
 }
 

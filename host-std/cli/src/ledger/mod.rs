@@ -10,9 +10,13 @@ use subvm_core::state::Digest;
 
 use super::report::hex;
 use super::{Failure, terminal};
-use subvm_host_std::ledger::{Dump, Heights, History, Ledger as _, LedgerError, RedbLedger, RedbOptions};
+use place::{Opened, Place, open};
+use subvm_core::RuleSets;
+use subvm_host_std::config;
+use subvm_host_std::ledger::{Dump, Heights, History as _, Ledger as _, LedgerError, RedbLedger, RedbOptions};
 use subvm_host_std::observe;
 
+mod place;
 mod proof;
 
 #[derive(Debug, Subcommand)]
@@ -57,8 +61,8 @@ pub(super) enum Ledger {
     Import {
         /// The file
         file: PathBuf,
-        /// The directory of the new ledger, where there is none
-        directory: PathBuf,
+        /// The directory of the new ledger, where there is none; or @FILE, settings of an empty one in PostgreSQL
+        ledger: PathBuf,
         /// The root that it must have, from whom you trust
         #[arg(long, value_name = "HEX", value_parser = digest)]
         root: Option<Digest>,
@@ -77,14 +81,25 @@ pub(super) enum Ledger {
         #[arg(long, value_name = "N")]
         below: Option<u64>,
     },
+    /// Show the rules by height that a ledger keeps, or have it keep those of a configuration
+    #[command(after_help = "Examples:
+  subvm ledger rules chain
+  subvm ledger rules --set node.toml chain")]
+    Rules {
+        #[command(flatten)]
+        store: Store,
+        /// The configuration whose section `consensus` it is to keep: those of blocks that are there stay
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+    },
     /// Prove what a page holds at a height, or check such a proof
     Proof(Box<proof::Proof>),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Store {
-    /// The ledger's directory
-    directory: PathBuf,
+    /// The ledger's directory; or @FILE, settings of one in PostgreSQL
+    ledger: PathBuf,
     /// Bytes of the file that are kept in memory
     #[arg(long, value_name = "BYTES", default_value_t = RedbOptions::default().cache)]
     cache: usize,
@@ -113,8 +128,9 @@ impl Ledger {
             Self::Restore(copy) => copy.execute("restore"),
             Self::Compact(store) => compact(&store),
             Self::Export { store, file, height } => export(&store, &file, height),
-            Self::Import { file, directory, root, json } => import(&file, &directory, root.as_ref(), json),
+            Self::Import { file, ledger, root, json } => import(&file, &ledger, root.as_ref(), json),
             Self::Prune { store, below } => prune(&store, below),
+            Self::Rules { store, set } => rules(&store, set.as_deref()),
             Self::Proof(proof) => proof.execute(),
         }
     }
@@ -122,28 +138,24 @@ impl Ledger {
 
 impl Store {
     /// Opens a ledger that is there. One of an earlier layout is migrated.
-    fn open(&self, verify: bool) -> Result<RedbLedger, Failure> {
-        open(&self.directory, RedbOptions { cache: self.cache, verify, ..RedbOptions::default() })
+    fn open(&self, verify: bool) -> Result<Opened, Failure> {
+        Place::of(&self.ledger).open(self.options(verify))
     }
 
-    fn size(&self) -> Result<u64, Failure> {
-        let file = self.directory.join(RedbLedger::FILE);
-        let size = fs::metadata(&file).map(|file| file.len());
-        size.map_err(|error| Failure::usage(format_args!("cannot look at {}", file.display()), error))
+    fn options(&self, verify: bool) -> RedbOptions {
+        RedbOptions { cache: self.cache, verify, ..RedbOptions::default() }
     }
 }
 
-fn open(directory: &Path, options: RedbOptions) -> Result<RedbLedger, Failure> {
+/// Bytes of the file of a directory's ledger.
+fn size(directory: &Path) -> Result<u64, Failure> {
     let file = directory.join(RedbLedger::FILE);
-    if !file.try_exists().unwrap_or(true) {
-        let what = format_args!("there is no ledger in {}", directory.display());
-        return Err(Failure::usage(what, format_args!("name the directory that holds {}", RedbLedger::FILE)));
-    }
-    RedbLedger::open_with(directory, options).map_err(unusable)
+    let size = fs::metadata(&file).map(|file| file.len());
+    size.map_err(|error| Failure::usage(format_args!("cannot look at {}", file.display()), error))
 }
 
 /// What the operator can mend, and what failed below.
-fn unusable(error: LedgerError) -> Failure {
+pub(crate) fn unusable(error: LedgerError) -> Failure {
     match error {
         LedgerError::Backend { .. } => Failure::Internal(observe::chain(&error)),
         error => Failure::Usage(error.to_string()),
@@ -161,13 +173,19 @@ fn told(json: bool, object: &Json, lines: &[String]) -> Result<u8, Failure> {
 }
 
 fn info(store: &Store) -> Result<u8, Failure> {
-    let ledger = store.open(false)?;
-    let mut snapshot = ledger.snapshot().map_err(unusable)?;
-    let Heights { accepted, finalized } = snapshot.heights().map_err(unusable)?;
-    let (lowest, pages) = (snapshot.lowest().map_err(unusable)?, snapshot.pages().map_err(unusable)?);
-    let root = snapshot.root(accepted).map_err(unusable)?;
-    let final_root = snapshot.root(finalized).map_err(unusable)?;
-    let bytes = store.size()?;
+    let mut opened = store.open(false)?;
+    let ledger = opened.ledger();
+    let Heights { accepted, finalized } = ledger.heights().map_err(unusable)?;
+    let lowest = ledger.lowest().map_err(unusable)?;
+    let root = ledger.root(accepted).map_err(unusable)?;
+    let final_root = ledger.root(finalized).map_err(unusable)?;
+    let rules = ledger.rules().map_err(unusable)?.map(|rules| hex(&rules.digest()));
+    let pages = opened.pages()?;
+    // A server's tables have sizes of its own.
+    let bytes = match Place::of(&store.ledger) {
+        Place::Directory(directory) => Some(size(directory)?),
+        Place::Settings(_) => None,
+    };
     let object = json!({
         "layout": RedbLedger::LAYOUT,
         "accepted": accepted,
@@ -177,20 +195,22 @@ fn info(store: &Store) -> Result<u8, Failure> {
         "finalized_root": hex(&final_root),
         "pages": { "finalized": pages.finalized, "accepted": pages.accepted, "past": pages.past },
         "bytes": bytes,
+        "rules": rules,
     });
-    let lines = [
+    let mut lines = vec![
         format!("layout     {}", RedbLedger::LAYOUT),
         format!("accepted   {accepted}, root {}", hex(&root)),
         format!("finalized  {finalized}, root {}", hex(&final_root)),
         format!("lowest     {lowest}: states of lower heights are not kept"),
         format!("pages      {} final, {} above, {} of the past", pages.finalized, pages.accepted, pages.past),
-        format!("file       {bytes} bytes"),
     ];
+    lines.extend(rules.map(|rules| format!("rules      {rules}")));
+    lines.extend(bytes.map(|bytes| format!("file       {bytes} bytes")));
     told(store.json, &object, &lines)
 }
 
 fn verify(store: &Store) -> Result<u8, Failure> {
-    let verified = store.open(true)?.snapshot().and_then(|snapshot| snapshot.verify()).map_err(unusable)?;
+    let verified = store.open(true)?.verify()?;
     let root = hex(&verified.root);
     let (contracts, pages, rows) = (verified.contracts, verified.pages, verified.rows);
     let object = json!({ "root": root, "contracts": contracts, "pages": pages, "rows": rows });
@@ -200,6 +220,10 @@ fn verify(store: &Store) -> Result<u8, Failure> {
 impl Copy {
     fn execute(&self, doing: &str) -> Result<u8, Failure> {
         let Self { from, to, json } = self;
+        let instead = "use the server's own means, `pg_dump` and `pg_restore`, or `subvm ledger export` and `import`";
+        for place in [from, to] {
+            Place::of(place).directory(doing, instead)?;
+        }
         if let (Ok(one), Ok(other)) = (from.canonicalize(), to.canonicalize())
             && one == other
         {
@@ -219,37 +243,37 @@ impl Copy {
 }
 
 fn compact(store: &Store) -> Result<u8, Failure> {
-    let mut ledger = store.open(true)?;
-    let before = store.size()?;
+    let directory = Place::of(&store.ledger).directory("compact", "use `VACUUM (FULL)` of the server")?;
+    let mut ledger = open(directory, store.options(true))?;
+    let before = size(directory)?;
     ledger.compact().map_err(unusable)?;
     drop(ledger);
-    let after = store.size()?;
+    let after = size(directory)?;
     let object = json!({ "before": before, "after": after });
     told(store.json, &object, &[format!("{before} bytes before, {after} bytes now")])
 }
 
 fn prune(store: &Store, below: Option<u64>) -> Result<u8, Failure> {
-    let mut ledger = store.open(true)?;
+    let mut opened = store.open(true)?;
+    let ledger = opened.ledger();
     let finalized = ledger.heights().map_err(unusable)?.finalized;
     ledger.prune(below.unwrap_or(finalized)).map_err(unusable)?;
-    let lowest = History::lowest(&mut ledger).map_err(unusable)?;
+    let lowest = ledger.lowest().map_err(unusable)?;
     let line = format!("states are kept from height {lowest} on; `subvm ledger compact` gives the space back");
     told(store.json, &json!({ "lowest": lowest }), &[line])
 }
 
 fn export(store: &Store, file: &Path, height: Option<u64>) -> Result<u8, Failure> {
-    let ledger = store.open(true)?;
-    let snapshot = ledger.snapshot().map_err(unusable)?;
+    let mut opened = store.open(true)?;
     let height = match height {
         Some(height) => height,
-        None => snapshot.heights().map_err(unusable)?.finalized,
+        None => opened.ledger().heights().map_err(unusable)?.finalized,
     };
     let failed = |error: io::Error| Failure::usage(format_args!("cannot write {}", file.display()), error);
     // Asked before anything is written.
-    let mut reading = ledger.snapshot().map_err(unusable)?;
-    reading.root(height).map_err(unusable)?;
+    opened.ledger().root(height).map_err(unusable)?;
     let mut out = BufWriter::new(File::create_new(file).map_err(failed)?);
-    let done = snapshot.export(height, &mut out).map_err(unusable).and_then(|dump| {
+    let done = opened.export(height, &mut out).and_then(|dump| {
         out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed)?;
         Ok(dump)
     });
@@ -258,11 +282,32 @@ fn export(store: &Store, file: &Path, height: Option<u64>) -> Result<u8, Failure
     told_dump(store.json, file, &dump)
 }
 
-fn import(file: &Path, directory: &Path, root: Option<&Digest>, json: bool) -> Result<u8, Failure> {
+fn import(file: &Path, ledger: &Path, root: Option<&Digest>, json: bool) -> Result<u8, Failure> {
     let opened = File::open(file);
     let opened = opened.map_err(|error| Failure::usage(format_args!("cannot read {}", file.display()), error))?;
-    let dump = RedbLedger::import(directory, &mut BufReader::new(opened), root).map_err(unusable)?;
-    told_dump(json, directory, &dump)
+    let dump = Place::of(ledger).import(&mut BufReader::new(opened), root)?;
+    told_dump(json, ledger, &dump)
+}
+
+fn rules(store: &Store, set: Option<&Path>) -> Result<u8, Failure> {
+    let given = set.map(|file| config::Config::load(file).and_then(|config| config.consensus.rules()));
+    let given = given.transpose().map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut opened = store.open(true)?;
+    let ledger = opened.ledger();
+    if let Some(given) = given {
+        ledger.set_rules(&given).map_err(unusable)?;
+    }
+    let kept = ledger.rules().map_err(unusable)?;
+    let set = |rules: &RuleSets| {
+        rules.iter().map(|(height, params)| json!({ "from": height, "params": hex(&params.digest()) })).collect()
+    };
+    let object = json!({
+        "rules": kept.as_ref().map(|rules| hex(&rules.digest())),
+        "sets": kept.as_ref().map_or_else(Vec::new, set),
+    });
+    let none =
+        || vec!["it keeps no rules: `subvm ledger rules --set FILE` gives it those of a configuration".to_owned()];
+    told(store.json, &object, &kept.as_ref().map_or_else(none, crate::config::rule_lines))
 }
 
 fn told_dump(json: bool, place: &Path, Dump { height, root, pages }: &Dump) -> Result<u8, Failure> {

@@ -8,10 +8,11 @@ use serde_json::json;
 use subvm_core::state::{self, Digest, EMPTY};
 use subvm_core::{Address, SlotId};
 
-use super::{digest, open, told, unusable};
+use super::place::Place;
+use super::{digest, told, unusable};
 use crate::report::hex;
 use crate::{Failure, input};
-use subvm_host_std::ledger::{History, RedbOptions};
+use subvm_host_std::ledger::RedbOptions;
 
 /// Proves what a page holds at a height, or checks such a proof, for which no ledger is needed.
 #[derive(Debug, Args)]
@@ -19,9 +20,9 @@ use subvm_host_std::ledger::{History, RedbOptions};
   subvm ledger proof --contract 0x01.. --slot 00.. --page 3 --output page.proof chain
   subvm ledger proof --contract 0x01.. --slot 00.. --page 3 --check page.proof --root 3a7f..")]
 pub(crate) struct Proof {
-    /// The ledger's directory
+    /// The ledger's directory; or @FILE, settings of one in PostgreSQL
     #[arg(required_unless_present = "check", conflicts_with = "check")]
-    directory: Option<PathBuf>,
+    ledger: Option<PathBuf>,
     /// The contract
     #[arg(long, value_name = "ADDRESS", value_parser = contract)]
     contract: Address,
@@ -50,21 +51,21 @@ pub(crate) struct Proof {
 
 impl Proof {
     pub(super) fn execute(&self) -> Result<u8, Failure> {
-        match (&self.check, &self.root, &self.directory) {
+        match (&self.check, &self.root, &self.ledger) {
             (Some(file), Some(root), _) => {
                 let unproven = |error| Failure::usage(format_args!("{} proves nothing", file.display()), error);
                 let proof = state::Proof::from_bytes(&input::file(file)?).map_err(unproven)?;
                 self.told(None, root, &proof)
             }
-            (_, _, Some(directory)) => {
-                let ledger = open(directory, RedbOptions { verify: false, ..RedbOptions::default() })?;
-                let mut snapshot = ledger.snapshot().map_err(unusable)?;
+            (_, _, Some(place)) => {
+                let mut opened = Place::of(place).open(RedbOptions { verify: false, ..RedbOptions::default() })?;
+                let ledger = opened.ledger();
                 let height = match self.height {
                     Some(height) => height,
-                    None => snapshot.heights().map_err(unusable)?.finalized,
+                    None => ledger.heights().map_err(unusable)?.finalized,
                 };
-                let root = snapshot.root(height).map_err(unusable)?;
-                let proof = snapshot.prove(height, &self.contract, &SlotId(self.slot), self.page).map_err(unusable)?;
+                let root = ledger.root(height).map_err(unusable)?;
+                let proof = ledger.prove(height, &self.contract, &SlotId(self.slot), self.page).map_err(unusable)?;
                 if let Some(output) = &self.output {
                     fs::write(output, proof.to_bytes())
                         .map_err(|error| Failure::usage(format_args!("cannot write {}", output.display()), error))?;

@@ -139,6 +139,82 @@ fn a_proof_is_made_here_and_checked_anywhere() {
 }
 
 #[test]
+fn a_ledger_keeps_the_rules_of_a_configuration_and_runs_are_held_to_them() {
+    let dir = scratch("ledger-rules");
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let chain = chain(dir.path());
+    assert_eq!(object(&["ledger", "rules", "--json", &chain])["rules"], Json::Null);
+    let of = |text: &str| write(dir.path(), "node.toml", text.as_bytes());
+    let first = of("[[consensus.changes]]\nfrom = 11\nlimits.gas_time = 1");
+    let checked = String::from_utf8(subvm(&["config", "check", &first]).stdout).unwrap();
+    let kept = object(&["ledger", "rules", "--json", "--set", &first, &chain]);
+    assert_eq!((&kept["sets"][0]["from"], &kept["sets"][1]["from"]), (&1.into(), &11.into()));
+    assert_eq!(object(&["ledger", "info", "--json", &chain])["rules"], kept["rules"]);
+    for digest in [&kept["rules"], &kept["sets"][0]["params"], &kept["sets"][1]["params"]] {
+        assert!(checked.contains(digest.as_str().unwrap()), "operators compare {digest} with {checked}");
+    }
+    // Blocks up to 10 are there: a change at 5 comes too late, one at 12 does not.
+    fails(
+        &["ledger", "rules", "--set", &of("[[consensus.changes]]\nfrom = 5\nlimits.depth = 9"), &chain],
+        126,
+        &["has blocks up to 10", "from 7 on ran under other rules"],
+    );
+    fails(
+        &["ledger", "rules", "--set", &of("[consensus]\nfrom = 9"), &chain],
+        126,
+        &["height 7 has no rules, the first are of 9"],
+    );
+    assert_eq!(object(&["ledger", "rules", "--json", &chain]), kept, "nothing has changed");
+
+    // A run of height 11 has the gas of height 11, without a configuration; one of another chain's is refused, and so is the past.
+    let world = run::World::new();
+    let message = world.message("null");
+    let module = guest("done");
+    let run = |more: &[&str]| {
+        let args = [&["run", "--json", "--message", &message, "--store", &chain][..], more, &[&module]].concat();
+        subvm(&args)
+    };
+    let out: Json = serde_json::from_slice(&run(&[]).stdout).unwrap();
+    assert_eq!(
+        (&out["message"], &out["receipt"]["params"]),
+        (&"out_of gas time".into(), &kept["sets"][1]["params"]),
+        "{out}"
+    );
+    let other = write(dir.path(), "other.toml", b"");
+    let refused = String::from_utf8(run(&["--config", &other]).stderr).unwrap();
+    assert!(
+        refused.contains("not the rules of height 11") && refused.contains("the chain's own configuration"),
+        "{refused}"
+    );
+    let late = String::from_utf8(run(&["--height", "9"]).stderr).unwrap();
+    assert!(late.contains("block height 9 is below 10"), "{late}");
+    // Before the first rules nothing runs, and no store is made.
+    let tenth = of("[consensus]\nfrom = 10");
+    let args = ["run", "--message", &message, "--config", &tenth, "--store", &path("new"), &guest("done")];
+    fails(&args, 126, &["height 1 has no rules, the first are of 10"]);
+    assert!(!dir.path().join("new").exists());
+    let args = ["run", "--json", "--message", &message, "--config", &tenth, "--height", "10", &guest("done")];
+    assert_eq!(subvm(&args).status.code(), Some(0));
+}
+
+#[test]
+fn a_ledger_in_postgresql_is_named_by_a_file_of_settings() {
+    let dir = scratch("ledger-postgres");
+    let settings = write(dir.path(), "chain.conn", b"host=127.0.0.1 port=1 user=subvm password=hidden\n");
+    let (named, chain) = (format!("@{settings}"), chain(dir.path()));
+    fails(&["ledger", "compact", &named], 126, &["cannot compact a ledger in PostgreSQL", "VACUUM"]);
+    for args in [["backup", &named, "there"], ["restore", &chain, &named]] {
+        fails(&["ledger", args[0], args[1], args[2]], 126, &["a ledger in PostgreSQL", "pg_dump"]);
+    }
+    let output = subvm(&["ledger", "info", &named]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("hidden"), "{text}");
+    let (status, says) =
+        if cfg!(feature = "postgres") { (127, "connecting failed") } else { (126, "this build lacks PostgreSQL") };
+    assert!(output.status.code() == Some(status) && text.contains(says), "{text}");
+}
+
+#[test]
 fn what_cannot_work_is_said_before_anything_changes() {
     let dir = scratch("ledger-refused");
     let chain = chain(dir.path());

@@ -174,6 +174,8 @@ fn every_command_shows_examples() {
         &["inspect", "--help"],
         &["fingerprint", "explain", "--help"],
         &["completions", "--help"],
+        &["man", "--help"],
+        &["ledger", "rules", "--help"],
     ] {
         let output = subvm(command);
         let help = String::from_utf8(output.stdout).unwrap();
@@ -202,6 +204,99 @@ fn completions_are_there_for_every_shell() {
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&completed.stdout), "decode\n", "{completed:?}");
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let dir = scratch("man");
+    let pages = dir.path().join("man1");
+    assert!(subvm(&["man", pages.to_str().unwrap()]).status.success());
+    let help = String::from_utf8(subvm(&["--help"]).stdout).unwrap();
+    let listed = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("  "));
+    let commands: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.len() > 15 && commands.contains(&"ledger"), "{help}");
+    let page = |name: &str| fs::read_to_string(pages.join(format!("subvm{name}.1"))).unwrap();
+    assert!(page("").contains(".TH subvm 1"));
+    for command in commands.iter().filter(|command| **command != "help") {
+        let page = page(&format!("-{command}"));
+        assert!(page.contains("NAME") && page.contains("SYNOPSIS"), "{command}: {page}");
+    }
+    // Options and examples are there, also of commands below commands.
+    assert!(page("-run").contains("leader.receipt oracle.wasm") && page("-run").contains("personality"));
+    assert!(page("-ledger-rules").contains("subvm ledger rules chain"));
+
+    let formats = Command::new("groff").arg("--version").output().is_ok();
+    if !formats {
+        support::skipped("groff");
+        return;
+    }
+    for page in fs::read_dir(&pages).unwrap() {
+        let page = page.unwrap().path();
+        let formatted = Command::new("groff").args(["-man", "-Tutf8", "-ww", "-z"]).arg(&page).output().unwrap();
+        assert!(formatted.status.success() && formatted.stderr.is_empty(), "{}: {formatted:?}", page.display());
+    }
+}
+
+/// Prints what a terminal obeys, and an end of a line in the middle, on both streams, then traps.
+const HOSTILE: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "\20\00\00\00\1c\00\00\00")
+    (data (i32.const 32) "\1b[2J\"}{\22level\22:1}\n\e2\80\aegnp\c2\9b\ff\n")
+    (func (export "_start")
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+        (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 16)))
+        unreachable))"#;
+
+#[test]
+fn each_line_of_a_log_for_programs_is_an_object() {
+    let dir = scratch("json-log");
+    let module = write(dir.path(), "hostile.wat", HOSTILE.as_bytes());
+    let key = write(dir.path(), "key", b"sk-secret-of-the-provider");
+    let provider = format!(
+        "[run]\nlog = 'trace'\n[[model.providers]]\nbase_url = 'http://127.0.0.1:1'\nmodel = 'm'\nkey_file = {key:?}\n"
+    );
+    let config = write(dir.path(), "node.toml", provider.as_bytes());
+    let args = ["exec", "--json", "--trace", "--log-format", "json", "--config", &config, &module];
+    let output = subvm(&args);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    let log = String::from_utf8(output.stderr).expect("text, whatever the guest printed");
+    assert!(!log.contains("sk-secret"), "{log}");
+    // Nothing that a terminal obeys or that turns text around.
+    let obeyed = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+    assert!(!log.contains(obeyed), "{log:?}");
+    let lines: Vec<Json> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect();
+    for line in &lines {
+        for field in ["timestamp", "level", "target", "message"] {
+            assert!(line[field].is_string(), "{field}: {line}");
+        }
+    }
+    let of = |target: &str| {
+        lines
+            .iter()
+            .filter(|line| line["target"] == target)
+            .map(|line| line["message"].as_str().unwrap())
+            .collect::<String>()
+    };
+    let printed = String::from_utf8_lossy(b"\x1b[2J\"}{\"level\":1}\n\xe2\x80\xaegnp\xc2\x9b\xff\n").into_owned();
+    assert_eq!((of("guest::stdout"), of("guest::stderr")), (printed.clone(), printed), "as it was, once it is parsed");
+    // The log itself, with its spans; the calls of `--trace`; the error.
+    let ended = lines.iter().find(|line| line["message"] == "the transaction ended").expect("a log");
+    assert_eq!(
+        (&ended["level"], &ended["outcome"], &ended["span"]["role"]),
+        (&"INFO".into(), &"vm_error".into(), &"leader".into())
+    );
+    assert!(lines.iter().any(|line| line["message"] == "consensus parameters"
+        && line["digest"].as_str().is_some_and(|digest| digest.len() == 64)));
+    assert!(of("subvm").contains("fd_write"), "{log}");
+    let text = String::from_utf8_lossy(&subvm(&["exec", "--json", &module]).stderr).into_owned();
+    assert!(text.contains("level") && !text.starts_with('{'), "unless it is asked for, it is for people: {text}");
+    // What cannot be used is an object, too, from where the format is known on.
+    let missing = subvm(&["exec", "--log-format", "json", "/nowhere.wasm"]);
+    let error: Json = serde_json::from_slice(&missing.stderr).unwrap();
+    assert_eq!((missing.status.code(), &error["level"]), (Some(126), &"ERROR".into()), "{error}");
+    fails(&["exec", "--log-format", "xml", &module], 126, &["xml", "json"]);
 }
 
 #[test]
