@@ -12,6 +12,7 @@ use subvm_host_mock::trace::Trace;
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 use subvm_host_std::{WasmtimeEngine, observe};
 
+mod board;
 mod figures;
 mod subscriber;
 mod threads;
@@ -264,7 +265,7 @@ fn the_page_of_metrics_says_what_is_so() {
     let _alone = alone();
     let mut page = String::from(
         "# Metrics\n\nWhat subvm tells the recorder of the [`metrics`](https://docs.rs/metrics) facade that a node installs: [integrators.md](integrators.md#looking-inside). \
-         No guest can make a new value of a label.\n\n\
+         No guest can make a new value of a label. [A board for Grafana](grafana/subvm.json) shows all of them: import the file, and choose the source.\n\n\
          This page is made from the list in `host-std/observe/src/names.rs`, by `SUBVM_RECORD=1 cargo test --workspace --test observe`.\n\n\
          | name | kind | unit | labels | meaning |\n|---|---|---|---|---|\n",
     );

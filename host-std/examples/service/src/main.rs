@@ -10,7 +10,10 @@ use subvm_service::{Service, metrics};
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".into());
     let pool = Pool::builder().at_once(64).queued(1024).build()?;
-    let service = Service::new(pool, Params::default(), metrics()?);
+    let (figures, params) = (metrics()?, Params::default());
+    // Operators compare it, here or among the figures.
+    println!("params {}: every node of the chain has the same", subvm_observe::params(&params));
+    let service = Service::new(pool, params, figures);
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("listening on {address}");
     let ends = async {
