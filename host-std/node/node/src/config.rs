@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +41,12 @@ pub(crate) struct Config {
     /// How long things are kept.
     #[serde(default)]
     pub(crate) keep: Keep,
+    /// Which runs are recorded.
+    #[serde(default)]
+    pub(crate) record: Record,
+    /// How often the whole chain is written down.
+    #[serde(default)]
+    pub(crate) snapshots: Snapshots,
     /// How contracts run, and which modules they have: `docs/config.md`. Its section `consensus` must be empty: that is the genesis' business.
     #[serde(default)]
     pub(crate) vm: subvm_config::Config,
@@ -138,11 +144,13 @@ pub(crate) struct Jobs {
     pub(crate) at_once: usize,
     /// Seconds that one may take.
     pub(crate) deadline: u64,
+    /// Threads on which the deterministic calls of a block run; nothing: as many as there are processors.
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self { at_once: 8, deadline: 60 }
+        Self { at_once: 8, deadline: 60, threads: None }
     }
 }
 
@@ -151,9 +159,50 @@ impl Default for Jobs {
 pub(crate) struct Keep {
     /// Blocks after which it is forgotten what became of a block's transactions; nothing: never.
     pub(crate) records: Option<u64>,
+    /// Blocks after which a block itself is forgotten; nothing: never. It takes snapshots.
+    pub(crate) blocks: Option<u64>,
+}
+
+/// What an operator needs where two nodes differ: `docs/divergence.md`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Record {
+    /// Whether runs are recorded, and the digests of each logged.
+    pub(crate) runs: bool,
+    /// Whether recordings hold the contracts' code, so that they can be replayed alone.
+    pub(crate) code: bool,
+    /// The most bytes of one.
+    pub(crate) bytes: u64,
+    /// Blocks for which they are kept.
+    pub(crate) keep: u64,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { runs: false, code: true, bytes: 64 << 20, keep: 1_000 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Snapshots {
+    /// Blocks from one to the next; 0: none are taken.
+    pub(crate) every: u64,
+    /// How many are kept.
+    pub(crate) keep: NonZeroUsize,
+}
+
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { every: 1_000, keep: const { NonZeroUsize::new(2).expect("above 0") } }
+    }
 }
 
 impl Jobs {
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
     pub(crate) fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline)
     }
@@ -169,6 +218,12 @@ impl Config {
         }
         if config.jobs.at_once == 0 {
             bail!("{}: jobs.at_once must be at least 1", path.display());
+        }
+        if config.keep.blocks.is_some() && config.snapshots.every == 0 {
+            bail!(
+                "{}: keep.blocks takes snapshots, which a node begins with where blocks are gone: set snapshots.every to a number of blocks",
+                path.display()
+            );
         }
         if config.vm.consensus != subvm_config::Consensus::default() {
             bail!(

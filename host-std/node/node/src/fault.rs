@@ -1,5 +1,7 @@
 //! How a node misbehaves, in tests: the feature `faults` alone has it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use subvm_chain::{Block, Extension};
 use subvm_core::{Address, Ballot, Proposal};
@@ -35,9 +37,19 @@ pub(crate) enum Fault {
     Garbage,
     /// As proposer it proposes two blocks in one round.
     TwoFaced,
+    /// Its processor rounds wrongly, in one function.
+    RoundsWrongly,
 }
 
+/// The function, by its index in each module that rounds there.
+const WRONG: subvm_look::Fault = subvm_look::Fault { function: 2 };
+
 impl Fault {
+    /// What its engine looks into its runs with.
+    pub(crate) fn look(self) -> Option<Arc<dyn subvm_lower::Look>> {
+        (self == Self::RoundsWrongly).then(|| WRONG.look())
+    }
+
     /// What becomes of its proposal.
     pub(crate) fn proposal(self, proposal: Option<Proposal>) -> Option<Proposal> {
         let mut proposal = proposal?;

@@ -126,7 +126,20 @@ pub(crate) fn digest(genesis: &subvm_chain::Genesis) -> [u8; 32] {
 
 /// The engine that the configuration names.
 pub(crate) fn engine(vm: &subvm_config::Config) -> eyre::Result<Arc<dyn Engine>> {
+    build(vm.run.engine.builder()?.unwrap_or_else(WasmtimeEngine::builder))
+}
+
+/// The same, on a machine that may compute wrongly.
+#[cfg(feature = "faults")]
+pub(crate) fn faulty_engine(vm: &subvm_config::Config, fault: crate::fault::Fault) -> eyre::Result<Arc<dyn Engine>> {
     let builder = vm.run.engine.builder()?.unwrap_or_else(WasmtimeEngine::builder);
+    build(match fault.look() {
+        Some(look) => builder.look(look),
+        None => builder,
+    })
+}
+
+fn build(builder: subvm_wasmtime::EngineBuilder) -> eyre::Result<Arc<dyn Engine>> {
     Ok(Arc::new(builder.build().map_err(|error| eyre!("wasmtime does not run here: {error}"))?))
 }
 
@@ -211,6 +224,8 @@ fn node(index: u16, validators: u16, port: u16) -> Config {
         rpc: Rpc::new(clients(index), others().map(clients).collect()),
         jobs: Jobs::default(),
         keep: config::Keep::default(),
+        record: config::Record::default(),
+        snapshots: config::Snapshots::default(),
         vm: subvm_config::Config::default(),
         #[cfg(feature = "faults")]
         fault: crate::fault::Fault::Honest,

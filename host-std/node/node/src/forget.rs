@@ -1,13 +1,17 @@
-//! What became of old transactions is forgotten, where the node's file says after how many blocks: `keep.records`.
+//! What became of old transactions is forgotten, and old blocks are, where the node's file says after how many blocks: `keep.records` and
+//! `keep.blocks`.
 
 use std::collections::BTreeSet;
 
 use subvm_chain::{Block, Chain, TxId};
 
+use crate::config::Keep;
 use crate::store::Store;
 
 /// Heights that one block can make forgotten: more than one, so that a node which is to keep less than before comes to that.
 const AT_ONCE: u64 = 4;
+/// Blocks that one block can make forgotten.
+const BLOCKS_AT_ONCE: u64 = 16;
 
 /// What is forgotten with a block.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,13 +20,29 @@ pub(crate) struct Old {
     pub(crate) through: u64,
     /// The transactions of the heights up to there.
     pub(crate) txs: Vec<TxId>,
+    /// The lowest block that is kept then; nothing: none is forgotten.
+    pub(crate) blocks: Option<u64>,
 }
 
 /// What is old enough on a chain that has just grown. It goes on from where it stopped, and waits for transactions of which something may still
 /// come: a client that waits for a result finds it.
-pub(crate) fn old(store: &Store, chain: &Chain, keep: Option<u64>) -> eyre::Result<Old> {
+///
+/// Blocks go once no snapshot needs them that this node has, the lowest of which is `snapshot`: it begins with that, and its blocks follow. Their
+/// transactions' records go first, where these are forgotten at all.
+pub(crate) fn old(store: &Store, chain: &Chain, keep: Keep, snapshot: Option<u64>) -> eyre::Result<Old> {
+    let mut old = records(store, chain, keep.records)?;
+    let (Some(keep_blocks), Some(snapshot), Some(lowest)) = (keep.blocks, snapshot, store.lowest()?) else {
+        return Ok(old);
+    };
+    let most = if keep.records.is_some() { old.through.saturating_add(1) } else { u64::MAX };
+    let below = chain.height().saturating_sub(keep_blocks).min(chain.finalized()).min(snapshot).min(most);
+    old.blocks = Some(below.min(lowest.saturating_add(BLOCKS_AT_ONCE))).filter(|below| *below > lowest);
+    Ok(old)
+}
+
+fn records(store: &Store, chain: &Chain, keep: Option<u64>) -> eyre::Result<Old> {
     let from = store.forgotten()?;
-    let mut old = Old { through: from, txs: vec![] };
+    let mut old = Old { through: from, txs: vec![], blocks: None };
     let Some(last) = keep.and_then(|keep| chain.height().checked_sub(keep)) else { return Ok(old) };
     let last = last.min(chain.finalized()).min(from.saturating_add(AT_ONCE));
     if last <= from {
@@ -52,7 +72,8 @@ mod tests {
     use super::*;
     use crate::shared::tests::{CONTRACT, chain, decided};
 
-    const KEEP: Option<u64> = Some(3);
+    const KEEP: Keep = Keep { records: Some(3), blocks: None };
+    const ALL: Keep = Keep { records: None, blocks: None };
 
     struct Node {
         chain: Chain,
@@ -68,10 +89,15 @@ mod tests {
         }
 
         /// A block, and what it makes forgotten.
-        fn block(&mut self, txs: Vec<SignedTx>, keep: Option<u64>) -> Vec<TxId> {
+        fn block(&mut self, txs: Vec<SignedTx>, keep: Keep) -> Vec<TxId> {
+            self.block_with(txs, keep, None)
+        }
+
+        /// The same, with this as the lowest snapshot.
+        fn block_with(&mut self, txs: Vec<SignedTx>, keep: Keep, snapshot: Option<u64>) -> Vec<TxId> {
             let block = self.chain.propose(sample::validator(0), None, txs, vec![]);
             self.chain.apply(&block).expect("follows");
-            let old = old(&self.store, &self.chain, keep).expect("reads");
+            let old = old(&self.store, &self.chain, keep, snapshot).expect("reads");
             let record = |tx: &SignedTx| (tx.tx.id().0, b"{}".to_vec());
             let records: Vec<_> = block.txs.iter().map(record).collect();
             self.store.decide(&decided(&block), &records, &old).expect("keeps");
@@ -102,7 +128,7 @@ mod tests {
     fn a_node_that_is_to_keep_less_forgets_what_is_older_too() {
         let mut node = Node::new();
         for nonce in 0..20 {
-            assert_eq!(node.block(vec![transfer(nonce)], None), [], "all is kept");
+            assert_eq!(node.block(vec![transfer(nonce)], ALL), [], "all is kept");
         }
         let mut forgotten = Vec::new();
         for _ in 0..8 {
@@ -131,5 +157,31 @@ mod tests {
         assert!(!node.knows(&ask) && !node.knows(&transfer(0)));
         // A node that starts again goes on from there.
         assert!(Arc::new(node.store).forgotten().expect("reads") > 0);
+    }
+
+    #[test]
+    fn blocks_are_forgotten_when_a_snapshot_stands_for_them() {
+        let mut node = Node::new();
+        let keep = Keep { records: Some(4), blocks: Some(5) };
+        let lowest = |node: &Node| node.store.lowest().expect("reads");
+        for nonce in 0..20 {
+            node.block_with(vec![transfer(nonce)], keep, None);
+        }
+        assert_eq!(lowest(&node), Some(1), "without a snapshot they are all that there is");
+        node.block_with(vec![], keep, Some(7));
+        assert_eq!(lowest(&node), Some(7), "with one it begins with that, whose block it says votes of");
+        // With a later one, some at a time, and never one whose records are still there.
+        let mut heights = Vec::new();
+        for _ in 0..12 {
+            node.block_with(vec![], keep, Some(20));
+            heights.push(lowest(&node).expect("some are kept"));
+            assert!(lowest(&node).expect("some are kept") <= node.store.forgotten().expect("reads") + 1);
+        }
+        assert!(heights.is_sorted(), "{heights:?}");
+        assert_eq!(heights.last(), Some(&20));
+        for _ in 0..BLOCKS_AT_ONCE {
+            node.block_with(vec![], Keep { records: None, ..keep }, Some(1_000));
+        }
+        assert_eq!(lowest(&node), Some(node.chain.finalized().min(node.chain.height() - 5)));
     }
 }

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 mod again;
 mod app;
+mod begin;
 mod client;
 mod config;
 #[cfg(feature = "faults")]
@@ -17,10 +18,12 @@ mod jobs;
 mod keys;
 mod mempool;
 mod node;
+mod recordings;
 mod records;
 mod relay;
 mod rpc;
 mod shared;
+mod snapshots;
 mod store;
 mod streams;
 mod testnet;
@@ -50,6 +53,8 @@ enum Command {
         #[arg(long)]
         tied: bool,
     },
+    /// Makes a new node begin with a snapshot of another's, in the place of all blocks before
+    Begin(begin::Begin),
     /// Runs a whole chain on this machine: its nodes are processes of their own, with an oracle and a token
     Testnet(testnet::Testnet),
     /// Makes keys, and says whose they are
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
     let ended = match Cli::parse().command {
         Command::Init(init) => init.run(),
         Command::Start { file, tied } => node::start(&file, tied),
+        Command::Begin(begin) => begin.run(),
         Command::Testnet(testnet) => testnet.run(),
         Command::Key(key) => key.run(),
         Command::Send(send) => send.run(),

@@ -21,11 +21,13 @@ use subvm_ledger::RedbLedger;
 use tokio::net::TcpListener;
 
 use crate::again::SayAgain;
-use crate::app::{App, Begin, replay};
+use crate::app::{App, Begin, Diverged, replay};
 use crate::config::{Config, Genesis};
 use crate::jobs::Jobs;
 use crate::keys::Secret;
+use crate::recordings::{Recording, Recordings};
 use crate::shared::Shared;
+use crate::snapshots::Snapshots;
 use crate::store::Store;
 use crate::wire::Wire;
 use crate::{relay, rpc};
@@ -104,22 +106,35 @@ async fn run(config: Config, tied: bool) -> eyre::Result<()> {
     let set = crate::files::set(&genesis)?;
 
     let services = config.vm.services()?;
+    #[cfg(not(feature = "faults"))]
     let engine = crate::files::engine(&config.vm)?;
+    #[cfg(feature = "faults")]
+    let engine = crate::files::faulty_engine(&config.vm, config.fault)?;
     let finality = genesis.rules.finality;
-    if config.keep.records.is_some_and(|blocks| blocks < finality) {
-        bail!(
-            "keep.records is less than the {finality} blocks after which what happened is final: set it to as many at least"
-        );
+    for (key, keep) in [("keep.records", config.keep.records), ("keep.blocks", config.keep.blocks)] {
+        if keep.is_some_and(|blocks| blocks < finality) {
+            bail!(
+                "{key} is less than the {finality} blocks after which what happened is final: set it to as many at least"
+            );
+        }
     }
     let genesis = Arc::new(genesis);
-    let mut chain = Chain::new(Arc::clone(&genesis), engine)?;
+    let mut chain = Chain::new(Arc::clone(&genesis), Arc::clone(&engine))?;
     let store = Arc::new(Store::open(&config.data, &crate::files::digest(&genesis))?);
+    let snapshots = Snapshots::open(config.data.join("snapshots"), config.snapshots)?;
     let started = std::time::Instant::now();
     let mut ledger = RedbLedger::open(&config.data.join("state"))?;
-    tokio::task::block_in_place(|| replay(&mut chain, &store, &mut ledger))?;
+    tokio::task::block_in_place(|| replay(&mut chain, &store, &mut ledger, &snapshots, &engine))?;
     tracing::info!(height = chain.height(), took = ?started.elapsed(), validator = %me, "the kept blocks are applied");
+    chain.run_on(config.jobs.threads());
+    let recordings = config.record.runs.then(|| Recordings::open(config.data.join("recordings"), config.record));
+    let recordings = recordings.transpose()?.map(Arc::new);
+    if let Some(recordings) = &recordings {
+        chain.run_by(Arc::new(Recording(Arc::clone(recordings))));
+    }
 
-    let shared = Arc::new(Shared::new(&config, Arc::clone(&genesis), chain, store, ledger));
+    let beside = (snapshots, recordings);
+    let shared = Arc::new(Shared::new(&config, Arc::clone(&genesis), chain, store, ledger, beside));
     let listener = TcpListener::bind(config.rpc.listen)
         .await
         .wrap_err_with(|| format!("cannot listen on {} (rpc.listen): is it taken?", config.rpc.listen))?;
@@ -133,14 +148,30 @@ async fn run(config: Config, tied: bool) -> eyre::Result<()> {
     let rpc = rpc::serve(listener, &config.rpc, Arc::clone(&shared), figures);
     let relay = relay::pass_on(Arc::clone(&shared), config.rpc.peers.clone());
     tracing::info!(rpc = %config.rpc.listen, network = %config.network.listen, "this node is up");
-    tokio::select! {
+    let stop = async {
+        tokio::select! { stopped = stop() => stopped, () = input_ends(), if tied => Ok(()) }
+    };
+    tokio::pin!(rpc, stop);
+    let ended = tokio::select! {
         ended = app.serve(channels) => ended,
         _ = engine.handle => Err(eyre!("consensus stopped")),
-        () = rpc => Err(eyre!("the server of clients stopped")),
+        () = &mut rpc => Err(eyre!("the server of clients stopped")),
         () = relay => Err(eyre!("nothing is passed on any more")),
-        stopped = stop() => stopped,
-        () = input_ends(), if tied => Ok(()),
+        stopped = &mut stop => stopped,
+    };
+    let Some(diverged) = ended.as_ref().err().and_then(|error| error.downcast_ref::<Diverged>()) else { return ended };
+    // It must not vote any more. What it has is what its operator needs: it is served until somebody ends the process.
+    engine.actor.kill();
+    tracing::error!(
+        height = diverged.height,
+        "{diverged}; this node takes part no more: docs/divergence.md says how to find out why"
+    );
+    shared.diverge(diverged.to_string());
+    tokio::select! {
+        () = rpc => {}
+        stopped = stop => stopped?,
     }
+    ended
 }
 
 /// Bytes of the largest block of this chain.

@@ -108,6 +108,12 @@ fn ballot(ballot: Option<&Ballot>, agreed: Option<&[u8; 32]>) -> (&'static str, 
     }
 }
 
+/// What each member of a committee said, once it is over.
+pub(crate) fn votes(outcome: &Outcome) -> impl Iterator<Item = (u16, &'static str)> {
+    let agreed = outcome.receipt.as_ref().map(|receipt| receipt.digest());
+    outcome.votes.iter().map(move |(validator, cast)| (*validator, ballot(cast.as_ref(), agreed.as_ref()).0))
+}
+
 /// What happened to a call in a block.
 pub(crate) fn step(height: u64, outcome: &Outcome) -> Value {
     let agreed = outcome.receipt.as_ref().map(|receipt| receipt.digest());

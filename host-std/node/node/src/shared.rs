@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use eyre::Context;
@@ -14,7 +14,9 @@ use tokio::sync::{Semaphore, broadcast, mpsc};
 
 use crate::config::Config;
 use crate::mempool::Mempool;
+use crate::recordings::Recordings;
 use crate::records;
+use crate::snapshots::Snapshots;
 use crate::store::Store;
 
 /// Messages that a listener may be behind before it is dropped.
@@ -38,6 +40,10 @@ pub(crate) struct Shared {
     passed: Mutex<Option<mpsc::Receiver<Vec<u8>>>>,
     /// When the last block came, as far as this process knows.
     moved: Mutex<Instant>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    recordings: Option<Arc<Recordings>>,
+    /// Why this node takes part no more, where its state is not the others'.
+    diverged: OnceLock<String>,
 }
 
 /// Why a transaction does not wait for a block here.
@@ -67,6 +73,7 @@ impl Shared {
         chain: Chain,
         store: Arc<Store>,
         ledger: RedbLedger,
+        (snapshots, recordings): (Snapshots, Option<Arc<Recordings>>),
     ) -> Self {
         let (pass, passed) = mpsc::channel(PASSED);
         Self {
@@ -81,6 +88,9 @@ impl Shared {
             pass,
             passed: Mutex::new(Some(passed)),
             moved: Mutex::new(Instant::now()),
+            snapshots: Arc::new(snapshots),
+            recordings,
+            diverged: OnceLock::new(),
         }
     }
 
@@ -103,6 +113,12 @@ impl Shared {
     }
 
     fn admit(&self, bytes: &[u8]) -> Result<TxId, Refused> {
+        if let Some(why) = self.diverged() {
+            return Err(Refused {
+                code: "diverged",
+                text: format!("this node takes part no more: {why}; send it to another"),
+            });
+        }
         let refused = |error: &subvm_chain::Refusal| Refused { code: error.code(), text: error.to_string() };
         let tx = self.chain().admit(bytes).map_err(|error| refused(&error))?;
         let from = tx.tx.sender();
@@ -141,6 +157,17 @@ impl Shared {
         locked(&self.moved).elapsed()
     }
 
+    /// This node's state is not the others': it takes part no more, and says so to whoever asks.
+    pub(crate) fn diverge(&self, why: String) {
+        metrics::gauge!("node_diverged").set(1);
+        let _ = self.diverged.set(why);
+    }
+
+    /// Why this node takes part no more, where it does not.
+    pub(crate) fn diverged(&self) -> Option<&str> {
+        self.diverged.get().map(String::as_str)
+    }
+
     /// What a block changes in the records of transactions.
     pub(crate) fn records(&self, block: &Block, applied: &Applied) -> eyre::Result<Records> {
         let mut changed: BTreeMap<TxId, Value> = BTreeMap::new();
@@ -153,6 +180,10 @@ impl Shared {
         for (height, outcome) in &applied.outcomes {
             let step = records::step(*height, outcome);
             metrics::counter!("node_outcomes_total", "status" => outcome.status.code()).increment(1);
+            for (validator, vote) in records::votes(outcome) {
+                metrics::counter!("node_ballots_total", "validator" => validator.to_string(), "vote" => vote)
+                    .increment(1);
+            }
             told.push(json!({"type": "outcome", "tx": outcome.tx.to_string(), "step": step}));
             let record = match changed.entry(outcome.tx) {
                 Entry::Occupied(entry) => entry.into_mut(),
@@ -185,6 +216,8 @@ impl Shared {
         metrics::gauge!("node_waiting").set(waiting as f64);
         metrics::gauge!("node_height").set(chain.height() as f64);
         metrics::gauge!("node_finalized").set(chain.finalized() as f64);
+        self.snapshots.follow(chain);
+        self.recordings.iter().for_each(|recordings| recordings.forget(chain.height()));
         for told in records.told {
             // Nobody may listen.
             let _ = self.told.send(told.to_string().into());
@@ -250,7 +283,8 @@ pub(crate) mod tests {
         let mut chain = chain();
         let store = Arc::new(Store::open(dir.path(), &[1; 32]).expect("opens"));
         let ledger = RedbLedger::open(&dir.path().join("state")).expect("opens");
-        let shared = Shared::new(&config, Arc::clone(chain.genesis()), chain.clone(), store, ledger);
+        let snapshots = Snapshots::open(dir.path().join("snapshots"), config.snapshots).expect("opens");
+        let shared = Shared::new(&config, Arc::clone(chain.genesis()), chain.clone(), store, ledger, (snapshots, None));
         let ask = sample::tx(1, 0, true, Action::Call { to: CONTRACT, value: 0, data: vec![] });
         let id = ask.tx.id();
         let mut txs = vec![ask];

@@ -103,6 +103,9 @@ impl Store {
                 table.remove(id.0.as_slice())?;
             }
             write.open_table(ABOUT)?.insert(FORGOTTEN, old.through.to_le_bytes().as_slice())?;
+            if let Some(below) = old.blocks {
+                write.open_table(DECIDED)?.retain_in(..below, |_, _| false)?;
+            }
             // What was proposed for this height and before is needed no more.
             let end = decided.height.0.saturating_add(1).to_be_bytes();
             Ok(write.open_table(PROPOSED)?.retain(|key, _| key >= end.as_slice())?)
@@ -180,6 +183,22 @@ impl Store {
         table.range(heights)?.map(|entry| Ok(borsh::from_slice(entry?.1.value())?)).collect()
     }
 
+    /// The lowest decided block that is kept; nothing where none is.
+    pub(crate) fn lowest(&self) -> eyre::Result<Option<u64>> {
+        Ok(self.0.begin_read()?.open_table(DECIDED)?.first()?.map(|(height, _)| height.value()))
+    }
+
+    /// Keeps the blocks that a node begins with in the place of all before.
+    pub(crate) fn begin(&self, blocks: &[Decided]) -> eyre::Result<()> {
+        self.write("the blocks to begin with could not be kept", |write| {
+            let mut table = write.open_table(DECIDED)?;
+            for decided in blocks {
+                table.insert(decided.height.0, borsh::to_vec(decided)?.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
     /// The highest decided block.
     pub(crate) fn height(&self) -> eyre::Result<u64> {
         Ok(self.0.begin_read()?.open_table(DECIDED)?.last()?.map_or(0, |(height, _)| height.value()))
@@ -232,12 +251,15 @@ mod tests {
         assert_eq!((store.height().expect("reads"), store.decided(1).expect("reads")), (1, Some(decided(1))));
         assert_eq!(store.record(&[7; 32]).expect("reads"), Some(b"{}".to_vec()));
         assert_eq!((store.decided(2).expect("reads"), store.record(&[8; 32]).expect("reads")), (None, None));
-        let old = Old { through: 1, txs: vec![subvm_chain::TxId([7; 32])] };
+        let old = Old { through: 1, txs: vec![subvm_chain::TxId([7; 32])], blocks: None };
         store.decide(&decided(2), &[], &old).expect("keeps");
         assert_eq!(store.forgotten().expect("reads"), 1);
         assert_eq!(store.record(&[7; 32]).expect("reads"), None, "what is gone is forgotten");
         assert_eq!(store.proposed().expect("reads"), []);
         assert_eq!(store.range(1..=9).expect("reads"), [decided(1), decided(2)]);
+        assert_eq!(store.lowest().expect("reads"), Some(1));
+        store.decide(&decided(3), &[], &Old { blocks: Some(3), ..old }).expect("keeps");
+        assert_eq!((store.lowest().expect("reads"), store.range(1..=9).expect("reads")), (Some(3), vec![decided(3)]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! `subvm-chain`'s. What is slow runs [beside](crate::jobs), what must survive is [kept](crate::store) before consensus is answered.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,15 +16,16 @@ use arc_malachitebft_app_channel::app::types::{LocallyProposedValue, PeerId, Pro
 use arc_malachitebft_app_channel::{AppMsg, Channels};
 use eyre::{Context as _, bail, eyre};
 use subvm_bft::{Addr, Ctx, H, Id, Part, Set};
-use subvm_chain::{Block, Chain, Extension, Voter};
-use subvm_core::Address;
-use subvm_ledger::RedbLedger;
+use subvm_chain::{Block, Chain, Extension, Fault, JobKey, Voter};
+use subvm_core::{Address, Ballot, Difference, Engine, Vote};
+use subvm_ledger::{Ledger, RedbLedger};
 use tokio::sync::mpsc;
 
 use crate::config::{Config, Keep, Timing};
 use crate::forget;
 use crate::jobs::{Done, Jobs};
 use crate::shared::{Shared, mirror};
+use crate::snapshots::Snapshots;
 use crate::store::{Proposed, Store};
 use crate::streams::Streams;
 use crate::wire::Decided;
@@ -123,6 +125,7 @@ impl App {
                     Some(Done::Led(key, proposal)) => self.jobs.led(self.chain.height(), key, proposal),
                     Some(Done::Checked(key, ballot)) => {
                         if self.jobs.checked(&key) {
+                            told(&key, &ballot, &self.chain);
                             // On disk first: a node that starts again must be able to open what it committed to.
                             self.store.cast(&key, &ballot)?;
                             self.voter.keep(key, ballot);
@@ -180,7 +183,7 @@ impl App {
                 self.enlarge(certificate, extensions)?;
                 let _ = reply.send(Next::Start(H(self.chain.height() + 1), self.params()));
             }
-            AppMsg::GetHistoryMinHeight { reply } => drop(reply.send(H(1))),
+            AppMsg::GetHistoryMinHeight { reply } => drop(reply.send(H(self.store.lowest()?.unwrap_or(1)))),
             AppMsg::GetDecidedValues { range, reply } => {
                 let values = tokio::task::block_in_place(|| self.store.range(range.start().0..=range.end().0))?;
                 let _ = reply.send(values.into_iter().map(Decided::raw).collect());
@@ -259,10 +262,9 @@ impl App {
         let decided = Decided::new(cert, bytes);
         let mut chain = self.chain.clone();
         let records = tokio::task::block_in_place(|| -> eyre::Result<_> {
-            let applied =
-                chain.apply(&block).map_err(|fault| eyre!("block {} could not be applied: {fault}", decided.height))?;
+            let applied = chain.apply(&block).map_err(|fault| Diverged { height: decided.height.0, fault })?;
             let records = self.shared.records(&block, &applied)?;
-            let old = forget::old(&self.store, &chain, self.keep.records)?;
+            let old = forget::old(&self.store, &chain, self.keep, self.shared.snapshots.lowest())?;
             self.store.decide(&decided, &records.kept, &old)?;
             self.shared.mirror(&applied)?;
             Ok(records)
@@ -315,12 +317,78 @@ pub(crate) fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Applies the blocks that are kept: what a node does when it starts. It never asks the web.
-pub(crate) fn replay(chain: &mut Chain, store: &Store, ledger: &mut RedbLedger) -> eyre::Result<()> {
-    for height in 1..=store.height()? {
-        let decided = store
-            .decided(height)?
-            .ok_or_else(|| eyre!("block {height} is not there, and later ones are: begin anew, from other nodes"))?;
+/// A ballot of this node's is counted, as votes are: an operator is woken by those that disagree.
+fn told(key: &JobKey, ballot: &Ballot, chain: &Chain) {
+    let poll = chain.poll(&key.call);
+    let differs = |field, call| Vote::Disagree(Difference { field, call });
+    let vote = match ballot {
+        Ballot::Accept { .. } if poll.is_none_or(|poll| poll.agrees(ballot)) => Vote::Agree,
+        Ballot::Accept { .. } => differs("receipt", None),
+        Ballot::Reject { call: Some(call), .. } => differs("nondet", Some(*call)),
+        Ballot::Reject { call: None, .. } => differs("message", None),
+        Ballot::Timeout => Vote::Timeout("its own run came to nothing".into()),
+        _ => return,
+    };
+    subvm_observe::voted(&vote);
+}
+
+/// A block that was decided does not follow here, or cannot be carried out: this node's state is not the others'.
+#[derive(Debug)]
+pub(crate) struct Diverged {
+    pub(crate) height: u64,
+    fault: Fault,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "block {} could not be applied: {}", self.height, self.fault)
+    }
+}
+
+impl std::error::Error for Diverged {}
+
+/// Begins with the newest snapshot that is good, or with the genesis, and applies the blocks that are kept: what a node does when it starts. It
+/// never asks the web.
+pub(crate) fn replay(
+    chain: &mut Chain,
+    store: &Store,
+    ledger: &mut RedbLedger,
+    snapshots: &Snapshots,
+    engine: &Arc<dyn Engine>,
+) -> eyre::Result<()> {
+    let highest = store.height()?;
+    for (height, _) in snapshots.kept().into_iter().rev().filter(|(height, _)| *height <= highest) {
+        let restored = snapshots.read(height).and_then(|(root, bytes)| {
+            Ok(Chain::restore(Arc::clone(chain.genesis()), Arc::clone(engine), &bytes, &root)?)
+        });
+        match restored {
+            Ok(restored) => {
+                *chain = restored;
+                break;
+            }
+            Err(error) => {
+                tracing::warn!(
+                    height,
+                    error = format!("{error:#}"),
+                    "this node cannot begin with a snapshot of its own"
+                )
+            }
+        }
+    }
+    let accepted = ledger.heights()?.accepted;
+    if accepted < chain.height() {
+        if accepted > 0 {
+            bail!(
+                "the ledger ends at block {accepted}, and this node begins with block {}: remove the directory `state` beside the blocks, and it is made anew",
+                chain.height()
+            );
+        }
+        crate::begin::fill(ledger, chain)?;
+    }
+    for height in chain.height() + 1..=highest {
+        let decided = store.decided(height)?.ok_or_else(|| {
+            eyre!("block {height} is not there, and later ones are: begin anew, with `subvm-node begin` or from other nodes")
+        })?;
         let block = Block::from_bytes(&decided.block, &chain.genesis().rules)
             .map_err(|error| eyre!("block {height}, as kept, is damaged: {error}"))?;
         let applied =

@@ -6,8 +6,8 @@ use arc_malachitebft_app_channel::app::types::streaming::{StreamId, StreamMessag
 use arc_malachitebft_app_channel::app::types::{PeerId, ProposedValue};
 use arc_malachitebft_app_channel::{Channels, NetworkMsg};
 use subvm_bft::{Ctx, H, Id, Part};
-use subvm_chain::{Block, SignedExtension, Votes};
-use subvm_core::Address;
+use subvm_chain::{Block, InvalidBlock, SignedExtension, Votes};
+use subvm_core::{Address, Difference, Vote};
 
 use super::{App, EARLY, kept, validity};
 use crate::store::Proposed;
@@ -171,6 +171,10 @@ impl App {
         let verdict = tokio::task::block_in_place(|| self.chain.validate(&block));
         if let Err(why) = &verdict {
             metrics::counter!("node_blocks_refused_total", "why" => "invalid").increment(1);
+            if *why == InvalidBlock::Header("root") {
+                // One of the two has another state: this node, or who proposed it.
+                subvm_observe::voted(&Vote::Disagree(Difference { field: "state", call: None }));
+            }
             tracing::warn!(height = proposed.height.0, proposer = %proposed.proposer, %why, "an invalid block");
         }
         let Proposed { height, round, valid_round, proposer, id, .. } = proposed;

@@ -49,6 +49,11 @@ impl Error {
         Self { code: -32_004, text: text.into(), data: None }
     }
 
+    /// It was there, and is kept no more.
+    fn gone(text: impl Into<String>) -> Self {
+        Self { code: -32_010, text: text.into(), data: Some(json!({"code": "pruned"})) }
+    }
+
     fn internal(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "a request could not be answered");
         Self { code: -32_603, text: "this node could not answer: its log says why".into(), data: None }
@@ -105,6 +110,8 @@ fn status(shared: &Shared) -> Answer {
         "chain_id": chain_id(shared),
         "height": chain.height(),
         "finalized": chain.finalized(),
+        "lowest": lowest(shared)?,
+        "diverged": shared.diverged(),
         "block": chain.last().to_string(),
         "root": hex(&chain.root()),
         "last_block_ms_ago": shared.still().as_millis() as u64,
@@ -143,7 +150,9 @@ fn transaction(shared: &Shared, params: &Value) -> Answer {
     if shared.waits(&id) {
         return Ok(json!({"id": id.to_string(), "status": "waiting", "ended": false, "steps": []}));
     }
-    Err(Error::absent(format!("this node knows no transaction {id}: it may be on its way, or was never sent")))
+    Err(Error::absent(format!(
+        "this node knows no transaction {id}: it may be on its way, was never sent, or what became of it is kept no more"
+    )))
 }
 
 fn block(shared: &Shared, params: &Value) -> Answer {
@@ -155,8 +164,22 @@ fn block(shared: &Shared, params: &Value) -> Answer {
         }
         _ => return Err(Error::params("params.height must be a number; without it, the last block is meant")),
     };
-    one_block(shared, height)?
-        .ok_or_else(|| Error::absent(format!("there is no block {height}: the last one is {}", chain.height())))
+    if let Some(block) = one_block(shared, height)? {
+        return Ok(block);
+    }
+    let lowest = lowest(shared)?;
+    Err(if height > 0 && height < lowest {
+        Error::gone(format!(
+            "block {height} is kept no more: this node has those from {lowest} on; ask one that keeps all"
+        ))
+    } else {
+        Error::absent(format!("there is no block {height}: the last one is {}", chain.height()))
+    })
+}
+
+/// The lowest block that this node has.
+fn lowest(shared: &Shared) -> Result<u64, Error> {
+    Ok(shared.store.lowest().map_err(Error::internal)?.unwrap_or(1))
 }
 
 fn one_block(shared: &Shared, height: u64) -> Result<Option<Value>, Error> {

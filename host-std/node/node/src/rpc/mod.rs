@@ -22,6 +22,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config;
 use crate::shared::Shared;
 
+mod begin;
 mod limits;
 mod methods;
 mod prepare;
@@ -70,6 +71,9 @@ pub(crate) async fn serve(listener: TcpListener, config: &config::Rpc, shared: A
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .route("/metrics/consensus", get(consensus_metrics))
+        .route("/snapshots", get(begin::snapshots))
+        .route("/snapshots/{height}/{part}", get(begin::part))
+        .route("/decided/{height}", get(begin::decided))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .route("/events", get(events))
         .layer(DefaultBodyLimit::max(BODY))
@@ -100,9 +104,15 @@ async fn page() -> Response {
 
 async fn health(State(rpc): State<Rpc>) -> Response {
     let (chain, still) = (rpc.shared.chain(), rpc.shared.still());
-    let well = still < STILL;
+    let diverged = rpc.shared.diverged();
+    let well = still < STILL && diverged.is_none();
     let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"well": well, "height": chain.height(), "last_block_ms_ago": still.as_millis() as u64});
+    let body = json!({
+        "well": well,
+        "height": chain.height(),
+        "last_block_ms_ago": still.as_millis() as u64,
+        "diverged": diverged,
+    });
     (status, axum::Json(body)).into_response()
 }
 
