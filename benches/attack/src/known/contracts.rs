@@ -97,6 +97,14 @@ pub(super) fn cases() -> Vec<Case> {
             repeated(filled(sandbox, 3, 0, 4 << 20, b""))
         })
         .with(|setting| setting.ticks = 200_000_000),
+        Case::of_text("pages", "storage that is written 64 KiB at a time, all that a run may", "", || {
+            // Bytes of a slot from one place on, the rest of 2^20 pages.
+            let write = "(drop (call $write (i32.const 0) (local.get $i) (i32.const 0) (i32.const 65536)))
+                (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 65536))) (i32.const 0x2000000))) (return)";
+            let import = r#"(import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))"#;
+            text::endless(&format!("{import} (memory 1)"), "(local $i i32)", write)
+        })
+        .with(|setting| setting.ticks = 200_000_000),
         Case::of_text("blocks", "non-deterministic blocks, all that a run may have", "", || {
             let block = r#"{"RunNondet": {"data_leader": b#, "data_validator": b#}}"#;
             text::nested_by(block, "(memory 1)", "", "(call $spawn)", "")
