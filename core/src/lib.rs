@@ -45,6 +45,7 @@ mod supervisor;
 pub mod costs;
 pub mod fd;
 pub mod fingerprint;
+pub mod gvm32;
 pub mod host;
 pub mod sdk;
 pub mod state;
@@ -70,7 +71,10 @@ pub use consensus::report::Report;
 pub use consensus::rules::{RuleSets, RulesError};
 pub use costs::budget::{Exhausted, Meter, Ram, RamMark};
 pub use ids::{Address, Mode, SlotId};
-pub use outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, Trap, UnknownVmError, VmError};
+pub use outcome::{
+    End, InternalError, InternalErrorKind, Invalid, LeaderFault, Outcome, Resource, ShortHash, Trap, UnknownVmError,
+    VmError,
+};
 pub use run::engine::{Engine, Finished};
 pub use run::sub_vm::{Guest, SubVm};
 pub use supervisor::run;

@@ -19,7 +19,7 @@ fn play(
     let mut engine = ScriptedEngine::new();
     let host = MemoryHost::new();
     host.set_now(time);
-    let message = Message { is_init: true, ..Message::default() };
+    let message = Message { is_init: true, entry_data: b"\x06".to_vec(), ..Message::default() };
     host.deploy(message.contract_address, engine.script(script));
     let transaction = Run {
         message,
@@ -106,6 +106,8 @@ fn each_profile_takes_its_own_requests() {
         ("WebRequest", web(r#", "body": null"#), both),
         ("WebRequest", web(""), new),
         ("WebRequest", web(r#", "sign": true"#), new),
+        ("WebRequest", web(r#", "body": null"#).replace("GET", "PATCH"), both),
+        ("WebRequest", web(r#", "body": null"#).replace("GET", "TRACE"), own),
         ("ExecPrompt", r#"{"prompt": "", "images": []}"#.into(), genvm),
         ("ExecPrompt", r#"{"prompt": "", "images": [], "response_format": "json"}"#.into(), both),
         ("ExecPrompt", r#"{"prompt": "", "images": [], "response_format": "xml"}"#.into(), [false; 4]),
@@ -162,7 +164,7 @@ fn user_errors_of_0_3_are_calldata() {
     // Any value of a leader's reaches the contract; what is none is the leader's fault.
     let sync = |bytes: &[u8]| play(Profile::GenVm0_3, Role::Sync { results: vec![bytes.to_vec()] }, 0, failing).outcome;
     assert_eq!(sync(b"\x01\x09"), returned(b"\x01\x09"));
-    assert!(matches!(sync(b"\x01no"), Outcome::VmError(_)));
+    assert_eq!(sync(b"\x01no"), returned(b"\x02leader_fault nondet_output malformed"));
 }
 
 #[test]

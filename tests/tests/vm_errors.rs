@@ -156,6 +156,10 @@ fn others() -> Vec<(&'static str, Case)> {
         ("invalid_contract env", coded(Code::Malformed(Invalid::Env))),
         ("invalid_contract package", coded(Code::Nothing)),
         ("invalid_contract package", coded(Code::Malformed(Invalid::Package))),
+        ("invalid_contract runner absent", coded(Code::Malformed(Invalid::RunnerAbsent))),
+        ("invalid_contract runner malformed", coded(Code::Malformed(Invalid::RunnerMalformed))),
+        ("invalid_contract not_utf8_text", coded(Code::Malformed(Invalid::NotUtf8Text))),
+        ("invalid_contract major_mismatch", coded(Code::Malformed(Invalid::MajorMismatch))),
     ]
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::ids::Address;
 use crate::own;
-use subvm_calldata::Int;
+use subvm_calldata::{Int, Value};
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
 ///
@@ -102,6 +102,19 @@ impl Message {
         }
     }
 
+    /// Whether the entry data are a call by GenVM's convention, which [`Profile::GenVm0_3`](crate::Profile::GenVm0_3) asks of each transaction.
+    ///
+    /// ```
+    /// use subvm_core::{Message, calldata::{Map, Value}};
+    /// let entry = |map| Message { entry_data: Value::Map(map).encode().unwrap(), ..Message::default() };
+    /// assert!(entry(Map::from([("", Value::from("get"))])).is_call());
+    /// assert!(!entry(Map::from([("method", Value::from("get"))])).is_call());
+    /// ```
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        Value::decode(&self.entry_data).is_ok_and(|calldata| is_call(&calldata, self.is_init))
+    }
+
     /// The canonical bytes of descriptor 0.
     ///
     /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.
@@ -139,6 +152,18 @@ impl Message {
             out.key("value").int(self.value.clone());
         })
     }
+}
+
+/// Whether calldata are a call by GenVM's convention: nothing but a method's name under `""`, `args` and `kwargs`. A constructor has no name.
+pub(crate) fn is_call(calldata: &Value, is_init: bool) -> bool {
+    calldata.as_map().is_some_and(|map| {
+        map.iter().all(|(key, value)| match key {
+            "" => value.as_str().is_some() && !is_init,
+            "args" => value.as_array().is_some(),
+            "kwargs" => value.as_map().is_some(),
+            _ => false,
+        })
+    })
 }
 
 /// Days in the months before each month of a year that is no leap year.

@@ -18,3 +18,4 @@ pub(crate) mod proposal;
 pub(crate) mod receipt;
 pub(crate) mod report;
 pub(crate) mod rules;
+pub(crate) mod words;

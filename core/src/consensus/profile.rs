@@ -1,8 +1,12 @@
 //! Whose rules contracts find: subvm's own, or those of a line of GenVM. Source: `docs/genvm.md`, *Profiles*.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::outcome::Outcome;
+use crate::consensus::permissions::Permissions;
+use crate::consensus::words::{self, Words};
+use crate::costs;
+use crate::outcome::{Outcome, VmError};
 use crate::own;
 use subvm_calldata::Value;
 
@@ -47,6 +51,61 @@ pub(crate) enum UserErrors {
     Calldata,
 }
 
+/// What a validator's disagreement does to its run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disagreement {
+    /// It ends it.
+    Ends,
+    /// It is reported, and the run goes on with the leader's result.
+    Reported,
+}
+
+/// What becomes of what a leader posted where that is no result, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaderFaults {
+    /// It ends the run, with one text for all.
+    End,
+    /// A VM error that says which fault stands in its place, and the block goes on with it.
+    Replaced,
+}
+
+/// Who may ask for balances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Balances {
+    /// Who may read storage.
+    Readers,
+    /// Anybody, of any account; only deterministic sub-VMs of what is left of the contract's own.
+    Anybody,
+}
+
+/// What seeds the deterministic random generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seed {
+    /// The same words in every sub-VM.
+    Fixed,
+    /// SHA3-256 of descriptor 0.
+    Message,
+}
+
+/// What sub-VMs are charged in RAM, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RamCosts {
+    /// For a sub-VM.
+    pub(crate) sub_vm: u64,
+    /// For a storage page at its first write.
+    pub(crate) page: u64,
+    /// For a page written so far that a child sees, until it ends.
+    pub(crate) inherited_page: u64,
+    /// For a locked slot, for the run.
+    pub(crate) locked_slot: u64,
+    /// Whether the values of its environment count.
+    pub(crate) env: bool,
+    /// What has to be left for a web request, and for rendering.
+    pub(crate) web: [u64; 2],
+    /// Whether a block has what its caller has left, and not a budget that all blocks share.
+    pub(crate) block_has_callers: bool,
+}
+
 /// What profiles differ in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -60,6 +119,8 @@ pub(crate) struct Rules {
     pub(crate) format_default: bool,
     /// Whether a web request may have no body, and `sign`.
     pub(crate) web_default: bool,
+    /// Whether a web request has one of seven methods.
+    pub(crate) known_methods: bool,
     /// Whether `Trace` takes `{"RuntimeMicroSec": null}`.
     pub(crate) trace_map: bool,
     /// Whether there are `Yield` and `GetTimestamp`.
@@ -70,6 +131,26 @@ pub(crate) struct Rules {
     pub(crate) child_is_init: bool,
     /// Whether fractions of a second are written in groups of three digits.
     pub(crate) grouped_fractions: bool,
+    /// What a validator's disagreement does.
+    pub(crate) disagreement: Disagreement,
+    /// What a leader's missing or malformed result does.
+    pub(crate) leader_faults: LeaderFaults,
+    /// Whether a contract that calls itself sees what the run wrote.
+    pub(crate) own_call_sees_writes: bool,
+    /// Whether the calldata of a called contract has to be a call: a method's name, `args`, `kwargs`.
+    pub(crate) calls_by_convention: bool,
+    /// Who may ask for balances.
+    pub(crate) balances: Balances,
+    /// What an event needs beside determinism.
+    pub(crate) event_needs: Permissions,
+    /// What seeds `random_get`.
+    pub(crate) seed: Seed,
+    /// Whether calls of the layer below that revert, or are refused, end the sub-VM.
+    pub(crate) eth_failures_end: bool,
+    /// What VM errors are called.
+    pub(crate) words: &'static Words,
+    /// What is charged in RAM.
+    pub(crate) ram: RamCosts,
 }
 
 const SEED: Rules = Rules {
@@ -78,14 +159,45 @@ const SEED: Rules = Rules {
     fees: false,
     format_default: false,
     web_default: false,
+    known_methods: false,
     trace_map: false,
     timestamp: false,
     nondet_reads: false,
     child_is_init: true,
     grouped_fractions: false,
+    disagreement: Disagreement::Ends,
+    leader_faults: LeaderFaults::End,
+    own_call_sees_writes: true,
+    calls_by_convention: false,
+    balances: Balances::Readers,
+    event_needs: Permissions::SEND_MESSAGES,
+    seed: Seed::Fixed,
+    eth_failures_end: false,
+    words: &words::OWN,
+    ram: RamCosts {
+        sub_vm: costs::SUB_VM,
+        page: costs::STORAGE_PAGE,
+        inherited_page: 0,
+        locked_slot: 0,
+        env: false,
+        web: [0; 2],
+        block_has_callers: false,
+    },
 };
 
-const GENVM_0_2: Rules = Rules { sandbox: SandboxFields::WriteOps, format_default: true, trace_map: true, ..SEED };
+const GENVM_0_1: Rules = Rules {
+    sandbox: SandboxFields::WriteOps,
+    format_default: true,
+    known_methods: true,
+    trace_map: true,
+    balances: Balances::Anybody,
+    event_needs: Permissions::WRITE_STORAGE,
+    words: &words::V0_2,
+    ..SEED
+};
+
+/// Effects are no calls of the host any more, so that nobody sees them before the run has ended; and the host is told of disagreements.
+const GENVM_0_2: Rules = Rules { own_call_sees_writes: false, disagreement: Disagreement::Reported, ..GENVM_0_1 };
 
 const GENVM_0_3: Rules = Rules {
     sandbox: SandboxFields::Runner,
@@ -96,20 +208,32 @@ const GENVM_0_3: Rules = Rules {
     nondet_reads: true,
     child_is_init: false,
     grouped_fractions: true,
+    leader_faults: LeaderFaults::Replaced,
+    calls_by_convention: true,
+    seed: Seed::Message,
+    eth_failures_end: true,
+    words: &words::V0_3,
+    ram: RamCosts {
+        sub_vm: 128 << 20,
+        page: 256,
+        inherited_page: 128,
+        locked_slot: 32,
+        env: true,
+        web: [64 << 10, 128 << 20],
+        block_has_callers: true,
+    },
     ..GENVM_0_2
 };
 
 impl Rules {
     /// The bytes of a sub-VM's result, as its parent reads them and a leader posts them.
     pub(crate) fn result(&self, outcome: &Outcome) -> Vec<u8> {
-        match (outcome, self.user_errors) {
-            (Outcome::UserError(text), UserErrors::Calldata) => {
-                let mut bytes = alloc::vec![outcome.code()];
-                bytes.extend(own::encode(&Value::Str(text.clone())));
-                bytes
-            }
-            _ => outcome.to_bytes(),
-        }
+        let data = match (outcome, self.user_errors) {
+            (Outcome::UserError(text), UserErrors::Calldata) => own::encode(&Value::Str(text.clone())),
+            (Outcome::VmError(error), _) => self.words.text(*error).into_bytes(),
+            _ => return outcome.to_bytes(),
+        };
+        [&[outcome.code()][..], &data].concat()
     }
 }
 
@@ -128,10 +252,23 @@ impl Profile {
         }
     }
 
+    /// What this profile calls a VM error: the text that contracts, receipts and votes have.
+    ///
+    /// ```
+    /// use subvm_core::{Profile, Resource, VmError};
+    /// let error = VmError::OutOf(Resource::GasTime);
+    /// assert_eq!([Profile::Seed, Profile::GenVm0_3].map(|profile| profile.text(error)), ["out_of gas time", "timeout"]);
+    /// ```
+    #[must_use]
+    pub fn text(self, error: VmError) -> String {
+        self.rules().words.text(error)
+    }
+
     pub(crate) const fn rules(self) -> &'static Rules {
         match self {
             Self::Seed => &SEED,
-            Self::GenVm0_1 | Self::GenVm0_2 => &GENVM_0_2,
+            Self::GenVm0_1 => &GENVM_0_1,
+            Self::GenVm0_2 => &GENVM_0_2,
             Self::GenVm0_3 => &GENVM_0_3,
         }
     }

@@ -93,6 +93,17 @@ impl Ram {
         self.held = mark.0;
     }
 
+    /// Bytes that may still be charged.
+    pub(crate) fn left(&self) -> u64 {
+        self.limit - self.used()
+    }
+
+    /// Has nothing but `limit` bytes to give from now on. Nothing is in use.
+    pub(crate) fn set_limit(&mut self, limit: u64) {
+        debug_assert!(self.used() == 0, "a budget in use has its limit");
+        self.limit = limit.max(self.used());
+    }
+
     /// Bytes in use now.
     #[must_use]
     pub fn used(&self) -> u64 {
@@ -107,7 +118,7 @@ impl Ram {
 
     fn fits(&self, bytes: u64) -> Result<(), Exhausted> {
         // `used <= limit` always, so the difference is what is left.
-        if bytes > self.limit - self.used() { Err(Exhausted) } else { Ok(()) }
+        if bytes > self.left() { Err(Exhausted) } else { Ok(()) }
     }
 }
 

@@ -7,9 +7,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 mod internal;
+mod leader_fault;
 mod vm_error;
 
 pub use internal::{HostError, InternalError, InternalErrorKind};
+pub use leader_fault::{LeaderFault, ShortHash};
 pub use vm_error::{Invalid, Resource, Trap, UnknownVmError, VmError};
 
 /// What a sub-VM that ran comes to. Its bytes are voted on.
@@ -24,6 +26,9 @@ pub enum Outcome {
     Return(Vec<u8>),
     /// The contract failed of its own will, with this text.
     UserError(String),
+    /// The contract failed of its own will, with a value that is no text: its canonical calldata encoding. Under the profile
+    /// [`GenVm0_3`](crate::Profile::GenVm0_3) alone.
+    UserValue(Vec<u8>),
     /// It broke a rule or a limit.
     VmError(VmError),
 }
@@ -49,7 +54,7 @@ impl Outcome {
     pub fn code(&self) -> u8 {
         match self {
             Self::Return(_) => 0,
-            Self::UserError(_) => 1,
+            Self::UserError(_) | Self::UserValue(_) => 1,
             Self::VmError(_) => 2,
         }
     }
@@ -65,7 +70,7 @@ impl Outcome {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = alloc::vec![self.code()];
         match self {
-            Self::Return(value) => bytes.extend_from_slice(value),
+            Self::Return(value) | Self::UserValue(value) => bytes.extend_from_slice(value),
             Self::UserError(text) => bytes.extend_from_slice(text.as_bytes()),
             Self::VmError(error) => bytes.extend_from_slice(alloc::format!("{error}").as_bytes()),
         }

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use super::LeaderFault;
+
 /// A rule or limit that a sub-VM broke. Its text is stable and part of consensus.
 ///
 /// ```
@@ -28,6 +30,28 @@ pub enum VmError {
     },
     /// The contract cannot start.
     InvalidContract(Invalid),
+    /// What the leader posted is none of its results. Under GenVM's profiles alone, as all that follow.
+    LeaderFault(LeaderFault),
+    /// The entry's payload is no call.
+    MalformedEntry,
+    /// A call of the layer below reverted.
+    EvmReverted,
+    /// The node forbids a call of the layer below.
+    Forbidden,
+}
+
+impl VmError {
+    /// Whether it is of the specification, and not of GenVM's profiles alone.
+    pub(crate) const fn is_own(self) -> bool {
+        match self {
+            Self::LeaderFault(_) | Self::MalformedEntry | Self::EvmReverted | Self::Forbidden => false,
+            Self::InvalidContract(invalid) => !matches!(
+                invalid,
+                Invalid::RunnerAbsent | Invalid::RunnerMalformed | Invalid::NotUtf8Text | Invalid::MajorMismatch
+            ),
+            _ => true,
+        }
+    }
 }
 
 impl fmt::Display for VmError {
@@ -39,6 +63,10 @@ impl fmt::Display for VmError {
             Self::AbsentLeaderNondetOutput => f.write_str("absent_leader_nondet_output"),
             Self::ValidatorDisagrees { call } => write!(f, "validator_disagrees call {call}"),
             Self::InvalidContract(what) => write!(f, "invalid_contract {}", what.text()),
+            Self::LeaderFault(fault) => fault.fmt(f),
+            Self::MalformedEntry => f.write_str("malformed_entry"),
+            Self::EvmReverted => f.write_str("evm reverted"),
+            Self::Forbidden => f.write_str("forbidden"),
         }
     }
 }
@@ -77,8 +105,15 @@ fn parse(text: &str) -> Option<VmError> {
     if let Some(call) = text.strip_prefix("validator_disagrees call ") {
         return call.parse().ok().map(|call| VmError::ValidatorDisagrees { call });
     }
-    if text == "absent_leader_nondet_output" {
-        return Some(VmError::AbsentLeaderNondetOutput);
+    if let Some(fault) = text.strip_prefix(LeaderFault::CLASS) {
+        return LeaderFault::parse(fault).map(VmError::LeaderFault);
+    }
+    match text {
+        "absent_leader_nondet_output" => return Some(VmError::AbsentLeaderNondetOutput),
+        "malformed_entry" => return Some(VmError::MalformedEntry),
+        "evm reverted" => return Some(VmError::EvmReverted),
+        "forbidden" => return Some(VmError::Forbidden),
+        _ => {}
     }
     let (class, rest) = text.split_once(' ')?;
     match class {
@@ -214,6 +249,14 @@ texts! {
         Env = "env",
         /// A package that is absent or malformed.
         Package = "package",
+        /// Nothing says what runs it, or that is not there. Of GenVM's profiles, as those that follow.
+        RunnerAbsent = "runner absent",
+        /// What runs it cannot be followed.
+        RunnerMalformed = "runner malformed",
+        /// It is text, and not UTF-8.
+        NotUtf8Text = "not_utf8_text",
+        /// It is of another major version.
+        MajorMismatch = "major_mismatch",
     }
 }
 
@@ -229,7 +272,21 @@ mod tests {
         all.extend(Invalid::ALL.iter().copied().map(VmError::InvalidContract));
         all.extend([1, -1, i32::MIN, i32::MAX].map(VmError::ExitCode));
         all.extend([0, 7, u32::MAX].map(|call| VmError::ValidatorDisagrees { call }));
-        all.push(VmError::AbsentLeaderNondetOutput);
+        all.extend([
+            VmError::AbsentLeaderNondetOutput,
+            VmError::MalformedEntry,
+            VmError::EvmReverted,
+            VmError::Forbidden,
+        ]);
+        let hash = crate::ShortHash::of(b"what a leader posted");
+        let faults = [
+            LeaderFault::Absent,
+            LeaderFault::Malformed,
+            LeaderFault::UsesThisError(hash),
+            LeaderFault::FixPoint,
+            LeaderFault::Extra(hash),
+        ];
+        all.extend(faults.map(VmError::LeaderFault));
         all
     }
 
@@ -253,6 +310,11 @@ mod tests {
             "wasm_trap ",
             "wasm_trap unreachable ",
             "validator_disagrees call 00",
+            "leader_fault nondet_output",
+            "leader_fault nondet_output extra",
+            "leader_fault nondet_output extra 00000",
+            "leader_fault nondet_output extra 00000i",
+            "leader_fault nondet_output extra 000000 ",
         ] {
             assert_eq!(text.parse::<VmError>(), Err(UnknownVmError), "{text:?}");
         }

@@ -146,6 +146,11 @@ impl Overlay {
         group.page_or(number, [0; PAGE])?.get_mut(piece.in_page)
     }
 
+    /// How many pages were written.
+    pub(crate) fn len(&self) -> usize {
+        self.groups.values().map(|group| group.written.count_ones() as usize).sum()
+    }
+
     /// Writes. `base` gives the page before the run, asked only for pages that are neither written yet nor overwritten whole.
     pub(crate) fn write<E>(
         &mut self,

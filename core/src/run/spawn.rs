@@ -93,10 +93,18 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     if transaction.depth > transaction.params.limits.depth || stack_units < 0 {
         return Err(out_of(Resource::VmRecursion));
     }
+    let rules = transaction.params.profile.rules();
+    let own = child.view.overlay && child.message.contract_address == transaction.contract;
+    // Counting them takes time.
+    let inherited = match rules.ram.inherited_page {
+        price if own && price > 0 => price * transaction.overlay.len() as u64,
+        _ => 0,
+    };
     let ram = transaction.ram.of(child.mode);
     // The main sub-VM's message is the node's own.
     let handed = if child.main { 0 } else { costs::MESSAGE_COPIES * child.stdin.len() as u64 };
-    ram.charge(costs::SUB_VM + handed).map_err(|_| out_of(Resource::Memory))?;
+    let values = if rules.ram.env { child.package.env.values_len() } else { 0 };
+    ram.charge(rules.ram.sub_vm + handed + inherited + values).map_err(|_| out_of(Resource::Memory))?;
     // A package need not have come from `Parts::check`.
     if child.package.libraries.len() > costs::LIBRARIES {
         return Err(VmError::InvalidContract(Invalid::Package));
@@ -116,6 +124,7 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     };
     let mut wasi = wasi::State::new(config, ram)?;
     wasi.set_passed(transaction.passed);
+    wasi.set_seed(rules.seed);
     Ok(Box::new(SubVm {
         ticks: child.ticks,
         stack_units,
@@ -167,6 +176,9 @@ impl Guest<'_> {
         let left = params.limits.gas_time_nondet.saturating_sub(*ticks_nondet);
         child.ticks = i64::try_from(left).unwrap_or(i64::MAX);
         child.stack_units = i64::try_from(params.limits.stack_units).unwrap_or(i64::MAX);
+        if params.profile.rules().ram.block_has_callers {
+            self.vm.transaction_mut()?.ram.begin_block();
+        }
         let given = child.ticks;
         let (result, left) = self.spawn(child)?;
         let used = &mut self.vm.transaction_mut()?.ticks_nondet;

@@ -267,7 +267,7 @@ impl SubVm {
         }
         if self.main {
             let bytes = match &outcome {
-                Outcome::Return(value) => 1 + value.len(),
+                Outcome::Return(value) | Outcome::UserValue(value) => 1 + value.len(),
                 Outcome::UserError(text) => 1 + text.len(),
                 // Bounded by the list of texts.
                 Outcome::VmError(_) => 0,
@@ -282,7 +282,7 @@ impl SubVm {
     /// Whether the engine is to take a fingerprint of the machine, having come to `result`.
     #[must_use]
     pub fn wants_fingerprint(&self, result: &Result<Outcome, InternalError>) -> bool {
-        let failed = matches!(result, Ok(Outcome::UserError(_) | Outcome::VmError(_)));
+        let failed = matches!(result, Ok(Outcome::UserError(_) | Outcome::UserValue(_) | Outcome::VmError(_)));
         failed && self.main && self.transaction_ref().is_ok_and(|transaction| transaction.params.fingerprints)
     }
 

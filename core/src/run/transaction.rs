@@ -83,6 +83,11 @@ impl RamOfModes {
         Self { deterministic: Ram::new(limit), non_deterministic: Ram::new(limit) }
     }
 
+    /// Gives a block what its caller has left, and no more.
+    pub(crate) fn begin_block(&mut self) {
+        self.non_deterministic.set_limit(self.deterministic.left());
+    }
+
     /// Bytes in use by sub-VMs of a mode.
     pub(crate) fn used_in(&self, mode: Mode) -> u64 {
         match mode {

@@ -3,6 +3,7 @@
 use num_bigint::BigUint;
 
 use crate::consensus::permissions::Permissions;
+use crate::consensus::profile::Balances;
 use crate::ids::Address;
 use crate::outcome::{InternalError, InternalErrorKind};
 use crate::run::sub_vm::Guest;
@@ -14,9 +15,11 @@ const NEEDS: Permissions = Permissions::DETERMINISTIC.union(Permissions::READ_ST
 /// Writes the balance of the account at `address`, 256 bits, little-endian.
 ///
 /// # Errors
-/// `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+/// `forbidden` without `DETERMINISTIC` and `READ_STORAGE`, unless the profile lets anybody ask.
 pub(super) fn get_balance(guest: &mut Guest<'_>, address: u32, result: u32) -> Answer {
-    guest.need(NEEDS)?;
+    if guest.rules()?.balances == Balances::Readers {
+        guest.need(NEEDS)?;
+    }
     let address = Address(array(guest.mem, address)?);
     let place = Place::<32>::check(guest.mem, result, 1)?;
     let state = guest.vm.view.state;
@@ -28,9 +31,12 @@ pub(super) fn get_balance(guest: &mut Guest<'_>, address: u32, result: u32) -> A
 /// Writes the contract's own balance, less what this run has sent.
 ///
 /// # Errors
-/// `forbidden` without `DETERMINISTIC` and `READ_STORAGE`.
+/// `forbidden` without `DETERMINISTIC`, and without `READ_STORAGE` where the profile asks for that.
 pub(super) fn get_self_balance(guest: &mut Guest<'_>, result: u32) -> Answer {
-    guest.need(NEEDS)?;
+    guest.need(match guest.rules()?.balances {
+        Balances::Readers => NEEDS,
+        Balances::Anybody => Permissions::DETERMINISTIC,
+    })?;
     let place = Place::<32>::check(guest.mem, result, 1)?;
     let balance = guest.own_balance()?.to_bytes_le();
     let mut bytes = [0; 32];

@@ -33,9 +33,10 @@ impl Guest<'_> {
     /// The callee, or why there is none at the address.
     fn callee(&mut self, call: CallContract) -> Result<Result<Child, VmError>, InternalError> {
         let (mode, permissions) = (self.vm.mode, self.vm.permissions.call_contract());
+        let own_writes = self.rules()?.own_call_sees_writes;
         let transaction = self.vm.transaction_mut()?;
         let view = match call.state {
-            CalledState::Default => View { state: transaction.state, overlay: true },
+            CalledState::Default => View { state: transaction.state, overlay: own_writes },
             CalledState::LatestFinal => View { state: State::Finalized, overlay: false },
             CalledState::LatestNonFinal => View { state: State::Accepted, overlay: false },
         };

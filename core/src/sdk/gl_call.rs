@@ -4,6 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use num_bigint::BigUint;
+
+use crate::consensus::permissions::Permissions;
 use crate::consensus::profile::Rules;
 use crate::costs;
 use crate::costs::calls::Price;
@@ -64,13 +67,18 @@ impl Guest<'_> {
         match request {
             Request::Return(value) => Err(End::from(Outcome::Return(value)).into()),
             Request::UserError(text) => Err(End::from(Outcome::UserError(text)).into()),
+            Request::UserValue(value) => Err(End::from(Outcome::UserValue(value)).into()),
             Request::RunNondet { data_leader, data_validator } => self.run_nondet(&data_leader, &data_validator),
             Request::RunNondetWith { data, strategy } => self.run_nondet_with(&data, &strategy),
             Request::Sandbox(sandbox) => self.sandbox(&sandbox),
             Request::CallContract(call) => self.call_contract(call),
             Request::EthCall { address, calldata } => self.eth_call(&address, &calldata),
-            Request::Message { value, bytes } => self.accept(&value, bytes),
-            Request::Module(bytes) => self.start_module(&bytes),
+            Request::Event(bytes) => {
+                let needs = self.rules()?.event_needs;
+                self.accept(needs, &BigUint::ZERO, bytes)
+            }
+            Request::Message { value, bytes } => self.accept(Permissions::SEND_MESSAGES, &value, bytes),
+            Request::Module { bytes, leaves } => self.start_module(&bytes, leaves),
             Request::TraceMessage(text) => self.trace_message(&text),
             Request::TraceRuntime => self.trace_runtime(),
             Request::Yield => Ok(Given::Nothing),

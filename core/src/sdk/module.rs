@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::costs;
 use crate::host::Stream;
 use crate::ids::Mode;
-use crate::outcome::{InternalError, InternalErrorKind};
+use crate::outcome::{End, InternalError, InternalErrorKind, Resource};
 use crate::own;
 use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
@@ -14,10 +14,13 @@ use crate::wasi::call::Stop;
 use subvm_calldata::Value;
 
 impl Guest<'_> {
-    /// Starts a request without waiting for it.
-    pub(super) fn start_module(&mut self, request: &[u8]) -> Granted {
+    /// Starts a request without waiting for it, where so much RAM is left.
+    pub(super) fn start_module(&mut self, request: &[u8], leaves: u64) -> Granted {
         if self.vm.mode == Mode::Deterministic {
             return Err(Stop::Errno(Errno::Forbidden));
+        }
+        if self.cx()?.ram.left() < leaves {
+            return Err(End::from(Resource::Memory).into());
         }
         let modules = &mut self.vm.transaction_mut()?.node.modules;
         let id = modules.start(request).map_err(|source| {

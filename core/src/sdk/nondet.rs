@@ -1,13 +1,15 @@
 //! Non-deterministic blocks: a leader proposes, validators check, nodes that catch up believe.
 
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
 use crate::consensus::input::Role;
 use crate::consensus::message::EntryKind;
 use crate::consensus::permissions::Permissions;
-use crate::consensus::profile::UserErrors;
+use crate::consensus::profile::{Disagreement, LeaderFaults, Rules, UserErrors};
+use crate::consensus::words::blames_leader;
 use crate::ids::Mode;
-use crate::outcome::{End, InternalError, Outcome, Resource, VmError};
+use crate::outcome::{End, InternalError, LeaderFault, Outcome, Resource, ShortHash, VmError};
 use crate::run::spawn::starting;
 use crate::run::sub_vm::Guest;
 use crate::sdk::disagreement::Checked;
@@ -69,11 +71,17 @@ impl Guest<'_> {
                 let checked = check(self, &result)?;
                 if !matches!(checked, Checked::Agrees) {
                     self.tell_disagreement(call, &checked, &result);
-                    return Err(self.disagree(call, VmError::ValidatorDisagrees { call })?.into());
+                    self.disagree(call)?;
+                    if self.rules()?.disagreement == Disagreement::Ends {
+                        return Err(End::from(VmError::ValidatorDisagrees { call }).into());
+                    }
                 }
                 result
             }
-            Part::Absent => return Err(self.disagree(call, VmError::AbsentLeaderNondetOutput)?.into()),
+            Part::Absent => {
+                self.disagree(call)?;
+                return Err(End::from(VmError::AbsentLeaderNondetOutput).into());
+            }
         };
         Ok(Given::Bytes(result))
     }
@@ -93,8 +101,12 @@ impl Guest<'_> {
         let transaction = self.vm.transaction_ref()?;
         let limit = transaction.params.limits.nondet_result;
         let take = |results: &[Vec<u8>]| {
-            let fits = |result: &&Vec<u8>| result.len() as u64 <= limit && well_formed(result, rules.user_errors);
-            results.get(call as usize).filter(fits).cloned()
+            let given = results.get(call as usize).map_or(&[][..], Vec::as_slice);
+            match fault(given, limit, rules) {
+                None => Some(given.to_vec()),
+                Some(_) if rules.leader_faults == LeaderFaults::End => None,
+                Some(fault) => Some(rules.result(&Outcome::VmError(VmError::LeaderFault(fault)))),
+            }
         };
         Ok(match &transaction.role {
             Role::Leader => Part::Propose,
@@ -114,8 +126,7 @@ impl Guest<'_> {
     pub(super) fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
         let bytes = self.rules()?.result(outcome);
         let fits = bytes.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
-        let too_large = || Outcome::VmError(VmError::OutOf(Resource::Memory)).to_bytes();
-        Ok(if fits { bytes } else { too_large() })
+        if fits { Ok(bytes) } else { Ok(self.rules()?.result(&Outcome::VmError(VmError::OutOf(Resource::Memory)))) }
     }
 
     /// Puts a result into the receipt, and charges it.
@@ -124,20 +135,38 @@ impl Guest<'_> {
         self.charge_carried(result.len() as u64)
     }
 
-    fn disagree(&mut self, call: u32, error: VmError) -> Result<End, InternalError> {
-        self.vm.transaction_mut()?.disagreed_at = Some(call);
-        Ok(error.into())
+    /// Keeps the first block on which this validator does not agree.
+    fn disagree(&mut self, call: u32) -> Result<(), InternalError> {
+        self.vm.transaction_mut()?.disagreed_at.get_or_insert(call);
+        Ok(())
     }
 }
 
-/// Whether bytes that claim to be a result are one: nothing else may reach a contract.
-pub(super) fn well_formed(result: &[u8], user_errors: UserErrors) -> bool {
-    match result.split_first() {
-        Some((0, value)) => validate(value, &DecodeLimits::default()).is_ok(),
-        Some((1, text)) if user_errors == UserErrors::Text => core::str::from_utf8(text).is_ok(),
-        // Any calldata may be an error there.
-        Some((1, value)) => validate(value, &DecodeLimits::default()).is_ok(),
-        Some((2, text)) => core::str::from_utf8(text).is_ok_and(|text| text.parse::<VmError>().is_ok()),
-        _ => false,
-    }
+/// What is wrong with bytes that claim to be a leader's result: nothing that has a fault may reach a contract.
+fn fault(result: &[u8], limit: u64, rules: &Rules) -> Option<LeaderFault> {
+    let is_calldata = |value| validate(value, &DecodeLimits::default()).is_ok();
+    let Some((code, data)) = result.split_first() else { return Some(LeaderFault::Absent) };
+    let text = core::str::from_utf8(data).ok();
+    let fine = result.len() as u64 <= limit
+        && match code {
+            0 => is_calldata(data),
+            1 if rules.user_errors == UserErrors::Text => text.is_some(),
+            // Any calldata may be an error there.
+            1 => is_calldata(data),
+            2 => match text {
+                Some(text) if rules.leader_faults == LeaderFaults::Replaced && blames_leader(text) => {
+                    return Some(uses_this_error(text));
+                }
+                Some(text) => rules.words.has(text),
+                None => false,
+            },
+            _ => false,
+        };
+    (!fine).then_some(LeaderFault::Malformed)
+}
+
+/// What stands in the place of a text that no leader comes to.
+fn uses_this_error(text: &str) -> LeaderFault {
+    let fault = LeaderFault::UsesThisError(ShortHash::of(text.as_bytes()));
+    if fault.to_string() == text { LeaderFault::FixPoint } else { fault }
 }

@@ -6,11 +6,14 @@ use alloc::vec::Vec;
 
 use num_bigint::BigUint;
 
-use crate::consensus::profile::{Rules, SandboxFields};
+use crate::consensus::message::is_call;
+use crate::consensus::profile::{Rules, SandboxFields, UserErrors};
 use crate::ids::Address;
 use crate::sdk::strategy::Strategy;
 use subvm_calldata::{Int, Map, Value};
 
+/// The methods of web requests that GenVM knows.
+const METHODS: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"];
 /// Images that one prompt may carry.
 const IMAGES: usize = 2;
 /// Topics that one event may carry.
@@ -31,6 +34,8 @@ pub(super) fn spawns(bytes: &[u8]) -> bool {
 pub(super) enum Request {
     Return(Vec<u8>),
     UserError(String),
+    /// A user error that is no text.
+    UserValue(Vec<u8>),
     RunNondet {
         data_leader: Vec<u8>,
         data_validator: Vec<u8>,
@@ -45,13 +50,19 @@ pub(super) enum Request {
         address: Address,
         calldata: Vec<u8>,
     },
-    /// `PostMessage`, `DeployContract`, `EthSend` or `EmitEvent`, which all go into the receipt as they came; and what it sends along.
+    /// `EmitEvent`, which goes into the receipt as it came.
+    Event(Vec<u8>),
+    /// `PostMessage`, `DeployContract` or `EthSend`, which all go into the receipt as they came; and what it sends along.
     Message {
         value: BigUint,
         bytes: Vec<u8>,
     },
     /// `WebRequest`, `WebRender`, `ExecPrompt` or `ExecPromptTemplate`, which all go to a module as they came.
-    Module(Vec<u8>),
+    Module {
+        bytes: Vec<u8>,
+        /// RAM that has to be left, in bytes.
+        leaves: u64,
+    },
     TraceMessage(String),
     TraceRuntime,
     Yield,
@@ -96,6 +107,9 @@ impl Request {
         let (name, argument) = entry.ok_or("it is no map of one entry, a request's name and its fields")?;
         let wrong = || format!("the argument of {} is not what it takes", shown(name));
         match name {
+            "UserError" if rules.user_errors == UserErrors::Calldata && argument.as_str().is_none() => {
+                Ok(Self::UserValue(argument.encode().map_err(|_| wrong())?))
+            }
             "UserError" | "Rollback" => Ok(Self::UserError(argument.as_str().ok_or_else(wrong)?.to_string())),
             "Trace" => trace(argument, rules).ok_or_else(wrong),
             "Yield" if rules.timestamp && argument.is_null() => Ok(Self::Yield),
@@ -125,7 +139,7 @@ impl Request {
             "Sandbox" => Self::Sandbox(sandbox(fields, rules.sandbox)?),
             "CallContract" => Self::CallContract(CallContract {
                 address: fields.address("address")?,
-                calldata: fields.encoded("calldata")?,
+                calldata: fields.call("calldata", rules.calls_by_convention)?,
                 state: match u8::try_from(fields.take("state")?.as_int()?).ok()? {
                     0 => CalledState::Default,
                     1 => CalledState::LatestFinal,
@@ -134,12 +148,22 @@ impl Request {
                 },
             }),
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
-            "PostMessage" | "DeployContract" | "EthSend" | "EmitEvent" => {
+            "EmitEvent" => {
+                event(fields)?;
+                Self::Event(bytes.to_vec())
+            }
+            "PostMessage" | "DeployContract" | "EthSend" => {
                 Self::Message { value: message(name, fields, rules)?, bytes: bytes.to_vec() }
             }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
                 module(name, fields, rules)?;
-                Self::Module(bytes.to_vec())
+                let [web, render] = rules.ram.web;
+                let leaves = match name {
+                    "WebRequest" => web,
+                    "WebRender" => render,
+                    _ => 0,
+                };
+                Self::Module { bytes: bytes.to_vec(), leaves }
             }
             _ => return None,
         })
@@ -163,18 +187,20 @@ fn message(name: &str, fields: &mut Fields<'_>, rules: &Rules) -> Option<BigUint
             fields.choice("on", &["accepted", "finalized"])?;
             word(fields.take("salt_nonce")?)?;
         }
-        "EthSend" => {
+        _ => {
             fields.address("address")?;
             fields.take("calldata")?.as_bytes()?;
         }
-        _ => {
-            let topics = fields.take("topics")?.as_array()?;
-            let all_words = topics.iter().all(|topic| topic.as_bytes().is_some_and(|topic| topic.len() == 32));
-            fields.take("blob")?.as_map()?;
-            return (topics.len() <= TOPICS && all_words).then_some(BigUint::ZERO);
-        }
     }
     word(fields.take("value")?)
+}
+
+/// Checks the fields of an event.
+fn event(fields: &mut Fields<'_>) -> Option<()> {
+    let topics = fields.take("topics")?.as_array()?;
+    let all_words = topics.iter().all(|topic| topic.as_bytes().is_some_and(|topic| topic.len() == 32));
+    fields.take("blob")?.as_map()?;
+    (topics.len() <= TOPICS && all_words).then_some(())
 }
 
 /// Checks what a message says of its fees: both fields, or neither.
@@ -253,7 +279,11 @@ fn trace(argument: &Value, rules: &Rules) -> Option<Request> {
 fn module(name: &str, fields: &mut Fields<'_>, rules: &Rules) -> Option<()> {
     match name {
         "WebRequest" => {
-            fields.string("method")?;
+            if rules.known_methods {
+                fields.choice("method", METHODS)?;
+            } else {
+                fields.string("method")?;
+            }
             fields.string("url")?;
             let headers = fields.take("headers")?.as_map()?;
             if !headers.values().all(|value| value.as_bytes().is_some()) {
@@ -358,8 +388,13 @@ impl<'a> Fields<'a> {
         self.take(name)?.as_address()
     }
 
-    fn encoded(&mut self, name: &'static str) -> Option<Vec<u8>> {
-        self.take(name)?.encode().ok()
+    /// The encoding of a call's calldata, which has to be one `by_convention`.
+    fn call(&mut self, name: &'static str, by_convention: bool) -> Option<Vec<u8>> {
+        let value = self.take(name)?;
+        if by_convention && !is_call(value, false) {
+            return None;
+        }
+        value.encode().ok()
     }
 
     fn string(&mut self, name: &'static str) -> Option<()> {

@@ -2,7 +2,6 @@
 
 use crate::consensus::page::{self, BYTES as PAGE};
 use crate::consensus::permissions::Permissions;
-use crate::costs;
 use crate::ids::{Mode, SlotId};
 use crate::outcome::{InternalError, InternalErrorKind, Resource};
 use crate::run::sub_vm::{Guest, SubVm, View, absent};
@@ -50,7 +49,7 @@ pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u
     let View { state, .. } = guest.vm.view;
     let mode = guest.vm.mode;
     let bytes = mem::bytes(guest.mem, buffer);
-    let Transaction { locked, overlay, storage, ram, node, contract, .. } = guest.vm.transaction_mut()?;
+    let Transaction { locked, overlay, storage, ram, node, contract, params, .. } = guest.vm.transaction_mut()?;
     if locked.contains(&slot) {
         return Err(Stop::Errno(Errno::Forbidden));
     }
@@ -60,7 +59,7 @@ pub(super) fn storage_write(guest: &mut Guest<'_>, slot: u32, index: u32, buf: u
     }
     let pages = overlay.new_pages(slot, index, bytes.len());
     storage.charge(pages).map_err(|_| Resource::GasStorage)?;
-    ram.of(mode).keep(pages * costs::STORAGE_PAGE).map_err(|_| Resource::Memory)?;
+    ram.of(mode).keep(pages * params.profile.rules().ram.page).map_err(|_| Resource::Memory)?;
     overlay.write(slot, index, bytes, |page| {
         let mut base = [0; PAGE];
         node.storage.read(state, contract, &slot, page * PAGE as u32, &mut base).map_err(reading)?;

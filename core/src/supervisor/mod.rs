@@ -8,15 +8,16 @@ use core::time::Duration;
 
 use num_bigint::BigUint;
 
-use crate::consensus::input::{Entry, Run};
+use crate::consensus::input::{Entry, Role, Run};
 use crate::consensus::permissions::Permissions;
+use crate::consensus::profile::{LeaderFaults, Profile};
 use crate::consensus::receipt::{Gas, Receipt};
 use crate::consensus::report::Report;
 use crate::costs::budget::Meter;
 use crate::fingerprint::Fingerprint;
 use crate::host::{Event, Node};
 use crate::ids::Mode;
-use crate::outcome::{InternalError, InternalErrorKind, Outcome, VmError};
+use crate::outcome::{InternalError, InternalErrorKind, LeaderFault, Outcome, Resource, ShortHash, VmError};
 use crate::own;
 use crate::run::engine::Engine;
 use crate::run::overlay::Overlay;
@@ -134,8 +135,14 @@ fn begin(
         ticks,
         stack_units,
     });
+    let mut ram = RamOfModes::new(limits.ram);
+    let slots = run.params.profile.rules().ram.locked_slot * prepared.locked.len() as u64;
+    let child = match ram.of(mode).keep(slots) {
+        Ok(()) => child,
+        Err(_) => Err(VmError::OutOf(Resource::Memory)),
+    };
     let transaction = Transaction {
-        ram: RamOfModes::new(limits.ram),
+        ram,
         storage: Meter::new(limits.gas_storage),
         data: Meter::new(limits.gas_data),
         params: run.params,
@@ -171,6 +178,13 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
         Ok(outcome) => outcome,
         Err(error) => return (transaction.node, Err(error)),
     };
+    let (outcome, fingerprint) = match surplus(&transaction) {
+        Some(error) => {
+            transaction.disagreed_at = None;
+            (Outcome::VmError(error), None)
+        }
+        None => (outcome, fingerprint),
+    };
     let returned = matches!(outcome, Outcome::Return(_));
     // A run that failed before its engine did anything has the fingerprint of an empty machine.
     let mut fingerprint =
@@ -181,7 +195,7 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
     let receipt = Receipt {
         params: transaction.params.digest(),
         message,
-        result: result_bytes(&outcome, fingerprint.as_ref()),
+        result: result_bytes(&outcome, fingerprint.as_ref(), transaction.params.profile),
         gas: Gas {
             data: transaction.data.used(),
             storage: transaction.storage.used(),
@@ -200,20 +214,33 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
         ticks_nondet: transaction.ticks_nondet,
         diagnostics: transaction.diagnostics,
         disagreed_at: transaction.disagreed_at,
+        profile: transaction.params.profile,
     };
     (transaction.node, Ok(report))
 }
 
+/// What a leader's results of blocks that the run did not come to make of it, where the profile has a text for them.
+fn surplus(transaction: &Transaction) -> Option<VmError> {
+    if transaction.params.profile.rules().leader_faults != LeaderFaults::Replaced {
+        return None;
+    }
+    let (Role::Validator { results } | Role::Sync { results }) = &transaction.role else { return None };
+    let first = results.get(transaction.next_block as usize)?;
+    Some(VmError::LeaderFault(LeaderFault::Extra(ShortHash::of(first))))
+}
+
 /// The result of the whole run: code byte ++ calldata.
-fn result_bytes(outcome: &Outcome, fingerprint: Option<&Fingerprint>) -> Vec<u8> {
-    let text = match outcome {
+fn result_bytes(outcome: &Outcome, fingerprint: Option<&Fingerprint>, profile: Profile) -> Vec<u8> {
+    let message = match outcome {
         Outcome::Return(_) => return outcome.to_bytes(),
-        Outcome::UserError(text) => text.clone(),
-        Outcome::VmError(error) => error.to_string(),
+        Outcome::UserError(text) => Value::Str(text.clone()),
+        // It was written here.
+        Outcome::UserValue(value) => Value::decode(value).unwrap_or(Value::Null),
+        Outcome::VmError(error) => Value::Str(profile.text(*error)),
     };
     let failure = Value::Map(Map::from([
         ("fingerprint", fingerprint.map_or(Value::Null, Fingerprint::to_value)),
-        ("message", Value::Str(text)),
+        ("message", message),
     ]));
     let mut bytes = alloc::vec![outcome.code()];
     bytes.extend_from_slice(&own::encode(&failure));

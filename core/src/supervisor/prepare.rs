@@ -35,18 +35,23 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     patience.called_off()?;
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
-    let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
+    let rules = run.params.profile.rules();
+    let package = if rules.calls_by_convention && run.entry == Entry::Contract && !run.message.is_call() {
+        Err(VmError::MalformedEntry)
+    } else {
+        let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
+        code.package()
+    };
     let locked = node.host.locked_slots(contract).map_err(failed("asking the host for the contract's locked slots"))?;
     let now = node.clock.transaction_time();
-    let grouped = run.params.profile.rules().grouped_fractions;
-    let datetime = if grouped { grouped_datetime(now) } else { datetime(now) };
+    let datetime = if rules.grouped_fractions { grouped_datetime(now) } else { datetime(now) };
     let stdin = match &run.entry {
         Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
         _ => run.message.to_bytes(EntryKind::Main, &datetime, None).into(),
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
     let patience = Patience { deadline, ..patience };
-    Ok(Prepared { schedule, package: code.package(), locked, now, datetime, stdin, patience })
+    Ok(Prepared { schedule, package, locked, now, datetime, stdin, patience })
 }
 
 /// The prices of a run. What no run can be held to is refused before anything runs.

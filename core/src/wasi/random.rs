@@ -4,21 +4,30 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rand_mt::Mt;
+use sha3::{Digest as _, Sha3_256};
 
+use crate::consensus::profile::Seed;
 use crate::costs::calls::Price;
 use crate::host::Rng;
 use crate::ids::Mode;
 use crate::wasi::call::Cx;
-use crate::wasi::{Done, Errno, mem};
+use crate::wasi::{self, Done, Errno, mem};
 
 /// The deterministic generator: MT19937.
 #[derive(Debug)]
 pub(super) struct Generator(Mt);
 
 impl Generator {
-    /// Seeds it by `init_by_array` with the bytes of `GenLayer`, one to a key word.
-    fn new() -> Self {
-        Self(Mt::new_with_key(b"GenLayer".map(u32::from)))
+    /// Seeds it by `init_by_array`: with the bytes of `GenLayer`, one to a key word, or with the words of SHA3-256 of the message,
+    /// little-endian.
+    fn new(seed: Seed, message: &[u8]) -> Self {
+        Self(match seed {
+            Seed::Fixed => Mt::new_with_key(b"GenLayer".map(u32::from)),
+            Seed::Message => {
+                let digest: [u8; 32] = Sha3_256::digest(message).into();
+                Mt::new_with_key(digest.as_chunks().0.iter().copied().map(u32::from_le_bytes))
+            }
+        })
     }
 
     /// Fills `into` with words, little-endian, of which the last may be cut short. The next call starts on a fresh word.
@@ -48,7 +57,8 @@ pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
     let range = mem::range(cx.mem, buf, buf_len)?;
     let into = mem::bytes_mut(cx.mem, range);
     if deterministic {
-        cx.wasi.random.get_or_insert_with(|| Box::new(Generator::new())).fill(into);
+        let wasi::State { config, random, seed, .. } = &mut *cx.wasi;
+        random.get_or_insert_with(|| Box::new(Generator::new(*seed, &config.stdin))).fill(into);
     } else {
         fill_securely(&mut *cx.node.rng, into)?;
     }

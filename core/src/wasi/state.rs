@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::consensus::params::Personality;
+use crate::consensus::profile::Seed;
 use crate::costs::budget::Ram;
 use crate::costs::instructions::Schedule;
 use crate::costs::{FD_ALLOCATION, Limits};
@@ -92,6 +93,8 @@ pub struct State {
     pub(crate) fds: Table,
     /// Nanoseconds that were waited for since the transaction's instant. With it they are at most 2^64 - 1.
     pub(super) passed: u64,
+    /// What seeds the deterministic generator.
+    pub(super) seed: Seed,
     /// Made at the first use: most sub-VMs need none.
     pub(super) random: Option<Box<Generator>>,
     /// The iovecs of the call that is being made, kept so that calls in loops allocate nothing.
@@ -120,6 +123,7 @@ impl State {
             rules,
             fds,
             passed: 0,
+            seed: Seed::Fixed,
             random: None,
             iovecs: Vec::new(),
             prestat_refused: false,
@@ -178,6 +182,11 @@ impl State {
     #[inline]
     pub(super) fn now(&self) -> u64 {
         self.config.now.saturating_add(self.passed)
+    }
+
+    /// Has the deterministic generator, which was not used yet, seeded by this.
+    pub(crate) fn set_seed(&mut self, seed: Seed) {
+        self.seed = seed;
     }
 
     /// Nanoseconds that were waited for since the transaction's instant.

@@ -124,7 +124,12 @@ pub(super) fn parts(
         }
     };
     parts.args = std::iter::once(arg0.unwrap_or_else(name)).chain(args.iter().cloned()).collect();
-    parts.env = env.iter().map(|pair| (pair.left.clone(), pair.right.clone())).collect();
+    added(parts, env, link, map)
+}
+
+/// Parts, and what options add to them.
+pub(super) fn added(mut parts: Parts, env: &[Pair], link: &[Pair], map: &[Mapping]) -> Result<Parts, Failure> {
+    parts.env.extend(env.iter().map(|pair| (pair.left.clone(), pair.right.clone())));
     for Pair { left, right } in link {
         parts.libraries.push(Library { name: left.clone(), wasm: input::module(&PathBuf::from(right))?.into() });
     }

@@ -32,6 +32,7 @@ mod man;
 mod message;
 mod names;
 mod new;
+mod packaged;
 mod page;
 mod program;
 mod progress;

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{Code, Node, Observer};
-use subvm_core::{Engine, FloatPolicy, Params, Personality, RuleSets, Run};
+use subvm_core::{Engine, FloatPolicy, Params, Parts, Personality, RuleSets, Run};
 
 use super::Failure;
-use super::bundle::parts;
+use super::bundle::{added, parts};
 use super::engine::{EngineOptions, engine};
 use super::host::Output;
 use super::input::{self, Mapping, Pair};
+use super::packaged::{self, LineName};
 use super::report::Done;
 use super::terminal::{self, LogFormat};
 use super::told::{ProfileOptions, Told};
@@ -44,12 +45,18 @@ pub(super) struct ProgramOptions {
     /// What runs a contract in Python: a bundle of its interpreter and library (docs/python.md)
     #[arg(long, value_name = "BUNDLE", help_heading = "Sub-VM")]
     runner: Option<PathBuf>,
+    /// The directory of runners that a contract in GenVM's packaging names (docs/genvm.md)
+    #[arg(long, value_name = "DIR", help_heading = "Sub-VM", conflicts_with_all = ["runner", "arg0"])]
+    runners: Option<PathBuf>,
     /// Argument 0 [default: the module's file name]
     #[arg(long, value_name = "NAME", help_heading = "Sub-VM")]
     arg0: Option<String>,
     /// Once an option: the error says which took its place
     #[arg(long, hide = true, num_args = 0..=1, value_name = "BOOL")]
     announce_root: Option<Option<String>>,
+    /// Whose rules the contract finds: a line of GenVM's [default: the configuration's, else subvm's own]
+    #[arg(long, value_enum, help_heading = "Consensus parameters")]
+    line: Option<LineName>,
     /// How files and processes behave [default: the configuration's, else program for exec, seed for run]
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     personality: Option<PersonalityName>,
@@ -205,6 +212,9 @@ impl ProgramOptions {
         if let Some(filter) = &self.log {
             config.run.log.clone_from(filter);
         }
+        if let Some(line) = self.line {
+            config.consensus.profile = line.profile();
+        }
         terminal::log(config.run.filter().map_err(unusable)?, self.log_format.unwrap_or_default());
         let services = config.services().map_err(unusable)?;
         let mut params = match at {
@@ -242,12 +252,32 @@ impl ProgramOptions {
         params: &Params,
         engine: &Arc<dyn Engine>,
     ) -> Result<(Code, Option<String>), Failure> {
+        if let Some(runners) = &self.runners {
+            if !args.is_empty() {
+                let why = "its runner sets them; a method is called by them only where a contract is run";
+                return Err(Failure::usage(format_args!("arguments for {}", module.display()), why));
+            }
+            let parts = match packaged::parts(module, runners, params.profile)? {
+                Ok(parts) => added(parts, &self.env, &self.link, &self.map)?,
+                Err((invalid, why)) => return Ok((Code::Malformed(invalid), Some(why))),
+            };
+            return Ok(checked(parts, params));
+        }
         let runner = self.runner.as_deref().map(|runner| (runner, engine));
         let parts = parts(module, self.arg0.clone(), args, &self.env, &self.link, &self.map, runner)?;
-        Ok(match parts.check(&params.refused_env) {
-            Ok(package) => (Code::Package(Arc::new(package)), None),
-            Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),
-        })
+        Ok(checked(parts, params))
+    }
+
+    /// Whether arguments call a contract in GenVM's packaging.
+    pub(super) fn is_packaged(&self) -> bool {
+        self.runners.is_some()
+    }
+}
+
+fn checked(parts: Parts, params: &Params) -> (Code, Option<String>) {
+    match parts.check(&params.refused_env) {
+        Ok(package) => (Code::Package(Arc::new(package)), None),
+        Err(error) => (Code::Malformed(error.invalid()), Some(error.to_string())),
     }
 }
 

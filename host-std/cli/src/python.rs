@@ -10,7 +10,7 @@ use subvm_testing::NoPython;
 use super::{Failure, input, line};
 
 /// The method that stands for the constructor.
-const CONSTRUCTOR: &str = "__init__";
+pub(super) const CONSTRUCTOR: &str = "__init__";
 /// Who calls, and what, where no message says so.
 const SENDER: Address = Address([0x5e; 20]);
 const CONTRACT: Address = Address([0xc0; 20]);
@@ -55,7 +55,10 @@ pub(super) fn called(args: &[String]) -> Result<Message, Failure> {
     }
     let calldata = Value::Map(map);
     let entry_data = calldata.encode().map_err(|error| Failure::usage("the arguments", error))?;
-    let base =
-        Message { contract_address: CONTRACT, sender_address: SENDER, origin_address: SENDER, ..Message::default() };
-    Ok(Message { is_init, entry_data, ..base })
+    Ok(Message { is_init, entry_data, ..base() })
+}
+
+/// The message of who calls, and what, where no message says so.
+pub(super) fn base() -> Message {
+    Message { contract_address: CONTRACT, sender_address: SENDER, origin_address: SENDER, ..Message::default() }
 }

@@ -49,7 +49,7 @@ impl Done {
                 Outcome::VmError(VmError::ExitCode(code)) => {
                     u8::try_from(code).ok().filter(|code| *code < GUEST).unwrap_or(GUEST)
                 }
-                Outcome::UserError(_) | Outcome::VmError(_) => GUEST,
+                Outcome::UserError(_) | Outcome::UserValue(_) | Outcome::VmError(_) => GUEST,
             },
         }
     }
@@ -66,8 +66,13 @@ impl Done {
                     // The guest speaks for itself.
                     Outcome::VmError(VmError::ExitCode(code))
                         if (1..i32::from(GUEST)).contains(code) && why.is_empty() => {}
-                    Outcome::VmError(error) => terminal::err(&format!("error: {error}{separator}{why}")),
-                    Outcome::UserError(text) => terminal::err(&format!("error: the contract failed: {text}")),
+                    Outcome::VmError(_) => {
+                        terminal::err(&format!("error: {}{separator}{why}", report.failure().unwrap_or_default()));
+                    }
+                    Outcome::UserError(_) | Outcome::UserValue(_) => {
+                        let failure = report.failure().unwrap_or_default();
+                        terminal::err(&format!("error: the contract failed: {failure}"));
+                    }
                 }
                 self.stack.iter().for_each(|line| terminal::err(&format!("  {line}")));
             }
@@ -97,18 +102,16 @@ impl Done {
             "outcome": match outcome {
                 None => "internal_error",
                 Some(Outcome::Return(_)) => "return",
-                Some(Outcome::UserError(_)) => "user_error",
+                Some(Outcome::UserError(_) | Outcome::UserValue(_)) => "user_error",
                 Some(Outcome::VmError(_)) => "vm_error",
             },
             "value": match outcome {
                 Some(Outcome::Return(value)) => Some(text(value)),
                 _ => None,
             },
-            "message": match (&self.result, outcome) {
-                (Err(error), _) => Some(chain(error)),
-                (_, Some(Outcome::UserError(text))) => Some(text.clone()),
-                (_, Some(Outcome::VmError(error))) => Some(error.to_string()),
-                _ => None,
+            "message": match &self.result {
+                Err(error) => Some(chain(error)),
+                Ok(report) => report.failure(),
             },
             "diagnostics": report.map_or(&[][..], |report| &report.diagnostics),
             "exit_code": match outcome {

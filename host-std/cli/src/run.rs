@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use subvm_core::host::{State, Storage};
-use subvm_core::{Address, Entry, InternalError, Message, Personality, Receipt, Report, Role, Vote, vote};
+use subvm_core::{Address, Entry, InternalError, Message, Personality, Profile, Receipt, Report, Role, Vote, vote};
 
 use super::exec::EPOCH;
 use super::host::{OneContract, Output, node};
@@ -15,7 +15,7 @@ use super::ledger::unusable;
 use super::message::{Transaction, transaction};
 use super::program::{AtHeight, ProgramOptions, Settings, transact};
 use super::report::{Done, tell};
-use super::{Failure, input, python, shown, terminal};
+use super::{Failure, input, packaged, python, shown, terminal};
 use subvm_host_std::ledger::{Heights, Ledger, LedgerError, RedbLedger};
 use subvm_host_std::observe;
 use subvm_host_std::observe::voted;
@@ -28,7 +28,7 @@ use subvm_host_std::observe::voted;
   subvm run --message call.json --balance 0xc0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0=1000 token.wasm -- --verbose
   subvm run --message call.json --record call.rec oracle.wasm && subvm replay call.rec")]
 pub(super) struct Run {
-    /// The contract: .wasm, or its text form .wat; or, with --runner, its source in Python
+    /// The contract: .wasm, or its text form .wat; with --runner, its source in Python; with --runners, a file in GenVM's packaging
     contract: PathBuf,
     /// Arguments for the contract; one in Python is called by them: a method (or __init__), and its arguments as a map in calldata's text form
     #[arg(last = true, value_name = "ARGS")]
@@ -85,7 +85,7 @@ impl Run {
     fn run(&self, output: &Output) -> Result<Done, Failure> {
         let Settings { params, deadline, rng, services, engine, told } =
             self.program.settings_at(Some(&self.at_height()?), Personality::Seed, None)?;
-        let (args, Transaction { message, time }) = self.call()?;
+        let (args, Transaction { message, time }) = self.call(params.profile)?;
         let (code, malformed) = self.program.package(&self.contract, args, &params, &engine)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
         let results = || leader.as_ref().map(|leader| leader.nondet.clone()).unwrap_or_default();
@@ -143,21 +143,25 @@ impl Run {
     }
 
     /// The arguments of the package, and what is asked of it.
-    fn call(&self) -> Result<(&[String], Transaction), Failure> {
+    fn call(&self, profile: Profile) -> Result<(&[String], Transaction), Failure> {
+        let packaged = self.program.is_packaged();
+        let is_called = packaged || python::is_source(&self.contract);
+        let called = || if packaged { packaged::called(&self.args, profile) } else { python::called(&self.args) };
         let Some(path) = &self.message else {
-            if !python::is_source(&self.contract) {
-                let why = "name the file of a message; only contracts in Python are called by arguments";
+            if !is_called {
+                let why =
+                    "name the file of a message; only contracts in Python, or with --runners, are called by arguments";
                 return Err(Failure::usage("--message is missing", why));
             }
             let time = input::instant(EPOCH).map_err(Failure::Internal)?;
-            return Ok((&[], Transaction { message: python::called(&self.args)?, time }));
+            return Ok((&[], Transaction { message: called()?, time }));
         };
         let mut asked = transaction(path)?;
-        if !python::is_source(&self.contract) || self.args.is_empty() {
+        if !is_called || self.args.is_empty() {
             return Ok((&self.args, asked));
         }
         // Who calls, and when, is the message's; what is called, the arguments'.
-        let Message { entry_data, is_init, .. } = python::called(&self.args)?;
+        let Message { entry_data, is_init, .. } = called()?;
         asked.message = Message { entry_data, is_init, ..asked.message };
         Ok((&[], asked))
     }

@@ -18,8 +18,7 @@ pub(super) fn run(Done { result, vote, against, trace, .. }: &Done) -> Vec<Strin
     if let Ok(report) = result {
         lines.push(match &report.outcome {
             Outcome::Return(value) => row("return", &text(value)),
-            Outcome::UserError(error) => row("error", error),
-            Outcome::VmError(error) => row("error", &error.to_string()),
+            _ => row("error", &report.failure().unwrap_or_default()),
         });
         lines.extend(effects(report));
         let gas = report.receipt.gas;

@@ -113,10 +113,11 @@ fn as_json(file: &Path, Ran { name, line, failure, taken, .. }: &Ran) -> Json {
 
 fn transaction(Taken { line, step, transaction, .. }: &Taken) -> Json {
     let Transaction { leader, internal, votes, accepted, .. } = transaction;
+    let failure = leader.as_ref().and_then(|report| report.failure());
     let (outcome, value, message) = match (leader.as_ref().map(|report| &report.outcome), internal) {
         (Some(Outcome::Return(bytes)), _) => ("return", Some(text(bytes)), None),
-        (Some(Outcome::UserError(text)), _) => ("user_error", None, Some(text.clone())),
-        (Some(Outcome::VmError(error)), _) => ("vm_error", None, Some(error.to_string())),
+        (Some(Outcome::UserError(_) | Outcome::UserValue(_)), _) => ("user_error", None, failure),
+        (Some(Outcome::VmError(_)), _) => ("vm_error", None, failure),
         (None, internal) => ("internal_error", None, internal.clone()),
     };
     let gas = leader.as_ref().map(|report| report.receipt.gas).unwrap_or_default();

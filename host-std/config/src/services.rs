@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use subvm_core::Profile;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{Cache, Config, ConfigError, ModelProvider, Render, Web};
-use subvm_modules::ModuleSet;
 use subvm_modules::model::{Key, ModelClient, Provider, Proxy};
 use subvm_modules::web::{self, RenderOptions, Rules, WebClient, WebRenderer};
+use subvm_modules::{GenVmAnswers, ModuleSet, Service};
 use subvm_observe::event;
 use subvm_system::random::SystemRng;
 use subvm_wasmtime::cache::{CacheError, ModuleCache};
@@ -34,6 +35,8 @@ pub struct Services {
     /// Models, where there are any.
     pub model: Option<Arc<ModelClient>>,
     concurrency: usize,
+    /// Whose shapes answers of the web have.
+    profile: Profile,
 }
 
 impl Services {
@@ -41,11 +44,15 @@ impl Services {
     #[must_use]
     pub fn module_set(&self) -> ModuleSet {
         let mut modules = ModuleSet::new(self.concurrency);
+        let shaped = |service: Arc<dyn Service>| match self.profile {
+            Profile::Seed => service,
+            _ => Arc::new(GenVmAnswers::new(service)),
+        };
         if let Some(web) = &self.web {
-            modules = modules.with(&["WebRequest"], Arc::clone(web) as _);
+            modules = modules.with(&["WebRequest"], shaped(Arc::clone(web) as _));
         }
         if let Some(render) = &self.render {
-            modules = modules.with(&["WebRender"], Arc::clone(render) as _);
+            modules = modules.with(&["WebRender"], shaped(Arc::clone(render) as _));
         }
         if let Some(model) = &self.model {
             modules = modules.with(ModelClient::REQUESTS, Arc::clone(model) as _);
@@ -78,7 +85,7 @@ impl Config {
         let render = self.render.enabled.then(|| Arc::new(WebRenderer::new(rules, self.render.options())));
         let providers = self.model.providers.iter().map(ModelProvider::provider).collect::<Result<Vec<_>, _>>()?;
         let model = (!providers.is_empty()).then(|| Arc::new(ModelClient::new(providers)));
-        Ok(Services { web, render, model, concurrency: self.modules.concurrency })
+        Ok(Services { web, render, model, concurrency: self.modules.concurrency, profile: self.consensus.profile })
     }
 
     /// The secure generator.

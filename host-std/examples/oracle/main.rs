@@ -143,8 +143,7 @@ fn print(name: &str, report: &Report, leader: Option<&Receipt>) -> Result<()> {
     println!("{name}");
     match &report.outcome {
         Outcome::Return(value) => println!("  return   {}", Value::decode(value)?),
-        Outcome::UserError(text) => println!("  failed   {text}"),
-        Outcome::VmError(error) => println!("  failed   {error}"),
+        _ => println!("  failed   {}", report.failure().unwrap_or_default()),
     }
     let gas = report.receipt.gas;
     println!("  gas      {} time, {} storage, {} data", gas.time, gas.storage, gas.data);

@@ -111,16 +111,14 @@ pub(crate) struct Codes {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) code: Code,
-    /// The VM error that running it comes to, in GenVM's words, where it does.
-    pub(crate) text: Option<&'static str>,
     /// Why, for people.
     pub(crate) why: Option<String>,
     pub(crate) charges: Vec<Charge>,
 }
 
 impl Found {
-    fn malformed(text: &'static str, why: String) -> Self {
-        Self { code: Code::Malformed(Invalid::Package), text: Some(text), why: Some(why), charges: Vec::new() }
+    pub(crate) fn malformed(invalid: Invalid, why: String) -> Self {
+        Self { code: Code::Malformed(invalid), why: Some(why), charges: Vec::new() }
     }
 }
 
@@ -132,16 +130,13 @@ impl Codes {
     pub(crate) fn found(&mut self, code: Option<&[u8]>) -> Result<Found, HostError> {
         let Some(code) = code else {
             let why = "there is no code at the contract's address".to_owned();
-            let text = "invalid_contract runner absent";
-            return Ok(Found { code: Code::Nothing, text: Some(text), why: Some(why), charges: Vec::new() });
+            return Ok(Found::malformed(Invalid::RunnerAbsent, why));
         };
         // subvm's own form.
         if code.starts_with(b"subvm") {
             return Ok(match Package::from_bundle(code) {
-                Ok(package) => {
-                    Found { code: Code::Package(package.into()), text: None, why: None, charges: Vec::new() }
-                }
-                Err(error) => Found::malformed("invalid_contract runner malformed", error.to_string()),
+                Ok(package) => Found { code: Code::Package(package.into()), why: None, charges: Vec::new() },
+                Err(error) => Found::malformed(Invalid::RunnerMalformed, error.to_string()),
             });
         }
         let loaded = match self.loader.contract(code, Mode::Deterministic) {
@@ -149,9 +144,7 @@ impl Codes {
             Err(error) => return refused(error),
         };
         Ok(match loaded.parts.check(&self.params.refused_env) {
-            Ok(package) => {
-                Found { code: Code::Package(package.into()), text: None, why: None, charges: loaded.charges }
-            }
+            Ok(package) => Found { code: Code::Package(package.into()), why: None, charges: loaded.charges },
             Err(error) => return refused(RunnerError::Package(error)),
         })
     }
@@ -174,7 +167,7 @@ impl Codes {
 
 fn refused(error: RunnerError) -> Result<Found, HostError> {
     match error.blame() {
-        Blame::Contract(text) => Ok(Found::malformed(text, error.to_string())),
+        Blame::Contract(invalid) => Ok(Found::malformed(invalid, error.to_string())),
         Blame::Node => Err(error.into()),
     }
 }
@@ -183,6 +176,6 @@ fn refused(error: RunnerError) -> Result<Found, HostError> {
 pub(crate) fn unreadable(error: RootError<Unread>) -> Result<Found, HostError> {
     match error {
         RootError::Storage(error) => Err(error.into()),
-        error => Ok(Found::malformed("invalid_contract runner malformed", error.to_string())),
+        error => Ok(Found::malformed(Invalid::RunnerMalformed, error.to_string())),
     }
 }

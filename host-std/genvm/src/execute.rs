@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use subvm_calldata::{Int, Map, Value};
-use subvm_core::host::{Code, Node, State};
-use subvm_core::{Engine, Entry, Message, Params, Report, Role, Run, VmError};
+use subvm_core::host::{Node, State};
+use subvm_core::{Engine, Entry, Invalid, Message, Params, Report, Resource, Role, Run, VmError};
 use subvm_observe::chain;
 use subvm_runners::root::CURRENT_MAJOR;
 use subvm_runners::{Known, Loader, Registry};
@@ -18,7 +18,7 @@ use crate::code::{Codes, Found, Runners, read, unreadable};
 use crate::data::{DataError, ExecutionData};
 use crate::host::Hosts;
 use crate::modules::{Consumed, SocketModules};
-use crate::outcome::{Ended, proposed};
+use crate::outcome::Ended;
 use crate::peer::{Peer, PeerError};
 use crate::result::{Parts, result};
 
@@ -210,44 +210,29 @@ impl Session<'_> {
         if self.data.nested.is_some() {
             return Err("execution data: nested runs are not taken over from other executors".into());
         }
-        if self.options.line == Line::V0_3 && !is_entry(&message.entry_data, message.is_init) {
-            return Ok(self.told(Ended::vm_error("malformed_entry"), None, &nothing, &[], None));
+        let line = self.options.line;
+        if line == Line::V0_3 && !message.is_call() {
+            return Ok(self.told(Ended::vm_error(VmError::MalformedEntry, line), None, &nothing, &[], None));
         }
         let registry = if self.options.floating { registry.map(Registry::floating) } else { registry };
         let contract = self.contract(message, registry.clone())?;
         self.notes.extend(contract.found.why.clone());
-        let role = self.role();
-        let (mut report, mut node) = (None, Some(self.node(message, instant, &contract, registry)?));
-        let mut disagreement = None;
-        for role in [Some(role.clone()), believing(role)].into_iter().flatten() {
-            let Some(given) = node.take() else { break };
-            let (back, ran) = subvm_core::run(Arc::clone(&self.engine), given, self.transaction(message, role));
-            let ran = ran.map_err(|error| chain(&error));
-            let ran = match ran {
-                Err(_) if *self.timeout.lock().unwrap_or_else(PoisonError::into_inner) => {
-                    return Ok(self.told(Ended::vm_error("timeout"), None, &nothing, &contract.found.charges, None));
-                }
-                ran => ran?,
-            };
-            self.notes.extend(ran.diagnostics.iter().cloned());
-            let disagrees = disagrees(&ran);
-            report = Some(ran);
-            match (disagrees, disagreement) {
-                // The deterministic code goes on with the leader's result: once more, believing.
-                (Some(call), None) => {
-                    disagreement = Some(call);
-                    node = Some(back);
-                    self.hosts
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .notify_nondet_disagreement(call)
-                        .map_err(|error| error.to_string())?;
-                }
-                _ => break,
+        let node = self.node(message, instant, &contract, registry)?;
+        let (_, ran) = subvm_core::run(Arc::clone(&self.engine), node, self.transaction(message, self.role()));
+        let report = match ran {
+            Err(_) if *self.timeout.lock().unwrap_or_else(PoisonError::into_inner) => {
+                let ended = Ended::vm_error(VmError::OutOf(Resource::GasTime), line);
+                return Ok(self.told(ended, None, &nothing, &contract.found.charges, None));
             }
+            ran => ran.map_err(|error| chain(&error))?,
+        };
+        self.notes.extend(report.diagnostics.iter().cloned());
+        let disagreement = report.disagreement();
+        if let Some(call) = disagreement {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            hosts.notify_nondet_disagreement(call).map_err(|error| error.to_string())?;
         }
-        let report = report.ok_or("the run did not begin")?;
-        let ended = Ended::of(&report.outcome, report.fingerprint.clone(), contract.found.text, self.options.line);
+        let ended = Ended::of(&report.outcome, report.fingerprint.clone(), line);
         Ok(self.told(ended, Some(&report), &contract.deployed, &contract.found.charges, disagreement))
     }
 
@@ -266,7 +251,7 @@ impl Session<'_> {
 
     fn role(&self) -> Role {
         let Some(results) = &self.data.leader_nondet_results else { return Role::Leader };
-        let results = results.iter().map(|result| proposed(&result.0, self.options.line)).collect();
+        let results = results.iter().map(|result| result.0.clone()).collect();
         if self.options.sync { Role::Sync { results } } else { Role::Validator { results } }
     }
 
@@ -318,9 +303,8 @@ impl Session<'_> {
             }
         };
         if major != CURRENT_MAJOR {
-            let text = Some("invalid_contract major_mismatch");
-            let why = Some(format!("the contract is of major version {major}, this executor of {CURRENT_MAJOR}"));
-            let found = Found { code: Code::Malformed(subvm_core::Invalid::Package), text, why, charges: Vec::new() };
+            let why = format!("the contract is of major version {major}, this executor of {CURRENT_MAJOR}");
+            let found = Found::malformed(Invalid::MajorMismatch, why);
             return Ok(Contract { found, locked, deployed: Arc::default() });
         }
         if let Some(code) = &self.data.code {
@@ -384,56 +368,5 @@ impl Session<'_> {
             ("role", Value::from(if leads { "Leader" } else { "Validator" })),
         ]);
         Value::Map(hello).encode().map_err(|error| error.to_string())
-    }
-}
-
-/// The role of a validator that goes on with the leader's results.
-fn believing(role: Role) -> Option<Role> {
-    match role {
-        Role::Validator { results } => Some(Role::Sync { results }),
-        _ => None,
-    }
-}
-
-/// The block with which a validator does not agree.
-fn disagrees(report: &Report) -> Option<u32> {
-    match report.outcome {
-        subvm_core::Outcome::VmError(VmError::ValidatorDisagrees { call }) => Some(call),
-        _ => None,
-    }
-}
-
-/// Whether a payload satisfies the calling convention.
-fn is_entry(payload: &[u8], is_init: bool) -> bool {
-    let Ok(Value::Map(map)) = Value::decode(payload) else { return false };
-    map.iter().all(|(key, value)| match key {
-        "" => value.as_str().is_some() && !is_init,
-        "args" => value.as_array().is_some(),
-        "kwargs" => value.as_map().is_some(),
-        _ => false,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_has_a_name_arguments_and_nothing_else() {
-        let entry = |text: &str| text.parse::<Value>().expect(text).encode().expect(text);
-        for (text, is_init, expected) in [
-            ("{}", false, true),
-            (r#"{"": "get", "args": [1], "kwargs": {"a": 2}}"#, false, true),
-            (r#"{"": "get"}"#, true, false),
-            (r#"{"args": []}"#, true, true),
-            (r#"{"method": "get"}"#, false, false),
-            (r#"{"": 1}"#, false, false),
-            (r#"{"args": {}}"#, false, false),
-            (r#"{"kwargs": []}"#, false, false),
-            ("null", false, false),
-        ] {
-            assert_eq!(is_entry(&entry(text), is_init), expected, "{text}");
-        }
-        assert!(!is_entry(b"", false));
     }
 }

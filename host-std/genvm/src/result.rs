@@ -9,7 +9,7 @@ use crate::chain::Pages;
 use crate::emissions::emissions;
 use crate::execute::Line;
 use crate::hash::{of_map, sub_vms};
-use crate::outcome::{Ended, Kind, posted};
+use crate::outcome::{Ended, Kind};
 
 /// Frames of a failed run that are told.
 const FRAMES: usize = 20;
@@ -35,7 +35,7 @@ pub(crate) fn result(parts: &Parts<'_>) -> Vec<u8> {
     let returned = ended.kind == Kind::Return;
     let changes = if returned { changes(parts) } else { Value::array::<Value>([]) };
     let sent = report.filter(|_| returned).map(|report| emissions(&report.receipt.messages, *line)).unwrap_or_default();
-    let nondet = report.map(|report| report.receipt.nondet.iter().map(|result| Value::Bytes(posted(result, *line))));
+    let nondet = report.map(|report| report.receipt.nondet.iter().map(|result| Value::Bytes(result.clone())));
     let nondet = Value::array(nondet.into_iter().flatten());
     let (backtrace, stores) = machine(ended);
     let spent = Value::Map(

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{HostError, Modules, Progress, RequestId};
 
+mod genvm;
 #[cfg(feature = "model")]
 pub mod model;
 mod pool;
@@ -17,6 +18,7 @@ mod sync;
 #[cfg(feature = "web")]
 pub mod web;
 
+pub use genvm::GenVmAnswers;
 use pool::{Answer, Pool, Waited};
 use subvm_observe::{self as observe, event};
 

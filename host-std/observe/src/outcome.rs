@@ -8,7 +8,7 @@ use subvm_core::{InternalError, InternalErrorKind, Mode, Outcome, Role, VmError}
 pub(super) fn outcome(result: Result<&Outcome, &InternalError>) -> &'static str {
     match result {
         Ok(Outcome::Return(_)) => "return",
-        Ok(Outcome::UserError(_)) => "user_error",
+        Ok(Outcome::UserError(_) | Outcome::UserValue(_)) => "user_error",
         Ok(Outcome::VmError(_)) => "vm_error",
         Err(_) => "internal_error",
     }
@@ -17,7 +17,7 @@ pub(super) fn outcome(result: Result<&Outcome, &InternalError>) -> &'static str 
 /// Why it ended so, without the numbers and texts that guests choose; nothing for a return and a user error.
 pub(super) fn reason(result: Result<&Outcome, &InternalError>) -> &'static str {
     match result {
-        Ok(Outcome::Return(_) | Outcome::UserError(_)) => "",
+        Ok(Outcome::Return(_) | Outcome::UserError(_) | Outcome::UserValue(_)) => "",
         Ok(Outcome::VmError(error)) => match error {
             VmError::ExitCode(_) => "exit_code",
             VmError::Trap(trap) => trap.text(),
@@ -25,6 +25,10 @@ pub(super) fn reason(result: Result<&Outcome, &InternalError>) -> &'static str {
             VmError::InvalidContract(what) => what.text(),
             VmError::ValidatorDisagrees { .. } => "validator_disagrees",
             VmError::AbsentLeaderNondetOutput => "absent_leader_nondet_output",
+            VmError::LeaderFault(_) => "leader_fault",
+            VmError::MalformedEntry => "malformed_entry",
+            VmError::EvmReverted => "evm_reverted",
+            VmError::Forbidden => "forbidden",
         },
         Err(error) => kind(error.kind()),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use subvm_core::PackageError;
+use subvm_core::{Invalid, PackageError};
 
 use crate::action::ManifestError;
 use crate::archive::ArchiveError;
@@ -12,10 +12,10 @@ use crate::source::SourceError;
 /// Why a contract or runner cannot be loaded, with where it stands and what to do.
 ///
 /// ```
-/// use subvm_core::Mode;
+/// use subvm_core::{Invalid, Mode};
 /// use subvm_runners::{Blame, Loader, Nowhere};
 /// let error = Loader::new(Nowhere).contract(b"print('hi')\n", Mode::Deterministic).unwrap_err();
-/// assert_eq!(error.blame(), Blame::Contract("invalid_contract runner absent"));
+/// assert_eq!(error.blame(), Blame::Contract(Invalid::RunnerAbsent));
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -89,8 +89,8 @@ pub enum RunnerError {
 /// Whose fault it is that a contract cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The contract's: every node comes to this VM error.
-    Contract(&'static str),
+    /// The contract's: every node comes to this VM error, `invalid_contract`.
+    Contract(Invalid),
     /// This node's: others may load it. An internal error.
     Node,
 }
@@ -100,11 +100,11 @@ impl RunnerError {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Absent | Self::NotFound(_) => Blame::Contract("invalid_contract runner absent"),
-            Self::NotUtf8 { .. } => Blame::Contract("invalid_contract not_utf8_text"),
+            Self::Absent | Self::NotFound(_) => Blame::Contract(Invalid::RunnerAbsent),
+            Self::NotUtf8 { .. } => Blame::Contract(Invalid::NotUtf8Text),
             Self::Changed { .. } | Self::Source { .. } => Blame::Node,
             Self::Within { error, .. } if error.blame() == Blame::Node => Blame::Node,
-            _ => Blame::Contract("invalid_contract runner malformed"),
+            _ => Blame::Contract(Invalid::RunnerMalformed),
         }
     }
 }

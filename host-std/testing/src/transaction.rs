@@ -48,8 +48,8 @@ impl Transaction {
     pub fn returned(&self) -> Value {
         match self.outcome() {
             Outcome::Return(value) => Value::decode(value).expect("an outcome is canonical"),
-            Outcome::UserError(text) => panic!("it failed: {text}"),
-            Outcome::VmError(error) => panic!("it failed: {error}{}", self.diagnostics()),
+            Outcome::UserError(_) | Outcome::UserValue(_) => panic!("it failed: {}", self.failed()),
+            Outcome::VmError(_) => panic!("it failed: {}{}", self.failed(), self.diagnostics()),
         }
     }
 
@@ -60,11 +60,7 @@ impl Transaction {
     #[must_use]
     #[track_caller]
     pub fn failed(&self) -> String {
-        match self.outcome() {
-            Outcome::Return(value) => panic!("it returned {}", Value::decode(value).expect("an outcome is canonical")),
-            Outcome::UserError(text) => text.clone(),
-            Outcome::VmError(error) => error.to_string(),
-        }
+        self.report().failure().unwrap_or_else(|| panic!("it returned {}", self.returned()))
     }
 
     /// What the deterministic side used.

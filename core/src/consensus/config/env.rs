@@ -104,6 +104,11 @@ impl Env {
         own.map(name_of).any(|name| refused.refuses(name))
     }
 
+    /// Bytes of all values.
+    pub(crate) fn values_len(&self) -> u64 {
+        self.iter().map(|variable| (variable.len() - name_of(variable).len()) as u64 - 1).sum()
+    }
+
     #[inline]
     pub(crate) fn strings(&self) -> &Strings {
         &self.0

@@ -24,7 +24,7 @@ impl Report {
     fn outcome(&self) -> &'static str {
         match self.0.outcome {
             Outcome::Return(_) => "return",
-            Outcome::UserError(_) => "user_error",
+            Outcome::UserError(_) | Outcome::UserValue(_) => "user_error",
             Outcome::VmError(_) => "vm_error",
         }
     }
@@ -37,18 +37,14 @@ impl Report {
                 let value = Value::decode(bytes).map_err(|error| raise(py, "CalldataError", error.to_string()))?;
                 to_object(py, &value)
             }
-            failure => Err(failed(py, failure, &[])),
+            _ => Err(failed(py, &self.0, &[])),
         }
     }
 
     /// How it failed: the text of a user error, or the code of a VM error.
     #[getter]
     fn error(&self) -> Option<String> {
-        match &self.0.outcome {
-            Outcome::Return(_) => None,
-            Outcome::UserError(text) => Some(text.clone()),
-            Outcome::VmError(error) => Some(error.to_string()),
-        }
+        self.0.failure()
     }
 
     #[getter]
@@ -101,10 +97,11 @@ impl Report {
 }
 
 /// The exception for a run that did not return; `told` are lines for people.
-fn failed(py: Python<'_>, outcome: &Outcome, told: &[String]) -> PyErr {
-    match outcome {
-        Outcome::UserError(text) => raise_with(py, "UserError", (text.as_str(), told.to_vec())),
-        Outcome::VmError(error) => raise_with(py, "VmError", (error.to_string(), told.to_vec())),
+fn failed(py: Python<'_>, report: &subvm_core::Report, told: &[String]) -> PyErr {
+    let failure = report.failure().unwrap_or_default();
+    match report.outcome {
+        Outcome::UserError(_) | Outcome::UserValue(_) => raise_with(py, "UserError", (failure, told.to_vec())),
+        Outcome::VmError(_) => raise_with(py, "VmError", (failure, told.to_vec())),
         Outcome::Return(_) => raise(py, "InternalError", "a run that returned has not failed"),
     }
 }
@@ -155,7 +152,7 @@ impl Transaction {
         }
         match &report.get().0.outcome {
             Outcome::Return(_) => report.get().value(py),
-            failure => Err(with(failed(py, failure, &this.told()))),
+            _ => Err(with(failed(py, &report.get().0, &this.told()))),
         }
     }
 

@@ -6,7 +6,7 @@ use subvm_core::Outcome;
 use super::{Range, Session};
 use crate::Failure;
 use crate::names::{Names, module};
-use crate::report::hex;
+use crate::report::{hex, text};
 use subvm_host_std::look::{Looked, Seen, SeenInstance, instruction};
 use subvm_host_std::replay::Point;
 
@@ -55,6 +55,7 @@ fn ended(seen: &Seen) -> String {
         _ if seen.is_stopped() => "stopped".to_owned(),
         Ok(Outcome::Return(value)) => format!("returned {} bytes", value.len()),
         Ok(Outcome::UserError(text)) => format!("failed: {text}"),
+        Ok(Outcome::UserValue(value)) => format!("failed: {}", text(value)),
         Ok(Outcome::VmError(error)) => format!("failed: {error}"),
         Err(error) => format!("waits, or this node failed: {error}"),
     }

@@ -17,8 +17,7 @@ pub(super) fn write(page: &mut Page, run: &Run, replayed: &Replayed, leader: Opt
         Ok(report) => {
             facts.push(match &report.outcome {
                 Outcome::Return(value) => ("return", text(value)),
-                Outcome::UserError(error) => ("error", error.clone()),
-                Outcome::VmError(error) => ("error", error.to_string()),
+                _ => ("error", report.failure().unwrap_or_default()),
             });
             let gas = report.receipt.gas;
             facts.push(("gas", format!("{} time, {} storage, {} data", gas.time, gas.storage, gas.data)));

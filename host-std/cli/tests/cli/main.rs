@@ -22,6 +22,7 @@ mod ledger;
 mod linking;
 mod looking;
 mod new;
+mod packaged;
 mod page;
 mod profile;
 mod receipt;

@@ -9,7 +9,7 @@ use subvm_genvm::{ExecutionData, Line, Options, execute};
 use subvm_wasmi::WasmiEngine;
 
 use super::contracts::{Step, contract, request};
-use super::peers::{CONTRACT, OTHER, data, deployed, run};
+use super::peers::{CONTRACT, OTHER, data, deployed, hex, run};
 
 fn scenario(fault: &Json) -> Json {
     let address = || Value::Address(OTHER);
@@ -29,7 +29,12 @@ fn scenario(fault: &Json) -> Json {
         },
         Step::Tell(request("Return", Value::Null)),
     ]);
-    json!({"storage": deployed(Line::V0_3, &[(CONTRACT, &code)]), "fault": fault, "patience": 20})
+    json!({
+        "storage": deployed(Line::V0_3, &[(CONTRACT, &code)]),
+        "eth": {hex(&OTHER.0): {"status": 0, "data": "c0"}},
+        "fault": fault,
+        "patience": 20,
+    })
 }
 
 /// What is said of a host that commits this fault.
@@ -107,9 +112,17 @@ fn a_host_that_drips_is_bounded_as_a_whole() {
 
 #[test]
 fn statuses_that_refuse_are_answers_where_a_guest_can_see_them() {
-    // No code at the called address, and no chain below.
+    // No code at the called address.
     let Some(ran) = run(&scenario(&Json::Null), &data([]), |_| {}) else { return };
     assert_eq!(ran.seen["result"]["kind"], json!("Return"), "{:?}", ran.told);
+    // A call below that fails ends the run.
+    for (status, said) in [(1, "evm reverted"), (2, "forbidden")] {
+        let mut failing = scenario(&Json::Null);
+        failing["eth"][hex(&OTHER.0)] = json!({"status": status, "data": ""});
+        let Some(ran) = run(&failing, &data([]), |_| {}) else { return };
+        let result = &ran.seen["result"];
+        assert_eq!((&result["kind"], &result["data"]), (&json!("VmError"), &json!(said)));
+    }
     // Another executor for a called contract is not here.
     let mut other = scenario(&Json::Null);
     other["resolve"] = json!("v1.0.0");

@@ -130,7 +130,11 @@ fn a_leader_without_a_result_is_at_fault() {
     else {
         return;
     };
-    assert_eq!(ran.result()["data"], json!("leader_fault nondet_output absent"));
+    // Its contract reads so, as the validator's function did, which agreed.
+    let (result, read) = (ran.result(), hex(b"\x02leader_fault nondet_output absent"));
+    assert_eq!((&result["data"], &result["nondet_results"]), (&json!("after"), &json!([{ "b": read }])));
+    assert!(result["storage_changes"].to_string().contains(&read), "{result}");
+    assert_eq!(result["nondet_disagreement"], Json::Null);
 }
 
 #[test]

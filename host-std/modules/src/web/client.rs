@@ -133,9 +133,9 @@ impl WebClient {
         let method = fields.get("method")?.as_str()?;
         let url = fields.get("url")?.as_str()?;
         let headers = fields.get("headers")?.as_map()?;
-        let body = match fields.get("body")? {
-            Value::Null => None,
-            body => Some(body.as_bytes()?.to_vec()),
+        let body = match fields.get("body") {
+            None | Some(Value::Null) => None,
+            Some(body) => Some(body.as_bytes()?.to_vec()),
         };
         let hop = || {
             self.rules.method(method)?;

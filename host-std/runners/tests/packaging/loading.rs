@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use subvm_core::{Address, Mode, SlotId};
+use subvm_core::{Address, Invalid, Mode, SlotId};
 use subvm_runners::{Blame, Bounds, Charge, Loaded, Loader, Nowhere, RunnerError, RunnerId, Source, SourceError, View};
 
 use super::make::{MODULE, all_say, entry, zip};
@@ -153,13 +153,13 @@ fn whose_fault_it_is_is_said() {
     let digest = "0".repeat(52);
     let blame = |error: RunnerError| error.blame();
     let contract = |text: String| Loader::new(Nowhere).contract(text.as_bytes(), Mode::Deterministic).expect_err("bad");
-    assert_eq!(blame(contract("x".into())), Blame::Contract("invalid_contract runner absent"));
-    assert_eq!(blame(contract("# {}".into())), Blame::Contract("invalid_contract runner malformed"));
+    assert_eq!(blame(contract("x".into())), Blame::Contract(Invalid::RunnerAbsent));
+    assert_eq!(blame(contract("# {}".into())), Blame::Contract(Invalid::RunnerMalformed));
     let nobodys = contract(format!("# {{\"Depends\":\"a:{digest}\"}}"));
     assert_eq!(nobodys.to_string(), format!("the runner a:{digest} is not there: put its archive into the registry"));
-    assert_eq!(blame(nobodys), Blame::Contract("invalid_contract runner absent"));
+    assert_eq!(blame(nobodys), Blame::Contract(Invalid::RunnerAbsent));
     let error = Loader::new(Nowhere).contract(b"\xff", Mode::Deterministic).expect_err("no text");
-    assert_eq!(blame(error), Blame::Contract("invalid_contract not_utf8_text"));
+    assert_eq!(blame(error), Blame::Contract(Invalid::NotUtf8Text));
     let text = format!("# {{\"Depends\":\"a:{digest}\"}}");
     let error = Loader::new(Chain).contract(text.as_bytes(), Mode::Deterministic).expect_err("on fire");
     assert_eq!(error.to_string(), format!("the runner a:{digest} cannot be read: the disk is on fire"));

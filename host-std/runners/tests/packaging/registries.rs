@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use subvm_core::Mode;
+use subvm_core::{Invalid, Mode};
 use subvm_runners::{Blame, Loader, Registry, RunnerId, gvm32};
 
 use super::make::{MODULE, ustar};
@@ -38,7 +38,7 @@ fn a_runner_that_changed_on_disk_is_noticed() {
     assert_eq!(error.to_string(), said);
     fs::remove_file(&path).expect("it is there");
     let error = loader.contract(&depends(&id), Mode::Deterministic).expect_err("it is gone");
-    assert_eq!(error.blame(), Blame::Contract("invalid_contract runner absent"));
+    assert_eq!(error.blame(), Blame::Contract(Invalid::RunnerAbsent));
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Expect {
                     _ => Err(format!("expected {wanted}; it returned {value}")),
                 }
             }
-            (Outcome::UserError(_) | Outcome::VmError(_), expected) => {
+            (Outcome::UserError(_) | Outcome::UserValue(_) | Outcome::VmError(_), expected) => {
                 let failed = of.failed();
                 match expected {
                     Some(Err(expected)) if *expected == failed => Ok(()),

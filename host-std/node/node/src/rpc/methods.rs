@@ -276,8 +276,8 @@ async fn view(shared: &Arc<Shared>, params: &Value) -> Answer {
     let report = report.map_err(|error| Error { code: -32_001, text: error.to_string(), data: None })?;
     let (kind, text) = match &report.outcome {
         Outcome::Return(value) => ("return", records::text(value)),
-        Outcome::UserError(text) => ("user_error", text.clone()),
-        Outcome::VmError(error) => ("vm_error", error.to_string()),
+        Outcome::UserError(_) | Outcome::UserValue(_) => ("user_error", report.failure().unwrap_or_default()),
+        Outcome::VmError(_) => ("vm_error", report.failure().unwrap_or_default()),
     };
     Ok(json!({"kind": kind, "text": text, "gas": report.receipt.gas.time, "data": hex(match &report.outcome {
         Outcome::Return(value) => value.as_slice(),

@@ -1,16 +1,18 @@
 //! GVM32, the text of hashes: five bits a character, the most significant first, no padding. And Nix's base 32, which ids of GenVM 0.2 have.
 //!
 //! ```
-//! use subvm_runners::gvm32;
+//! use subvm_core::gvm32;
 //! let text = gvm32::encode(&[0xff; 32]);
 //! assert_eq!((text.len(), gvm32::decode(&text)), (gvm32::HASH, Some([0xff; 32])));
 //! assert_eq!(gvm32::decode("i"), None);
 //! ```
 
+use alloc::string::String;
+
 /// Characters of a hash of 32 bytes.
 pub const HASH: usize = 52;
 
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const NIX: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
 /// The text of bytes: of 32, [`HASH`] characters, of which the last carries one bit.
@@ -60,7 +62,7 @@ pub fn decode(text: &str) -> Option<[u8; 32]> {
 /// The 32 bytes of a text in Nix's base 32, which counts bits from the end.
 ///
 /// ```
-/// use subvm_runners::gvm32;
+/// use subvm_core::gvm32;
 /// let zeros = "0".repeat(51);
 /// assert_eq!(gvm32::decode_nix(&format!("0{zeros}")), Some([0; 32]));
 /// assert_eq!(gvm32::decode_nix(&format!("{zeros}1")).unwrap()[0], 1);
@@ -90,7 +92,7 @@ pub fn decode_nix(text: &str) -> Option<[u8; 32]> {
 /// The text of 32 bytes in Nix's base 32.
 ///
 /// ```
-/// use subvm_runners::gvm32;
+/// use subvm_core::gvm32;
 /// assert_eq!(gvm32::decode_nix(&gvm32::encode_nix(&[7; 32])), Some([7; 32]));
 /// ```
 #[must_use]
