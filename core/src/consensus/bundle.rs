@@ -254,7 +254,7 @@ impl Message {
 }
 
 const POLICIES: [FloatPolicy; 3] = [FloatPolicy::Soft, FloatPolicy::Trap, FloatPolicy::Canonical];
-const PERSONALITIES: [Personality; 2] = [Personality::Seed, Personality::Program];
+const PERSONALITIES: [Personality; 3] = [Personality::Seed, Personality::Program, Personality::GenVm];
 
 impl Params {
     /// The parameters that have these bytes, and no others.

@@ -57,6 +57,8 @@ pub enum Personality {
     Seed,
     /// What programs of stock libcs expect: what `subvm exec` has.
     Program,
+    /// GenVM 0.3's: what contracts have where a chain follows it.
+    GenVm,
 }
 
 impl Personality {
@@ -66,6 +68,7 @@ impl Personality {
         match self {
             Self::Seed => "seed",
             Self::Program => "program",
+            Self::GenVm => "genvm",
         }
     }
 }

@@ -23,4 +23,4 @@ pub use build::{MapError, MapErrorKind, TreeBuilder};
 pub(crate) use id::NodeId;
 pub(crate) use tree::Node;
 pub use tree::Tree;
-pub(crate) use walk::{Missing, check_path};
+pub(crate) use walk::{Missing, check_form, check_path};

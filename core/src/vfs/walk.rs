@@ -1,5 +1,8 @@
 //! Paths that a guest gives: checking their form, and walking them.
 
+use alloc::vec::Vec;
+use core::iter;
+
 use crate::costs::{COMPONENT, PATH};
 use crate::errno::Errno;
 use crate::vfs::tree::Child;
@@ -30,6 +33,15 @@ impl From<Missing> for Errno {
 /// `Notcapable` where it is absolute.
 #[inline(never)]
 pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
+    check_form(path)?;
+    if path.starts_with(b"/") {
+        return Err(Errno::Notcapable);
+    }
+    Ok(())
+}
+
+/// Checks the form of a path that may be absolute: as [`check_path`], without the last of its rules.
+pub(crate) fn check_form(path: &[u8]) -> Result<(), Errno> {
     if path.len() > PATH {
         return Err(Errno::Nametoolong);
     }
@@ -44,10 +56,15 @@ pub(crate) fn check_path(path: &[u8]) -> Result<(), Errno> {
     if path.len() > COMPONENT && path.split(|&byte| byte == b'/').any(|component| component.len() > COMPONENT) {
         return Err(Errno::Nametoolong);
     }
-    if path.starts_with(b"/") {
-        return Err(Errno::Notcapable);
-    }
     Ok(())
+}
+
+/// A step of a path that is text.
+enum Step<'a> {
+    /// To where the directory itself lies.
+    Known(NodeId),
+    /// To an entry.
+    Named(&'a [u8]),
 }
 
 /// The entry of this name.
@@ -94,6 +111,46 @@ impl Tree {
                     depth += 1;
                 }
             }
+        }
+        Ok(at)
+    }
+
+    /// What `path`, whose form was checked, leads to as text: joined to the path of `start` unless it is absolute, each `..` taken away with the
+    /// name before it, and dropped where there is none.
+    ///
+    /// # Errors
+    /// `Notcapable` where that lies outside of `start`, `Noent` where a name is missing, `Badf` where one follows a file.
+    pub(crate) fn resolve(&self, start: NodeId, path: &[u8]) -> Result<NodeId, Errno> {
+        let mut base: Vec<NodeId> = iter::successors(Some(start), |at| Some(self.node(*at).parent))
+            .take_while(|at| *at != NodeId::ROOT)
+            .collect();
+        base.reverse();
+        let mut steps: Vec<Step<'_>> = Vec::new();
+        if !path.starts_with(b"/") {
+            steps.extend(base.iter().copied().map(Step::Known));
+        }
+        for name in path.split(|&byte| byte == b'/') {
+            match name {
+                b"" | b"." => {}
+                b".." => drop(steps.pop()),
+                name => steps.push(Step::Named(name)),
+            }
+        }
+        if steps.len() < base.len() {
+            return Err(Errno::Notcapable);
+        }
+        let mut at = NodeId::ROOT;
+        for (number, step) in steps.into_iter().enumerate() {
+            let next = match step {
+                Step::Known(node) => Ok(node),
+                Step::Named(name) => {
+                    self.children(at).ok_or(Errno::Badf).and_then(|children| child(children, name).ok_or(Errno::Noent))
+                }
+            };
+            at = match base.get(number) {
+                Some(known) if next != Ok(*known) => return Err(Errno::Notcapable),
+                _ => next?,
+            };
         }
         Ok(at)
     }

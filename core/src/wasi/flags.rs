@@ -78,6 +78,7 @@ impl Whence {
 #[repr(u8)]
 pub(crate) enum Filetype {
     Unknown = 0,
+    CharacterDevice = 2,
     Directory = 3,
     RegularFile = 4,
 }

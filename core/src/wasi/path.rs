@@ -4,11 +4,13 @@ use core::ops::Range;
 
 use crate::costs::calls::Price;
 use crate::fd::{Descriptor, File, Object, Rights, Source};
-use crate::vfs::{Missing, NodeId, Tree, check_path};
+use crate::vfs::{Missing, NodeId, Tree, check_form, check_path};
 use crate::wasi::call::{Cx, Stop};
 use crate::wasi::fd::stat::Filestat;
 use crate::wasi::flags::{Fdflags, Lookupflags, Oflags};
 use crate::wasi::mem::{self, Place};
+use crate::wasi::personality::Paths;
+use crate::wasi::state::State;
 use crate::wasi::{Done, Errno};
 
 /// Writes the attributes of what a path leads to, to `stat`, 64 bytes aligned to 8: see [`Filestat::record`].
@@ -21,12 +23,12 @@ use crate::wasi::{Done, Errno};
 /// The bytes of the path.
 pub(super) fn path_filestat_get(cx: &mut Cx<'_>, fd: u32, flags: u32, path: u32, path_len: u32, stat: u32) -> Done {
     Lookupflags::parse(flags)?;
-    let directory = directory(cx.wasi.descriptor(fd)?, Rights::PATH_FILESTAT_GET)?;
+    let directory = directory(cx.wasi, fd, Rights::PATH_FILESTAT_GET)?;
     let path = Sought::check(cx, directory, path, path_len)?;
     let place = Place::<64>::check(cx.mem, stat, 8)?;
     let tree = &*cx.wasi.config.files;
     let node = path.node(cx).map_err(Errno::from)?;
-    place.put(cx.mem, Filestat::of(tree, node).record(cx.wasi.rules.times));
+    place.put(cx.mem, Filestat::of(tree, node).record(cx.wasi.rules, 0));
     Ok(())
 }
 
@@ -53,30 +55,49 @@ pub(super) fn path_open(
     fdflags: u32,
     fd: u32,
 ) -> Done {
-    Lookupflags::parse(dirflags)?;
-    let oflags = Oflags::parse(oflags)?;
-    let base = Rights::parse(fs_rights_base)?;
-    let inheriting = Rights::parse(fs_rights_inheriting)?;
-    Fdflags::parse(fdflags)?;
-    let parent = cx.wasi.descriptor(dirfd)?;
-    let granted = parent.inheriting;
-    let directory = directory(parent, Rights::PATH_OPEN)?;
+    let asked = if cx.wasi.rules.open_as_asked {
+        Lookupflags::parse(dirflags)?;
+        let oflags = Oflags::parse(oflags)?;
+        let base = Rights::parse(fs_rights_base)?;
+        let inheriting = Rights::parse(fs_rights_inheriting)?;
+        Fdflags::parse(fdflags)?;
+        let granted = cx.wasi.descriptor(dirfd)?.inheriting;
+        Asked {
+            oflags,
+            writes: base.contains(Rights::FD_WRITE),
+            base: base & granted,
+            inheriting: inheriting & granted,
+        }
+    } else {
+        Asked { oflags: Oflags::empty(), writes: false, base: Rights::all(), inheriting: Rights::all() }
+    };
+    let directory = directory(cx.wasi, dirfd, Rights::PATH_OPEN)?;
     let path = Sought::check(cx, directory, path, path_len)?;
     let place = Place::u32(cx.mem, fd)?;
     let found = path.node(cx);
-    let node = wanted(&cx.wasi.config.files, found, oflags, base)?;
-    let opened = open(&cx.wasi.config.files, node, base & granted, inheriting & granted, cx.wasi.rules.beside);
+    let node = wanted(&cx.wasi.config.files, found, &asked)?;
+    let opened = open(&cx.wasi.config.files, node, asked.base, asked.inheriting, cx.wasi.rules.beside);
     let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
     place.put(cx.mem, fd.0.to_le_bytes());
     Ok(())
 }
 
+/// What `path_open` is asked for.
+struct Asked {
+    oflags: Oflags,
+    /// Whether to write.
+    writes: bool,
+    base: Rights,
+    inheriting: Rights,
+}
+
 /// The directory behind a descriptor that has this right, or needs none.
-pub(super) fn directory(descriptor: &Descriptor, right: Rights) -> Result<NodeId, Errno> {
+pub(super) fn directory(wasi: &State, fd: u32, right: Rights) -> Result<NodeId, Errno> {
+    let descriptor = wasi.descriptor(fd)?;
     match descriptor.object {
         Object::Directory { node, .. } if descriptor.allowed.contains(right) => Ok(node),
         Object::Directory { .. } => Err(Errno::Notcapable),
-        _ => Err(Errno::Notdir),
+        _ => Err(wasi.rules.not_directory),
     }
 }
 
@@ -98,7 +119,11 @@ impl Sought {
         if let Some(node) = cx.wasi.config.files.find(directory, bytes) {
             return Ok(Self::Found(node));
         }
-        check_path(bytes)?;
+        match cx.wasi.rules.paths {
+            Paths::Walked => check_path(bytes)?,
+            // It may be absolute.
+            Paths::Lexical => check_form(bytes)?,
+        }
         Ok(Self::Walked(directory, range))
     }
 
@@ -107,13 +132,20 @@ impl Sought {
     pub(super) fn node(self, cx: &Cx<'_>) -> Result<NodeId, Missing> {
         match self {
             Self::Found(node) => Ok(node),
-            Self::Walked(directory, path) => cx.wasi.config.files.walk(directory, mem::bytes(cx.mem, path)),
+            Self::Walked(directory, path) => {
+                let (tree, path) = (&cx.wasi.config.files, mem::bytes(cx.mem, path));
+                match cx.wasi.rules.paths {
+                    Paths::Walked => tree.walk(directory, path),
+                    Paths::Lexical => tree.resolve(directory, path).map_err(Missing::Errno),
+                }
+            }
         }
     }
 }
 
 /// What a walk found, if it may be opened as is asked.
-fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rights) -> Result<NodeId, Errno> {
+fn wanted(tree: &Tree, found: Result<NodeId, Missing>, asked: &Asked) -> Result<NodeId, Errno> {
+    let oflags = asked.oflags;
     let node = match found {
         Err(Missing::Last) if oflags.contains(Oflags::CREAT) => return Err(Errno::Rofs),
         found => found?,
@@ -125,7 +157,7 @@ fn wanted(tree: &Tree, found: Result<NodeId, Missing>, oflags: Oflags, base: Rig
     if oflags.contains(Oflags::DIRECTORY) && !is_directory {
         return Err(Errno::Notdir);
     }
-    if oflags.contains(Oflags::TRUNC) || base.contains(Rights::FD_WRITE) {
+    if oflags.contains(Oflags::TRUNC) || asked.writes {
         return Err(if is_directory { Errno::Isdir } else { Errno::Rofs });
     }
     Ok(node)

@@ -13,6 +13,24 @@ pub(super) struct Rules {
     pub(super) beside: Rights,
     /// `atim`, `mtim` and `ctim` of everything, in nanoseconds since the epoch.
     pub(super) times: u64,
+    /// What `path_*` and `fd_readdir` of a descriptor that is no directory come to.
+    pub(super) not_directory: Errno,
+    /// What reading a stream comes to.
+    pub(super) stream_read: Errno,
+    /// What writing to a file or directory comes to.
+    pub(super) file_write: Errno,
+    /// What seeking a directory comes to.
+    pub(super) directory_seek: Errno,
+    /// What `fd_prestat_dir_name` comes to where the buffer is shorter than the name.
+    pub(super) short_name: Errno,
+    pub(super) seek: Seek,
+    pub(super) paths: Paths,
+    pub(super) attributes: Attributes,
+    /// Whether `path_open` looks at what it is asked for: flags and rights. Else it opens what is there for all that its kind can do, and what
+    /// descriptors hand on is what they have themselves.
+    pub(super) open_as_asked: bool,
+    /// Whether `fd_renumber` does anything.
+    pub(super) renumbers: bool,
     pub(super) fd_fdstat_set_flags: Answer,
     pub(super) path_readlink: Answer,
     pub(super) path_remove_directory: Answer,
@@ -20,6 +38,34 @@ pub(super) struct Rules {
     pub(super) path_unlink_file: Answer,
     pub(super) poll_oneoff: Answer,
     pub(super) sched_yield: Answer,
+}
+
+/// How `fd_seek` moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seek {
+    /// From the start, from where it is, and from the end; beyond the end too.
+    Anywhere,
+    /// From the start and from where it is, and never before the start or beyond the end: it stops there. From the end: `Notsup`.
+    Within,
+}
+
+/// How a path leads to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paths {
+    /// Component by component, from the descriptor's directory, above which it does not climb.
+    Walked,
+    /// As text: joined to the directory's own path unless it is absolute, `..` taken away with what is before it, and dropped where nothing
+    /// is. What it comes to then has to lie in the descriptor's directory.
+    Lexical,
+}
+
+/// What is told of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attributes {
+    /// A device and a number; streams are of an unknown kind.
+    Numbered,
+    /// Neither; links are counted of descriptors alone, and streams are character devices.
+    Bare,
 }
 
 /// What a call comes to that a personality may refuse.
@@ -55,6 +101,16 @@ const SEED: Rules = Rules {
     announces_roots: false,
     beside: Rights::empty(),
     times: 0,
+    not_directory: Errno::Notdir,
+    stream_read: Errno::Badf,
+    file_write: Errno::Badf,
+    directory_seek: Errno::Notcapable,
+    short_name: Errno::Nametoolong,
+    seek: Seek::Anywhere,
+    paths: Paths::Walked,
+    attributes: Attributes::Numbered,
+    open_as_asked: true,
+    renumbers: true,
     fd_fdstat_set_flags: Always(Errno::Rofs),
     path_readlink: Always(Errno::Badf),
     path_remove_directory: Always(Errno::Rofs),
@@ -77,6 +133,24 @@ const PROGRAM: Rules = Rules {
     path_unlink_file: Judged,
     poll_oneoff: Judged,
     sched_yield: Judged,
+    ..SEED
+};
+
+/// What GenVM 0.3 says.
+const GENVM: Rules = Rules {
+    announces_roots: true,
+    beside: Rights::all(),
+    not_directory: Errno::Badf,
+    stream_read: Errno::Acces,
+    file_write: Errno::Rofs,
+    directory_seek: Errno::Notsup,
+    short_name: Errno::Overflow,
+    seek: Seek::Within,
+    paths: Paths::Lexical,
+    attributes: Attributes::Bare,
+    open_as_asked: false,
+    renumbers: false,
+    ..SEED
 };
 
 /// The row of a personality.
@@ -84,5 +158,6 @@ pub(super) const fn rules(personality: Personality) -> &'static Rules {
     match personality {
         Personality::Seed => &SEED,
         Personality::Program => &PROGRAM,
+        Personality::GenVm => &GENVM,
     }
 }

@@ -106,7 +106,7 @@ fn moment(asked: impl Iterator<Item = Awaited>, now: u64) -> u64 {
 fn receive(cx: &mut Cx<'_>, asked: &[(u64, Awaited)]) -> Result<(), End> {
     for (_, awaited) in asked {
         if let Awaited::Readable(fd) = awaited
-            && cx.wasi.fds.get(*fd).is_some_and(|descriptor| check_readable(descriptor).is_ok())
+            && cx.wasi.fds.get(*fd).is_some_and(|descriptor| check_readable(descriptor, cx.wasi.rules).is_ok())
         {
             await_content(cx, fd.0)?;
         }
@@ -124,7 +124,9 @@ fn event(state: &State, userdata: u64, awaited: Awaited) -> [u8; EVENT_BYTES as 
         Awaited::Instant(_) => (0, Ok(0)),
         Awaited::Readable(fd) => (1, left(state, fd)),
         // All that one call can take.
-        Awaited::Writable(fd) => (2, state.descriptor(fd.0).and_then(check_writable).map(|_| u64::from(u32::MAX))),
+        Awaited::Writable(fd) => {
+            (2, state.descriptor(fd.0).and_then(|open| check_writable(open, state.rules)).map(|_| u64::from(u32::MAX)))
+        }
     };
     let errno = bytes.err().unwrap_or(Errno::Success).number();
     let words = [userdata, u64::from(errno) | tag << 16, bytes.unwrap_or(0), 0];
@@ -136,7 +138,7 @@ fn event(state: &State, userdata: u64, awaited: Awaited) -> [u8; EVENT_BYTES as 
 /// How many bytes can be read.
 fn left(state: &State, fd: Fd) -> Result<u64, Errno> {
     let descriptor = state.descriptor(fd.0)?;
-    check_readable(descriptor)?;
+    check_readable(descriptor, state.rules)?;
     let Object::File(file) = &descriptor.object else { return Ok(0) };
     let bytes = file.source.bytes(&state.config.files);
     Ok((bytes.len() as u64).saturating_sub(file.offset))

@@ -41,7 +41,7 @@ pub(super) fn path_readlink(
     bufused: u32,
 ) -> Done {
     cx.charge_beyond_answer(Price::Walk)?;
-    let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_READLINK)?;
+    let from = directory(cx.wasi, fd, Rights::PATH_READLINK)?;
     let path = Sought::check(cx, from, path, path_len)?;
     mem::range(cx.mem, buf, buf_len)?;
     Place::u32(cx.mem, bufused)?;
@@ -82,8 +82,8 @@ pub(super) fn path_rename(
     new_path_len: u32,
 ) -> Done {
     cx.charge_beyond_answer(Price::Walk)?;
-    let from = directory(cx.wasi.descriptor(fd)?, Rights::PATH_RENAME_SOURCE)?;
-    let to = directory(cx.wasi.descriptor(new_fd)?, Rights::PATH_RENAME_TARGET)?;
+    let from = directory(cx.wasi, fd, Rights::PATH_RENAME_SOURCE)?;
+    let to = directory(cx.wasi, new_fd, Rights::PATH_RENAME_TARGET)?;
     let path = Sought::check(cx, from, old_path, old_path_len)?;
     Sought::check(cx, to, new_path, new_path_len)?;
     path.node(cx).map_err(Errno::from)?;
@@ -92,7 +92,7 @@ pub(super) fn path_rename(
 
 fn remove(cx: &mut Cx<'_>, fd: u32, right: Rights, path: u32, path_len: u32) -> Done {
     cx.charge_beyond_answer(Price::Walk)?;
-    let from = directory(cx.wasi.descriptor(fd)?, right)?;
+    let from = directory(cx.wasi, fd, right)?;
     let path = Sought::check(cx, from, path, path_len)?;
     path.node(cx).map_err(Errno::from)?;
     Err(Errno::Rofs.into())

@@ -55,6 +55,7 @@ fn rule(call: &str, errno: Errno) -> Option<&'static str> {
         }
         ("sched_yield", Errno::Notsup) => "there is one thread; give `--personality program`, or do without yielding",
         ("proc_raise", Errno::Notsup) => "there are no signals",
+        ("fd_renumber", Errno::Notsup) => "descriptors keep their numbers under the personality `genvm`; give another",
         ("path_readlink", Errno::Badf) => {
             "there are no symbolic links; give `--personality program`, or real paths (`--map` follows links)"
         }

@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod costs;
 mod descriptors;
+mod genvm;
 mod hostile;
 mod list;
 mod model;

@@ -39,6 +39,8 @@ const (
 	PersonalitySeed Personality = C.SUBVM_PERSONALITY_SEED
 	// PersonalityProgram: as programs of stock libcs expect.
 	PersonalityProgram Personality = C.SUBVM_PERSONALITY_PROGRAM
+	// PersonalityGenVM: as GenVM 0.3 says.
+	PersonalityGenVM Personality = C.SUBVM_PERSONALITY_GENVM
 )
 
 // Params are the consensus parameters: what all nodes of a chain must have in common. Begin with DefaultParams.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use subvm_core::{Params, Personality};
 use subvm_genvm::{Line, Options, Peer, execute};
 use subvm_host_std::config::Config;
 
@@ -170,9 +171,18 @@ impl Run {
             genvm_id: self.genvm_id,
             prints: self.debug_mode != DebugMode::Disabled,
             patience: self.patience,
-            params: Arc::new(config.consensus.params()),
+            params: Arc::new(self.params(&config)),
         };
         execute(engine, &data, &options).map_err(|error| Failure::Internal(error.to_string()))
+    }
+
+    /// The consensus parameters: the personality is the line's, where the configuration names none.
+    fn params(&self, config: &Config) -> Params {
+        let params = config.consensus.params();
+        match (self.line, config.consensus.personality) {
+            (LineName::V0_3, None) => Params { personality: Personality::GenVm, ..params },
+            _ => params,
+        }
     }
 
     fn data(&self) -> Result<Vec<u8>, Failure> {

@@ -118,6 +118,9 @@ pub(super) enum PersonalityName {
     Seed,
     /// What stock libcs expect: a root that is announced, sleep, realpath, files with a date
     Program,
+    /// What GenVM 0.3 says
+    #[value(name = "genvm")]
+    GenVm,
 }
 
 impl PersonalityName {
@@ -125,6 +128,7 @@ impl PersonalityName {
         match self {
             Self::Seed => Personality::Seed,
             Self::Program => Personality::Program,
+            Self::GenVm => Personality::GenVm,
         }
     }
 }
@@ -226,6 +230,12 @@ impl ProgramOptions {
                 Params { personality: chosen.unwrap_or(personality), exceptions, ..params }
             }
         };
+        if let Some(line) = self.line {
+            params.profile = line.profile();
+            if line == LineName::V0_3 && config.consensus.personality.is_none() {
+                params.personality = Personality::GenVm;
+            }
+        }
         params.personality = self.personality.map_or(params.personality, PersonalityName::personality);
         params.exceptions = self.exceptions.unwrap_or(params.exceptions);
         params.floats = self.floats.map_or(params.floats, Floats::policy);

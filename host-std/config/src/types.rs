@@ -38,6 +38,7 @@ pub(super) enum ProfileKeys {
 enum PersonalityKeys {
     Seed,
     Program,
+    GenVm,
 }
 
 /// A [`Personality`] that may be left out.

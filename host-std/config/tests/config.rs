@@ -89,7 +89,10 @@ fn mistakes_are_explained() {
             "node.toml:2: \"http://example.com\" is no host: write example.com",
         ),
         ("[consensus]\nfloats = 'hard'", "node.toml:2: unknown variant `hard`"),
-        ("[consensus]\npersonality = 'odd'", "node.toml:2: unknown variant `odd`, expected `seed` or `program`"),
+        (
+            "[consensus]\npersonality = 'odd'",
+            "node.toml:2: unknown variant `odd`, expected one of `seed`, `program`, `genvm`",
+        ),
         (
             "[consensus]\nprofile = 'genvm-1'",
             "node.toml:2: unknown variant `genvm-1`, expected one of `seed`, `genvm-0.1`, `genvm-0.2`, `genvm-0.3`",

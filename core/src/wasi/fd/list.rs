@@ -6,6 +6,7 @@ use crate::vfs::{NodeId, Tree};
 use crate::wasi::call::Cx;
 use crate::wasi::fd::stat::filetype;
 use crate::wasi::mem::{self, Place};
+use crate::wasi::personality::Attributes;
 use crate::wasi::{Done, Errno};
 
 /// Bytes before an entry's name.
@@ -21,37 +22,38 @@ const HEADER: usize = 24;
 /// the end of the directory.
 ///
 /// # Errors
-/// `Badf` where it is not open, `Notdir` where it is no directory, `Notcapable` without the right.
+/// `Badf` where it is not open, `Notdir` (of GenVM `Badf`) where it is no directory, `Notcapable` without the right.
 ///
 /// # Cost
 /// The bytes of the buffer. A page takes time in proportion to itself, wherever in the directory it is.
 pub(in crate::wasi) fn fd_readdir(cx: &mut Cx<'_>, fd: u32, buf: u32, buf_len: u32, cookie: u64, bufused: u32) -> Done {
-    let directory = readable(cx.wasi.descriptor(fd)?)?;
+    let rules = cx.wasi.rules;
+    let directory = readable(cx.wasi.descriptor(fd)?, rules.not_directory)?;
     cx.charge_call(Price::ListingByte, buf_len)?;
     let range = mem::range(cx.mem, buf, buf_len)?;
     let place = Place::u32(cx.mem, bufused)?;
-    let left = list(&cx.wasi.config.files, directory, cookie, mem::bytes_mut(cx.mem, range));
+    let left = list(&cx.wasi.config.files, directory, cookie, mem::bytes_mut(cx.mem, range), rules.attributes);
     let used = buf_len.saturating_sub(u32::try_from(left).unwrap_or(u32::MAX));
     place.put(cx.mem, used.to_le_bytes());
     Ok(())
 }
 
-fn readable(descriptor: &Descriptor) -> Result<NodeId, Errno> {
+fn readable(descriptor: &Descriptor, not_directory: Errno) -> Result<NodeId, Errno> {
     match descriptor.object {
         Object::Directory { node, .. } if descriptor.allowed.contains(Rights::FD_READDIR) => Ok(node),
         Object::Directory { .. } => Err(Errno::Notcapable),
-        _ => Err(Errno::Notdir),
+        _ => Err(not_directory),
     }
 }
 
 /// Writes entries until `into` or the directory ends, and tells how much of `into` is left.
-fn list(tree: &Tree, directory: NodeId, mut cookie: u64, mut into: &mut [u8]) -> usize {
+fn list(tree: &Tree, directory: NodeId, mut cookie: u64, mut into: &mut [u8], attributes: Attributes) -> usize {
     while !into.is_empty()
         && let Some((name, node)) = entry(tree, directory, cookie)
     {
         // The cookie of an entry is far below the largest.
         cookie += 1;
-        let header = header(tree, cookie, name, node);
+        let header = header(tree, cookie, name, node, attributes);
         into = put(put(into, &header), name.as_bytes());
     }
     into.len()
@@ -66,10 +68,12 @@ fn entry(tree: &Tree, directory: NodeId, cookie: u64) -> Option<(&str, NodeId)> 
     }
 }
 
-fn header(tree: &Tree, next: u64, name: &str, node: NodeId) -> [u8; HEADER] {
+fn header(tree: &Tree, next: u64, name: &str, node: NodeId, attributes: Attributes) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&next.to_le_bytes());
-    header[8..16].copy_from_slice(&tree.node(node).ino.to_le_bytes());
+    if attributes == Attributes::Numbered {
+        header[8..16].copy_from_slice(&tree.node(node).ino.to_le_bytes());
+    }
     // At most 255 bytes.
     header[16] = name.len() as u8;
     header[20] = filetype(tree, node) as u8;

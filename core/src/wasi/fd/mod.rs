@@ -34,8 +34,11 @@ pub(super) fn fd_close(cx: &mut Cx<'_>, fd: u32) -> Done {
 /// Closes what `to` refers to, lets it refer to what `fd` did, and frees `fd`. Does nothing where they are equal.
 ///
 /// # Errors
-/// `Badf` where one of them is not open.
+/// `Badf` where one of them is not open; of GenVM always `Notsup`.
 pub(super) fn fd_renumber(cx: &mut Cx<'_>, fd: u32, to: u32) -> Done {
+    if !cx.wasi.rules.renumbers {
+        return Err(Errno::Notsup.into());
+    }
     cx.wasi.descriptor(fd)?;
     if fd == to {
         return Ok(());

@@ -33,7 +33,7 @@ pub(in crate::wasi) fn fd_prestat_get(cx: &mut Cx<'_>, fd: u32, prestat: u32) ->
 /// With announced roots, for descriptor 3 and those of further roots, each while it is the initial one, writes its name to `path`.
 ///
 /// # Errors
-/// As [`fd_prestat_get`]; `Nametoolong` where `path_len` is too short for the name.
+/// As [`fd_prestat_get`]; `Nametoolong` (of GenVM `Overflow`) where `path_len` is too short for the name.
 ///
 /// # Cost
 /// The bytes of the buffer.
@@ -42,7 +42,7 @@ pub(in crate::wasi) fn fd_prestat_dir_name(cx: &mut Cx<'_>, fd: u32, path: u32, 
     cx.charge_copying(path_len.into())?;
     let range = mem::range(cx.mem, path, path_len)?;
     let name = announced(cx.wasi, fd)?.as_bytes();
-    let into = mem::bytes_mut(cx.mem, range).get_mut(..name.len()).ok_or(Errno::Nametoolong)?;
+    let into = mem::bytes_mut(cx.mem, range).get_mut(..name.len()).ok_or(cx.wasi.rules.short_name)?;
     into.copy_from_slice(name);
     Ok(())
 }

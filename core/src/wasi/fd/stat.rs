@@ -5,6 +5,7 @@ use crate::vfs::{NodeId, Tree};
 use crate::wasi::call::Cx;
 use crate::wasi::flags::Filetype;
 use crate::wasi::mem::Place;
+use crate::wasi::personality::{Attributes, Rules};
 use crate::wasi::{Done, Errno};
 
 /// Writes a descriptor's attributes to `stat`, 24 bytes aligned to 8:
@@ -23,7 +24,8 @@ pub(in crate::wasi) fn fd_fdstat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> Don
         Object::File(_) => Filetype::RegularFile,
         Object::Directory { .. } => Filetype::Directory,
     };
-    let words = [filetype as u64, descriptor.base.bits(), descriptor.inheriting.bits()];
+    let inheriting = if cx.wasi.rules.open_as_asked { descriptor.inheriting } else { descriptor.base };
+    let words = [filetype as u64, descriptor.base.bits(), inheriting.bits()];
     Place::<24>::check(cx.mem, stat, 8)?.put(cx.mem, record(words));
     Ok(())
 }
@@ -42,6 +44,9 @@ pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> D
     super::await_content(cx, fd)?;
     let tree = &*cx.wasi.config.files;
     let filestat = match &cx.wasi.descriptor(fd)?.object {
+        Object::Stream(_) if cx.wasi.rules.attributes == Attributes::Bare => {
+            Filestat::outside(Filetype::CharacterDevice, 0)
+        }
         Object::Stream(_) => Filestat::outside(Filetype::Unknown, 0),
         Object::Directory { node, .. } => Filestat::of(tree, *node),
         Object::File(file) => match &file.source {
@@ -49,7 +54,7 @@ pub(in crate::wasi) fn fd_filestat_get(cx: &mut Cx<'_>, fd: u32, stat: u32) -> D
             source => Filestat::outside(Filetype::RegularFile, source.bytes(tree).len() as u64),
         },
     };
-    place.put(cx.mem, filestat.record(cx.wasi.rules.times));
+    place.put(cx.mem, filestat.record(cx.wasi.rules, 1));
     Ok(())
 }
 
@@ -76,14 +81,20 @@ impl Filestat {
         Self { dev: 0, ino: 0, filetype, size }
     }
 
-    /// 64 bytes, little-endian, of which the last three words are `times`, the personality's:
+    /// 64 bytes, little-endian, of which the last three words are the personality's, as is whether there are a device and a number; `bare` are
+    /// the links where there are none, else 1:
     ///
     /// ```text
-    /// 0 dev   8 ino   16 filetype   24 nlink, 1   32 size   40 atim   48 mtim   56 ctim
+    /// 0 dev   8 ino   16 filetype   24 nlink   32 size   40 atim   48 mtim   56 ctim
     /// ```
     #[inline]
-    pub(in crate::wasi) fn record(self, times: u64) -> [u8; 64] {
-        record([self.dev, self.ino, self.filetype as u64, 1, self.size, times, times, times])
+    pub(in crate::wasi) fn record(self, rules: &Rules, bare: u64) -> [u8; 64] {
+        let times = rules.times;
+        let (dev, ino, links) = match rules.attributes {
+            Attributes::Numbered => (self.dev, self.ino, 1),
+            Attributes::Bare => (0, 0, bare),
+        };
+        record([dev, ino, self.filetype as u64, links, self.size, times, times, times])
     }
 }
 

@@ -9,6 +9,7 @@ use crate::host::Stream;
 use crate::outcome::Trap;
 use crate::wasi::call::{Cx, Stop};
 use crate::wasi::mem::{self, Place};
+use crate::wasi::personality::Rules;
 use crate::wasi::{Done, Errno, State};
 
 /// Reads at the descriptor's offset into the iovecs, in order, moves the offset by what was read, and writes that to `nread`, an aligned u32.
@@ -21,7 +22,7 @@ use crate::wasi::{Done, Errno, State};
 /// Each iovec, and the bytes asked for.
 pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nread: u32) -> Done {
     check_count(iovs_len)?;
-    check_readable(cx.wasi.descriptor(fd)?)?;
+    check_readable(cx.wasi.descriptor(fd)?, cx.wasi.rules)?;
     read(cx, fd, None, iovs, iovs_len, nread)
 }
 
@@ -35,7 +36,7 @@ pub(in crate::wasi) fn fd_read(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u3
 pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, offset: u64, nread: u32) -> Done {
     check_count(iovs_len)?;
     let descriptor = cx.wasi.descriptor(fd)?;
-    check_readable(descriptor)?;
+    check_readable(descriptor, cx.wasi.rules)?;
     if !descriptor.allowed.contains(Rights::FD_SEEK) {
         return Err(Errno::Notcapable.into());
     }
@@ -51,7 +52,7 @@ pub(in crate::wasi) fn fd_pread(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u
 /// Each iovec, and the bytes.
 pub(in crate::wasi) fn fd_write(cx: &mut Cx<'_>, fd: u32, iovs: u32, iovs_len: u32, nwritten: u32) -> Done {
     check_count(iovs_len)?;
-    let stream = check_writable(cx.wasi.descriptor(fd)?)?;
+    let stream = check_writable(cx.wasi.descriptor(fd)?, cx.wasi.rules)?;
     let iovecs = Iovecs::check(cx, iovs, iovs_len, nwritten)?;
     match iovecs.only.clone() {
         Some(only) if only.is_empty() => {}
@@ -71,19 +72,20 @@ fn check_count(iovs_len: u32) -> Result<(), Errno> {
 }
 
 /// Whether `fd_read` may read what this refers to.
-pub(in crate::wasi) fn check_readable(descriptor: &Descriptor) -> Result<(), Errno> {
+pub(in crate::wasi) fn check_readable(descriptor: &Descriptor, rules: &Rules) -> Result<(), Errno> {
     match descriptor.object {
+        Object::Stream(_) => Err(rules.stream_read),
         Object::Directory { .. } => Err(Errno::Isdir),
         Object::File(_) if descriptor.allowed.contains(Rights::FD_READ) => Ok(()),
-        _ => Err(Errno::Badf),
+        Object::File(_) => Err(Errno::Badf),
     }
 }
 
 /// Whether `fd_write` may write to what this refers to.
-pub(in crate::wasi) fn check_writable(descriptor: &Descriptor) -> Result<Stream, Errno> {
+pub(in crate::wasi) fn check_writable(descriptor: &Descriptor, rules: &Rules) -> Result<Stream, Errno> {
     match descriptor.object {
         Object::Stream(stream) => Ok(stream),
-        _ => Err(Errno::Badf),
+        _ => Err(rules.file_write),
     }
 }
 

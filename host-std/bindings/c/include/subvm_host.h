@@ -159,6 +159,9 @@
 // Files and processes read as programs of stock libcs expect.
 #define SUBVM_PERSONALITY_PROGRAM 1
 
+// Files and processes read as GenVM 0.3 says.
+#define SUBVM_PERSONALITY_GENVM 2
+
 // Runs non-deterministic blocks and proposes their results.
 #define SUBVM_ROLE_LEADER 0
 

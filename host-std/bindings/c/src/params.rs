@@ -29,6 +29,8 @@ pub const SUBVM_PROFILE_GENVM_0_3: u32 = 3;
 pub const SUBVM_PERSONALITY_SEED: u32 = 0;
 /// Files and processes read as programs of stock libcs expect.
 pub const SUBVM_PERSONALITY_PROGRAM: u32 = 1;
+/// Files and processes read as GenVM 0.3 says.
+pub const SUBVM_PERSONALITY_GENVM: u32 = 2;
 
 /// What all nodes of a chain must have in common. subvm_params_default fills it in; `docs/spec/bundle.md` says what each means.
 #[repr(C)]
@@ -84,7 +86,7 @@ impl Sized_ for subvm_params_t {
 
 const FLOATS: [FloatPolicy; 3] = [FloatPolicy::Soft, FloatPolicy::Trap, FloatPolicy::Canonical];
 const PROFILES: [Profile; 4] = [Profile::Seed, Profile::GenVm0_1, Profile::GenVm0_2, Profile::GenVm0_3];
-const PERSONALITIES: [Personality; 2] = [Personality::Seed, Personality::Program];
+const PERSONALITIES: [Personality; 3] = [Personality::Seed, Personality::Program, Personality::GenVm];
 
 fn one_of<T: Copy>(all: &[T], number: u32, name: &str) -> Result<T, subvm_error_t> {
     all.get(number as usize).copied().ok_or_else(|| argument(format!("params.{name} is {number}, which means nothing")))

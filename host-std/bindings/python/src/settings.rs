@@ -32,7 +32,7 @@ impl Settings<'_> {
             personality: named(
                 "personality",
                 &self.personality,
-                &[Personality::Seed, Personality::Program],
+                &[Personality::Seed, Personality::Program, Personality::GenVm],
                 Personality::name,
             )?,
             fingerprints: self.fingerprints,
