@@ -81,7 +81,14 @@ impl Exec {
         let storage = RedbLedger::in_memory().map_err(|error| Failure::Internal(error.to_string()))?;
         let message = Message::default();
         let (address, output) = (message.contract_address, output.clone());
-        let program = OneContract { address, code, balances: BTreeMap::new(), output };
+        let program = OneContract {
+            address,
+            code,
+            others: None,
+            sender: message.sender_address,
+            balances: BTreeMap::new(),
+            output,
+        };
         let node = node(program, self.time, Box::new(storage), rng, &services, self.program.observer());
         let mode = match self.mode {
             ModeName::Det => Mode::Deterministic,

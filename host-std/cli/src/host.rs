@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Observer, State, Storage, Stream};
 use subvm_core::{Address, SlotId};
 
+use super::packaged::Deployed;
 use super::terminal;
 use subvm_host_std::clock::SystemClock;
 use subvm_host_std::config::Services;
@@ -77,11 +78,15 @@ impl Passed {
     }
 }
 
-/// A host with one contract.
+/// A host with one contract, and where it has a store of them others that may be called.
 #[derive(Debug)]
 pub(super) struct OneContract {
     pub(super) address: Address,
     pub(super) code: Code,
+    /// Other contracts, where they can be called.
+    pub(super) others: Option<Deployed>,
+    /// Who calls.
+    pub(super) sender: Address,
     /// What accounts have before the run, as 256 bits, little-endian; others have nothing.
     pub(super) balances: BTreeMap<Address, [u8; 32]>,
     /// Where it prints.
@@ -112,12 +117,15 @@ impl Host for OneContract {
         Ok(self.balances.get(address).copied().unwrap_or_default())
     }
 
-    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
-        Ok(if *address == self.address { self.code.clone() } else { Code::Nothing })
+    fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
+        if *address == self.address {
+            return Ok(self.code.clone());
+        }
+        self.others.as_mut().map_or(Ok(Code::Nothing), |others| others.code(state, address))
     }
 
-    fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {
-        Ok(Vec::new())
+    fn locked_slots(&mut self, contract: &Address) -> Result<Vec<SlotId>, HostError> {
+        self.others.as_mut().map_or(Ok(Vec::new()), |others| others.locked(contract, &self.sender))
     }
 
     fn eth_call(&mut self, _: State, _: &Address, _: &[u8]) -> Result<EthAnswer, HostError> {

@@ -1,10 +1,15 @@
 //! Contracts in GenVM's packaging: what they name as their runner is found in a directory (docs/genvm.md).
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use clap::ValueEnum;
 use subvm_core::calldata::{Map, Value};
-use subvm_core::{Invalid, Message, Mode, Parts, Profile};
+use subvm_core::host::{Code, HostError, State, Storage, page};
+use subvm_core::wasi::Refused;
+use subvm_core::{Address, Invalid, Message, Mode, PageWrite, Params, Parts, Profile, SlotId};
+use subvm_runners::root::{Layout, RootError};
 use subvm_runners::{Blame, Known, Loader, Registry};
 
 use super::python::{CONSTRUCTOR, base};
@@ -34,11 +39,14 @@ impl LineName {
     }
 }
 
+/// Bytes of a contract's code.
+const CODE: u32 = 128 << 20;
+
 /// What a contract comes to that is wrong for every node, with why, for people.
 pub(super) type Wrong = (Invalid, String);
 
-/// The parts of a contract's package, as its runners in a directory say them. Names of runners may float there: `<name>:test`.
-pub(super) fn parts(contract: &Path, runners: &Path, profile: Profile) -> Result<Result<Parts, Wrong>, Failure> {
+/// Names of runners may float there: `<name>:test`.
+fn loader(runners: &Path, profile: Profile) -> Result<Loader<Registry>, Failure> {
     let registry = Registry::open(runners)
         .map_err(|error| Failure::usage(format_args!("the directory of runners {}", runners.display()), error))?
         .floating();
@@ -46,14 +54,100 @@ pub(super) fn parts(contract: &Path, runners: &Path, profile: Profile) -> Result
         Profile::GenVm0_1 | Profile::GenVm0_2 => (Known::Nix32, registry.nix()),
         Profile::Seed | Profile::GenVm0_3 => (Known::Gvm32, registry),
     };
+    Ok(Loader::new(registry).known(known))
+}
+
+/// The parts of a contract's package, as its runners in a directory say them.
+pub(super) fn parts(contract: &Path, runners: &Path, profile: Profile) -> Result<Result<Parts, Wrong>, Failure> {
     let code = input::file(contract)?;
-    match Loader::new(registry).known(known).contract(&code, Mode::Deterministic) {
+    match loader(runners, profile)?.contract(&code, Mode::Deterministic) {
         Ok(loaded) => Ok(Ok(loaded.parts)),
         Err(error) => match error.blame() {
             Blame::Contract(invalid) => Ok(Err((invalid, error.to_string()))),
             Blame::Node => Err(Failure::Internal(error.to_string())),
         },
     }
+}
+
+fn layout(profile: Profile) -> Layout {
+    match profile {
+        Profile::GenVm0_1 | Profile::GenVm0_2 => Layout::V0_2,
+        Profile::Seed | Profile::GenVm0_3 => Layout::V0_3,
+    }
+}
+
+/// The contracts that stand in a store, where their root slots say so.
+pub(super) struct Deployed {
+    storage: Box<dyn Storage>,
+    loader: Loader<Registry>,
+    layout: Layout,
+    refused: Refused,
+}
+
+impl fmt::Debug for Deployed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deployed").field("layout", &self.layout).finish_non_exhaustive()
+    }
+}
+
+impl Deployed {
+    pub(super) fn new(storage: Box<dyn Storage>, runners: &Path, params: &Params) -> Result<Self, Failure> {
+        let (loader, layout) = (loader(runners, params.profile)?, layout(params.profile));
+        Ok(Self { storage, loader, layout, refused: params.refused_env.clone() })
+    }
+
+    /// The package of what stands at an address.
+    pub(super) fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
+        let storage = &mut self.storage;
+        let mut read = |slot: &SlotId, index, into: &mut [u8]| storage.read(state, address, slot, index, into);
+        let code = match self.layout.code(&mut read, CODE) {
+            Ok(Some(code)) => code,
+            Ok(None) => return Ok(Code::Malformed(Invalid::RunnerAbsent)),
+            Err(RootError::Storage(error)) => return Err(error),
+            Err(_) => return Ok(Code::Malformed(Invalid::RunnerMalformed)),
+        };
+        match self.loader.contract(&code, Mode::Deterministic) {
+            Ok(loaded) => Ok(match loaded.parts.check(&self.refused) {
+                Ok(package) => Code::Package(package.into()),
+                Err(error) => Code::Malformed(error.invalid()),
+            }),
+            Err(error) => match error.blame() {
+                Blame::Contract(invalid) => Ok(Code::Malformed(invalid)),
+                Blame::Node => Err(error.into()),
+            },
+        }
+    }
+
+    /// The slots that a transaction of `sender` may not write.
+    pub(super) fn locked(&mut self, contract: &Address, sender: &Address) -> Result<Vec<SlotId>, HostError> {
+        let storage = &mut self.storage;
+        let mut read =
+            |slot: &SlotId, index, into: &mut [u8]| storage.read(State::Accepted, contract, slot, index, into);
+        let failed = |error: RootError<HostError>| match error {
+            RootError::Storage(error) => error,
+            error => error.to_string().into(),
+        };
+        if self.layout.upgraders(&mut read).map_err(failed)?.contains(sender) {
+            return Ok(Vec::new());
+        }
+        self.layout.locked_slots(&mut read).map_err(failed)
+    }
+}
+
+/// What a run wrote, and below it what its deployment wrote before: the code, where the root slot looks for it.
+pub(super) fn with_code(code: &[u8], profile: Profile, written: &[PageWrite]) -> Result<Vec<PageWrite>, Failure> {
+    let deployed = layout(profile).deployed(code);
+    let deployed = deployed.ok_or_else(|| Failure::usage("the contract", "its code does not fit a slot"))?;
+    let mut pages = BTreeMap::new();
+    for (slot, bytes) in deployed {
+        for (page, chunk) in (0..).zip(bytes.chunks(page::BYTES)) {
+            let mut content = [0; page::BYTES];
+            content[..chunk.len()].copy_from_slice(chunk);
+            pages.insert((slot, page), content);
+        }
+    }
+    pages.extend(written.iter().map(|write| ((write.slot, write.page), write.content)));
+    Ok(pages.into_iter().map(|((slot, page), content)| PageWrite { slot, page, content }).collect())
 }
 
 /// The message that calls a method by GenVM's convention: a map of arguments is `kwargs`, an array is `args`.

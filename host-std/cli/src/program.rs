@@ -278,9 +278,9 @@ impl ProgramOptions {
         Ok(checked(parts, params))
     }
 
-    /// Whether arguments call a contract in GenVM's packaging.
-    pub(super) fn is_packaged(&self) -> bool {
-        self.runners.is_some()
+    /// The directory of runners, where the contract is in GenVM's packaging.
+    pub(super) fn runners(&self) -> Option<&Path> {
+        self.runners.as_deref()
     }
 }
 

@@ -99,7 +99,16 @@ impl Run {
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let (balances, output) = (self.balance.iter().copied().collect(), output.clone());
-        let host = OneContract { address: contract, code, balances, output };
+        let others = match self.program.runners() {
+            Some(runners) => {
+                let storage = Box::new(ledger.snapshot().map_err(internal)?);
+                Some(packaged::Deployed::new(storage, runners, &params)?)
+            }
+            None => None,
+        };
+        let deploys = others.is_some() && message.is_init;
+        let deployed = deploys.then_some(params.profile);
+        let host = OneContract { address: contract, code, others, sender: message.sender_address, balances, output };
         let node = node(host, time, storage, rng, &services, self.program.observer());
         let run = subvm_core::Run {
             message,
@@ -114,7 +123,7 @@ impl Run {
         // The snapshot goes before the ledger is written.
         drop(node);
         if let Ok(report) = &done.result {
-            self.keep(report, &mut ledger, &contract)?;
+            self.keep(report, &mut ledger, &contract, deployed)?;
         }
         told.settle(&self.contract, &mut done)?;
         let vote = leader.as_ref().filter(|_| self.vote).map(|leader| own_vote(&done.result, leader));
@@ -144,7 +153,7 @@ impl Run {
 
     /// The arguments of the package, and what is asked of it.
     fn call(&self, profile: Profile) -> Result<(&[String], Transaction), Failure> {
-        let packaged = self.program.is_packaged();
+        let packaged = self.program.runners().is_some();
         let is_called = packaged || python::is_source(&self.contract);
         let called = || if packaged { packaged::called(&self.args, profile) } else { python::called(&self.args) };
         let Some(path) = &self.message else {
@@ -189,12 +198,27 @@ impl Run {
 
     /// Writes the receipt and commits the storage of a run that returned: the receipt first, under another name, so that what cannot be
     /// written leaves the store as it was.
-    fn keep(&self, report: &Report, ledger: &mut RedbLedger, contract: &Address) -> Result<(), Failure> {
+    /// Where the contract is `deployed` by a line's rules, its code is stored as well.
+    fn keep(
+        &self,
+        report: &Report,
+        ledger: &mut RedbLedger,
+        contract: &Address,
+        deployed: Option<Profile>,
+    ) -> Result<(), Failure> {
         let written = self.receipt.as_deref().map(|path| Part::write(path, &report.receipt)).transpose()?;
         if report.receipt.returned() {
             let next = ledger.heights().map_err(internal)?.accepted + 1;
             let height = self.height.unwrap_or(next);
-            ledger.apply(contract, &report.receipt.storage, height).map_err(internal)?;
+            let written = &report.receipt.storage;
+            match deployed {
+                None => ledger.apply(contract, written, height),
+                Some(profile) => {
+                    let pages = packaged::with_code(&input::file(&self.contract)?, profile, written)?;
+                    ledger.apply(contract, &pages, height)
+                }
+            }
+            .map_err(internal)?;
         }
         written.map_or(Ok(()), Part::finish)
     }

@@ -1,4 +1,4 @@
-//! Contracts in GenVM's packaging, found their runners by `--runners`.
+//! Contracts in GenVM's packaging, whose runners `--runners` finds.
 
 use std::fs;
 
@@ -85,4 +85,66 @@ fn what_a_contract_says_wrongly_is_said_in_its_lines_words() {
     fails(&options.iter().map(String::as_str).collect::<Vec<_>>(), 126, &["neither map nor array"]);
     let options = world.run("0.3", "# { \"Depends\": \"echo:test\" }\n", &["--arg0", "x", "--", "get"]);
     assert_eq!(subvm(&options.iter().map(String::as_str).collect::<Vec<_>>()).status.code(), Some(126));
+}
+
+/// A runner that calls the contract at `0xc1c1..` and returns what it read, be it what that returned or how it failed.
+fn caller() -> String {
+    let other = "\\c1".repeat(20);
+    // {"CallContract": {"address": .., "calldata": {}, "state": 0}}
+    let request = format!("\\0e\\0cCallContract\\1e\\07address\\18{other}\\08calldata\\06\\05state\\01");
+    format!(
+        r#"(module
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "genlayer_sdk" "gl_call" (func $call (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\0e\06Return")
+  (data (i32.const 4096) "{request}")
+  (data (i32.const 8192) "\0a\00\00\00\00\08\00\00")
+  (func (export "_start")
+    (drop (call $call (i32.const 4096) (i32.const 61) (i32.const 8204)))
+    (drop (call $read (i32.load (i32.const 8204)) (i32.const 8192) (i32.const 1) (i32.const 8200)))
+    ;; As bytes of a length of two digits.
+    (i32.store8 (i32.const 8) (i32.or (i32.and (i32.shl (i32.load (i32.const 8200)) (i32.const 3)) (i32.const 0x7f)) (i32.const 0x83)))
+    (i32.store8 (i32.const 9) (i32.shr_u (i32.load (i32.const 8200)) (i32.const 4)))
+    (drop (call $call (i32.const 0) (i32.add (i32.const 10) (i32.load (i32.const 8200))) (i32.const 8204)))))"#
+    )
+}
+
+#[test]
+fn a_contract_calls_another_that_was_deployed_into_the_store() {
+    for line in ["0.1", "0.3"] {
+        let world = World::new(line);
+        let registry = Registry::open(world.dir.path()).expect("it is there");
+        let mut registry = if line == "0.3" { registry } else { registry.nix() };
+        registry.add("caller", &wat::parse_str(caller()).expect("it is a module")).expect("it can be written");
+        let store = world.dir.path().join("store").display().to_string();
+        let message = |to: &str| {
+            let path = world.dir.path().join(format!("{to}.txt"));
+            let text = format!(
+                r#"{{"contract_address": addr#{}, "sender_address": addr#{}, "calldata": {{}}}}"#,
+                to.repeat(20),
+                "5e".repeat(20)
+            );
+            fs::write(&path, text).expect("it can be written");
+            path.display().to_string()
+        };
+        let called = |to: &str, runner: &str, method: &str| {
+            let text = format!("# {{ \"Depends\": \"{runner}:test\" }}\n");
+            let options =
+                world.run(line, &text, &["--store", &store, "--message", &message(to), "--json", "--", method]);
+            let output = subvm(&options.iter().map(String::as_str).collect::<Vec<_>>());
+            let done: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            let value: Value = done["value"].as_str().unwrap_or_else(|| panic!("{done}")).parse().expect("a value");
+            value
+        };
+        let nobody = called("c0", "caller", "get");
+        let failed =
+            if line == "0.3" { "invalid_contract runner absent" } else { "invalid_contract absent_runner_comment" };
+        assert_eq!(nobody, Value::Bytes([b"\x02", failed.as_bytes()].concat()));
+        called("c1", "echo", "__init__");
+        let answer = called("c0", "caller", "get");
+        let answer = answer.as_bytes().expect("bytes");
+        let seen = Value::decode(&answer[1..]).expect("what the other returned");
+        assert_eq!((answer[0], &seen["stack"]), (0, &Value::array([Value::Address(subvm_core::Address([0xc0; 20]))])));
+    }
 }
