@@ -56,9 +56,12 @@ replays! {
     #[cfg(feature = "engine")]
     cache,
     calldata_decode,
+    calldata_python,
     calldata_round_trip,
     calldata_serde,
     calldata_text,
+    #[cfg(feature = "engine")]
+    configuration,
     descriptors,
     #[cfg(feature = "engine")]
     engines,
@@ -72,6 +75,9 @@ replays! {
     proofs,
     recording,
     runners,
+    #[cfg(feature = "engine")]
+    scenarios,
+    stored,
     supervisor,
     symbols,
     #[cfg(feature = "engine")]

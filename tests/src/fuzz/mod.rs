@@ -12,6 +12,8 @@ pub mod calldata;
 #[cfg(feature = "engine")]
 mod calling_programs;
 #[cfg(feature = "engine")]
+mod configuration;
+#[cfg(feature = "engine")]
 pub mod counting;
 #[cfg(feature = "engine")]
 pub mod engines;
@@ -28,9 +30,13 @@ pub mod modelled;
 #[cfg(feature = "engine")]
 mod prices;
 mod proofs;
+mod python;
 mod recording;
 mod runners;
+#[cfg(feature = "engine")]
+mod scenarios;
 mod source;
+mod stored;
 mod supervisor;
 mod symbols;
 mod target;
@@ -46,9 +52,13 @@ pub static TARGETS: &[Target] = &[
     #[cfg(feature = "engine")]
     Target::new("cache", cache::damaged).holding(100, 32 << 10),
     Target::new("calldata_decode", calldata::decode).holding(200, 32 << 10),
+    // Its Python is a process of its own.
+    Target::new("calldata_python", python::calldata).holding(200, 64 << 10),
     Target::new("calldata_round_trip", calldata::round_trip).holding(600, 64 << 10),
     Target::new("calldata_serde", calldata::serde).holding(400, 32 << 10),
     Target::new("calldata_text", calldata::text).holding(1_000, 32 << 10),
+    #[cfg(feature = "engine")]
+    Target::new("configuration", configuration::configuration),
     Target::new("descriptors", wasi::descriptors).holding(600, 256 << 10),
     // The engine's memory is the engine's own.
     #[cfg(feature = "engine")]
@@ -66,6 +76,9 @@ pub static TARGETS: &[Target] = &[
     Target::new("recording", recording::recording).holding(5_000, 32 << 20),
     // A file is copied out of its archive, the archive is kept, and a tape's smallest file takes 512 bytes.
     Target::new("runners", runners::runners).holding(400, 256 << 10),
+    #[cfg(feature = "engine")]
+    Target::new("scenarios", scenarios::scenarios),
+    Target::new("stored", stored::stored).holding(200, 32 << 10),
     Target::new("supervisor", supervisor::supervisor).holding(1_000, 32 << 20),
     // A custom section is kept, and its abbreviations and rows are parsed.
     Target::new("symbols", symbols::symbols).holding(2_000, 256 << 10),
