@@ -122,7 +122,7 @@ impl Runner for Recording {
                 return Ran { report: subvm_core::run(engine, node, run).1, keep: None };
             }
         };
-        let options = Options { code: all.config.code, bytes: all.config.bytes };
+        let options = Options { code: all.config.code, bytes: all.config.bytes, ..Options::default() };
         let (node, recorder) = Recorder::wrap(node, sink, options);
         let (node, report) = subvm_core::run(engine, node, run);
         let (_, recorded) = recorder.finish(node);
