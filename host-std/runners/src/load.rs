@@ -9,7 +9,7 @@ use subvm_core::{Library, Mode, Parts, Wasm};
 use crate::action::Action;
 use crate::archive::Archive;
 use crate::bounds::Bounds;
-use crate::error::RunnerError;
+use crate::error::{Blame, RunnerError};
 use crate::excerpt::excerpt;
 use crate::id::{Known, RunnerId, sha2_256, sha3_256};
 use crate::source::Source;
@@ -240,6 +240,11 @@ impl Place<'_> {
         RunnerError::Action { runner: self.id.to_string(), action: self.path.clone(), why: why.into() }
     }
 
+    /// What is wrong with an id that an action names; what this node lacks stays its own fault.
+    fn named(&self, error: RunnerError) -> RunnerError {
+        if error.blame() == Blame::Node { error } else { self.wrong(error.to_string()) }
+    }
+
     /// A file that an action names.
     fn file(&self, name: &str) -> Result<&Arc<[u8]>, RunnerError> {
         self.archive.file(name).ok_or_else(|| self.wrong(format!("the runner holds no file {:?}", excerpt(name))))
@@ -302,7 +307,7 @@ impl<S: Source> Work<'_, S> {
             }
             Action::Depends(runner) => {
                 let place = place.within("Depends");
-                let id = self.loader.id(runner).map_err(|error| place.wrong(error.to_string()))?;
+                let id = self.loader.id(runner).map_err(|error| place.named(error))?;
                 return self.depends(id, place.depth);
             }
             Action::Seq(actions) => {
@@ -318,7 +323,7 @@ impl<S: Source> Work<'_, S> {
             Action::When { .. } => {}
             Action::With { runner, action } => {
                 let place = place.within("With");
-                let id = self.loader.id(runner).map_err(|error| place.wrong(error.to_string()))?;
+                let id = self.loader.id(runner).map_err(|error| place.named(error))?;
                 let archive = self.archive(&id)?;
                 let Place { path, depth, .. } = place;
                 return self.follow(action, &Place { id: &id, archive: &archive, path, depth });
