@@ -40,6 +40,7 @@ mod ids;
 mod outcome;
 mod own;
 mod run;
+mod sha3_256;
 mod supervisor;
 
 pub mod costs;

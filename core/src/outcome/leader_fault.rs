@@ -3,10 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-use sha3::{Digest as _, Sha3_256};
-
-use crate::gvm32;
 use crate::outcome::UnknownVmError;
+use crate::{gvm32, sha3_256};
 
 /// The first six characters of a SHA3-256 in [GVM32](gvm32): enough to tell what nodes saw, in a text that is bounded.
 ///
@@ -25,7 +23,7 @@ impl ShortHash {
     /// That of bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let text = gvm32::encode(&Sha3_256::digest(bytes));
+        let text = gvm32::encode(&sha3_256::digest(bytes));
         Self(text.as_bytes().first_chunk().copied().unwrap_or_default())
     }
 }

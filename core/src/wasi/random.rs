@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use rand_mt::Mt;
-use sha3::{Digest as _, Sha3_256};
 
 use crate::consensus::profile::Seed;
 use crate::costs::calls::Price;
@@ -24,7 +23,7 @@ impl Generator {
         Self(match seed {
             Seed::Fixed => Mt::new_with_key(b"GenLayer".map(u32::from)),
             Seed::Message => {
-                let digest: [u8; 32] = Sha3_256::digest(message).into();
+                let digest = crate::sha3_256::digest(message);
                 Mt::new_with_key(digest.as_chunks().0.iter().copied().map(u32::from_le_bytes))
             }
         })
