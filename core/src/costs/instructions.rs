@@ -79,7 +79,7 @@ classes! {
     /// `table.get` and `table.set`.
     Table, "table", 4;
     /// `ref.func`, `elem.drop` and `data.drop`: calls of the engine's run time.
-    Runtime, "runtime", 50;
+    Runtime, "runtime", 100;
     /// Vector instructions that are not floating-point.
     Vector, "vector", 2;
     /// `abs`, `neg` and `copysign` of one float.

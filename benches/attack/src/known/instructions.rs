@@ -76,6 +76,16 @@ fn first_gets(entries: u32) -> String {
     text::nested(&format!("(memory 1) (table $t {entries} funcref)"), "(local $i i32)", "(call $spawn)", &pass)
 }
 
+/// An endless loop of one instruction that calls the engine's run time.
+fn of_run_time(instruction: &str) -> String {
+    text::endless(
+        "(import \"wasi_snapshot_preview1\" \"fd_close\" (func $close (param i32) (result i32)))
+            (memory 1) (func $nothing) (elem $items func $nothing) (elem declare func $nothing $close) (data $bytes \"text\")",
+        "",
+        &instruction.repeat(8),
+    )
+}
+
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::of_text("locals_100", "locals that are zeroed, and not used", "", || locals(100)),
@@ -86,6 +96,11 @@ pub(super) fn cases() -> Vec<Case> {
             .bar(super::BAR_FAR),
         Case::of_text("first_gets", "the first table.get of each entry, in sandboxes", "7x", || first_gets(1 << 20))
             .with(|setting| setting.ticks = 100_000_000),
+        Case::of_text("references", "ref.func of a function", "3.7x", || of_run_time("(drop (ref.func $nothing))")),
+        Case::of_text("references_host", "ref.func of a function of the host", "4.8x", || {
+            of_run_time("(drop (ref.func $close))")
+        }),
+        Case::of_text("drops", "elem.drop and data.drop", "", || of_run_time("elem.drop $items data.drop $bytes ")),
         Case::of_text("endless", "an endless loop", "timeout, never out_of gas", || text::endless("", "", "")),
     ]
 }
