@@ -6,6 +6,8 @@ pub mod fuzz;
 #[cfg(feature = "engine")]
 pub mod lowered;
 pub mod lying;
+#[cfg(feature = "engine")]
+pub mod matrix;
 pub mod requests;
 pub mod spawn_tree;
 pub mod transaction;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value as Json;
+use subvm_tests::matrix::{record, row};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -63,4 +64,5 @@ fn a_browsers_engine_comes_to_what_is_recorded() {
             assert_eq!(said[field], transaction["expected"][field], "{} {field}: {said}", transaction["name"]);
         }
     }
+    record(&[row("Node.js", "wasmi, compiled to WebAssembly", transactions.len(), &vectors)], true);
 }

@@ -1,7 +1,7 @@
 //! The determinism matrix: both transactions of `tests/vectors/transactions.json` on every engine and way of making code, with no, a cold
-//! and a warm cache, on one thread and on 64, watched in every way and not at all. All come to the recorded digests.
+//! and a warm cache, on one thread and on 64, traced, recorded, profiled and not watched at all. All come to the recorded digests.
 //!
-//! `docs/determinism.md` has the table; `SUBVM_RECORD=1` writes the rows of this platform anew.
+//! `docs/determinism.md` has the table; `.ci/matrix` writes it anew.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,10 @@ use subvm_core::host::Node;
 use subvm_core::{Engine, Role, run};
 use subvm_host_mock::trace::Trace;
 use subvm_host_std::cache::ModuleCache;
+use subvm_host_std::profile::Watcher;
 use subvm_host_std::{Codegen, WasmiEngine, WasmtimeEngine};
 use subvm_replay::{Buffer, Options, Recorder};
+use subvm_tests::matrix::{record, row};
 use subvm_tests::vectors::{hex, list, setting, text};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -74,6 +76,13 @@ fn check_threads(what: &str, engine: &Arc<dyn Engine>) -> usize {
     })
 }
 
+/// The same on an engine whose modules tell `watcher` where their gas goes: one transaction at a time, and no cache holds such modules.
+fn check_profiled(what: &str, engine: &Arc<dyn Engine>, watcher: &Watcher) -> usize {
+    let runs = check(&format!("{what}, profiled"), engine);
+    assert!(!watcher.take().nodes().is_empty(), "{what}: nothing was profiled");
+    runs
+}
+
 /// An engine that makes code in this way, with no cache, with an empty one, and with what that left.
 fn check_caches(codegen: Codegen) -> usize {
     let folder = tempfile::tempdir().unwrap();
@@ -89,55 +98,28 @@ fn check_caches(codegen: Codegen) -> usize {
     assert!(kept > 0, "nothing was kept");
     runs += check_threads(&format!("{codegen:?}, warm cache"), &engine(true));
     assert_eq!(files(), kept, "a warm cache had to compile");
-    runs
+    let watcher = Watcher::calls();
+    let profiled = WasmtimeEngine::builder().codegen(codegen).watcher(watcher.clone()).build().unwrap();
+    let profiled: Arc<dyn Engine> = Arc::new(profiled);
+    runs + check_profiled(&format!("{codegen:?}"), &profiled, &watcher)
 }
 
 /// The table's rows of this platform.
 fn rows() -> Vec<String> {
     let platform = format!("{} {}", std::env::consts::ARCH, std::env::consts::OS);
-    let digests = list(&TRANSACTIONS["transactions"])
-        .iter()
-        .map(|transaction| &text(&transaction["expected"]["receipt_digest"])[..8]);
-    let digests: Vec<_> = digests.map(|digest| format!("`{digest}`")).collect();
-    let row = |engine: &str, runs: usize| format!("| {platform} | {engine} | {runs} | {} |", digests.join(", "));
+    let row = |engine: &str, runs: usize| row(&platform, engine, runs, &TRANSACTIONS);
     let mut rows: Vec<_> =
         Codegen::ALL.iter().map(|codegen| row(&format!("wasmtime, {codegen:?}"), check_caches(*codegen))).collect();
     let wasmi: Arc<dyn Engine> = Arc::new(WasmiEngine::new());
-    rows.push(row("wasmi", check_threads("wasmi", &wasmi)));
+    let watcher = Watcher::calls();
+    let profiled: Arc<dyn Engine> = Arc::new(WasmiEngine::watched(watcher.clone()));
+    rows.push(row("wasmi", check_threads("wasmi", &wasmi) + check_profiled("wasmi", &profiled, &watcher)));
     rows
-}
-
-/// The page with the rows of this platform in the place of those that it has.
-fn with_rows(page: &str, rows: &[String]) -> String {
-    const HEAD: &str = "| platform | engine | runs | digests |\n|---|---|---|---|\n";
-    let (before, after) = page.split_once(HEAD).expect("docs/determinism.md has the table");
-    let end = after.find("\n\n").expect("something follows the table");
-    let platform = rows[0].split(" | ").next().unwrap();
-    let others = after[..end].lines().filter(|line| !line.starts_with(platform));
-    let mut all: Vec<&str> = others.chain(rows.iter().map(String::as_str)).collect();
-    all.sort_unstable();
-    format!("{before}{HEAD}{}{}", all.join("\n"), &after[end..])
 }
 
 #[test]
 fn every_way_to_run_comes_to_one_digest() {
     let rows = rows();
     println!("{}", rows.join("\n"));
-    let path = Path::new(ROOT).join("../docs/determinism.md");
-    let page = fs::read_to_string(&path).unwrap();
-    if std::env::var_os("SUBVM_RECORD").is_some() {
-        fs::write(&path, with_rows(&page, &rows)).unwrap();
-    } else if std::env::consts::ARCH == "x86_64" {
-        assert_eq!(page, with_rows(&page, &rows), "SUBVM_RECORD=1 writes the table of docs/determinism.md anew");
-    }
-}
-
-#[test]
-fn a_table_keeps_the_rows_of_other_platforms() {
-    let head = "| platform | engine | runs | digests |\n|---|---|---|---|\n";
-    let page = format!("a\n\n{head}| arm x | wasmi | 1 | `0` |\n| x86 l | old | 1 | `0` |\n\nb\n");
-    let rows = ["| x86 l | b | 2 | `1` |".to_owned(), "| x86 l | a | 2 | `1` |".to_owned()];
-    let expected =
-        format!("a\n\n{head}| arm x | wasmi | 1 | `0` |\n| x86 l | a | 2 | `1` |\n| x86 l | b | 2 | `1` |\n\nb\n");
-    assert_eq!(with_rows(&page, &rows), expected);
+    record(&rows, std::env::consts::ARCH == "x86_64");
 }
