@@ -58,7 +58,9 @@ crate() { # name, version, sha256: its own tests, with the versions of its own C
     tar --no-same-owner -xzf "$archives/$1-$2.crate" -C "$suites/crates"
     # A workspace of its own, since it lies within ours.
     printf '\n[workspace]\n' >>"$suites/crates/$1-$2/Cargo.toml"
-    (cd "$suites/crates/$1-$2" && CARGO_TARGET_DIR=$suites/cargo CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 \
+    # The archive of regex has not got what a fuzzer found for it, and names it.
+    [ "$1" != regex ] || sed -i '/^mod fuzz;$/d' "$suites/crates/$1-$2/tests/lib.rs"
+    (cd "$suites/crates/$1-$2" && CARGO_TARGET_DIR=$suites/cargo CARGO_PROFILE_TEST_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0 \
         cargo test --locked --no-run --quiet --target wasm32-wasip1 --message-format=json) |
         python3 -c 'import json, pathlib, shutil, sys
 for line in sys.stdin:
@@ -95,5 +97,6 @@ python
 crate libm 0.2.16 b6d2cec3eae94f9f509c767b45932f1ada8350c4bdb85af2fcab4a3c14807981
 crate ryu 1.0.20 28d3b2b1366ec20994f1fd18c3c594f05c5dd4bc44d8bb0c1c632c8d6829481f
 crate num-bigint 0.4.8 c89e69e7e0f03bea5ef08013795c25018e101932225a656383bd384495ecc367
+crate regex 1.13.2 9807af0e638c12e753aa1b4e601791bf2a8f71274023c8bbeec12fc149950857
 
 speedtest
