@@ -1,4 +1,5 @@
-//! The engines that tests compare: wasmtime as it makes code for speed, and wasmi, which shares no compiler with it.
+//! The engines that tests compare: wasmtime as it makes code for speed, and wasmi, which shares no compiler with it; where interpreted code may
+//! differ from compiled code, Pulley too.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,12 +11,20 @@ use crate::transaction::{deployed, transaction};
 
 static WASMTIME: LazyLock<Arc<WasmtimeEngine>> =
     LazyLock::new(|| Arc::new(WasmtimeEngine::new().expect("this machine runs wasmtime")));
+static PULLEY: LazyLock<Arc<WasmtimeEngine>> =
+    LazyLock::new(|| Arc::new(WasmtimeEngine::with(Codegen::Pulley).expect("this machine runs Pulley")));
 static WASMI: LazyLock<Arc<WasmiEngine>> = LazyLock::new(|| Arc::new(WasmiEngine::new()));
 
 /// wasmtime, compiling for speed.
 #[must_use]
 pub fn wasmtime() -> Arc<dyn Engine> {
     WASMTIME.clone()
+}
+
+/// wasmtime, interpreting what it compiled for its own machine.
+#[must_use]
+pub fn pulley() -> Arc<dyn Engine> {
+    PULLEY.clone()
 }
 
 /// wasmi.

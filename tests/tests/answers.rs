@@ -8,7 +8,7 @@ use subvm_core::wasi::{FUNCTIONS, Function, KEPT, Kept, MODULE, ParamType, funct
 use subvm_core::{Outcome, Params, Personality, Run, Trap, VmError};
 use subvm_host_std::lower::{Counters, Limit, Options, Refusal, Watch, lower, memory_export};
 use subvm_tests::engines::parts;
-use subvm_tests::fuzz::answers::four;
+use subvm_tests::fuzz::answers::every_way;
 use subvm_tests::lowered::{GAS, Generator, Machine, Observed};
 use subvm_tests::transaction::{embedded, transaction};
 use wasmtime::{Caller, Engine, FuncType, Linker, Val, ValType};
@@ -177,7 +177,7 @@ fn time_that_passes_in_a_child_is_seen() {
     );
     let params = Params { personality: Personality::Program, ..Params::default() };
     let run = Run { params: Arc::new(params), ..transaction() };
-    let report = four(&parts(&module), &run, &module);
+    let report = every_way(&parts(&module), &run, &module);
     assert_eq!(report.outcome, Outcome::VmError(VmError::Trap(Trap::IntegerDivideByZero)), "{:?}", report.diagnostics);
 }
 
@@ -196,7 +196,7 @@ fn refusals_are_told_in_their_order() {
             (call $a) (call $a) (call $s) (call $s)
             (drop (call $filestat (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 2) (i32.const 64))) (call $s)
             (call $exit (i32.const 7))))"#;
-    let report = four(&parts(module), &transaction(), module);
+    let report = every_way(&parts(module), &transaction(), module);
     let told: Vec<&str> =
         report.diagnostics.iter().filter_map(|note| note.strip_prefix("before it failed, ")).collect();
     let calls: Vec<&str> = told.iter().filter_map(|note| note.split(' ').next()).collect();
@@ -229,4 +229,39 @@ fn a_call_counts_the_same_however_it_is_answered() {
         });
         assert_eq!(found, [found[0]; 3]);
     }
+}
+
+/// The least bytes of a function of `call` alone that is refused, and by which limit.
+fn refused_from(call: &str) -> (usize, Limit) {
+    let module = |calls: usize| {
+        let imports = format!("(import \"{MODULE}\" \"sched_yield\" (func $yield (result i32)))");
+        wat::parse_str(format!("(module {imports} (func {}))", call.repeat(calls))).expect("a module")
+    };
+    let size = |wasm: &[u8]| {
+        let bodies = wasmparser::Parser::new(0).parse_all(wasm).filter_map(|payload| match payload {
+            Ok(wasmparser::Payload::CodeSectionEntry(body)) => Some(body.range().len()),
+            _ => None,
+        });
+        bodies.max().expect("a function")
+    };
+    let refused = |calls: usize| match lower(&module(calls), &Options::default()) {
+        Ok(_) => None,
+        Err(Refusal::Limit { which, .. }) => Some(which),
+        Err(other) => panic!("{other}"),
+    };
+    let (mut few, mut many) = (1_usize, 400_000);
+    while few + 1 < many {
+        let middle = few.midpoint(many);
+        *(if refused(middle).is_none() { &mut few } else { &mut many }) = middle;
+    }
+    (size(&module(many)), refused(many).expect("it is refused"))
+}
+
+/// What handing over the ticks adds to a function is bounded by how many calls it may have (`docs/RATIONALE.md`, "Host calls are handed the ticks").
+#[test]
+fn long_functions_of_host_calls_are_refused_for_their_calls() {
+    // Three bytes each, and two around them; each fourth counts as a branch.
+    let calls = 4 * (usize::try_from(Limit::Branches.value()).expect("it is small") + 1);
+    assert_eq!(refused_from("(drop (call $yield))"), (3 * calls + 2, Limit::Branches));
+    assert_eq!(3 * calls + 2, 393_230, "as the rationale says");
 }

@@ -1,6 +1,6 @@
-//! Sequences of host calls, those that lowered code answers itself among all others, on wasmtime and on wasmi, unobserved and observed: where
-//! an observer listens every call crosses the border, else hardly one of a loop. Receipts, memories and what diagnostics say are the same, with
-//! any amount of gas.
+//! Sequences of host calls, those that lowered code answers itself among all others, on wasmtime, on Pulley and on wasmi, unobserved and observed:
+//! where an observer listens every call crosses the border, else hardly one of a loop. Receipts, memories and what diagnostics say are the same,
+//! with any amount of gas.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use subvm_core::host::Node;
 use subvm_core::{Engine, Params, Parts, Personality, Report, Run, run};
 use subvm_host_mock::trace::Trace;
 
-use crate::engines::{engines, parts, same};
+use crate::engines::{engines, parts, pulley, same};
 use crate::transaction::{deployed, transaction};
 
 /// Calls in one sequence.
@@ -83,27 +83,30 @@ pub fn sequences(data: &[u8]) {
         let mut params = Params { personality, ..Params::default() };
         params.limits.gas_time = gas.unwrap_or(params.limits.gas_time);
         let run = Run { params: Arc::new(params), ..transaction() };
-        four(&parts, &run, &module)
+        every_way(&parts, &run, &module)
     };
     let used = ran(None).receipt.gas.time;
     gas.into_iter().for_each(|gas| _ = ran(Some(used * u64::from(gas) / (1 << 16))));
 }
 
-/// Runs a contract on both engines, observed and not.
+/// Runs a contract on wasmtime, on wasmi and on Pulley, on each observed and not.
 ///
 /// # Panics
-/// Where they differ.
-pub fn four(parts: &Parts, transaction: &Run, source: &str) -> Report {
-    let runs = engines().map(|(name, engine)| {
+/// Where any two differ.
+pub fn every_way(parts: &Parts, transaction: &Run, source: &str) -> Report {
+    let engines = engines().into_iter().chain([("pulley", pulley())]);
+    let mut runs = engines.map(|(name, engine)| {
         let (alone, _) = ran(&engine, parts, transaction, false);
         let (observed, lines) = ran(&engine, parts, transaction, true);
         same(name, &alone, &observed);
         assert_eq!(alone.diagnostics, observed.diagnostics, "{name}: {source}");
-        (alone, lines)
+        (name, alone, lines)
     });
-    let [(first, lines), (second, other)] = runs;
-    same("wasmi", &first, &second);
-    assert_eq!(lines, other, "{source}");
+    let (_, first, lines) = runs.next().expect("there are three");
+    for (name, other, told) in runs {
+        same(name, &first, &other);
+        assert_eq!(lines, told, "{name}: {source}");
+    }
     first
 }
 
