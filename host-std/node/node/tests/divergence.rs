@@ -38,9 +38,15 @@ const FUNCTION: u32 = 2;
 /// The node whose processor is at fault.
 const WRONG: usize = 3;
 
-fn get(net: &Net, index: usize, path: &str) -> Option<String> {
+/// The status and the text of an answer.
+fn asked(net: &Net, index: usize, path: &str) -> Option<(u16, String)> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    agent.get(format!("{}{path}", net.url(index))).call().ok()?.body_mut().read_to_string().ok()
+    let mut answer = agent.get(format!("{}{path}", net.url(index))).call().ok()?;
+    Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
+}
+
+fn get(net: &Net, index: usize, path: &str) -> Option<String> {
+    asked(net, index, path).map(|(_, text)| text)
 }
 
 /// Digests of the receipts and traces of the runs that all nodes make, as a node's log has them, by the recording's name.
@@ -71,11 +77,15 @@ fn from_the_counter_to_the_instruction() {
     // The counter fires; the node takes part no more, and is there to be asked.
     let counter = "subvm_votes_total{vote=\"disagree\",field=\"state\"}";
     until("the counter fires", || get(&net, WRONG, "/metrics").filter(|figures| figures.contains(counter)));
-    let health = until("the node says that it has diverged", || {
-        let health: Value = serde_json::from_str(&get(&net, WRONG, "/health")?).ok()?;
-        health["diverged"].is_string().then_some(health)
+    let (status, health) = until("the node says that it has diverged", || {
+        let (status, text) = asked(&net, WRONG, "/health")?;
+        let health: Value = serde_json::from_str(&text).ok()?;
+        health["diverged"].is_string().then_some((status, health))
     });
-    assert_eq!(health["well"], false, "{health}");
+    assert_eq!((status, &health["well"]), (503, &Value::Bool(false)), "{health}");
+    // The block after the last that it has: its header names the state of the others.
+    let height = health["height"].as_u64().expect("a number") + 1;
+    assert!(health["diverged"].as_str().is_some_and(|why| why.contains(&format!("block {height} "))), "{health}");
     let figures = get(&net, WRONG, "/metrics").expect("answers");
     assert!(figures.lines().any(|line| line == "node_diverged 1"), "{figures}");
     assert!(net.ended(WRONG).is_none(), "it is there to be asked");

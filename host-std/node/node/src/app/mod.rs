@@ -31,6 +31,7 @@ use crate::streams::Streams;
 use crate::wire::Decided;
 
 mod proposing;
+mod refused;
 
 /// Blocks of heights to come that are kept until it is their turn.
 const EARLY: usize = 16;
@@ -118,9 +119,11 @@ impl App {
 
     /// Answers consensus until it hangs up, or until something cannot be kept.
     pub(crate) async fn serve(&mut self, mut channels: Channels<Ctx>) -> eyre::Result<()> {
+        let mut refused = refused::watch(&channels.events);
         loop {
             tokio::select! {
                 biased;
+                Some(value) = refused.recv() => self.refused(&value)?,
                 done = self.told.recv() => match done {
                     Some(Done::Led(key, proposal)) => self.jobs.led(self.chain.height(), key, proposal),
                     Some(Done::Checked(key, ballot)) => {
