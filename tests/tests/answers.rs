@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use subvm_core::costs::instructions::Schedule;
 use subvm_core::wasi::{FUNCTIONS, Function, KEPT, Kept, MODULE, ParamType, function};
-use subvm_core::{Outcome, Params, Personality, Run, Trap, VmError};
+use subvm_core::{Library, Outcome, Params, Parts, Personality, Run, Trap, VmError};
 use subvm_host_std::lower::{Counters, Limit, Options, Refusal, Watch, lower, memory_export};
+use subvm_host_std::profile::Watcher;
+use subvm_host_std::{WasmiEngine, WasmtimeEngine};
 use subvm_tests::engines::parts;
 use subvm_tests::fuzz::answers::every_way;
 use subvm_tests::lowered::{GAS, Generator, Machine, Observed};
-use subvm_tests::transaction::{embedded, transaction};
+use subvm_tests::transaction::{deployed, embedded, transaction};
 use wasmtime::{Caller, Engine, FuncType, Linker, Val, ValType};
 
 /// Calls of one function in a loop.
@@ -143,6 +145,89 @@ fn modules_that_are_linked_are_told_each_time() {
     };
     assert_eq!([first, start].map(|options| mutable(&lowered(options))), [4, 0], "the counters alone");
     assert_eq!(mutable(&lowered(Options::default())), 7, "and what is kept");
+}
+
+/// Refused by one rule each: a call that looks at nothing, and one of a descriptor.
+const REFUSED: &str = r#"
+    (import "wasi_snapshot_preview1" "sock_shutdown" (func $shutdown (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+    (func (export "_start")
+        (if (i32.ne (call $shutdown (i32.const 3) (i32.const 0)) (i32.const 2)) (then unreachable))
+        (if (i32.ne (call $prestat (i32.const 0) (i32.const 0)) (i32.const 58)) (then unreachable)))"#;
+
+/// Whoever keeps nothing gets the errno and no mark: a module that is linked with others, has no memory, or is watched.
+#[test]
+fn modules_that_keep_nothing_see_no_mark() {
+    let with_memory = format!("(module {REFUSED} (memory 1))");
+    let library = || Library { name: "empty".into(), wasm: wat::parse_str("(module)").expect("a module").into() };
+    let linked = Parts { libraries: vec![library()], ..parts(&with_memory) };
+    for (parts, source) in
+        [(parts(&format!("(module {REFUSED})")), "no memory"), (linked, "linked"), (parts(&with_memory), "alone")]
+    {
+        let report = every_way(&parts, &transaction(), source);
+        assert_eq!(report.outcome, Outcome::null(), "{source}: {:?}", report.diagnostics);
+    }
+    for watcher in [Watcher::calls, Watcher::blocks] {
+        let wasmtime = WasmtimeEngine::builder().watcher(watcher()).build().expect("this machine runs wasmtime");
+        let engines: [Arc<dyn subvm_core::Engine>; 2] = [Arc::new(wasmtime), Arc::new(WasmiEngine::watched(watcher()))];
+        for engine in engines {
+            let node = deployed(parts(&with_memory)).node();
+            let report = subvm_core::run(engine, node, transaction()).1.expect("no internal error");
+            assert_eq!(report.outcome, Outcome::null(), "{:?}", report.diagnostics);
+        }
+    }
+}
+
+/// What may change an answer may be imported before what is answered, or behind it.
+#[test]
+fn what_is_kept_is_forgotten_in_any_order_of_imports() {
+    let import = |name: &str, id: &str, parameters: &str| {
+        format!("(import \"{MODULE}\" \"{name}\" (func ${id} (param {parameters}) (result i32)))")
+    };
+    let mut imports = vec![
+        import("fd_close", "close", "i32"),
+        import("fd_fdstat_get", "stat", "i32 i32"),
+        import("poll_oneoff", "poll", "i32 i32 i32 i32"),
+        import("clock_time_get", "clock", "i32 i64 i32"),
+    ];
+    let params = Params { personality: Personality::Program, ..Params::default() };
+    let run = Run { params: Arc::new(params), ..transaction() };
+    for _ in 0..imports.len() {
+        imports.rotate_left(1);
+        let module = format!(
+            r#"(module {} (memory 1)
+                ;; A nanosecond by a clock that tells how long.
+                (data (i32.const 1056) "\01\00\00\00\00\00\00\00\01")
+                (func $look (param i32) (drop (call $clock (i32.const 1) (i64.const 0) (local.get 0))))
+                (func (export "_start")
+                    (if (call $stat (i32.const 1) (i32.const 64)) (then unreachable))
+                    (if (call $close (i32.const 1)) (then unreachable))
+                    (if (i32.ne (call $stat (i32.const 1) (i32.const 64)) (i32.const 8)) (then unreachable))
+                    (call $look (i32.const 128))
+                    (if (call $poll (i32.const 1040) (i32.const 2048) (i32.const 1) (i32.const 2096)) (then unreachable))
+                    (call $look (i32.const 136))
+                    (if (i64.eq (i64.load (i32.const 128)) (i64.load (i32.const 136))) (then unreachable))))"#,
+            imports.concat()
+        );
+        let report = every_way(&parts(&module), &run, &module);
+        assert_eq!(report.outcome, Outcome::null(), "{module} {:?}", report.diagnostics);
+    }
+}
+
+/// What is kept is kept once, and forgotten by as many stores, however often a function is imported.
+#[test]
+fn a_function_that_is_imported_often_is_kept_once() {
+    let lowered = |times: usize| {
+        let import = |name: &str, parameters: &str| {
+            format!("(import \"{MODULE}\" \"{name}\" (func (param {parameters}) (result i32)))").repeat(times)
+        };
+        let imports = import("fd_fdstat_get", "i32 i32") + &import("fd_close", "i32");
+        let wasm = wat::parse_str(format!("(module {imports} (memory 1))")).expect("a module");
+        let lowered = lower(&wasm, &Options::default()).expect("it is lowered");
+        (wasm.len(), lowered.wasm.len())
+    };
+    let ((few, few_lowered), (many, many_lowered)) = (lowered(100), lowered(1_000));
+    assert!(many_lowered - few_lowered < 10 * (many - few), "{few_lowered} to {many_lowered} bytes");
 }
 
 /// A child waits; what the clocks of its parent show has passed, too.

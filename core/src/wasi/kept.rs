@@ -61,7 +61,8 @@ impl Kept {
     }
 
     /// The answer of the function `name`, which came to `errno`, with [`KEPT`] where it may be kept. Where an observer listens nothing may:
-    /// it is to see every call.
+    /// it is to see every call. An engine hands the mark on to a module that takes it, and to no other (`Options::keeps_answers` of
+    /// `subvm-lower`, and a memory): others would take it for a part of the errno.
     ///
     /// ```
     /// use subvm_core::wasi::{Errno, KEPT, Kept, entry};

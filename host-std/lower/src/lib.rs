@@ -9,7 +9,7 @@
 //! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their last
 //!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the four counters come
 //!    from the exports of the sub-VM's first module; what a function of WASI answers may bear [`KEPT`](subvm_core::wasi::KEPT), where
-//!    [`Kept::mark`](subvm_core::wasi::Kept::mark) says so, and a module that is alone need not ask again;
+//!    [`Kept::mark`](subvm_core::wasi::Kept::mark) says so and [`Options::keeps_answers`], to a module that has a memory: it need not ask again;
 //! 2. instantiate; no guest code runs, for there is no start section any more;
 //! 3. set [`GAS_GLOBAL`] (`i64`, remaining ticks), [`STACK_GLOBAL`] (`i32`, remaining stack units) and [`MARK_GLOBAL`] (`i32`, to what
 //!    [`stack_mark`] says of these units);
@@ -90,7 +90,7 @@ pub use unwound::unwinding_ticks;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 21;
+pub const VERSION: u32 = 22;
 
 /// Bytes of a page of memory (WebAssembly 2.0, 4.2.8).
 pub const WASM_PAGE: u64 = 65_536;

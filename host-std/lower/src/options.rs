@@ -183,6 +183,21 @@ impl Options {
         Options { floats, schedule, exceptions: params.exceptions, ..Options::default() }
     }
 
+    /// Whether a module that is lowered so keeps answers, where it has a memory (`docs/spec/lowering.md`, *Answers that are kept*). Only then may
+    /// the host mark them: no other module takes [`KEPT`](subvm_core::wasi::KEPT) off an errno.
+    ///
+    /// ```
+    /// use subvm_lower::{Counters, Options, Watch};
+    /// let alone = Options::default();
+    /// assert!(alone.keeps_answers());
+    /// assert!(!Options { counters: Counters::Imported, ..alone }.keeps_answers());
+    /// assert!(!Options { watch: Watch::Calls, ..alone }.keeps_answers());
+    /// ```
+    #[must_use]
+    pub fn keeps_answers(&self) -> bool {
+        self.counters == Counters::Defined && self.ordinal == 0 && self.watch == Watch::Nothing
+    }
+
     /// These options and the [`VERSION`](super::VERSION) of lowering as bytes, for the key of a module cache: two
     /// lowerings of one module with equal keys have equal results.
     ///

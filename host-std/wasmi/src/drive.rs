@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use subvm_core::host::Patience;
+use subvm_core::wasi::KEPT;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, SubVm, VmError};
 use subvm_link::{Beside, INITIALIZE, Refused};
 use subvm_lower::{
@@ -69,7 +70,7 @@ fn run(store: &mut Store<Running>, program: Program, slice: u64) -> Result<Outco
         store.data().tell(|watcher| watcher.charged(unit.set_up.bytes));
         let linking = Linking { before: &parts[..position], ordinal: ordinal as u32 };
         let instance = instantiate(store, unit, &linking)?;
-        adopt(store, instance, ordinal)?;
+        adopt(store, instance, unit, ordinal)?;
         if unit.has_start {
             call(store, instance, START_EXPORT, slice)?;
         }
@@ -94,7 +95,7 @@ fn instantiate(store: &mut Store<Running>, unit: &Arc<Unit>, linking: &Linking<'
 }
 
 /// Makes an instance known to host calls, and sets the counters with the first one.
-fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Result<(), Stopped> {
+fn adopt(store: &mut Store<Running>, instance: Instance, unit: &Unit, ordinal: usize) -> Result<(), Stopped> {
     let memory = instance.get_memory(&*store, &memory_export(0));
     let running = store.data_mut();
     if running.memories.len() <= ordinal {
@@ -102,6 +103,8 @@ fn adopt(store: &mut Store<Running>, instance: Instance, ordinal: usize) -> Resu
     }
     running.memories[ordinal] = memory;
     running.instances.push(instance);
+    // No other module takes it off.
+    running.errnos = if memory.is_some() && unit.options.keeps_answers() { u32::MAX } else { KEPT - 1 };
     if running.counters.is_some() {
         return Ok(());
     }

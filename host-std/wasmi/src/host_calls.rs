@@ -92,9 +92,10 @@ fn host_call(
         watcher.charged(running.vm.ram_used().saturating_sub(before));
         watcher.host_ends(ticks);
     }
+    let errnos = running.errnos;
     (running.restore)();
     match result {
-        Ok(errno) => Ok((errno, ticks)),
+        Ok(errno) => Ok((errno & errnos, ticks)),
         Err(end) => ended(store, ticks, end),
     }
 }

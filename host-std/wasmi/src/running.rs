@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
+use subvm_core::wasi::KEPT;
 use subvm_core::{End, InternalError, InternalErrorKind, Resource, SubVm, costs};
 use subvm_profile::Watcher;
 use wasmi::errors::{MemoryError, TableError};
@@ -37,6 +38,8 @@ pub(crate) struct Running {
     /// What the growth was charged that wasmi asked for last.
     charged: u64,
     pub(crate) watcher: Option<Watcher>,
+    /// Which bits of an errno the guest's code takes: [`KEPT`] is for a module that keeps answers.
+    pub(crate) errnos: u32,
 }
 
 /// A module whose instance is being made.
@@ -85,6 +88,7 @@ impl Running {
             restore,
             charged: 0,
             watcher,
+            errnos: KEPT - 1,
         }
     }
 

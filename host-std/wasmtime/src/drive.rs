@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use subvm_core::host::Patience;
+use subvm_core::wasi::KEPT;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
 use wasmtime::{Extern, Instance, ModuleExport, Store, UpdateDeadline, Val};
 
@@ -136,6 +137,8 @@ fn adopt(store: &mut Store<Running>, instance: Instance, unit: &Unit, ordinal: u
     }
     running.memories[ordinal] = memory;
     running.instances.push(instance);
+    // No other module takes it off.
+    running.errnos = if memory.is_some() && unit.options.keeps_answers() { u32::MAX } else { KEPT - 1 };
     if running.counters.is_some() {
         return Ok(());
     }

@@ -97,11 +97,12 @@ fn host_call(
         watcher.charged(running.vm.ram_used().saturating_sub(before));
         watcher.host_ends(ticks);
     }
+    let errnos = running.errnos;
     if running.hardware_floats {
         float_state::restore_for_guests();
     }
     match result {
-        Ok(errno) => Ok((errno, ticks)),
+        Ok(errno) => Ok((errno & errnos, ticks)),
         Err(end) => ended(store, ticks, end),
     }
 }

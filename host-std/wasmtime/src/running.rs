@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use subvm_core::wasi::KEPT;
 use subvm_core::{End, InternalError, InternalErrorKind, Outcome, Resource, SubVm, costs};
 use subvm_lower::{FunctionMap, Options, WASM_PAGE};
 use subvm_profile::Watcher;
@@ -37,6 +38,8 @@ pub(super) struct Running {
     /// Whether guests compute on hardware floats, so that host functions must leave their state as it was.
     pub(super) hardware_floats: bool,
     pub(super) watcher: Option<Watcher>,
+    /// Which bits of an errno the guest's code takes: [`KEPT`] is for a module that keeps answers.
+    pub(super) errnos: u32,
 }
 
 /// A module of the program, as far as a failure is described by it.
@@ -77,6 +80,7 @@ impl Running {
             to_make: (Arc::default(), 0),
             hardware_floats: true,
             watcher,
+            errnos: KEPT - 1,
         }
     }
 

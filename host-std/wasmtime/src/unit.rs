@@ -33,7 +33,7 @@ pub(super) struct Unit {
     /// From its name section.
     pub(super) own_name: Option<String>,
     /// How it was lowered.
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl Unit {

@@ -17,7 +17,7 @@ use wasm_encoder::{ConstExpr, GlobalSection, GlobalType, InstructionSink, ValTyp
 use wasmparser::{FuncType, Import, TypeRef};
 
 use super::counters::Globals;
-use super::options::{Counters, Options, Watch};
+use super::options::Options;
 use super::survey::Survey;
 
 pub(super) use code::wrapper;
@@ -44,6 +44,9 @@ pub(super) struct Answers {
     changing: Vec<u32>,
     /// Whether a function that refuses is answered here.
     refuses: bool,
+    /// What is kept so far, by the function's name: who imports one ten thousand times keeps what it answers once, so that what is forgotten
+    /// is a few globals.
+    kept: Vec<(&'static str, Answer)>,
 }
 
 /// What is done about a call of an imported function beside asking the host.
@@ -91,8 +94,6 @@ impl Answers {
         globals: &Globals,
         memory: Option<u32>,
     ) -> Option<Answers> {
-        let alone = options.counters == Counters::Defined && options.ordinal == 0;
-        let silent = options.watch == Watch::Nothing;
         let first = survey.imported_globals + survey.globals + Globals::COUNT;
         let mut answers = Answers {
             schedule: options.schedule,
@@ -104,6 +105,7 @@ impl Answers {
             globals: [(ValType::I32, 0), (ValType::I32, 0)].into(),
             changing: Vec::new(),
             refuses: false,
+            kept: Vec::new(),
         };
         let imports = survey.sections.imports.iter().flat_map(|imports| imports.clone().into_imports().flatten());
         let mut any = false;
@@ -114,19 +116,32 @@ impl Answers {
                     matches!(kept, Kept::Personal) || function.always.is_some_and(|errno| errno != Errno::Success);
             }
         }
-        (alone && silent && any).then_some(answers)
+        (options.keeps_answers() && any).then_some(answers)
     }
 
-    /// What is done about calls of an import; its globals are appended.
-    pub(super) fn role(&mut self, import: &Import<'_>, survey: &Survey<'_>) -> Role {
+    /// Gives what an import answers its place, in globals that are appended.
+    pub(super) fn place(&mut self, import: &Import<'_>, survey: &Survey<'_>) {
+        let Some((function, kept)) = answered(import, survey) else { return };
+        if self.kept(function).is_none()
+            && let Some(answer) = self.answer(function, kept)
+        {
+            self.kept.push((function.name, answer));
+        }
+    }
+
+    /// What is done about calls of an import, all of which have their places.
+    pub(super) fn role(&self, import: &Import<'_>, survey: &Survey<'_>) -> Role {
         let in_wasi = import.module == wasi::MODULE;
         let answered = answered(import, survey);
-        let answer = answered.and_then(|(function, kept)| self.answer(function, kept));
         Role {
-            answer,
+            answer: answered.and_then(|(function, _)| self.kept(function)),
             changes: changes(import.name),
             refused: in_wasi && self.refuses && answered.is_none_or(|(_, kept)| matches!(kept, Kept::Personal)),
         }
+    }
+
+    fn kept(&self, function: &wasi::Function) -> Option<Answer> {
+        self.kept.iter().find(|(name, _)| *name == function.name).map(|(_, answer)| *answer)
     }
 
     fn answer(&mut self, function: &wasi::Function, kept: Kept) -> Option<Answer> {
