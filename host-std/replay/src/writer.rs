@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::format::block::{FULL, HEAD, Head, MAGIC, RECORD, STEPS, VERSION};
+use crate::format::block::{FULL, Head, MAGIC, RECORD, STEPS, VERSION};
 use crate::format::code;
 use crate::format::place::Place;
 use crate::format::record::Record;
@@ -141,16 +141,24 @@ impl Writer {
             self.hash_steps(from);
             self.unhashed = self.block.len();
         }
-        let call = matches!(record, Record::Enters(_) | Record::Exits(_));
+        // What comes after one of these may be the last that a process does: a compiler, a guest or a call may end it.
+        let told = matches!(
+            record,
+            Record::Part(_) | Record::Begins(_) | Record::Ends(_) | Record::Enters(_) | Record::Exits(_)
+        );
         let full = self.block.len() >= FULL || (step && self.steps.is_multiple_of(STEPS)) || self.place.ended();
-        if full || (self.each_call && call) {
+        if full || (self.each_call && told) {
             self.flush();
         }
     }
 
-    /// Writes the block, and begins the next.
+    /// Writes the block, and begins the next. A recording of nothing has its file's opening.
     pub(crate) fn flush(&mut self) {
-        if self.stopped.is_some() || self.block.len() == self.opening {
+        if self.stopped.is_some() {
+            return;
+        }
+        if self.block.len() == self.opening {
+            self.write(&[], &[]);
             return;
         }
         let trace = self.trace();
@@ -168,7 +176,7 @@ impl Writer {
     }
 
     /// Writes a block, and what goes before it.
-    fn write(&mut self, head: &[u8; HEAD], stored: &[u8]) {
+    fn write(&mut self, head: &[u8], stored: &[u8]) {
         let mut bytes = std::mem::take(&mut self.before);
         bytes.extend_from_slice(head);
         let len = (bytes.len() + stored.len()) as u64;

@@ -39,7 +39,7 @@ impl Host for Deadly {
     }
 }
 
-/// Where the process that is to die writes its recording, and how: `calls` or `blocks`.
+/// Where the process that is to die writes its recording, and how: `calls`, `code` or `blocks`.
 const FILE: &str = "SUBVM_TEST_RECORDING";
 /// Balances that it is told before it dies.
 const TOLD: u32 = 40;
@@ -47,10 +47,11 @@ const TOLD: u32 = 40;
 const CALLS: usize = 3 + 3 * (TOLD as usize + 1);
 
 fn dies(path: &str, how: &str) {
-    let world = World::new();
+    // One dies before its first call, as of a module that no compiler survives.
+    let world = if how == "code" { World::of(|_| std::process::abort()) } else { World::new() };
     let node = world.node();
     let node = Node { host: Box::new(Deadly { part: node.host, left: TOLD }), ..node };
-    let options = Options { each_call: how == "calls", ..with_code() };
+    let options = Options { each_call: how != "blocks", ..with_code() };
     let (node, recorder) = Recorder::wrap(node, File::create(path).unwrap(), options);
     let (node, _) = world.run(node);
     drop(recorder.finish(node));
@@ -83,6 +84,11 @@ fn a_process_that_is_killed_loses_no_call_where_each_is_kept() {
     let world = World::new();
     let replayed = Replay::open(File::open(&path).unwrap()).unwrap().on(world.engine.clone()).unwrap();
     assert!(matches!(replayed.verdict, Verdict::Ends), "{}", replayed.verdict);
+    // Nor what was run where no call was made.
+    let path = left("code");
+    let records: Vec<Record> = Reader::new(File::open(&path).unwrap()).unwrap().map(Result::unwrap).collect();
+    assert!(matches!(records.first(), Some(Record::Given(_))) && matches!(records.last(), Some(Record::Begins(_))));
+    assert!(records.iter().any(|record| matches!(record, Record::Package(_))));
     // Without being told so, a writer keeps what it wrote in whole blocks: here none.
     let blocks = std::fs::read(left("blocks")).unwrap();
     assert_eq!(blocks.len(), 0);

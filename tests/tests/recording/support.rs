@@ -43,6 +43,11 @@ fn contract(machine: &mut Machine<'_>) -> Result<(), End> {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of(contract)
+    }
+
+    /// A node with another contract.
+    pub(crate) fn of(contract: impl Fn(&mut Machine<'_>) -> Result<(), End> + Send + Sync + 'static) -> Self {
         let (host, mut engine) = (MemoryHost::new(), ScriptedEngine::new());
         host.set_now(1_704_067_200_000_000_000);
         host.set_balance(CONTRACT, 1_000);
