@@ -39,6 +39,7 @@ mod errno;
 mod ids;
 mod outcome;
 mod own;
+mod room;
 mod run;
 mod sha3_256;
 mod supervisor;

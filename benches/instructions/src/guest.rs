@@ -36,7 +36,7 @@ impl Guest {
         }
         let config = Config {
             mode: Mode::Deterministic,
-            stdin: Arc::default(),
+            stdin: Vec::new(),
             files: Arc::new(tree.build()),
             args: Arc::new(Args::new(["prog", "--flag", "value"]).expect("arguments")),
             env: Arc::new(Env::new([("HOME", "/"), ("USER", "vm")], &Refused::default()).expect("an environment")),

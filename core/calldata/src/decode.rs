@@ -5,7 +5,10 @@ use super::key::Key;
 use super::raw_key::RawKey;
 use super::read::{Head, Reader};
 use super::{DecodeError, DecodeLimits, Int, Value};
+use alloc::alloc::{Layout, handle_alloc_error};
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::iter;
 use core::ops::ControlFlow;
 
@@ -64,6 +67,8 @@ pub enum Undecoded {
     Malformed,
     /// Whoever was asked wanted no more.
     Stopped,
+    /// The allocator gave no room for so many bytes. It says nothing of the input.
+    NoRoom(usize),
 }
 
 impl From<DecodeError> for Undecoded {
@@ -72,10 +77,43 @@ impl From<DecodeError> for Undecoded {
     }
 }
 
+impl From<Unread> for Undecoded {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Wrong(_) => Self::Malformed,
+            Unread::NoRoom(bytes) => Self::NoRoom(bytes),
+        }
+    }
+}
+
+/// Why a value is not read.
+pub(super) enum Unread {
+    Wrong(DecodeError),
+    /// For so many bytes.
+    NoRoom(usize),
+}
+
+impl From<DecodeError> for Unread {
+    fn from(error: DecodeError) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+impl Unread {
+    /// The error, for who has no other way to say that there is no room than the allocator's.
+    fn or_abort(self) -> DecodeError {
+        match self {
+            Self::Wrong(error) => error,
+            Self::NoRoom(bytes) => handle_alloc_error(Layout::array::<u8>(bytes).unwrap_or(Layout::new::<u8>())),
+        }
+    }
+}
+
 /// Items or entries, and containers, between two questions whether to go on: some 100 us of work.
 const PAUSE: usize = 4096;
 
-/// As [`Value::decode`], and asks now and then whether to `go_on`: what a guest sends may take a second.
+/// As [`Value::decode`], and asks now and then whether to `go_on`: what a guest sends may take a second. Nor does it end the process where there is
+/// no memory for what the input asks for: everything of 4 KiB or more is asked for so that it may be refused.
 ///
 /// # Errors
 /// [`Undecoded`]: what is wrong with the bytes is not told.
@@ -93,7 +131,7 @@ const PAUSE: usize = 4096;
 pub fn decode_while(bytes: &[u8], go_on: &mut dyn FnMut() -> bool) -> Result<Value, Undecoded> {
     let mut reader = Reader::new(bytes, &DecodeLimits::DEFAULT);
     let mut value = Value::Null;
-    if let Some(container) = put_scalar(reader.head()?, &mut value) {
+    if let Some(container) = put_scalar(reader.head()?, &mut value)? {
         value = match read_while(&mut reader, container, go_on)? {
             ControlFlow::Continue(value) => value,
             ControlFlow::Break(()) => return Err(Undecoded::Stopped),
@@ -106,7 +144,7 @@ pub fn decode_while(bytes: &[u8], go_on: &mut dyn FnMut() -> bool) -> Result<Val
 /// Reads one value.
 pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
     let mut value = Value::Null;
-    match put_scalar(reader.head()?, &mut value) {
+    match put_scalar(reader.head()?, &mut value).map_err(Unread::or_abort)? {
         None => Ok(value),
         Some(container) => read_content(reader, container),
     }
@@ -114,7 +152,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Reads what is inside a container whose head has been read.
 pub(super) fn read_content(reader: &mut Reader<'_>, container: Container) -> Result<Value, DecodeError> {
-    match read_while(reader, container, &mut || true)? {
+    match read_while(reader, container, &mut || true).map_err(Unread::or_abort)? {
         ControlFlow::Continue(value) => Ok(value),
         // Nobody said so.
         ControlFlow::Break(()) => Ok(Value::Null),
@@ -126,8 +164,8 @@ fn read_while(
     reader: &mut Reader<'_>,
     container: Container,
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<ControlFlow<(), Value>, DecodeError> {
-    let mut level = Level::new(container, reader, 0);
+) -> Result<ControlFlow<(), Value>, Unread> {
+    let mut level = Level::new(container, reader, 0)?;
     let mut outer: Vec<Level<'_>> = Vec::new();
     let mut containers = 0usize;
     loop {
@@ -138,7 +176,7 @@ fn read_while(
             return Ok(ControlFlow::Break(()));
         }
         if let Some(container) = inner {
-            let inner = Level::new(container, reader, level.owed());
+            let inner = Level::new(container, reader, level.owed())?;
             outer.push(core::mem::replace(&mut level, inner));
             continue;
         }
@@ -167,6 +205,13 @@ pub(super) enum Container {
 /// grow, and copying it from there takes longer than all the rest.
 trait Place {
     fn put<T: Copy>(&mut self, parts: T, make: impl Fn(T) -> Value);
+
+    /// Takes a value that is there: a large one, whose copy is nothing to what is in it.
+    #[cold]
+    fn take(&mut self, value: Value) {
+        let value = Cell::new(value);
+        self.put(&value, Cell::take);
+    }
 }
 
 impl Place for Value {
@@ -193,18 +238,57 @@ impl Place for Vec<(Key, Value)> {
 
 /// Puts a value that is no container to its place.
 #[inline(always)]
-fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Option<Container> {
+fn put_scalar(head: Head<'_>, place: &mut impl Place) -> Result<Option<Container>, Unread> {
     match head {
+        Head::Str(text) if text.len() >= LARGE => place.take(Value::Str(large(text.as_bytes(), String::from_utf8)?)),
+        Head::Bytes(bytes) if bytes.len() >= LARGE => place.take(Value::Bytes(large(bytes, Ok::<_, ()>)?)),
         Head::Int(int) => place.put(int, |int| int.with_int(Value::Int)),
         Head::Str(text) => place.put(text, |text| Value::Str(text.into())),
         Head::Bytes(bytes) => place.put(bytes, |bytes| Value::Bytes(bytes.into())),
         Head::Null => place.put((), |()| Value::Null),
         Head::Bool(b) => place.put(b, Value::Bool),
         Head::Address(bytes) => place.put(bytes, |bytes| Value::Address(crate::Address(*bytes))),
-        Head::Array(len) => return Some(Container::Array(len)),
-        Head::Map(len) => return Some(Container::Map(len)),
+        Head::Array(len) => return Ok(Some(Container::Array(len))),
+        Head::Map(len) => return Ok(Some(Container::Map(len))),
     }
-    None
+    Ok(None)
+}
+
+/// From so many bytes on memory is asked for so that it may be refused. What is smaller comes out of what the process has already, nearly always.
+const LARGE: usize = 4096;
+
+/// What `make` makes of a copy of `bytes`, which it does not refuse.
+#[cold]
+fn large<T: Default, E>(bytes: &[u8], make: impl FnOnce(Vec<u8>) -> Result<T, E>) -> Result<T, Unread> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Unread::NoRoom(bytes.len()))?;
+    copy.extend_from_slice(bytes);
+    Ok(make(copy).unwrap_or_default())
+}
+
+/// A vector with room for `items`, and no more.
+fn with_room<T>(items: usize) -> Result<Vec<T>, Unread> {
+    let mut vector = Vec::new();
+    vector.try_reserve_exact(items).map_err(|_| no_room::<T>(items))?;
+    Ok(vector)
+}
+
+#[cold]
+fn no_room<T>(items: usize) -> Unread {
+    Unread::NoRoom(items.saturating_mul(size_of::<T>()))
+}
+
+/// How many of the `left` items are read in one go, into a vector that has room for them: what claims fewer items than the containers around it
+/// need can be given more than it was given room for, before that shows.
+#[inline]
+fn in_one_go<T>(vector: &mut Vec<T>, left: usize) -> Result<usize, Unread> {
+    let wanted = left.min(PAUSE);
+    let room = vector.capacity() - vector.len();
+    if room == 0 {
+        vector.try_reserve(wanted).map_err(|_| no_room::<T>(vector.len() + wanted))?;
+        return Ok(wanted);
+    }
+    Ok(wanted.min(room))
 }
 
 #[inline(always)]
@@ -230,16 +314,16 @@ impl<'a> Level<'a> {
     /// Reserves room for what has been announced, but for no more than the input can fill after
     /// the `owed` bytes that the containers around this one need. So all reservations together
     /// are linear in the input, however deep they are nested.
-    fn new(container: Container, reader: &Reader<'_>, owed: usize) -> Self {
+    fn new(container: Container, reader: &Reader<'_>, owed: usize) -> Result<Self, Unread> {
         let spare = reader.left().saturating_sub(owed);
         let (open, left) = match container {
-            Container::Array(len) => (Open::Array(Vec::with_capacity(len.min(spare))), len),
+            Container::Array(len) => (Open::Array(with_room(len.min(spare))?), len),
             Container::Map(len) => {
                 let capacity = len.min(spare / ENTRY_BYTES);
-                (Open::Map(Vec::with_capacity(capacity), Key::default()), len)
+                (Open::Map(with_room(capacity)?, Key::default()), len)
             }
         };
-        Self { open, left, last_key: None, owed }
+        Ok(Self { open, left, last_key: None, owed })
     }
 
     /// Bytes that must follow the container inside this one, for this one and those around it.
@@ -253,32 +337,38 @@ impl<'a> Level<'a> {
 
     /// Reads up to the end of this container, up to the first container in it, or as much as is read without a pause.
     #[inline]
-    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<Option<Container>, DecodeError> {
+    fn fill(&mut self, reader: &mut Reader<'a>) -> Result<Option<Container>, Unread> {
         let mut own = reader.clone();
         let mut inner = None;
-        let until = self.left.saturating_sub(PAUSE);
         match &mut self.open {
             Open::Array(items) => {
+                let until = self.left - in_one_go(items, self.left)?;
                 while self.left > until && inner.is_none() {
                     self.left -= 1;
                     match own.small_int() {
                         Some(n) => items.put(n, small),
-                        None => inner = put_scalar(own.other_head()?, items),
+                        None => inner = put_scalar(own.other_head()?, items)?,
                     }
                 }
             }
             Open::Map(entries, next) => {
+                let until = self.left - in_one_go(entries, self.left)?;
                 while self.left > until && inner.is_none() {
                     self.left -= 1;
                     let key = own.raw_key(self.last_key)?;
                     self.last_key = Some(key);
                     match own.small_int() {
                         Some(n) => entries.put(n, small),
-                        None => inner = put_scalar(own.other_head()?, entries),
+                        None => inner = put_scalar(own.other_head()?, entries)?,
                     }
-                    match entries.last_mut() {
-                        Some((default, _)) if inner.is_none() => default.set(key.bytes),
-                        _ => next.set(key.bytes),
+                    let place = match entries.last_mut() {
+                        Some((default, _)) if inner.is_none() => default,
+                        _ => &mut *next,
+                    };
+                    if key.bytes.len() < LARGE {
+                        place.set(key.bytes);
+                    } else {
+                        *place = large(key.bytes, String::from_utf8)?.into();
                     }
                 }
             }

@@ -5,6 +5,7 @@ use super::{
     write,
 };
 use crate::Address;
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
@@ -85,6 +86,21 @@ impl Encoder {
     pub fn reserve(&mut self, bytes: usize) -> &mut Self {
         self.out.reserve(bytes);
         self
+    }
+
+    /// As [`reserve`](Self::reserve), where there may be no room: then nothing has changed.
+    ///
+    /// # Errors
+    /// Where the allocator has no room for `bytes` more.
+    ///
+    /// ```
+    /// use subvm_calldata::Encoder;
+    /// let mut encoder = Encoder::new();
+    /// assert!(encoder.try_reserve(usize::MAX).is_err());
+    /// assert_eq!(encoder.null().finish(), Ok(vec![0]));
+    /// ```
+    pub fn try_reserve(&mut self, bytes: usize) -> Result<(), TryReserveError> {
+        self.out.try_reserve_exact(bytes)
     }
 
     /// The encoding.

@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::ids::Address;
+use crate::outcome::InternalError;
 use crate::own;
-use subvm_calldata::{Int, Value};
+use subvm_calldata::{Encoder, Int, Value};
 
 /// The transaction, as every node knows it; the clock adds its instant, the sub-VM its entry.
 ///
@@ -115,6 +116,14 @@ impl Message {
         Value::decode(&self.entry_data).is_ok_and(|calldata| is_call(&calldata, self.is_init))
     }
 
+    /// [`is_call`](Self::is_call), of data that whoever signed chose.
+    ///
+    /// # Errors
+    /// An internal error where there is no room for their value.
+    pub(crate) fn try_is_call(&self) -> Result<bool, InternalError> {
+        Ok(own::try_decode(&self.entry_data)?.is_some_and(|calldata| is_call(&calldata, self.is_init)))
+    }
+
     /// The canonical bytes of descriptor 0.
     ///
     /// `datetime` is [`datetime`] of the transaction's instant; `leaders_result` is there for a validator's block.
@@ -127,30 +136,49 @@ impl Message {
     /// ```
     #[must_use]
     pub fn to_bytes(&self, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) -> Vec<u8> {
-        let given = self.entry_data.len() + 21 * self.stack.len() + leaders_result.map_or(0, <[u8]>::len);
-        own::written(320 + given, |out| {
-            out.map(11 + usize::from(self.signer_address.is_some()));
-            out.key("chain_id").int(self.chain_id.clone());
-            out.key("contract_address").address(self.contract_address);
-            out.key("datetime").str(datetime);
-            out.key("entry_data").bytes(&self.entry_data);
-            out.key("entry_kind").int(kind.number());
-            match leaders_result {
-                None => out.key("entry_stage_data").null(),
-                Some(result) => out.key("entry_stage_data").map(1).key("leaders_result").bytes(result),
-            };
-            out.key("is_init").bool(self.is_init);
-            out.key("origin_address").address(self.origin_address);
-            out.key("sender_address").address(self.sender_address);
-            if let Some(signer) = self.signer_address {
-                out.key("signer_address").address(signer);
-            }
-            out.key("stack").array(self.stack.len());
-            for address in &self.stack {
-                out.address(*address);
-            }
-            out.key("value").int(self.value.clone());
-        })
+        own::written(self.about(leaders_result), |out| self.write(out, kind, datetime, leaders_result))
+    }
+
+    /// [`to_bytes`](Self::to_bytes), for a sub-VM whose parent chose the data.
+    ///
+    /// # Errors
+    /// An internal error where there is no room for them.
+    pub(crate) fn try_to_bytes(
+        &self,
+        kind: EntryKind,
+        datetime: &str,
+        leaders_result: Option<&[u8]>,
+    ) -> Result<Vec<u8>, InternalError> {
+        own::try_written(self.about(leaders_result), |out| self.write(out, kind, datetime, leaders_result))
+    }
+
+    /// About how many bytes its encoding has.
+    fn about(&self, leaders_result: Option<&[u8]>) -> usize {
+        320 + self.entry_data.len() + 21 * self.stack.len() + leaders_result.map_or(0, <[u8]>::len)
+    }
+
+    fn write(&self, out: &mut Encoder, kind: EntryKind, datetime: &str, leaders_result: Option<&[u8]>) {
+        out.map(11 + usize::from(self.signer_address.is_some()));
+        out.key("chain_id").int(self.chain_id.clone());
+        out.key("contract_address").address(self.contract_address);
+        out.key("datetime").str(datetime);
+        out.key("entry_data").bytes(&self.entry_data);
+        out.key("entry_kind").int(kind.number());
+        match leaders_result {
+            None => out.key("entry_stage_data").null(),
+            Some(result) => out.key("entry_stage_data").map(1).key("leaders_result").bytes(result),
+        };
+        out.key("is_init").bool(self.is_init);
+        out.key("origin_address").address(self.origin_address);
+        out.key("sender_address").address(self.sender_address);
+        if let Some(signer) = self.signer_address {
+            out.key("signer_address").address(signer);
+        }
+        out.key("stack").array(self.stack.len());
+        for address in &self.stack {
+            out.address(*address);
+        }
+        out.key("value").int(self.value.clone());
     }
 }
 

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use crate::consensus::permissions::Permissions;
 use crate::consensus::words::{self, Words};
 use crate::costs;
-use crate::outcome::{Outcome, VmError};
-use crate::own;
-use subvm_calldata::Value;
+use crate::outcome::{InternalError, Outcome, VmError};
+use crate::room;
+use subvm_calldata::ValueRef;
 
 /// Whose rules contracts find, where lines contradict each other. Part of the consensus parameters.
 ///
@@ -227,13 +227,26 @@ const GENVM_0_3: Rules = Rules {
 
 impl Rules {
     /// The bytes of a sub-VM's result, as its parent reads them and a leader posts them.
-    pub(crate) fn result(&self, outcome: &Outcome) -> Vec<u8> {
-        let data = match (outcome, self.user_errors) {
-            (Outcome::UserError(text), UserErrors::Calldata) => own::encode(&Value::Str(text.clone())),
-            (Outcome::VmError(error), _) => self.words.text(*error).into_bytes(),
-            _ => return outcome.to_bytes(),
-        };
-        [&[outcome.code()][..], &data].concat()
+    ///
+    /// # Errors
+    /// An internal error where there is no room for them.
+    pub(crate) fn result(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
+        match (outcome, self.user_errors) {
+            (Outcome::UserError(text), UserErrors::Calldata) => {
+                // The code, and the text's head.
+                let mut bytes = room::with(12 + text.len())?;
+                bytes.push(outcome.code());
+                ValueRef::Str(text).encode_into(&mut bytes);
+                Ok(bytes)
+            }
+            (Outcome::VmError(error), _) => Ok(self.failed(*error)),
+            _ => outcome.try_to_bytes(),
+        }
+    }
+
+    /// The same of a VM error, whose text is bounded.
+    pub(crate) fn failed(&self, error: VmError) -> Vec<u8> {
+        [&[Outcome::VmError(error).code()][..], self.words.text(error).as_bytes()].concat()
     }
 }
 

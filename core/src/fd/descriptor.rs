@@ -1,6 +1,7 @@
 //! What a descriptor refers to.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use crate::costs::budget::Ram;
 use crate::fd::{Fd, Rights};
@@ -29,7 +30,7 @@ use crate::vfs::{NodeId, Tree};
 #[derive(Clone, Debug)]
 pub enum Content {
     /// Bytes that are there.
-    Bytes(Arc<[u8]>),
+    Bytes(Vec<u8>),
     /// The result of a module request that still runs. The first call that needs its bytes or its size waits for it.
     Pending {
         /// The request.
@@ -80,8 +81,10 @@ pub(crate) struct File {
 pub(crate) enum Source {
     /// In the tree.
     Tree(NodeId),
+    /// The message, which its sub-VM keeps whatever becomes of this descriptor.
+    Message(Arc<Vec<u8>>),
     /// Held by this descriptor, which charged so many bytes of RAM for them.
-    Held { bytes: Arc<[u8]>, charged: u64 },
+    Held { bytes: Vec<u8>, charged: u64 },
     /// Not there yet; meanwhile so many bytes of RAM are charged for the request.
     Pending { id: RequestId, charged: u64 },
 }
@@ -92,6 +95,7 @@ impl Source {
     pub(crate) fn bytes<'a>(&'a self, tree: &'a Tree) -> &'a [u8] {
         match self {
             Self::Tree(node) => tree.bytes(*node),
+            Self::Message(bytes) => bytes,
             Self::Held { bytes, .. } => bytes,
             Self::Pending { .. } => &[],
         }
@@ -100,7 +104,7 @@ impl Source {
     /// Gives back what is held, and gives up what is pending.
     pub(crate) fn give_up(self, ram: &mut Ram, modules: &mut dyn Modules) {
         match self {
-            Self::Tree(_) => {}
+            Self::Tree(_) | Self::Message(_) => {}
             Self::Held { charged, .. } => ram.release(charged),
             Self::Pending { id, charged } => {
                 modules.cancel(id);

@@ -7,8 +7,12 @@ use crate::costs::FD_ALLOCATION;
 use crate::costs::budget::Ram;
 use crate::fd::{Descriptor, Fd, File, Object, Rights, Source};
 use crate::host::{Modules, Stream};
-use crate::outcome::Resource;
+use crate::outcome::{InternalError, Resource};
+use crate::room;
 use crate::vfs::NodeId;
+
+/// As many numbers are so few bytes that the process has them.
+const FEW: usize = 1024;
 
 /// The open descriptors of a sub-VM, and the numbers that may be given again.
 ///
@@ -49,6 +53,22 @@ impl Table {
     #[inline]
     pub(crate) fn get_mut(&mut self, fd: Fd) -> Option<&mut Descriptor> {
         self.slots.get_mut(fd.index())?.as_mut()
+    }
+
+    /// Makes room for one more number, and for all of them to be free.
+    ///
+    /// # Errors
+    /// An internal error where there is none.
+    pub(crate) fn make_room(&mut self) -> Result<(), InternalError> {
+        if self.slots.len() == self.slots.capacity() {
+            room::grow(&mut self.slots, 1)?;
+        }
+        // What is freed is few, mostly, and grows small: it must not fail later.
+        if self.slots.capacity() > FEW && self.free.capacity() < self.slots.capacity() {
+            let all = self.slots.capacity() - self.free.len();
+            room::grow(&mut self.free, all)?;
+        }
+        Ok(())
     }
 
     /// Gives `descriptor` a number: the one freed last, else the next.
@@ -103,7 +123,7 @@ impl Table {
                 && let Source::Pending { id, charged } = *source
             {
                 modules.cancel(id);
-                *source = Source::Held { bytes: [].into(), charged };
+                *source = Source::Held { bytes: Vec::new(), charged };
             }
         }
     }

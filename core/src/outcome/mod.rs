@@ -6,6 +6,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::room;
+
 mod internal;
 mod leader_fault;
 mod vm_error;
@@ -68,13 +70,33 @@ impl Outcome {
     /// ```
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = alloc::vec![self.code()];
+        let mut bytes = Vec::new();
+        self.write(&mut bytes);
+        bytes
+    }
+
+    /// [`to_bytes`](Self::to_bytes), of what a guest chose.
+    ///
+    /// # Errors
+    /// An internal error where there is no room for them.
+    pub(crate) fn try_to_bytes(&self) -> Result<Vec<u8>, InternalError> {
+        let data = match self {
+            Self::Return(value) | Self::UserValue(value) => value.len(),
+            Self::UserError(text) => text.len(),
+            Self::VmError(_) => 0,
+        };
+        let mut bytes = room::with(1 + data)?;
+        self.write(&mut bytes);
+        Ok(bytes)
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.push(self.code());
         match self {
             Self::Return(value) | Self::UserValue(value) => bytes.extend_from_slice(value),
             Self::UserError(text) => bytes.extend_from_slice(text.as_bytes()),
             Self::VmError(error) => bytes.extend_from_slice(alloc::format!("{error}").as_bytes()),
         }
-        bytes
     }
 }
 

@@ -32,7 +32,7 @@ impl SubVm {
                 let bytes = file.source.bytes(files).len();
                 let what = match &file.source {
                     Source::Tree(node) => format!("file {}", files.path(*node)),
-                    Source::Held { .. } => "bytes held".into(),
+                    Source::Message(_) | Source::Held { .. } => "bytes held".into(),
                     Source::Pending { .. } => "a module's result, not there yet".into(),
                 };
                 format!("{what}, {bytes} bytes, at {}", file.offset)

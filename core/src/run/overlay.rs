@@ -7,6 +7,8 @@ use core::ops::{Range, RangeInclusive};
 use crate::consensus::page::{self, BYTES as PAGE};
 use crate::consensus::receipt::PageWrite;
 use crate::ids::SlotId;
+use crate::outcome::InternalError;
+use crate::room;
 
 /// The pages that a run has written, ascending by slot, then page.
 ///
@@ -200,8 +202,20 @@ impl Overlay {
     }
 
     /// The final pages, ascending by slot, then page.
-    pub(crate) fn into_pages(self) -> Vec<PageWrite> {
-        self.pages()
+    ///
+    /// # Errors
+    /// An internal error where there is no room for them.
+    pub(crate) fn into_pages(self) -> Result<Vec<PageWrite>, InternalError> {
+        let mut all = room::with(self.groups.values().map(|group| group.pages.len()).sum())?;
+        for ((slot, number), group) in self.groups {
+            let pages = group.numbers().zip(&group.pages);
+            all.extend(pages.map(|(page, content)| PageWrite {
+                slot,
+                page: number << GROUP_BITS | page,
+                content: *content,
+            }));
+        }
+        Ok(all)
     }
 }
 
@@ -255,7 +269,7 @@ mod tests {
         let mut overlay = Overlay::default();
         let failing = |page| if page == 2 { Err(()) } else { Ok([0; PAGE]) };
         assert_eq!(overlay.write(SLOT_1, 30, &[9; 40], failing), Err(()));
-        assert_eq!(overlay.into_pages(), vec![]);
+        assert_eq!(overlay.into_pages().unwrap(), vec![]);
     }
 
     #[test]
@@ -263,7 +277,7 @@ mod tests {
         let mut overlay = Overlay::default();
         overlay.write(SLOT_1, 3, &[], base).unwrap();
         assert_eq!(overlay.new_pages(SLOT_1, 3, 0), 0);
-        assert_eq!(overlay.into_pages(), vec![]);
+        assert_eq!(overlay.into_pages().unwrap(), vec![]);
     }
 
     mod small_scopes {
@@ -305,8 +319,12 @@ mod tests {
                 let mut seen = plain.clone();
                 overlay.read_over(SLOT_1, 0, &mut seen);
                 assert_eq!(seen, array, "{number}");
-                let pages: Vec<_> =
-                    overlay.into_pages().into_iter().map(|write| (write.page, write.content.to_vec())).collect();
+                let pages: Vec<_> = overlay
+                    .into_pages()
+                    .unwrap()
+                    .into_iter()
+                    .map(|write| (write.page, write.content.to_vec()))
+                    .collect();
                 let expected: Vec<_> = (0..3)
                     .filter(|&page| written[page])
                     .map(|page| (page as u32, array[page * PAGE..][..PAGE].to_vec()))

@@ -13,6 +13,7 @@ use crate::costs::instructions::Schedule;
 use crate::host::Event;
 use crate::ids::Mode;
 use crate::outcome::{End, InternalError, InternalErrorKind, Invalid, Outcome, Resource, VmError};
+use crate::room;
 use crate::run::engine::Finished;
 use crate::run::sub_vm::{Guest, SubVm, View};
 use crate::run::transaction::Transaction;
@@ -27,7 +28,7 @@ pub(crate) struct Child {
     pub(crate) package: Arc<Package>,
     pub(crate) message: Arc<Message>,
     /// Descriptor 0.
-    pub(crate) stdin: Arc<[u8]>,
+    pub(crate) stdin: Vec<u8>,
     /// Time gas.
     pub(crate) ticks: i64,
     /// Stack units, before entering is charged.
@@ -212,7 +213,7 @@ impl Guest<'_> {
         leaders_result: Option<&[u8]>,
     ) -> Result<Child, InternalError> {
         let Transaction { params, datetime, .. } = self.vm.transaction_ref()?;
-        let mut message = self.vm.message.with_data(data.to_vec());
+        let mut message = self.vm.message.with_data(room::copy(data)?);
         message.is_init &= params.profile.rules().child_is_init;
         Ok(Child {
             main: false,
@@ -220,7 +221,7 @@ impl Guest<'_> {
             permissions,
             view: self.vm.view,
             package: Arc::clone(&self.vm.package),
-            stdin: message.to_bytes(kind, datetime, leaders_result).into(),
+            stdin: message.try_to_bytes(kind, datetime, leaders_result)?,
             message: Arc::new(message),
             ticks: 0,
             stack_units: 0,

@@ -10,6 +10,7 @@ use crate::host::EthAnswer;
 use crate::ids::Address;
 use crate::outcome::{End, InternalError, InternalErrorKind, VmError};
 use crate::own;
+use crate::room;
 use crate::run::sub_vm::Guest;
 use crate::sdk::Errno;
 use crate::sdk::gl_call::{Given, Granted};
@@ -30,6 +31,7 @@ impl Guest<'_> {
         }
         self.charge_carried(request.len() as u64)?;
         let transaction = self.vm.transaction_mut()?;
+        room::grow(&mut transaction.messages, 1)?;
         transaction.sent += value;
         transaction.messages.push(request);
         Ok(Given::Nothing)
@@ -52,10 +54,10 @@ impl Guest<'_> {
         if let Some(error) = failure.filter(|_| ends) {
             return Err(End::from(error).into());
         }
-        Ok(Given::Bytes(own::encode(&match answer {
+        Ok(Given::Bytes(own::try_encode(&match answer {
             EthAnswer::Returned(bytes) => Value::Bytes(bytes),
             EthAnswer::Reverted(bytes) => Value::Map(Map::from([("revert", Value::Bytes(bytes))])),
             EthAnswer::Refused => Value::Map(Map::from([("refused", Value::Null)])),
-        })))
+        })?))
     }
 }

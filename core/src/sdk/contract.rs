@@ -17,7 +17,7 @@ impl Guest<'_> {
         let permissions = self.vm.permissions.sandbox(sandbox.allow_write_storage, sandbox.allow_send_messages);
         let child = self.same_contract(self.vm.mode, EntryKind::Sandbox, permissions, &sandbox.data, None)?;
         let outcome = self.spawn_within(child, sandbox.gas_time)?;
-        Ok(Given::Bytes(self.rules()?.result(&outcome)))
+        Ok(Given::Bytes(self.rules()?.result(&outcome)?))
     }
 
     /// Calls another contract, which can only read.
@@ -27,7 +27,7 @@ impl Guest<'_> {
             Ok(child) => self.spawn_within(child, None)?,
             Err(error) => Outcome::VmError(error),
         };
-        Ok(Given::Bytes(self.rules()?.result(&outcome)))
+        Ok(Given::Bytes(self.rules()?.result(&outcome)?))
     }
 
     /// The callee, or why there is none at the address.
@@ -61,7 +61,7 @@ impl Guest<'_> {
             permissions,
             view,
             package,
-            stdin: message.to_bytes(EntryKind::Main, datetime, None).into(),
+            stdin: message.try_to_bytes(EntryKind::Main, datetime, None)?,
             message: Arc::new(message),
             ticks: 0,
             stack_units: 0,

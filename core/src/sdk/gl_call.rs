@@ -14,8 +14,9 @@ use crate::fd::Content;
 use crate::host::RequestId;
 use crate::outcome::Outcome;
 use crate::outcome::{End, InternalError, InternalErrorKind, Resource};
+use crate::room;
 use crate::run::sub_vm::Guest;
-use crate::sdk::request::Request;
+use crate::sdk::request::{NoRequest, Request};
 use crate::sdk::{Answer, Errno};
 use crate::wasi::call::Stop;
 use crate::wasi::mem::{self, Place};
@@ -54,7 +55,7 @@ pub(super) fn gl_call(guest: &mut Guest<'_>, request: u32, len: u32, result_fd: 
     let request = guest.parse(range)?;
     let content = match guest.grant(request)? {
         Given::Nothing => None,
-        Given::Bytes(bytes) => Some(Content::Bytes(bytes.into())),
+        Given::Bytes(bytes) => Some(Content::Bytes(bytes)),
         Given::Pending { id, held } => Some(Content::Pending { id, held }),
     };
     let fd = content.map_or(Ok(NO_RESULT), |content| guest.attach(content))?;
@@ -99,7 +100,7 @@ impl Guest<'_> {
         let bytes = mem::bytes(cx.mem, range);
         let held = costs::request_ram(bytes.len());
         cx.ram.charge(held).map_err(|_| Resource::Memory)?;
-        if let Some(returned) = Request::returned(bytes) {
+        if let Some(returned) = Request::returned(bytes)? {
             cx.ram.release(held);
             return Ok(returned);
         }
@@ -107,11 +108,15 @@ impl Guest<'_> {
         let value = decode_while(bytes, &mut || patience.left(clock).is_ok());
         let request = match value {
             Ok(value) => Request::of(&value, bytes, rules),
-            Err(Undecoded::Malformed) => Err(String::from("it is no calldata")),
+            Err(Undecoded::Malformed) => Err(NoRequest::Refused(String::from("it is no calldata"))),
+            Err(Undecoded::NoRoom(bytes)) => return Err(room::none(bytes).into()),
             Err(Undecoded::Stopped) => return Err(patience.left(clock).err().unwrap_or_else(late).into()),
         };
         cx.ram.release(held);
-        request.map_err(|why| self.refused(&why))
+        request.map_err(|none| match none {
+            NoRequest::Refused(why) => self.refused(&why),
+            NoRequest::NoRoom(error) => error.into(),
+        })
     }
 
     /// What is no request is an errno to the guest, and a note for people.
@@ -124,7 +129,8 @@ impl Guest<'_> {
     fn attach(&mut self, content: Content) -> Result<u32, End> {
         let cx = self.cx()?;
         let pending = if let Content::Pending { id, .. } = content { Some(id) } else { None };
-        let attached = cx.wasi.attach(content, cx.ram, cx.limits);
+        let room = cx.wasi.fds.make_room().map_err(End::from);
+        let attached = room.and_then(|()| Ok(cx.wasi.attach(content, cx.ram, cx.limits)?));
         if let (Err(_), Some(id)) = (&attached, pending) {
             cx.node.modules.cancel(id);
         }

@@ -10,6 +10,7 @@ use crate::consensus::profile::{Disagreement, LeaderFaults, Rules, UserErrors};
 use crate::consensus::words::blames_leader;
 use crate::ids::Mode;
 use crate::outcome::{End, InternalError, LeaderFault, Outcome, Resource, ShortHash, VmError};
+use crate::room;
 use crate::run::spawn::starting;
 use crate::run::sub_vm::Guest;
 use crate::sdk::disagreement::Checked;
@@ -39,7 +40,7 @@ impl Guest<'_> {
             let own = guest.run_block(data_validator, Some(leaders))?;
             Ok(match own {
                 Outcome::Return(value) if value == TRUE => Checked::Agrees,
-                other => Checked::Check(guest.rules()?.result(&other)),
+                other => Checked::Check(guest.rules()?.result(&other)?),
             })
         })
     }
@@ -103,15 +104,15 @@ impl Guest<'_> {
         let take = |results: &[Vec<u8>]| {
             let given = results.get(call as usize).map_or(&[][..], Vec::as_slice);
             match fault(given, limit, rules) {
-                None => Some(given.to_vec()),
-                Some(_) if rules.leader_faults == LeaderFaults::End => None,
-                Some(fault) => Some(rules.result(&Outcome::VmError(VmError::LeaderFault(fault)))),
+                None => room::copy(given).map(Some),
+                Some(_) if rules.leader_faults == LeaderFaults::End => Ok(None),
+                Some(fault) => Ok(Some(rules.failed(VmError::LeaderFault(fault)))),
             }
         };
         Ok(match &transaction.role {
             Role::Leader => Part::Propose,
-            Role::Validator { results } => take(results).map_or(Part::Absent, Part::Check),
-            Role::Sync { results } => take(results).map_or(Part::Absent, Part::Believe),
+            Role::Validator { results } => take(results)?.map_or(Part::Absent, Part::Check),
+            Role::Sync { results } => take(results)?.map_or(Part::Absent, Part::Believe),
         })
     }
 
@@ -124,14 +125,15 @@ impl Guest<'_> {
 
     /// What a leader posts: a result that no validator would take for its size becomes one that it takes.
     pub(super) fn proposal(&self, outcome: &Outcome) -> Result<Vec<u8>, InternalError> {
-        let bytes = self.rules()?.result(outcome);
+        let bytes = self.rules()?.result(outcome)?;
         let fits = bytes.len() as u64 <= self.vm.transaction_ref()?.params.limits.nondet_result;
-        if fits { Ok(bytes) } else { Ok(self.rules()?.result(&Outcome::VmError(VmError::OutOf(Resource::Memory)))) }
+        if fits { Ok(bytes) } else { Ok(self.rules()?.failed(VmError::OutOf(Resource::Memory))) }
     }
 
     /// Puts a result into the receipt, and charges it.
     fn post(&mut self, result: &[u8]) -> Result<(), End> {
-        self.vm.transaction_mut()?.nondet.push(result.to_vec());
+        let result_again = room::copy(result)?;
+        self.vm.transaction_mut()?.nondet.push(result_again);
         self.charge_carried(result.len() as u64)
     }
 

@@ -9,6 +9,9 @@ use num_bigint::BigUint;
 use crate::consensus::message::is_call;
 use crate::consensus::profile::{Rules, SandboxFields, UserErrors};
 use crate::ids::Address;
+use crate::outcome::InternalError;
+use crate::own;
+use crate::room;
 use crate::sdk::strategy::Strategy;
 use subvm_calldata::{Int, Map, Value};
 
@@ -28,6 +31,20 @@ const SPAWNING: [&[u8]; 2] = [b"\x0e\x07Sandbox", b"\x0e\x0cCallContract"];
 /// Whether the `gl_call` request that begins with these bytes may spawn on its maker's stack units.
 pub(super) fn spawns(bytes: &[u8]) -> bool {
     SPAWNING.iter().any(|beginning| bytes.starts_with(beginning))
+}
+
+/// Why there is no request.
+pub(super) enum NoRequest {
+    /// It is none: what is wrong with it, for people.
+    Refused(String),
+    /// This node has no room for what it says.
+    NoRoom(InternalError),
+}
+
+impl From<InternalError> for NoRequest {
+    fn from(error: InternalError) -> Self {
+        Self::NoRoom(error)
+    }
 }
 
 /// A well-formed request.
@@ -94,32 +111,41 @@ pub(super) enum CalledState {
 impl Request {
     /// The request that these bytes are, which are calldata, if it is one to return: every contract ends with one. Calldata has one encoding, so
     /// that nothing needs to be built to have the value's.
-    pub(super) fn returned(bytes: &[u8]) -> Option<Self> {
-        Some(Self::Return(bytes.strip_prefix(RETURN)?.to_vec()))
+    ///
+    /// # Errors
+    /// An internal error where there is no room for the value.
+    pub(super) fn returned(bytes: &[u8]) -> Result<Option<Self>, InternalError> {
+        bytes.strip_prefix(RETURN).map(|value| Ok(Self::Return(room::copy(value)?))).transpose()
     }
 
     /// The request that `value` is, of which `bytes` are the encoding, where it is not to [return](Self::returned).
     ///
     /// # Errors
-    /// What makes it none, for people.
-    pub(super) fn of(value: &Value, bytes: &[u8], rules: &Rules) -> Result<Self, String> {
+    /// What makes it none, for people; or that there is no room for what it says.
+    pub(super) fn of(value: &Value, bytes: &[u8], rules: &Rules) -> Result<Self, NoRequest> {
         let entry = value.as_map().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
-        let (name, argument) = entry.ok_or("it is no map of one entry, a request's name and its fields")?;
-        let wrong = || format!("the argument of {} is not what it takes", shown(name));
+        let none = || NoRequest::Refused("it is no map of one entry, a request's name and its fields".to_string());
+        let (name, argument) = entry.ok_or_else(none)?;
+        let wrong = || NoRequest::Refused(format!("the argument of {} is not what it takes", shown(name)));
         match name {
             "UserError" if rules.user_errors == UserErrors::Calldata && argument.as_str().is_none() => {
-                Ok(Self::UserValue(argument.encode().map_err(|_| wrong())?))
+                Ok(Self::UserValue(own::try_encode(argument)?))
             }
-            "UserError" | "Rollback" => Ok(Self::UserError(argument.as_str().ok_or_else(wrong)?.to_string())),
-            "Trace" => trace(argument, rules).ok_or_else(wrong),
+            "UserError" | "Rollback" => Ok(Self::UserError(room::text(argument.as_str().ok_or_else(wrong)?)?)),
+            "Trace" => trace(argument, rules)?.ok_or_else(wrong),
             "Yield" if rules.timestamp && argument.is_null() => Ok(Self::Yield),
             "GetTimestamp" if rules.timestamp && argument.is_null() => Ok(Self::GetTimestamp),
             _ => {
                 let map = argument.as_map().ok_or_else(wrong)?;
-                let mut fields = Fields { map, taken: 0, last: None };
-                let request = Self::with_fields(name, &mut fields, bytes, rules).ok_or_else(|| fields.refused(name))?;
+                let mut fields = Fields { map, taken: 0, last: None, no_room: None };
+                let request = Self::with_fields(name, &mut fields, bytes, rules);
+                if let Some(error) = fields.no_room {
+                    return Err(NoRequest::NoRoom(error));
+                }
+                let request = request.ok_or_else(|| NoRequest::Refused(fields.refused(name)))?;
                 if !fields.all_taken() {
-                    return Err(format!("{} has a field that it does not take", shown(name)));
+                    let what = format!("{} has a field that it does not take", shown(name));
+                    return Err(NoRequest::Refused(what));
                 }
                 Ok(request)
             }
@@ -132,10 +158,9 @@ impl Request {
                 data_leader: fields.bytes("data_leader")?,
                 data_validator: fields.bytes("data_validator")?,
             },
-            "RunNondetWith" => Self::RunNondetWith {
-                data: fields.bytes("data")?,
-                strategy: Strategy::parse(fields.take("strategy")?)?,
-            },
+            "RunNondetWith" => {
+                Self::RunNondetWith { data: fields.bytes("data")?, strategy: fields.strategy("strategy")? }
+            }
             "Sandbox" => Self::Sandbox(sandbox(fields, rules.sandbox)?),
             "CallContract" => Self::CallContract(CallContract {
                 address: fields.address("address")?,
@@ -150,10 +175,10 @@ impl Request {
             "EthCall" => Self::EthCall { address: fields.address("address")?, calldata: fields.bytes("calldata")? },
             "EmitEvent" => {
                 event(fields)?;
-                Self::Event(bytes.to_vec())
+                Self::Event(fields.copied(bytes)?)
             }
             "PostMessage" | "DeployContract" | "EthSend" => {
-                Self::Message { value: message(name, fields, rules)?, bytes: bytes.to_vec() }
+                Self::Message { value: message(name, fields, rules)?, bytes: fields.copied(bytes)? }
             }
             "WebRequest" | "WebRender" | "ExecPrompt" | "ExecPromptTemplate" => {
                 module(name, fields, rules)?;
@@ -163,7 +188,7 @@ impl Request {
                     "WebRender" => render,
                     _ => 0,
                 };
-                Self::Module { bytes: bytes.to_vec(), leaves }
+                Self::Module { bytes: fields.copied(bytes)?, leaves }
             }
             _ => return None,
         })
@@ -262,17 +287,20 @@ fn sandbox(fields: &mut Fields<'_>, form: SandboxFields) -> Option<Sandbox> {
     Some(Sandbox { data, allow_write_storage, allow_send_messages, gas_time })
 }
 
-fn trace(argument: &Value, rules: &Rules) -> Option<Request> {
-    match argument {
+fn trace(argument: &Value, rules: &Rules) -> Result<Option<Request>, InternalError> {
+    Ok(match argument {
         Value::Map(map)
             if rules.trace_map && map.len() == 1 && map.get("RuntimeMicroSec").is_some_and(Value::is_null) =>
         {
             Some(Request::TraceRuntime)
         }
         Value::Str(name) if name == "RuntimeMicroSec" => Some(Request::TraceRuntime),
-        Value::Map(map) if map.len() == 1 => Some(Request::TraceMessage(map.get("Message")?.as_str()?.to_string())),
+        Value::Map(map) if map.len() == 1 => match map.get("Message").and_then(Value::as_str) {
+            Some(text) => Some(Request::TraceMessage(room::text(text)?)),
+            None => None,
+        },
         _ => None,
-    }
+    })
 }
 
 /// Checks the fields of a request to a module.
@@ -347,6 +375,8 @@ struct Fields<'a> {
     taken: usize,
     /// The one that was asked for last.
     last: Option<&'static str>,
+    /// That there was no room for one of them.
+    no_room: Option<InternalError>,
 }
 
 /// A name that a guest gave, in one line of bounded length.
@@ -381,7 +411,22 @@ impl<'a> Fields<'a> {
     }
 
     fn bytes(&mut self, name: &'static str) -> Option<Vec<u8>> {
-        self.take(name)?.as_bytes().map(<[u8]>::to_vec)
+        let bytes = self.take(name)?.as_bytes()?;
+        self.copied(bytes)
+    }
+
+    fn copied(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.kept(room::copy(bytes))
+    }
+
+    fn strategy(&mut self, name: &'static str) -> Option<Strategy> {
+        let strategy = Strategy::parse(self.take(name)?);
+        self.kept(strategy)?
+    }
+
+    /// What there is room for.
+    fn kept<T>(&mut self, kept: Result<T, InternalError>) -> Option<T> {
+        kept.map_err(|error| self.no_room = Some(error)).ok()
     }
 
     fn address(&mut self, name: &'static str) -> Option<Address> {
@@ -394,7 +439,7 @@ impl<'a> Fields<'a> {
         if by_convention && !is_call(value, false) {
             return None;
         }
-        value.encode().ok()
+        self.kept(own::try_encode(value))
     }
 
     fn string(&mut self, name: &'static str) -> Option<()> {

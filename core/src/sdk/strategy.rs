@@ -7,6 +7,7 @@ use core::mem;
 use crate::costs::PRINTED_INT_BITS;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
+use crate::room;
 use crate::run::sub_vm::Guest;
 use crate::sdk::disagreement::Checked;
 use subvm_calldata::{EventRef, Int, IntRef, Map, Value, ValueRef};
@@ -24,21 +25,36 @@ pub(super) enum Strategy {
 }
 
 impl Strategy {
-    pub(super) fn parse(value: &Value) -> Option<Self> {
+    /// The strategy that `value` names, if it is one.
+    ///
+    /// # Errors
+    /// An internal error where there is no room for what it says.
+    pub(super) fn parse(value: &Value) -> Result<Option<Self>, InternalError> {
         if value.as_str() == Some("StrictEq") {
-            return Some(Self::StrictEq);
+            return Ok(Some(Self::StrictEq));
         }
-        let (name, fields) = value.as_map().filter(|map| map.len() == 1)?.iter().next()?;
-        let fields = fields.as_map()?;
-        let text = |name| fields.get(name)?.as_str().map(ToString::to_string);
+        let entry = value.as_map().filter(|map| map.len() == 1).and_then(|map| map.iter().next());
+        let Some((name, Value::Map(fields))) = entry else { return Ok(None) };
+        let text = |name| fields.get(name).and_then(Value::as_str);
         // 256 bits are enough for any amount, and bound what a comparison takes.
         let tolerance = |name| fields.get(name)?.as_int().filter(|int| int.to_u256_le().is_some()).cloned();
-        match (name, fields.len()) {
-            ("Numeric", 2) => Some(Self::Numeric { abs: tolerance("abs")?, rel_ppm: tolerance("rel_ppm")? }),
-            ("Comparative", 1) => Some(Self::Comparative { principle: text("principle")? }),
-            ("NonComparative", 2) => Some(Self::NonComparative { task: text("task")?, criteria: text("criteria")? }),
+        Ok(match (name, fields.len()) {
+            ("Numeric", 2) => match (tolerance("abs"), tolerance("rel_ppm")) {
+                (Some(abs), Some(rel_ppm)) => Some(Self::Numeric { abs, rel_ppm }),
+                _ => None,
+            },
+            ("Comparative", 1) => match text("principle") {
+                Some(principle) => Some(Self::Comparative { principle: room::text(principle)? }),
+                None => None,
+            },
+            ("NonComparative", 2) => match (text("task"), text("criteria")) {
+                (Some(task), Some(criteria)) => {
+                    Some(Self::NonComparative { task: room::text(task)?, criteria: room::text(criteria)? })
+                }
+                _ => None,
+            },
             _ => None,
-        }
+        })
     }
 }
 
@@ -61,27 +77,30 @@ impl Guest<'_> {
 
     /// Whether a model says that both answers agree under the principle.
     fn same(&mut self, principle: &str, own: &[u8], leaders: &[u8]) -> Result<bool, End> {
+        let results = (own, leaders);
         let (Some(own), Some(leaders)) = (returned(own), returned(leaders)) else { return Ok(false) };
         // A leader chooses what its answer says, never what it is.
         if !alike(own, leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
             return Ok(false);
         }
         self.ask_model(Map::from([
-            ("leader_answer", Value::Str(leaders.to_string())),
-            ("principle", Value::Str(principle.to_string())),
+            ("leader_answer", Value::Str(printed(results.1)?)),
+            ("principle", Value::Str(room::text(principle)?)),
             ("template", Value::Str("EqComparative".to_string())),
-            ("validator_answer", Value::Str(own.to_string())),
+            ("validator_answer", Value::Str(printed(results.0)?)),
         ]))
     }
 
     /// Whether a model says that the leader's answer meets the criteria.
     fn meets(&mut self, task: &str, criteria: &str, data: &[u8], leaders: &[u8]) -> Result<bool, End> {
-        let Some(leaders) = returned(leaders).filter(is_printed) else { return Ok(false) };
+        if !returned(leaders).is_some_and(|value| is_printed(&value)) {
+            return Ok(false);
+        }
         self.ask_model(Map::from([
-            ("criteria", Value::Str(criteria.to_string())),
-            ("input", Value::Str(input_of(data))),
-            ("output", Value::Str(leaders.to_string())),
-            ("task", Value::Str(task.to_string())),
+            ("criteria", Value::Str(room::text(criteria)?)),
+            ("input", Value::Str(input_of(data)?)),
+            ("output", Value::Str(printed(leaders)?)),
+            ("task", Value::Str(room::text(task)?)),
             ("template", Value::Str("EqNonComparativeValidator".to_string())),
         ]))
     }
@@ -94,7 +113,7 @@ impl Guest<'_> {
 
     /// Asks the model module, and waits. Only `{"ok": true}` is a yes.
     fn ask_model(&mut self, fields: Map) -> Result<bool, End> {
-        let request = own::encode(&Value::Map(Map::from([("ExecPromptTemplate", Value::Map(fields))])));
+        let request = own::try_encode(&Value::Map(Map::from([("ExecPromptTemplate", Value::Map(fields))])))?;
         let mut cx = self.cx()?;
         let id = cx.node.modules.start(&request).map_err(|source| {
             InternalError::caused_by(
@@ -104,7 +123,7 @@ impl Guest<'_> {
             )
         })?;
         let answer = cx.module_result(id)?;
-        Ok(Value::decode(&answer).is_ok_and(|answer| answer.get("ok") == Some(&Value::Bool(true))))
+        Ok(own::try_decode(&answer)?.is_some_and(|answer| answer.get("ok") == Some(&Value::Bool(true))))
     }
 }
 
@@ -114,12 +133,22 @@ fn returned(result: &[u8]) -> Option<ValueRef<'_>> {
     ValueRef::decode(value).ok()
 }
 
+/// The value of a result that is a return, in text.
+fn printed(result: &[u8]) -> Result<String, InternalError> {
+    text_of(result.get(1..).unwrap_or_default())
+}
+
+/// The value that these bytes are, in text.
+fn text_of(encoded: &[u8]) -> Result<String, InternalError> {
+    own::try_decode(encoded)?.map_or(Ok(String::new()), |value| room::printed(&value))
+}
+
 /// What a block was given to work on: calldata that can be printed, else text, else bytes.
-fn input_of(data: &[u8]) -> String {
+fn input_of(data: &[u8]) -> Result<String, InternalError> {
     match (ValueRef::decode(data).ok().filter(is_printed), core::str::from_utf8(data)) {
-        (Some(value), _) => value.to_string(),
-        (None, Ok(text)) => Value::Str(text.to_string()).to_string(),
-        (None, Err(_)) => ValueRef::Bytes(data).to_string(),
+        (Some(_), _) => text_of(data),
+        (None, Ok(text)) => room::printed(&Value::Str(room::text(text)?)),
+        (None, Err(_)) => room::printed(&Value::Bytes(room::copy(data)?)),
     }
 }
 

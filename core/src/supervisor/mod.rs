@@ -19,6 +19,7 @@ use crate::host::{Event, Node};
 use crate::ids::Mode;
 use crate::outcome::{InternalError, InternalErrorKind, LeaderFault, Outcome, Resource, ShortHash, VmError};
 use crate::own;
+use crate::room;
 use crate::run::engine::Engine;
 use crate::run::overlay::Overlay;
 use crate::run::spawn::{Child, Ran, run_child};
@@ -192,16 +193,22 @@ fn finish(ran: Ran, limit: i64, message: [u8; 32]) -> (Node, Result<Report, Inte
     if let Some(fingerprint) = &mut fingerprint {
         fingerprint.frames.truncate(transaction.params.limits.frames_listed());
     }
+    let result = result_bytes(&outcome, fingerprint.as_ref(), transaction.params.profile);
+    let pages = if returned { transaction.overlay.into_pages() } else { Ok(Vec::new()) };
+    let (result, pages) = match (result, pages) {
+        (Ok(result), Ok(pages)) => (result, pages),
+        (Err(error), _) | (_, Err(error)) => return (transaction.node, Err(error)),
+    };
     let receipt = Receipt {
         params: transaction.params.digest(),
         message,
-        result: result_bytes(&outcome, fingerprint.as_ref(), transaction.params.profile),
+        result,
         gas: Gas {
             data: transaction.data.used(),
             storage: transaction.storage.used(),
             time: (limit - ticks).unsigned_abs(),
         },
-        storage: if returned { transaction.overlay.into_pages() } else { Vec::new() },
+        storage: pages,
         messages: if returned { transaction.messages } else { Vec::new() },
         nondet: transaction.nondet,
     };
@@ -230,19 +237,25 @@ fn surplus(transaction: &Transaction) -> Option<VmError> {
 }
 
 /// The result of the whole run: code byte ++ calldata.
-fn result_bytes(outcome: &Outcome, fingerprint: Option<&Fingerprint>, profile: Profile) -> Vec<u8> {
+fn result_bytes(
+    outcome: &Outcome,
+    fingerprint: Option<&Fingerprint>,
+    profile: Profile,
+) -> Result<Vec<u8>, InternalError> {
     let message = match outcome {
-        Outcome::Return(_) => return outcome.to_bytes(),
-        Outcome::UserError(text) => Value::Str(text.clone()),
+        Outcome::Return(_) => return outcome.try_to_bytes(),
+        Outcome::UserError(text) => Value::Str(room::text(text)?),
         // It was written here.
-        Outcome::UserValue(value) => Value::decode(value).unwrap_or(Value::Null),
+        Outcome::UserValue(value) => own::try_decode(value)?.unwrap_or(Value::Null),
         Outcome::VmError(error) => Value::Str(profile.text(*error)),
     };
     let failure = Value::Map(Map::from([
         ("fingerprint", fingerprint.map_or(Value::Null, Fingerprint::to_value)),
         ("message", message),
     ]));
-    let mut bytes = alloc::vec![outcome.code()];
-    bytes.extend_from_slice(&own::encode(&failure));
-    bytes
+    let failure = own::try_encode(&failure)?;
+    let mut bytes = room::with(1 + failure.len())?;
+    bytes.push(outcome.code());
+    bytes.extend_from_slice(&failure);
+    Ok(bytes)
 }

@@ -11,6 +11,7 @@ use crate::costs::instructions::Schedule;
 use crate::host::{Node, Patience};
 use crate::ids::SlotId;
 use crate::outcome::{InternalError, InternalErrorKind, VmError};
+use crate::room;
 
 use crate::consensus::input::{Entry, Run};
 
@@ -21,7 +22,7 @@ pub(super) struct Prepared {
     pub(super) locked: Vec<SlotId>,
     pub(super) now: u64,
     pub(super) datetime: String,
-    pub(super) stdin: Arc<[u8]>,
+    pub(super) stdin: Vec<u8>,
     pub(super) patience: Patience,
 }
 
@@ -36,7 +37,7 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
     let rules = run.params.profile.rules();
-    let package = if rules.calls_by_convention && run.entry == Entry::Contract && !run.message.is_call() {
+    let package = if rules.calls_by_convention && run.entry == Entry::Contract && !run.message.try_is_call()? {
         Err(VmError::MalformedEntry)
     } else {
         let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;
@@ -46,8 +47,8 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     let now = node.clock.transaction_time();
     let datetime = if rules.grouped_fractions { grouped_datetime(now) } else { datetime(now) };
     let stdin = match &run.entry {
-        Entry::Program { stdin: Some(stdin), .. } => Arc::clone(stdin),
-        _ => run.message.to_bytes(EntryKind::Main, &datetime, None).into(),
+        Entry::Program { stdin: Some(stdin), .. } => room::copy(stdin)?,
+        _ => run.message.try_to_bytes(EntryKind::Main, &datetime, None)?,
     };
     let deadline = run.deadline.map(|allowed| node.clock.elapsed().saturating_add(allowed));
     let patience = Patience { deadline, ..patience };

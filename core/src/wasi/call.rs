@@ -1,6 +1,6 @@
 //! What one host call may see and change.
 
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::costs::Limits;
@@ -156,7 +156,7 @@ impl Cx<'_> {
     ///     Ok(())
     /// });
     /// ```
-    pub fn module_result(&mut self, id: RequestId) -> Result<Arc<[u8]>, End> {
+    pub fn module_result(&mut self, id: RequestId) -> Result<Vec<u8>, End> {
         /// How long a module may wait at a time when no deadline is set.
         const SLICE: Duration = Duration::from_secs(1);
         loop {
@@ -165,7 +165,7 @@ impl Cx<'_> {
                 InternalError::caused_by(InternalErrorKind::Module, "waiting for a module's result", source)
             })?;
             if let Progress::Ready(bytes) = progress {
-                return Ok(bytes.into());
+                return Ok(bytes);
             }
         }
     }

@@ -77,6 +77,7 @@ pub(super) fn path_open(
     let found = path.node(cx);
     let node = wanted(&cx.wasi.config.files, found, &asked)?;
     let opened = open(&cx.wasi.config.files, node, asked.base, asked.inheriting, cx.wasi.rules.beside);
+    cx.wasi.fds.make_room()?;
     let fd = cx.wasi.fds.allocate(opened, 0, cx.ram, cx.limits.open_fds)?;
     place.put(cx.mem, fd.0.to_le_bytes());
     Ok(())

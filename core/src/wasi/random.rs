@@ -1,7 +1,6 @@
 //! `random_get`.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use rand_mt::Mt;
 
@@ -9,6 +8,7 @@ use crate::consensus::profile::Seed;
 use crate::costs::calls::Price;
 use crate::host::Rng;
 use crate::ids::Mode;
+use crate::room;
 use crate::wasi::call::Cx;
 use crate::wasi::{self, Done, Errno, mem};
 
@@ -56,8 +56,8 @@ pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
     let range = mem::range(cx.mem, buf, buf_len)?;
     let into = mem::bytes_mut(cx.mem, range);
     if deterministic {
-        let wasi::State { config, random, seed, .. } = &mut *cx.wasi;
-        random.get_or_insert_with(|| Box::new(Generator::new(*seed, &config.stdin))).fill(into);
+        let wasi::State { message, random, seed, .. } = &mut *cx.wasi;
+        random.get_or_insert_with(|| Box::new(Generator::new(*seed, message))).fill(into);
     } else {
         fill_securely(&mut *cx.node.rng, into)?;
     }
@@ -65,16 +65,16 @@ pub(super) fn random_get(cx: &mut Cx<'_>, buf: u32, buf_len: u32) -> Done {
 }
 
 /// Fills `into`, or leaves it as it is: a generator that fails half-way must not show.
-fn fill_securely(rng: &mut dyn Rng, into: &mut [u8]) -> Result<(), Errno> {
+fn fill_securely(rng: &mut dyn Rng, into: &mut [u8]) -> Done {
     /// What programs ask for in loops is small, and needs no allocation.
     const SMALL: usize = 64;
     let mut small = [0; SMALL];
-    let mut large = Vec::new();
+    let mut large;
     let fresh = if let Some(fresh) = small.get_mut(..into.len()) {
         fresh
     } else {
         // As large as what the guest itself owns, at most.
-        large.try_reserve_exact(into.len()).map_err(|_| Errno::Io)?;
+        large = room::with(into.len())?;
         large.resize(into.len(), 0);
         &mut large
     };

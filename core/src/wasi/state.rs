@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::consensus::params::Personality;
 use crate::consensus::profile::Seed;
@@ -48,7 +49,7 @@ pub struct Config {
     /// Decides where random bytes come from.
     pub mode: Mode,
     /// What descriptor 0 reads.
-    pub stdin: Arc<[u8]>,
+    pub stdin: Vec<u8>,
     /// The file tree.
     pub files: Arc<Tree>,
     /// The arguments.
@@ -87,7 +88,10 @@ pub struct Config {
 /// ```
 #[derive(Debug)]
 pub struct State {
+    /// Its `stdin` is the message below.
     pub(super) config: Config,
+    /// What descriptor 0 reads, and what may seed the deterministic generator.
+    pub(super) message: Arc<Vec<u8>>,
     /// What its personality says.
     pub(super) rules: &'static Rules,
     pub(crate) fds: Table,
@@ -111,15 +115,16 @@ impl State {
     ///
     /// # Cost
     /// [`Tree::ram`] bytes of RAM, and [`FD_ALLOCATION`] for each further root; descriptors 0 to 3 are free.
-    pub fn new(config: Config, ram: &mut Ram) -> Result<Self, VmError> {
+    pub fn new(mut config: Config, ram: &mut Ram) -> Result<Self, VmError> {
         let rules = rules(config.personality);
         let roots = if rules.announces_roots { config.files.announced() } else { &[] };
         let charge = config.files.ram().saturating_add(FD_ALLOCATION * roots.len() as u64);
         ram.charge(charge).map_err(|_| VmError::OutOf(Resource::Memory))?;
-        let message = Source::Held { bytes: config.stdin.clone(), charged: 0 };
-        let fds = Table::new(message, rules.beside, roots.iter().map(|root| root.node));
+        let message = Arc::new(mem::take(&mut config.stdin));
+        let fds = Table::new(Source::Message(Arc::clone(&message)), rules.beside, roots.iter().map(|root| root.node));
         Ok(Self {
             config,
+            message,
             rules,
             fds,
             passed: 0,

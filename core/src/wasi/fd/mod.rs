@@ -6,7 +6,7 @@ mod prestat;
 pub(super) mod stat;
 pub(super) mod transfer;
 
-use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub(super) use list::fd_readdir;
 pub(super) use offset::{fd_seek, fd_tell};
@@ -75,7 +75,7 @@ fn receive(mut cx: Cx<'_>, fd: u32, id: RequestId, held: u64) -> Result<(), End>
     Ok(())
 }
 
-fn hold(cx: &mut Cx<'_>, fd: u32, bytes: Arc<[u8]>, charged: u64) {
+fn hold(cx: &mut Cx<'_>, fd: u32, bytes: Vec<u8>, charged: u64) {
     if let Some(file) = file(cx, fd) {
         file.source = Source::Held { bytes, charged };
     }

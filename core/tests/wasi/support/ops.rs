@@ -291,7 +291,7 @@ fn perform(guest: &mut Guest, op: &Op) -> Answer {
             call(guest, "path_open", &args, 4)
         }
         Op::Attach(len) => {
-            let content = Content::Bytes(vec![7; (*len).into()].into());
+            let content = Content::Bytes(vec![7; (*len).into()]);
             let fd = guest.state.attach(content, &mut guest.ram, &guest.limits);
             fd.map(|fd| (Errno::Success, fd.0.to_le_bytes().into()))
         }
