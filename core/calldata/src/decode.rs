@@ -279,16 +279,14 @@ fn no_room<T>(items: usize) -> Unread {
 }
 
 /// How many of the `left` items are read in one go, into a vector that has room for them: what claims fewer items than the containers around it
-/// need can be given more than it was given room for, before that shows.
+/// need can be given more than it was given room for, before that shows. Then there is room for a few more at a time, as where a vector grows by
+/// itself: what is claimed may not come.
 #[inline]
 fn in_one_go<T>(vector: &mut Vec<T>, left: usize) -> Result<usize, Unread> {
-    let wanted = left.min(PAUSE);
-    let room = vector.capacity() - vector.len();
-    if room == 0 {
-        vector.try_reserve(wanted).map_err(|_| no_room::<T>(vector.len() + wanted))?;
-        return Ok(wanted);
+    if vector.len() == vector.capacity() && left > 0 {
+        vector.try_reserve(1).map_err(|_| no_room::<T>(vector.len() + 1))?;
     }
-    Ok(wanted.min(room))
+    Ok(left.min(PAUSE).min(vector.capacity() - vector.len()))
 }
 
 #[inline(always)]
