@@ -14,7 +14,10 @@ const LOCAL: &str = "$subvm:look:local:";
 /// The locals that an instance kept: their index, and what they held where the function stopped last.
 pub(crate) fn read(instance: &Instance<'_>) -> Vec<(u32, Global)> {
     let own = instance.globals.iter();
-    own.filter_map(|(name, value)| Some((name.strip_prefix(LOCAL)?.parse().ok()?, *value))).collect()
+    let numbered = own.filter_map(|(name, value)| Some((name.strip_prefix(LOCAL)?.parse().ok()?, *value)));
+    let mut locals: Vec<(u32, Global)> = numbered.collect();
+    locals.sort_unstable_by_key(|(index, _)| *index);
+    locals
 }
 
 /// The lowered module, whose function keeps its locals before each instruction that may stop it: one that traps, calls, or runs out of time gas.

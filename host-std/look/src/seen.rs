@@ -123,14 +123,14 @@ impl SeenMachine {
 impl SeenInstance {
     fn of(instance: &Instance<'_>) -> Self {
         let memories = (0..).map_while(|index| instance.memory(&memory_export(index)));
-        let globals = instance
-            .globals
-            .iter()
-            .filter_map(|(name, value)| Some((name.strip_prefix(GLOBAL)?.parse().ok()?, *value)));
+        let numbered = |(name, value): &(String, Global)| Some((name.strip_prefix(GLOBAL)?.parse().ok()?, *value));
+        let mut globals: Vec<(u32, Global)> = instance.globals.iter().filter_map(numbered).collect();
+        // Engines list exports in orders of their own.
+        globals.sort_unstable_by_key(|(index, _)| *index);
         Self {
             name: instance.name.to_owned(),
             memories: memories.map(|bytes| Memory::of(bytes, Keep::Bytes)).collect(),
-            globals: globals.collect(),
+            globals,
             notes: Notes::read(instance),
             locals: locals::read(instance),
         }

@@ -122,8 +122,9 @@ pub(crate) struct Indices {
     pub(crate) memories: u32,
     /// Each with its type where that is a number.
     pub(crate) globals: Vec<Option<ValType>>,
-    /// Globals of lowering's.
+    /// Lowering's counters.
     counters: Vec<u32>,
+    imported_globals: usize,
     pub(crate) imported_functions: usize,
 }
 
@@ -157,6 +158,7 @@ impl Indices {
                         }
                     }
                     indices.imported_functions = indices.functions.len();
+                    indices.imported_globals = indices.globals.len();
                 }
                 Payload::FunctionSection(functions) => {
                     for ty in functions {
@@ -188,9 +190,11 @@ impl Indices {
         self.types.get(*self.functions.get(index)? as usize)
     }
 
-    /// The guest's globals, with their index in the lowered module.
+    /// The guest's globals, with their index in the lowered module. Counters that a module defines stand behind them, and what else lowering keeps
+    /// behind those: answers, which one side of a comparison may keep where the other asks.
     fn own_globals(&self) -> impl Iterator<Item = u32> {
-        (0..self.globals.len() as u32).filter(|index| !self.counters.contains(index))
+        let defined = self.counters.iter().copied().filter(|index| *index as usize >= self.imported_globals).min();
+        (0..defined.unwrap_or(self.globals.len() as u32)).filter(|index| !self.counters.contains(index))
     }
 
     /// The exports of the guest's globals.

@@ -74,6 +74,32 @@ fn what_differs_in_memory_and_globals_is_named() {
     assert!(found.globals.len() <= 1, "{found:?}");
 }
 
+/// Engines list exports in orders of their own, and lowering keeps answers behind the guest's globals.
+#[test]
+fn many_globals_are_compared_each_with_itself_and_answers_that_are_kept_are_not() {
+    let globals: String = (0..14)
+        .map(|number| match number % 2 {
+            0 => format!("(global (mut i32) (i32.const {number}))"),
+            _ => format!("(global (mut i64) (i64.const {number}))"),
+        })
+        .collect();
+    let module = format!(
+        r#"(module
+            (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+            (memory 1) {globals}
+            (func (export "_start") (local $i i32)
+                (loop (drop (call $clock (i32.const 0) (i64.const 0) (i32.const 8)))
+                    (drop (call $prestat (i32.const 3) (i32.const 16)))
+                    (br_if 0 (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 500))))
+                (f64.store (i32.const 64) (f64.nearest (f64.const 3.75)))))"#
+    );
+    let (recording, _) = recorded(parts(&module));
+    let found = divergence(bisected(&recording, [on_wasmtime, on_wasmi], Some(Fault { function: 2 })));
+    assert_eq!(found.instruction.as_ref().unwrap().text, "f64.nearest");
+    assert!(found.globals.is_empty(), "{found:?}");
+}
+
 #[test]
 fn a_fault_in_a_sandbox_is_found_below() {
     let (recording, _) = recorded(parts(&sandboxed()));
