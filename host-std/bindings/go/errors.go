@@ -22,6 +22,16 @@ const (
 	CodePromise ErrorCode = C.SUBVM_ERROR_PROMISE
 	// CodePanic: the library panicked, a bug of it.
 	CodePanic ErrorCode = C.SUBVM_ERROR_PANIC
+	// CodeLocked: a ledger is open elsewhere.
+	CodeLocked ErrorCode = C.SUBVM_ERROR_LOCKED
+	// CodeDamaged: a ledger or a recording is not what was written.
+	CodeDamaged ErrorCode = C.SUBVM_ERROR_DAMAGED
+	// CodeHeight: a block height does not fit what a ledger holds, or has no rules.
+	CodeHeight ErrorCode = C.SUBVM_ERROR_HEIGHT
+	// CodeIO: a file, its disk or the operating system failed.
+	CodeIO ErrorCode = C.SUBVM_ERROR_IO
+	// CodeRelease: another release wrote it, or can run it.
+	CodeRelease ErrorCode = C.SUBVM_ERROR_RELEASE
 	// CodeDeadline: the run's deadline passed.
 	CodeDeadline ErrorCode = C.SUBVM_ERROR_DEADLINE
 	// CodeHost: the node's storage, clock or host failed.

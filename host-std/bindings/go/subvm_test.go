@@ -254,6 +254,7 @@ func TestParametersAreTheirOwn(t *testing.T) {
 		"floats":      func(p *Params) { p.Floats = FloatsTrap },
 		"profile":     func(p *Params) { p.Profile = ProfileGenVM02 },
 		"personality": func(p *Params) { p.Personality = PersonalityProgram },
+		"genvm":       func(p *Params) { p.Personality = PersonalityGenVM },
 		"gas":         func(p *Params) { p.GasData++ },
 		"nothing":     func(p *Params) { p.RefusedEnv = []string{} },
 		"a pattern":   func(p *Params) { p.RefusedEnv = []string{"LD_*"} },

@@ -2,8 +2,9 @@
  * libsubvm: untrusted WebAssembly for blockchain nodes, from C and from whatever can call C.
  *
  * A node fills in five tables of functions (subvm_storage_t, subvm_clock_t, subvm_rng_t, subvm_host_t, subvm_modules_t), hands them to subvm_run
- * with a transaction, and gets a report: its receipt is what nodes vote on and apply. README.md, in the directory above, is the guide, and tests/node.c a
- * node in one file.
+ * with a transaction, and gets a report: its receipt is what nodes vote on and apply. Where it wants no store of its own, it opens a subvm_ledger_t. What
+ * it would look into later it records, and runs again with subvm_replay. README.md, in the directory above, is the guide, tests/node.c a node in one file,
+ * and tests/kept.c the same with a ledger and recordings.
  *
  * Errors. A function that can fail returns NULL where it succeeded, and else an error, which the caller frees with subvm_error_free. What it was to
  * write is then as it was. A panic of the library is caught and becomes SUBVM_ERROR_PANIC; nothing is thrown or unwinds through these functions, and
@@ -23,8 +24,8 @@
  * Structures that begin with `size` are refused where it is not that of this library: a program that was compiled against another header finds out at
  * the first call. Fill them with zeros first: what is added in a later version means the default where it is zero.
  *
- * Threads. Engines, packages, receipts, reports and cancel tokens may be used by any number of threads at once, and freed by any; buffers and errors
- * by one at a time. The callbacks of one run are never called two at once; on which thread is subvm_run_t.callbacks.
+ * Threads. Engines, packages, receipts, reports, ledgers, snapshots, recordings and cancel tokens may be used by any number of threads at once, and freed
+ * by any; buffers and errors by one at a time. The callbacks of one run are never called two at once; on which thread is subvm_run_t.callbacks.
  */
 
 #ifndef SUBVM_HOST_H
@@ -65,6 +66,21 @@
 
 // The library panicked: a bug of it. Nothing unwound into the caller.
 #define SUBVM_ERROR_PANIC 6
+
+// A ledger is open elsewhere: in another process, or in this one.
+#define SUBVM_ERROR_LOCKED 7
+
+// A ledger or a recording is not what was written.
+#define SUBVM_ERROR_DAMAGED 8
+
+// A block height does not fit what a ledger holds, or has no rules. Nothing was changed.
+#define SUBVM_ERROR_HEIGHT 9
+
+// A file, its disk or the operating system failed. A ledger is then as it was before the call: make room or mend the disk, and open it again.
+#define SUBVM_ERROR_IO 10
+
+// Another release wrote it, or can run it: a ledger of another layout, a recording of another version, rules that this release does not have.
+#define SUBVM_ERROR_RELEASE 11
 
 // A run has no result on this node: its deadline passed. As all codes from here on, it makes the node vote *timeout*.
 #define SUBVM_ERROR_DEADLINE 16
@@ -162,6 +178,21 @@
 // Files and processes read as GenVM 0.3 says.
 #define SUBVM_PERSONALITY_GENVM 2
 
+// A replayed run was the recorded one, to its end.
+#define SUBVM_VERDICT_SAME 0
+
+// It was the recorded one, as far as the recording goes, which was cut.
+#define SUBVM_VERDICT_ENDS 1
+
+// It was the recorded one, to where that was stopped by its deadline, its node or its engine.
+#define SUBVM_VERDICT_STOPPED 2
+
+// It does something else at some point: the module, the engine or the machine is not the recorded one.
+#define SUBVM_VERDICT_DIFFERS 3
+
+// It needs a package that the recording names and does not hold, and that was not given.
+#define SUBVM_VERDICT_NO_PACKAGE 4
+
 // Runs non-deterministic blocks and proposes their results.
 #define SUBVM_ROLE_LEADER 0
 
@@ -210,6 +241,11 @@ typedef struct subvm_engine_t subvm_engine_t;
 // What went wrong. Who is given one frees it with subvm_error_free.
 typedef struct subvm_error_t subvm_error_t;
 
+// Where contracts' storage is: one file of an embedded database, of one process. What was finalized never changes again; what was accepted since can
+// be rolled back. Each change is there as a whole or not at all, whenever the process is killed, and on disk when its function returned. Any number
+// of threads may use it at once; runs read a snapshot of it. Free it with subvm_ledger_free. `docs/ledger.md` is for those who keep one.
+typedef struct subvm_ledger_t subvm_ledger_t;
+
 // A contract's code, checked: its modules, files, arguments and environment. It never changes; any number of threads may use it at once. Free it
 // with subvm_package_free; runs that were given it may go on.
 typedef struct subvm_package_t subvm_package_t;
@@ -217,8 +253,16 @@ typedef struct subvm_package_t subvm_package_t;
 // What a run came to, as all nodes agree on it. It never changes; what is asked of it lives as long as it does.
 typedef struct subvm_receipt_t subvm_receipt_t;
 
+// The recording of one run: give it to subvm_run_watched. Free it with subvm_recording_free.
+typedef struct subvm_recording_t subvm_recording_t;
+
 // What a run came to on this node. It never changes; what is asked of it lives as long as it does. Free it with subvm_report_free.
 typedef struct subvm_report_t subvm_report_t;
+
+// A ledger's state at one moment: what is applied later does not show. Any number of threads may use it, one at a time: threads that run at once
+// take one each, which is cheap. It keeps space of the file from being used anew, so it should live no longer than a run. Free it with
+// subvm_snapshot_free.
+typedef struct subvm_snapshot_t subvm_snapshot_t;
 
 // Some bytes that belong to somebody else. `data` may be NULL where `len` is 0.
 //
@@ -385,6 +429,40 @@ typedef struct subvm_engine_options_t {
     uint64_t compile_memory;
 } subvm_engine_options_t;
 
+// How a ledger is opened. None of it changes what is in it. Where all but `size` is zero, it is the default.
+typedef struct subvm_ledger_options_t {
+    // sizeof(subvm_ledger_options_t).
+    size_t size;
+    // Bytes of the file that are kept in memory; 0: 1 GiB. Less than 1 MiB is an error.
+    uint64_t cache_bytes;
+    // Blocks below the finalized height whose states can still be read; some 200 bytes for each page that a block writes.
+    uint64_t history;
+    // Whether the file is not read through and verified first: for a file system that checks its content.
+    bool unverified;
+} subvm_ledger_options_t;
+
+// How far a ledger is, in block heights. Height 0 is the empty state before the first block.
+typedef struct subvm_heights_t {
+    // The highest block that a receipt was applied for, or that was finalized.
+    uint64_t accepted;
+    // The highest finalized block.
+    uint64_t finalized;
+    // The lowest whose state can be read.
+    uint64_t lowest;
+} subvm_heights_t;
+
+// What a transaction of a block wrote: the pages of `receipt`, or, where that is NULL, `pages`.
+typedef struct subvm_applied_t {
+    // The contract that the transaction was for.
+    struct subvm_address_t contract;
+    // Its receipt.
+    const struct subvm_receipt_t *receipt;
+    // Pages.
+    const struct subvm_page_t *pages;
+    // How many.
+    size_t pages_len;
+} subvm_applied_t;
+
 // The transaction, as every node knows it.
 typedef struct subvm_message_t {
     // sizeof(subvm_message_t).
@@ -507,6 +585,61 @@ typedef struct subvm_gas_t {
     uint64_t data;
 } subvm_gas_t;
 
+// Where a recording goes, and what it holds. Where all but `size` is zero, it is in memory, and without the contracts' code.
+typedef struct subvm_recording_options_t {
+    // sizeof(subvm_recording_options_t).
+    size_t size;
+    // The path of a file that is made for it, as UTF-8; empty: it is kept in memory. One that is there already is an error.
+    struct subvm_bytes_t file;
+    // The most bytes that are written; 0: 1 GiB. A run that needs more goes on, and its recording ends.
+    uint64_t bytes;
+    // Whether packages are written down, so that it can be replayed alone. Without this, only their digests are.
+    bool code;
+    // Whether each host call is written as it begins and as it ends, so that a process that is killed loses none of them: without this, up to
+    // 64 KiB. A call takes some 160 bytes and two writes then.
+    bool each_call;
+} subvm_recording_options_t;
+
+// What came of recording a run.
+typedef struct subvm_recorded_t {
+    // The trace digest: BLAKE3 of what is the same on every node, whatever its role. Nodes that differ compare it before anything else.
+    struct subvm_word_t trace;
+    // Records that the digest is of.
+    uint64_t steps;
+    // Host calls.
+    uint64_t calls;
+    // Bytes written.
+    uint64_t bytes;
+    // Whether all of the run is in it.
+    bool complete;
+} subvm_recorded_t;
+
+// A recording to run again. One of `recording` and `file` is given.
+typedef struct subvm_replay_t {
+    // sizeof(subvm_replay_t).
+    size_t size;
+    // Its bytes.
+    struct subvm_bytes_t recording;
+    // The path of its file, as UTF-8.
+    struct subvm_bytes_t file;
+    // Packages that it may name and not hold.
+    const struct subvm_package_t *const *packages;
+    // How many.
+    size_t packages_len;
+} subvm_replay_t;
+
+// What replaying came to.
+typedef struct subvm_replayed_t {
+    // SUBVM_VERDICT_SAME or another.
+    uint32_t verdict;
+    // The code of the error that the run ended with here, SUBVM_ERROR_DEADLINE or a higher one; 0 where it has a result.
+    uint32_t error;
+    // The trace digest of what was the same: where all was, that of the recorded run.
+    struct subvm_word_t trace;
+    // Host calls of what was the same.
+    uint64_t calls;
+} subvm_replayed_t;
+
 // Figures of a run, for people.
 typedef struct subvm_figures_t {
     // The most RAM that deterministic sub-VMs held, in bytes.
@@ -516,6 +649,14 @@ typedef struct subvm_figures_t {
     // Time gas that non-deterministic sub-VMs used, in ticks.
     uint64_t ticks_nondet;
 } subvm_figures_t;
+
+// Parameters, and from where on they are in force.
+typedef struct subvm_rule_t {
+    // The height of the first block.
+    uint64_t height;
+    // The canonical bytes of the parameters: subvm_params_encode.
+    struct subvm_bytes_t params;
+} subvm_rule_t;
 
 // All that a node supplies to one run. No pointer may be NULL. Tables and contexts are used until subvm_run returns, and not after.
 typedef struct subvm_node_t {
@@ -558,6 +699,14 @@ typedef struct subvm_run_t {
     // What calls the run off; NULL: nothing does.
     const struct subvm_cancel_t *cancel;
 } subvm_run_t;
+
+// What looks on while a transaction runs. It changes no receipt.
+typedef struct subvm_watch_t {
+    // sizeof(subvm_watch_t).
+    size_t size;
+    // What records the run, and had none yet; NULL: nothing does.
+    const struct subvm_recording_t *recording;
+} subvm_watch_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -688,6 +837,57 @@ const char *subvm_error_message(const struct subvm_error_t *error);
 // Frees an error. NULL is allowed.
 void subvm_error_free(struct subvm_error_t *error);
 
+// Opens the ledger in a directory, whose path is UTF-8, and makes both where they are missing. `options` may be NULL. One of an earlier release is
+// migrated.
+//
+// SUBVM_ERROR_LOCKED where it is open already, SUBVM_ERROR_DAMAGED where the file is not what was written, SUBVM_ERROR_RELEASE where a later release
+// wrote it, SUBVM_ERROR_IO where the operating system fails.
+struct subvm_error_t *subvm_ledger_open(struct subvm_bytes_t directory,
+                                        const struct subvm_ledger_options_t *options,
+                                        struct subvm_ledger_t **ledger);
+
+// Makes a ledger that is gone when it is freed: for tests.
+struct subvm_error_t *subvm_ledger_in_memory(struct subvm_ledger_t **ledger);
+
+// How far it is.
+struct subvm_error_t *subvm_ledger_heights(const struct subvm_ledger_t *ledger, struct subvm_heights_t *heights);
+
+// Applies the `len` receipts of a block to the accepted state, in their order, in one transaction: all of them are there afterwards, or none. Where
+// pages repeat, the last one stands; a receipt of a run that failed has none. A block may be applied in several calls; who crashed between them rolls
+// back to the block before, and applies it again.
+//
+// SUBVM_ERROR_HEIGHT where the height is finalized already, or lower than what was applied.
+struct subvm_error_t *subvm_ledger_apply(const struct subvm_ledger_t *ledger,
+                                         uint64_t height,
+                                         const struct subvm_applied_t *receipts,
+                                         size_t len);
+
+// Makes all blocks up to a height final. What is final already stays so.
+struct subvm_error_t *subvm_ledger_finalize(const struct subvm_ledger_t *ledger, uint64_t height);
+
+// Takes back all accepted blocks above a height.
+//
+// SUBVM_ERROR_HEIGHT where some of them are final.
+struct subvm_error_t *subvm_ledger_rollback(const struct subvm_ledger_t *ledger, uint64_t height);
+
+// Forgets the states of heights below a height, which then is the lowest that can be read.
+//
+// SUBVM_ERROR_HEIGHT where it is above what is final.
+struct subvm_error_t *subvm_ledger_prune(const struct subvm_ledger_t *ledger, uint64_t height);
+
+// Keeps the rules by height (subvm_rules_encode), so that blocks that are there are replayed under what they ran under. A node gives them at each
+// start: those of heights that come may change.
+//
+// SUBVM_ERROR_HEIGHT where they would be others for a block that was applied, or where the first block that can be run has none.
+struct subvm_error_t *subvm_ledger_set_rules(const struct subvm_ledger_t *ledger,
+                                             struct subvm_bytes_t rules);
+
+// Makes the file as small as what it holds allows, which takes as long as to write it anew. SUBVM_ERROR_ARGUMENT while there is a snapshot.
+struct subvm_error_t *subvm_ledger_compact(const struct subvm_ledger_t *ledger);
+
+// Closes a ledger that no thread uses, and whose snapshots were freed. NULL is allowed.
+void subvm_ledger_free(struct subvm_ledger_t *ledger);
+
 // The canonical bytes of a message: what nodes hand to each other, and what a run is given.
 struct subvm_error_t *subvm_message_encode(const struct subvm_message_t *message, struct subvm_buffer_t *bytes);
 
@@ -727,6 +927,17 @@ struct subvm_error_t *subvm_params_encode(const struct subvm_params_t *chosen, s
 // The digest of parameters, which stands in every receipt. Their canonical bytes are checked, and whether this release can run under them.
 struct subvm_error_t *subvm_params_digest(struct subvm_bytes_t params,
                                           struct subvm_word_t *digest);
+
+// What page number `page` of a slot holds in the state with this root, by a proof that subvm_snapshot_prove made: zeros where it was never written.
+// Nothing of the proof is believed that does not follow from the root.
+//
+// SUBVM_ERROR_FORMAT where the bytes are no proof, SUBVM_ERROR_REFUSED where they prove something else.
+struct subvm_error_t *subvm_proof_page(struct subvm_bytes_t proof,
+                                       const struct subvm_word_t *root,
+                                       const struct subvm_address_t *contract,
+                                       const struct subvm_word_t *slot,
+                                       uint32_t page,
+                                       struct subvm_word_t *content);
 
 // Reads a receipt that another node wrote. Nothing in it is believed beyond its shape. Free it with subvm_receipt_free.
 //
@@ -780,6 +991,38 @@ size_t subvm_receipt_nondet_len(const struct subvm_receipt_t *receipt);
 struct subvm_bytes_t subvm_receipt_nondet(const struct subvm_receipt_t *receipt,
                                           size_t index);
 
+// Makes a recording that nothing is in yet; `options` may be NULL. A file is made at once.
+//
+// SUBVM_ERROR_IO where the file cannot be made, or is there.
+struct subvm_error_t *subvm_recording_new(const struct subvm_recording_options_t *options,
+                                          struct subvm_recording_t **recording);
+
+// What came of it, once its run has ended. `why`, which may be NULL, is where a text goes that says why it does not hold all of the run; it is empty
+// where `complete` holds.
+//
+// SUBVM_ERROR_ARGUMENT where no run that had it has ended.
+struct subvm_error_t *subvm_recording_ended(const struct subvm_recording_t *recording,
+                                            struct subvm_recorded_t *recorded,
+                                            struct subvm_buffer_t *why);
+
+// The bytes of a recording in memory whose run has ended; else nothing.
+struct subvm_bytes_t subvm_recording_bytes(const struct subvm_recording_t *recording);
+
+// Frees a recording that no run has. A file stays. NULL is allowed.
+void subvm_recording_free(struct subvm_recording_t *recording);
+
+// Runs a recording again, on any engine, without a node: no callback is called. Whether it was the recorded run is the verdict, not an error. `why`,
+// which may be NULL, is where the verdict goes in words: the call that differs, and what was recorded there. `report`, which may be NULL, is set to
+// what the run came to where the verdict is SUBVM_VERDICT_SAME and the run has a result; else to NULL.
+//
+// SUBVM_ERROR_FORMAT where it is no recording, SUBVM_ERROR_DAMAGED where it is a damaged one, SUBVM_ERROR_RELEASE where another release is needed,
+// SUBVM_ERROR_IO where the file cannot be read.
+struct subvm_error_t *subvm_replay(const struct subvm_engine_t *engine,
+                                   const struct subvm_replay_t *asked,
+                                   struct subvm_replayed_t *replayed,
+                                   struct subvm_buffer_t *why,
+                                   struct subvm_report_t **report);
+
 // The receipt, which lives as long as the report. NULL for NULL.
 const struct subvm_receipt_t *subvm_report_receipt(const struct subvm_report_t *report);
 
@@ -798,6 +1041,21 @@ struct subvm_error_t *subvm_report_diagnostics(const struct subvm_report_t *repo
 // Frees a report, and with it its receipt. NULL is allowed.
 void subvm_report_free(struct subvm_report_t *report);
 
+// The canonical bytes of rules by height: `len` of them, by ascending height, at least one. What the nodes of a chain have in common, and what a
+// ledger keeps.
+//
+// SUBVM_ERROR_RELEASE where this release cannot hold a run to one of them.
+struct subvm_error_t *subvm_rules_encode(const struct subvm_rule_t *sets,
+                                         size_t len,
+                                         struct subvm_buffer_t *rules);
+
+// The canonical bytes of the parameters that are in force for the block of a height: those of subvm_run_t, for a block of that height.
+//
+// SUBVM_ERROR_HEIGHT where none are yet, SUBVM_ERROR_FORMAT where the bytes are no rules.
+struct subvm_error_t *subvm_rules_at(struct subvm_bytes_t rules,
+                                     uint64_t height,
+                                     struct subvm_buffer_t *params);
+
 // Runs a transaction to its end on the thread that calls; any number of threads may. `report` is set where there is one, which subvm_report_free
 // frees: a run that failed by the contract's fault has one, too. Nothing happens to any state: what the run wrote and sent stands in the receipt.
 //
@@ -807,6 +1065,67 @@ struct subvm_error_t *subvm_run(const struct subvm_engine_t *engine,
                                 const struct subvm_node_t *node,
                                 const struct subvm_run_t *transaction,
                                 struct subvm_report_t **report);
+
+// As subvm_run, and something looks on: the receipt is the same. A recording has the run, and is ended, also where the run ends with an error from
+// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was.
+struct subvm_error_t *subvm_run_watched(const struct subvm_engine_t *engine,
+                                        const struct subvm_node_t *node,
+                                        const struct subvm_run_t *transaction,
+                                        const struct subvm_watch_t *watch,
+                                        struct subvm_report_t **report);
+
+// Takes a snapshot. `height` may be NULL: it shows the newest state, accepted and finalized. Else it shows the state of that height, which stands for
+// both: for replaying the block after it.
+//
+// SUBVM_ERROR_HEIGHT where that state is not kept any more, or is not there yet.
+struct subvm_error_t *subvm_ledger_snapshot(const struct subvm_ledger_t *ledger,
+                                            const uint64_t *height,
+                                            struct subvm_snapshot_t **snapshot);
+
+// Fills in a table that reads the snapshot: the storage of a node, as long as the snapshot lives.
+struct subvm_error_t *subvm_snapshot_storage(const struct subvm_snapshot_t *snapshot, struct subvm_storage_t *storage);
+
+// Fills all `len` bytes of `into` from a slot of a contract, starting at byte `index`, as subvm_storage_t.read.
+struct subvm_error_t *subvm_snapshot_read(const struct subvm_snapshot_t *snapshot,
+                                          uint32_t state,
+                                          const struct subvm_address_t *contract,
+                                          const struct subvm_word_t *slot,
+                                          uint32_t index,
+                                          uint8_t *into,
+                                          size_t len);
+
+// How far the ledger was.
+struct subvm_error_t *subvm_snapshot_heights(const struct subvm_snapshot_t *snapshot, struct subvm_heights_t *heights);
+
+// The rules by height that it keeps, as canonical bytes for subvm_rules_at; nothing where none were kept.
+struct subvm_error_t *subvm_snapshot_rules(const struct subvm_snapshot_t *snapshot, struct subvm_buffer_t *rules);
+
+// The root of the state of a height that is kept: the same for every ledger that holds the same pages. `docs/spec/state.md` says what it is.
+//
+// SUBVM_ERROR_HEIGHT where that state is not kept any more, or is not there yet.
+struct subvm_error_t *subvm_snapshot_root(const struct subvm_snapshot_t *snapshot,
+                                          uint64_t height,
+                                          struct subvm_word_t *root);
+
+// A proof of what page number `page` of a slot holds in the state of a height, for subvm_proof_page.
+//
+// SUBVM_ERROR_HEIGHT as for subvm_snapshot_root, SUBVM_ERROR_ARGUMENT for a page outside of its slot of 2^27.
+struct subvm_error_t *subvm_snapshot_prove(const struct subvm_snapshot_t *snapshot,
+                                           uint64_t height,
+                                           const struct subvm_address_t *contract,
+                                           const struct subvm_word_t *slot,
+                                           uint32_t page,
+                                           struct subvm_buffer_t *proof);
+
+// Writes a backup into a directory, whose path is UTF-8 and which holds no ledger, while others go on with theirs: all of it is read and written. It
+// appears when it is whole; subvm_ledger_open opens it.
+//
+// SUBVM_ERROR_ARGUMENT where there is a ledger, SUBVM_ERROR_LOCKED where one is open.
+struct subvm_error_t *subvm_snapshot_backup(const struct subvm_snapshot_t *snapshot,
+                                            struct subvm_bytes_t directory);
+
+// Frees a snapshot that no run uses. NULL is allowed.
+void subvm_snapshot_free(struct subvm_snapshot_t *snapshot);
 
 // This node's vote on the leader's receipt: SUBVM_VOTE_*, and where they differ or why there is none, for people. `own` is NULL where the run had no
 // report; `why` is the error of it then, and may be NULL.

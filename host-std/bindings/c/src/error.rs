@@ -4,7 +4,9 @@ use std::error::Error;
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-use subvm_core::{InternalError, InternalErrorKind};
+use subvm_core::{InternalError, InternalErrorKind, RulesError};
+use subvm_ledger::LedgerError;
+use subvm_replay::{ReadError, ReplayError};
 
 use crate::border::{borrowed, or};
 
@@ -20,6 +22,16 @@ pub const SUBVM_ERROR_SETUP: u32 = 4;
 pub const SUBVM_ERROR_PROMISE: u32 = 5;
 /// The library panicked: a bug of it. Nothing unwound into the caller.
 pub const SUBVM_ERROR_PANIC: u32 = 6;
+/// A ledger is open elsewhere: in another process, or in this one.
+pub const SUBVM_ERROR_LOCKED: u32 = 7;
+/// A ledger or a recording is not what was written.
+pub const SUBVM_ERROR_DAMAGED: u32 = 8;
+/// A block height does not fit what a ledger holds, or has no rules. Nothing was changed.
+pub const SUBVM_ERROR_HEIGHT: u32 = 9;
+/// A file, its disk or the operating system failed. A ledger is then as it was before the call: make room or mend the disk, and open it again.
+pub const SUBVM_ERROR_IO: u32 = 10;
+/// Another release wrote it, or can run it: a ledger of another layout, a recording of another version, rules that this release does not have.
+pub const SUBVM_ERROR_RELEASE: u32 = 11;
 /// A run has no result on this node: its deadline passed. As all codes from here on, it makes the node vote *timeout*.
 pub const SUBVM_ERROR_DEADLINE: u32 = 16;
 /// A run has no result on this node: a callback of its storage, clock or host failed.
@@ -57,6 +69,10 @@ impl subvm_error_t {
         Self::new(SUBVM_ERROR_FORMAT, &format!("{what}: {error}"))
     }
 
+    pub(crate) fn code(&self) -> u32 {
+        self.code
+    }
+
     pub(crate) fn text(&self) -> &str {
         self.text.to_str().unwrap_or_default()
     }
@@ -72,6 +88,50 @@ impl From<InternalError> for subvm_error_t {
             InternalErrorKind::Params => SUBVM_ERROR_PARAMS,
             InternalErrorKind::Bug => SUBVM_ERROR_BUG,
             InternalErrorKind::Cancelled => SUBVM_ERROR_CANCELLED,
+        };
+        Self::of(code, &error)
+    }
+}
+
+impl From<RulesError> for subvm_error_t {
+    fn from(error: RulesError) -> Self {
+        let code = match error {
+            RulesError::None | RulesError::Order { .. } => SUBVM_ERROR_ARGUMENT,
+            RulesError::Refused { .. } => SUBVM_ERROR_RELEASE,
+            RulesError::Before { .. } => SUBVM_ERROR_HEIGHT,
+            RulesError::Format(_) => SUBVM_ERROR_FORMAT,
+        };
+        Self::of(code, &error)
+    }
+}
+
+impl From<LedgerError> for subvm_error_t {
+    fn from(error: LedgerError) -> Self {
+        let code = match &error {
+            LedgerError::Locked { .. } => SUBVM_ERROR_LOCKED,
+            LedgerError::Damaged { .. } => SUBVM_ERROR_DAMAGED,
+            LedgerError::Layout { .. } => SUBVM_ERROR_RELEASE,
+            LedgerError::Height { .. }
+            | LedgerError::NoState { .. }
+            | LedgerError::NotFinal { .. }
+            | LedgerError::PastRules { .. } => SUBVM_ERROR_HEIGHT,
+            LedgerError::Page { .. } | LedgerError::Refused { .. } => SUBVM_ERROR_ARGUMENT,
+            LedgerError::Rules { source, .. } => Self::from(source.clone()).code,
+            // A database, what it stands on, and what a later release may add.
+            _ => SUBVM_ERROR_IO,
+        };
+        Self::of(code, &error)
+    }
+}
+
+impl From<ReplayError> for subvm_error_t {
+    fn from(error: ReplayError) -> Self {
+        let code = match &error {
+            ReplayError::Read(ReadError::Source(_)) => SUBVM_ERROR_IO,
+            ReplayError::Read(ReadError::NotARecording) => SUBVM_ERROR_FORMAT,
+            ReplayError::Read(ReadError::Version(_)) | ReplayError::Params { .. } => SUBVM_ERROR_RELEASE,
+            // Damaged in a block, cut before it says what ran, or saying of it what makes no sense.
+            _ => SUBVM_ERROR_DAMAGED,
         };
         Self::of(code, &error)
     }

@@ -12,6 +12,7 @@ use crate::cancel::subvm_cancel_t;
 use crate::engine::subvm_engine_t;
 use crate::error::subvm_error_t;
 use crate::node::{SUBVM_STATE_ACCEPTED, SUBVM_STATE_FINALIZED, subvm_node_t};
+use crate::recording::subvm_recording_t;
 use crate::report::subvm_report_t;
 use crate::{message, params, parts, subvm_bytes_t};
 
@@ -111,19 +112,72 @@ unsafe fn taken(run: &subvm_run_t) -> Result<Run, subvm_error_t> {
     })
 }
 
-/// A node that goes to the thread of the run: its pointers only.
-struct Borrowed(*const subvm_node_t);
+/// What looks on while a transaction runs. It changes no receipt.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct subvm_watch_t {
+    /// sizeof(subvm_watch_t).
+    pub size: usize,
+    /// What records the run, and had none yet; NULL: nothing does.
+    pub recording: *const subvm_recording_t,
+}
+
+impl Sized_ for subvm_watch_t {
+    const NAME: &'static str = "subvm_watch_t";
+}
+
+/// What goes to the thread of the run: pointers only.
+#[derive(Clone, Copy)]
+struct Borrowed {
+    node: *const subvm_node_t,
+    watch: Option<subvm_watch_t>,
+}
 
 // SAFETY: who calls `subvm_run` waits for the thread, and leaves the node alone meanwhile.
 unsafe impl Send for Borrowed {}
 
 /// # Safety
 /// As for [`parts::node`].
-unsafe fn run(engine: Arc<dyn Engine>, node: &Borrowed, run: Run, place: &Place) -> Result<Report, subvm_error_t> {
+unsafe fn run(engine: Arc<dyn Engine>, lent: Borrowed, run: Run, place: &Place) -> Result<Report, subvm_error_t> {
     // SAFETY: as the caller promises.
-    let node = unsafe { parts::node(node.0, place)? };
-    let (_node, report) = subvm_core::run(engine, node, run);
+    let node = unsafe { parts::node(lent.node, place)? };
+    let act = |node| subvm_core::run(engine, node, run);
+    // SAFETY: as the caller promises.
+    let report = match lent.watch.and_then(|watch| unsafe { watch.recording.as_ref() }) {
+        Some(recording) => recording.around(node, act)?,
+        None => act(node).1,
+    };
     Ok(report?)
+}
+
+/// # Safety
+/// As for the function of C.
+unsafe fn begin(
+    engine: *const subvm_engine_t,
+    lent: Borrowed,
+    transaction: *const subvm_run_t,
+    report: *mut *mut subvm_report_t,
+) -> Result<(), subvm_error_t> {
+    // SAFETY: by the rules for pointers.
+    let (engine, asked) = unsafe { (borrowed(engine, "engine")?.engine(), sized(transaction)?) };
+    if report.is_null() {
+        return Err(argument("report is NULL"));
+    }
+    // SAFETY: by the rules for pointers.
+    let transaction = unsafe { taken(&asked)? };
+    let done = match asked.callbacks {
+        // SAFETY: by the rules for pointers.
+        SUBVM_CALLBACKS_ANYWHERE => unsafe { run(engine, lent, transaction, &Place::Anywhere)? },
+        SUBVM_CALLBACKS_ON_CALLER => on_another_thread(move |place| {
+            let lent = lent;
+            // SAFETY: by the rules for pointers.
+            unsafe { run(engine, lent, transaction, &place) }
+        })??,
+        other => return Err(argument(format!("run.callbacks is {other}: no SUBVM_CALLBACKS_*"))),
+    };
+    let done = Box::into_raw(Box::new(subvm_report_t::new(done)));
+    // SAFETY: by the rules for pointers.
+    unsafe { put(report, "report", done) }
 }
 
 /// Runs a transaction to its end on the thread that calls; any number of threads may. `report` is set where there is one, which subvm_report_free
@@ -140,25 +194,22 @@ pub unsafe extern "C" fn subvm_run(
 ) -> *mut subvm_error_t {
     guard(|| {
         // SAFETY: by the rules for pointers.
-        let (engine, asked) = unsafe { (borrowed(engine, "engine")?.engine(), sized(transaction)?) };
-        if report.is_null() {
-            return Err(argument("report is NULL"));
-        }
+        unsafe { begin(engine, Borrowed { node, watch: None }, transaction, report) }
+    })
+}
+
+/// As subvm_run, and something looks on: the receipt is the same. A recording has the run, and is ended, also where the run ends with an error from
+/// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn subvm_run_watched(
+    engine: *const subvm_engine_t,
+    node: *const subvm_node_t,
+    transaction: *const subvm_run_t,
+    watch: *const subvm_watch_t,
+    report: *mut *mut subvm_report_t,
+) -> *mut subvm_error_t {
+    guard(|| {
         // SAFETY: by the rules for pointers.
-        let transaction = unsafe { taken(&asked)? };
-        let node = Borrowed(node);
-        let done = match asked.callbacks {
-            // SAFETY: by the rules for pointers.
-            SUBVM_CALLBACKS_ANYWHERE => unsafe { run(engine, &node, transaction, &Place::Anywhere)? },
-            SUBVM_CALLBACKS_ON_CALLER => on_another_thread(move |place| {
-                let node = node;
-                // SAFETY: by the rules for pointers.
-                unsafe { run(engine, &node, transaction, &place) }
-            })??,
-            other => return Err(argument(format!("run.callbacks is {other}: no SUBVM_CALLBACKS_*"))),
-        };
-        let done = Box::into_raw(Box::new(subvm_report_t::new(done)));
-        // SAFETY: by the rules for pointers.
-        unsafe { put(report, "report", done) }
+        unsafe { begin(engine, Borrowed { node, watch: Some(sized(watch)?) }, transaction, report) }
     })
 }

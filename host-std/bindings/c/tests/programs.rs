@@ -1,5 +1,6 @@
 //! The C programs beside this file, compiled with gcc against the library, run as they are and under valgrind: `node.c` comes to the receipts that
-//! Rust computes, `border.c` finds an error wherever it does something wrong, and `buffer.c` gives buffers their own bytes.
+//! Rust computes, `kept.c` is that node with a ledger, whose runs are recorded and run again, `border.c` finds an error wherever it does something
+//! wrong, and `buffer.c` gives buffers their own bytes.
 
 mod support;
 
@@ -58,6 +59,48 @@ fn a_node_in_c_loses_no_memory() {
         let printed = checked(valgrind(&node).arg(oracle()).args([engine, callbacks]));
         assert_eq!(receipts(&printed), expected, "{engine}, {callbacks}:\n{printed}");
     }
+}
+
+/// A directory for ledgers and recordings, which nothing is in.
+fn empty(name: &str) -> PathBuf {
+    let directory = library().join(name);
+    // It is not there, but for a test that was killed.
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir(&directory).unwrap();
+    directory
+}
+
+/// The leader's and the first validator's of each call: the program runs these.
+fn kept(computed: &[String]) -> Vec<&String> {
+    computed.chunks(4).flat_map(|call| &call[..2]).collect()
+}
+
+#[test]
+fn what_a_node_in_c_keeps_is_what_it_ran() {
+    if !is_there("gcc --version") {
+        return;
+    }
+    let (node, expected) = (compiled("kept", "libsubvm.so", "kept"), computed());
+    for (engine, callbacks) in [("wasmtime", "anywhere"), ("wasmi", "on-caller")] {
+        let directory = empty(&format!("kept-{engine}"));
+        let printed = checked(Command::new(&node).arg(oracle()).args([engine, callbacks]).arg(&directory));
+        assert_eq!(receipts(&printed), kept(&expected), "{engine}, {callbacks}:\n{printed}");
+        assert!(printed.contains("the ledger keeps its promises"), "{printed}");
+        assert_eq!(printed.matches("the run is the recorded one").count(), 6, "{printed}");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
+
+#[test]
+fn what_a_node_in_c_keeps_loses_no_memory() {
+    if !is_there("gcc --version") || !is_there("valgrind --version") {
+        return;
+    }
+    let (node, expected) = (compiled("kept", "libsubvm.so", "kept-valgrind"), computed());
+    let directory = empty("kept-in-valgrind");
+    let printed = checked(valgrind(&node).arg(oracle()).args(["wasmi", "anywhere"]).arg(&directory));
+    assert_eq!(receipts(&printed), kept(&expected), "{printed}");
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]
