@@ -1,5 +1,8 @@
 //! `ledger`: what an operator does to a store, and what cannot work said before anything changes.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use super::*;
 use subvm_core::{Address, PageWrite, SlotId};
 use subvm_host_std::ledger::{History, Ledger as _, RedbLedger};
@@ -25,8 +28,14 @@ fn object(args: &[&str]) -> Json {
     serde_json::from_slice(&output.stdout).expect("exactly one object")
 }
 
+/// A process that another test starts holds the lock of a ledger that was open then, until it becomes another program.
+fn opened(chain: &str) -> RedbLedger {
+    let open = |_| RedbLedger::open(Path::new(chain)).inspect_err(|_| sleep(Duration::from_millis(100))).ok();
+    (0..100).find_map(open).expect("nobody else has it")
+}
+
 fn root(chain: &str, height: u64) -> String {
-    let root = RedbLedger::open(Path::new(chain)).unwrap().root(height).unwrap();
+    let root = opened(chain).root(height).unwrap();
     root.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
