@@ -184,7 +184,7 @@ fn what_is_kept_is_forgotten_in_any_order_of_imports() {
     let import = |name: &str, id: &str, parameters: &str| {
         format!("(import \"{MODULE}\" \"{name}\" (func ${id} (param {parameters}) (result i32)))")
     };
-    let mut imports = vec![
+    let mut imports = [
         import("fd_close", "close", "i32"),
         import("fd_fdstat_get", "stat", "i32 i32"),
         import("poll_oneoff", "poll", "i32 i32 i32 i32"),
