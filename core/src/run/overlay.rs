@@ -62,6 +62,15 @@ impl Group {
         (0..1 << GROUP_BITS).filter(|number| self.has(*number))
     }
 
+    /// Its pages, as a receipt has them.
+    fn writes(&self, (slot, group): (SlotId, u32)) -> impl Iterator<Item = PageWrite> {
+        self.numbers().zip(&self.pages).map(move |(number, content)| PageWrite {
+            slot,
+            page: group << GROUP_BITS | number,
+            content: *content,
+        })
+    }
+
     /// How many of its pages are in a range of page numbers.
     fn within(&self, group: u32, pages: &RangeInclusive<u32>) -> u64 {
         if self.written == u32::MAX
@@ -189,33 +198,19 @@ impl Overlay {
 
     /// The pages so far, ascending by slot, then page.
     pub(crate) fn pages(&self) -> Vec<PageWrite> {
-        let written = self.groups.values().map(|group| group.pages.len()).sum();
-        let mut pages = Vec::with_capacity(written);
-        for ((slot, number), group) in &self.groups {
-            pages.extend(group.numbers().zip(&group.pages).map(|(page, content)| PageWrite {
-                slot: *slot,
-                page: number << GROUP_BITS | page,
-                content: *content,
-            }));
-        }
+        let mut pages = Vec::with_capacity(self.len());
+        self.groups.iter().for_each(|(place, group)| pages.extend(group.writes(*place)));
         pages
     }
 
-    /// The final pages, ascending by slot, then page.
+    /// The final pages, ascending by slot, then page. Each group goes as it is listed.
     ///
     /// # Errors
     /// An internal error where there is no room for them.
     pub(crate) fn into_pages(self) -> Result<Vec<PageWrite>, InternalError> {
-        let mut all = room::with(self.groups.values().map(|group| group.pages.len()).sum())?;
-        for ((slot, number), group) in self.groups {
-            let pages = group.numbers().zip(&group.pages);
-            all.extend(pages.map(|(page, content)| PageWrite {
-                slot,
-                page: number << GROUP_BITS | page,
-                content: *content,
-            }));
-        }
-        Ok(all)
+        let mut pages = room::with(self.len())?;
+        self.groups.into_iter().for_each(|(place, group)| pages.extend(group.writes(place)));
+        Ok(pages)
     }
 }
 
