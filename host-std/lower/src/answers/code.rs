@@ -16,6 +16,7 @@
 use subvm_core::wasi::{KEPT, function};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
+use super::super::imports::hand_on;
 use super::{Answer, Answers, Role};
 
 /// How far the number of a function stands from the errno in what is kept of a refusal.
@@ -23,16 +24,13 @@ const NUMBER: i32 = 17;
 /// What of an answer is the errno.
 const ERRNO: i32 = KEPT as i32 - 1;
 
-/// The wrapper of imported function `import`, of the guest's name and so many parameters, which has this role.
-pub(crate) fn wrapper(answers: &Answers, role: Role, (import, name): (u32, &str), parameters: u32) -> Function {
-    let Some(answer) = role.answer else {
-        let mut function = Function::new([]);
-        let mut sink = function.instructions();
-        asked(&mut sink, answers.gas, import, parameters);
-        answers.forget(&mut sink, role);
-        sink.end();
-        return function;
-    };
+/// The wrapper of imported function `import`, of the guest's name and so many parameters, which is answered so.
+pub(crate) fn wrapper(
+    answers: &Answers,
+    (role, answer): (Role, Answer),
+    (import, name): (u32, &str),
+    parameters: u32,
+) -> Function {
     let mut wrapper = Function::new([(1, ValType::I64), (1, ValType::I32)]);
     let price = function(name).map_or(0, |function| answers.schedule.call(function.base)) as i64;
     let memory = answers.memory.unwrap_or_default();
@@ -42,17 +40,11 @@ pub(crate) fn wrapper(answers: &Answers, role: Role, (import, name): (u32, &str)
     code.charge(price);
     code.give(answer);
     code.sink.return_().end();
-    asked(&mut code.sink, answers.gas, import, parameters);
+    hand_on(&mut code.sink, (import, parameters), answers.gas);
     answers.forget(&mut code.sink, role);
     code.keep(answer);
     code.sink.end();
     wrapper
-}
-
-/// Hands a call on to the host.
-fn asked(sink: &mut InstructionSink<'_>, gas: u32, import: u32, parameters: u32) {
-    (0..parameters).for_each(|parameter| _ = sink.local_get(parameter));
-    sink.global_get(gas).call(import).global_set(gas);
 }
 
 struct Code<'a, 'b> {
