@@ -109,7 +109,8 @@ impl Opened {
 fn settings(file: &Path) -> Result<String, Failure> {
     let read = fs::read_to_string(file);
     let text = read.map_err(|error| Failure::usage(format_args!("cannot read {}", file.display()), error))?;
-    Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    // Its lines are the parser's to read: what is quoted, a password for one, may hold spaces.
+    Ok(text.trim().to_owned())
 }
 
 #[cfg(feature = "postgres")]
@@ -156,5 +157,20 @@ mod postgres {
 
     pub(super) fn import(file: &Path, _: &mut dyn Read, _: Option<&Digest>) -> Result<Dump, Failure> {
         Err(lacking(file))
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_in_settings_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("chain.conn");
+        fs::write(&file, "host=/run/postgresql\nuser=subvm password='two  spaces,\ta tab'\n").unwrap();
+        let settings = settings(&file).unwrap();
+        assert!(settings.contains("password='two  spaces,\ta tab'"), "{settings:?}");
+        assert!(settings.ends_with('\''), "no end of line, which an address would take for a part of itself");
     }
 }

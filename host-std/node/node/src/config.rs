@@ -173,13 +173,15 @@ pub(crate) struct Record {
     pub(crate) code: bool,
     /// The most bytes of one.
     pub(crate) bytes: u64,
+    /// The most bytes of all that are kept: the oldest go first.
+    pub(crate) total: u64,
     /// Blocks for which they are kept.
     pub(crate) keep: u64,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { runs: false, code: true, bytes: 64 << 20, keep: 1_000 }
+        Self { runs: false, code: true, bytes: 64 << 20, total: 4 << 30, keep: 1_000 }
     }
 }
 

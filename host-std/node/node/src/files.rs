@@ -96,6 +96,12 @@ impl Genesis {
             let amount = amount.parse().map_err(|_| eyre!("the balance {amount} of {account} is no number"))?;
             Ok((address(account)?, amount))
         };
+        if self.consensus.from != subvm_config::Consensus::default().from || !self.consensus.changes.is_empty() {
+            bail!(
+                "consensus.from and consensus.changes: the rules of this chain hold from the first block on; remove both"
+            );
+        }
+        let rules = self.consensus.rules()?;
         Ok(subvm_chain::Genesis {
             chain_id: self.chain_id,
             time: self.time.checked_mul(1_000_000_000).ok_or_else(|| eyre!("time is too large: it is in seconds"))?,
@@ -103,7 +109,7 @@ impl Genesis {
             balances: self.balances.iter().map(balance).collect::<eyre::Result<_>>()?,
             contracts: Vec::new(),
             rules: self.rules.rules(),
-            params: self.consensus.params(),
+            params: (**rules.at(self.consensus.from)?).clone(),
         })
     }
 }
@@ -229,5 +235,27 @@ fn node(index: u16, validators: u16, port: u16) -> Config {
         vm: subvm_config::Config::default(),
         #[cfg(feature = "faults")]
         fault: crate::fault::Fault::Honest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn genesis(consensus: &str) -> eyre::Result<subvm_chain::Genesis> {
+        let text = format!("chain_id = 1\ntime = 0\nvalidators = []\n{consensus}");
+        toml::from_str::<Genesis>(&text).expect("a genesis").chain()
+    }
+
+    /// A chain that went on with its first rules where its file says others would not be what its operators agreed on.
+    #[test]
+    fn rules_that_the_chain_would_not_keep_are_refused() {
+        let depth = genesis("[consensus]\nlimits.depth = 7").expect("is kept").params.limits.depth;
+        assert_eq!(depth, 7);
+        for other in ["[[consensus.changes]]\nfrom = 100\nlimits.depth = 8", "[consensus]\nfrom = 5"] {
+            let error = genesis(other).expect_err(other).to_string();
+            assert!(error.contains("from the first block on"), "{error}");
+        }
+        assert!(genesis("[consensus]\nlimits.gas_time = 9223372036854775808").is_err(), "no engine counts so far");
     }
 }

@@ -41,7 +41,8 @@ pub(crate) fn old(store: &Store, chain: &Chain, keep: Keep, snapshot: Option<u64
 }
 
 fn records(store: &Store, chain: &Chain, keep: Option<u64>) -> eyre::Result<Old> {
-    let from = store.forgotten()?;
+    // Of blocks that are not kept nothing can be looked up, as on a node that began with a snapshot.
+    let from = store.forgotten()?.max(store.lowest()?.map_or(0, |lowest| lowest.saturating_sub(1)));
     let mut old = Old { through: from, txs: vec![], blocks: None };
     let Some(last) = keep.and_then(|keep| chain.height().checked_sub(keep)) else { return Ok(old) };
     let last = last.min(chain.finalized()).min(from.saturating_add(AT_ONCE));
@@ -140,6 +141,28 @@ mod tests {
         assert_eq!(forgotten, all);
         assert!((0..20).all(|nonce| !node.knows(&transfer(nonce))));
         assert_eq!(node.store.forgotten().expect("reads"), node.chain.height() - 3);
+    }
+
+    /// A node that began with a snapshot has nothing of the blocks before: it does not go through their heights, four with each block.
+    #[test]
+    fn a_node_that_began_high_forgets_as_soon_as_another() {
+        let mut node = Node::new();
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = std::mem::replace(&mut node.store, Store::open(dir.path(), &[1; 32]).expect("opens"));
+        for _ in 0..40 {
+            let block = node.chain.propose(sample::validator(0), None, [], vec![]);
+            node.chain.apply(&block).expect("follows");
+            node.store.begin(&[decided(&block)]).expect("keeps");
+        }
+        let last = node.store.range(39..=40).expect("reads");
+        node.store = first;
+        node.store.begin(&last).expect("keeps");
+        let keep = Keep { records: Some(4), blocks: Some(5) };
+        for _ in 0..8 {
+            node.block_with(vec![], keep, Some(1_000));
+        }
+        assert_eq!(node.store.forgotten().expect("reads"), 44);
+        assert_eq!(node.store.lowest().expect("reads"), Some(43));
     }
 
     #[test]

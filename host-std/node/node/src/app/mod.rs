@@ -265,7 +265,7 @@ impl App {
         let decided = Decided::new(cert, bytes);
         let mut chain = self.chain.clone();
         let records = tokio::task::block_in_place(|| -> eyre::Result<_> {
-            let applied = chain.apply(&block).map_err(|fault| Diverged { height: decided.height.0, fault })?;
+            let applied = chain.apply(&block).map_err(|fault| stopped(decided.height.0, fault))?;
             let records = self.shared.records(&block, &applied)?;
             let old = forget::old(&self.store, &chain, self.keep, self.shared.snapshots.lowest())?;
             self.store.decide(&decided, &records.kept, &old)?;
@@ -335,7 +335,7 @@ fn told(key: &JobKey, ballot: &Ballot, chain: &Chain) {
     subvm_observe::voted(&vote);
 }
 
-/// A block that was decided does not follow here, or cannot be carried out: this node's state is not the others'.
+/// A block that was decided does not follow here: this node's state is not the others'.
 #[derive(Debug)]
 pub(crate) struct Diverged {
     pub(crate) height: u64,
@@ -349,6 +349,15 @@ impl fmt::Display for Diverged {
 }
 
 impl std::error::Error for Diverged {}
+
+/// Why this node cannot go on with a decided block. Where its machine did not carry the block out, its state is still the others': it ends, and
+/// whoever looks after it starts it again.
+fn stopped(height: u64, fault: Fault) -> eyre::Report {
+    match fault {
+        Fault::Block(_) => Diverged { height, fault }.into(),
+        fault => eyre!("block {height} could not be carried out: {fault}"),
+    }
+}
 
 /// Begins with the newest snapshot that is good, or with the genesis, and applies the blocks that are kept: what a node does when it starts. It
 /// never asks the web.
@@ -410,4 +419,20 @@ fn kept(labels: &Part, id: Id, bytes: Vec<u8>) -> Proposed {
 /// The verdict of a rule.
 fn validity(valid: bool) -> Validity {
     Validity::from_bool(valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use subvm_chain::InvalidBlock;
+    use subvm_core::{InternalError, InternalErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_machine_that_fails_has_not_diverged() {
+        let other = stopped(7, Fault::Block(InvalidBlock::Header("root")));
+        assert!(other.is::<Diverged>() && other.to_string().contains("block 7"), "{other}");
+        let failed = stopped(7, Fault::Execution(InternalError::new(InternalErrorKind::Host, "no memory")));
+        assert!(!failed.is::<Diverged>() && failed.to_string().contains("no memory"), "{failed:#}");
+    }
 }
