@@ -178,11 +178,8 @@ pub(crate) fn amount(amount: u128) -> [u8; 32] {
 
 /// The same, back; the most there can be where it is beyond that.
 pub(crate) fn amount_of(bytes: &[u8; 32]) -> u128 {
-    let (low, high) = bytes.split_at(16);
-    if high.iter().any(|byte| *byte > 0) {
-        return u128::MAX;
-    }
-    low.iter().rev().fold(0, |amount, byte| amount << 8 | u128::from(*byte))
+    let [low, high] = [0, 16].map(|at| bytes[at..].first_chunk().map_or(0, |half| u128::from_le_bytes(*half)));
+    if high > 0 { u128::MAX } else { low }
 }
 
 #[derive(Clone)]
