@@ -97,7 +97,8 @@ impl Encoder {
     /// use subvm_calldata::Encoder;
     /// let mut encoder = Encoder::new();
     /// assert!(encoder.try_reserve(usize::MAX).is_err());
-    /// assert_eq!(encoder.null().finish(), Ok(vec![0]));
+    /// encoder.null();
+    /// assert_eq!(encoder.finish(), Ok(vec![0]));
     /// ```
     pub fn try_reserve(&mut self, bytes: usize) -> Result<(), TryReserveError> {
         self.out.try_reserve_exact(bytes)
