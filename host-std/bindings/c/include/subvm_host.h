@@ -4,7 +4,7 @@
  * A node fills in five tables of functions (subvm_storage_t, subvm_clock_t, subvm_rng_t, subvm_host_t, subvm_modules_t), hands them to subvm_run
  * with a transaction, and gets a report: its receipt is what nodes vote on and apply. Where it wants no store of its own, it opens a subvm_ledger_t. What
  * it would look into later it records, and runs again with subvm_replay. README.md, in the directory above, is the guide, tests/node.c a node in one file,
- * and tests/kept.c the same with a ledger and recordings.
+ * tests/kept.c the same with a ledger and recordings, and tests/watched.c one that is watched while it runs.
  *
  * Errors. A function that can fail returns NULL where it succeeded, and else an error, which the caller frees with subvm_error_free. What it was to
  * write is then as it was. A panic of the library is caught and becomes SUBVM_ERROR_PANIC; nothing is thrown or unwinds through these functions, and
@@ -38,7 +38,7 @@
 #include <stdint.h>
 
 // The version of this interface: what a program was compiled for. It changes where a program that was compiled before would go wrong.
-#define SUBVM_ABI_VERSION 1
+#define SUBVM_ABI_VERSION 2
 
 // Modules are compiled: what a node has.
 #define SUBVM_ENGINE_WASMTIME 0
@@ -103,6 +103,18 @@
 // A run has no result on this node: it was called off.
 #define SUBVM_ERROR_CANCELLED 22
 
+// This node cannot say how a transaction ends, or lost something.
+#define SUBVM_LOG_WARN 2
+
+// And a line for each transaction.
+#define SUBVM_LOG_INFO 3
+
+// And for each sub-VM, and each module that is compiled.
+#define SUBVM_LOG_DEBUG 4
+
+// And for each host call.
+#define SUBVM_LOG_TRACE 5
+
 // The state with all that was accepted, and may still be rolled back.
 #define SUBVM_STATE_ACCEPTED 0
 
@@ -147,6 +159,36 @@
 
 // A call of the layer below reverted.
 #define SUBVM_ETH_REVERTED 2
+
+// A transaction begins; nothing was asked of the node yet. `contract` is the one that it is for.
+#define SUBVM_EVENT_RUN_BEGINS 1
+
+// A sub-VM is about to be entered: `contract`, `nondet`, `depth`, `permissions`, and its limit of time gas as `ticks`.
+#define SUBVM_EVENT_SUB_VM_BEGINS 2
+
+// The sub-VM that began last has ended, or could not be entered: `nondet`, time gas used as `ticks`, and `outcome`; or `error` and `text`.
+#define SUBVM_EVENT_SUB_VM_ENDS 3
+
+// The transaction has ended: `outcome`; or `error` and `text`.
+#define SUBVM_EVENT_RUN_ENDS 4
+
+// A sub-VM is reproduced to the byte.
+#define SUBVM_MAY_BE_DETERMINISTIC 1
+
+// A sub-VM reads storage and balances.
+#define SUBVM_MAY_READ_STORAGE 2
+
+// A sub-VM writes storage.
+#define SUBVM_MAY_WRITE_STORAGE 4
+
+// A sub-VM sends messages, deploys contracts and emits events.
+#define SUBVM_MAY_SEND_MESSAGES 8
+
+// A sub-VM calls other contracts.
+#define SUBVM_MAY_CALL_OTHERS 16
+
+// A sub-VM runs non-deterministic blocks.
+#define SUBVM_MAY_SPAWN_NONDET 32
 
 // Floats are IEEE 754 in integer arithmetic: the default.
 #define SUBVM_FLOATS_SOFT 0
@@ -463,6 +505,21 @@ typedef struct subvm_applied_t {
     size_t pages_len;
 } subvm_applied_t;
 
+// Where the log goes. What guests choose, such as the text of a user error, is no part of it.
+typedef struct subvm_log_t {
+    // sizeof(subvm_log_t).
+    size_t size;
+    // Handed to the callback. It lives as long as the process.
+    void *context;
+    // How much: SUBVM_LOG_WARN or another.
+    uint32_t level;
+    // Whether a line is a JSON object; else it is for people.
+    bool json;
+    // Takes a line, as UTF-8 and without its end. It may be called by any thread, by several at once, and on stacks of the engine: it is short, and
+    // calls none of the library's functions.
+    void (*line)(void *context, struct subvm_bytes_t line);
+} subvm_log_t;
+
 // The transaction, as every node knows it.
 typedef struct subvm_message_t {
     // sizeof(subvm_message_t).
@@ -700,12 +757,80 @@ typedef struct subvm_run_t {
     const struct subvm_cancel_t *cancel;
 } subvm_run_t;
 
+// A host call, as an observer sees it begin or end. It lives until the callback returns. A later version may have more fields at its end.
+typedef struct subvm_call_t {
+    // The namespace that it was imported from.
+    struct subvm_bytes_t module;
+    // The function's name.
+    struct subvm_bytes_t name;
+    // The names of its parameters, `args_len` of them.
+    const struct subvm_bytes_t *params;
+    // Its arguments, each widened without sign.
+    const uint64_t *args;
+    // How many.
+    size_t args_len;
+    // The guest's memory: before the call where it begins, after it where it ends.
+    struct subvm_bytes_t memory;
+    // Time gas that is left, in ticks; nothing of a call that begins is charged yet.
+    int64_t ticks;
+    // Where the call ends, whether it ended the sub-VM: then it has no errno.
+    bool ends_sub_vm;
+    // Where the call ends, its errno.
+    uint32_t errno_;
+    // The line of the call in a trace for people: `==> fd_tell(fd=3, offset=64)`, `<== ESUCCESS offset=7`. Empty unless `lines` was asked for.
+    struct subvm_bytes_t line;
+} subvm_call_t;
+
+// A moment of a run, as an observer sees it. It lives until the callback returns. A later version may have more fields at its end.
+typedef struct subvm_event_t {
+    // SUBVM_EVENT_RUN_BEGINS or another. A later version may have more of them: what is not known is left alone.
+    uint32_t kind;
+    // Whether the sub-VM is non-deterministic.
+    bool nondet;
+    // How many sub-VMs are above this one: 0 for the main one.
+    uint32_t depth;
+    // What the sub-VM may do: a sum of SUBVM_MAY_*.
+    uint32_t permissions;
+    // The contract.
+    struct subvm_address_t contract;
+    // Time gas, in ticks: the limit of what begins, what was used of what ended.
+    int64_t ticks;
+    // What it came to, as subvm_report_outcome; empty where it came to nothing.
+    struct subvm_bytes_t outcome;
+    // Why it came to nothing on this node, SUBVM_ERROR_DEADLINE or a higher one; 0 where it did not.
+    uint32_t error;
+    // The same in words, as UTF-8.
+    struct subvm_bytes_t text;
+} subvm_event_t;
+
+// Sees a run pass by: its sub-VMs, and each host call with its result. It changes nothing: with one or without, the receipt is the same. Any function
+// may be NULL: nothing is told there.
+//
+// It is called where the callbacks of the run's node are, one at a time with them, and while it works the run waits: its time counts for the
+// deadline. It calls none of the library's functions but those for buffers and calldata.
+typedef struct subvm_observer_t {
+    // sizeof(subvm_observer_t).
+    size_t size;
+    // Handed to each callback.
+    void *context;
+    // Whether calls have their `line`, which costs a few microseconds each.
+    bool lines;
+    // A host call begins.
+    void (*enter)(void *context, const struct subvm_call_t *call);
+    // The host call that was entered last ends.
+    void (*exit)(void *context, const struct subvm_call_t *call);
+    // The run or a sub-VM begins or ends. What begins, ends, in reverse order.
+    void (*event)(void *context, const struct subvm_event_t *event);
+} subvm_observer_t;
+
 // What looks on while a transaction runs. It changes no receipt.
 typedef struct subvm_watch_t {
     // sizeof(subvm_watch_t).
     size_t size;
     // What records the run, and had none yet; NULL: nothing does.
     const struct subvm_recording_t *recording;
+    // Who is told of the run while it passes by; NULL: nobody is.
+    const struct subvm_observer_t *observer;
 } subvm_watch_t;
 
 #ifdef __cplusplus
@@ -888,6 +1013,11 @@ struct subvm_error_t *subvm_ledger_compact(const struct subvm_ledger_t *ledger);
 // Closes a ledger that no thread uses, and whose snapshots were freed. NULL is allowed.
 void subvm_ledger_free(struct subvm_ledger_t *ledger);
 
+// Sends the log of this process to a callback from now on. Without it nothing is logged. It changes no receipt.
+//
+// SUBVM_ERROR_ARGUMENT where there is a log already: there is one for a process, for as long as it lives.
+struct subvm_error_t *subvm_log(const struct subvm_log_t *log);
+
 // The canonical bytes of a message: what nodes hand to each other, and what a run is given.
 struct subvm_error_t *subvm_message_encode(const struct subvm_message_t *message, struct subvm_buffer_t *bytes);
 
@@ -1067,7 +1197,7 @@ struct subvm_error_t *subvm_run(const struct subvm_engine_t *engine,
                                 struct subvm_report_t **report);
 
 // As subvm_run, and something looks on: the receipt is the same. A recording has the run, and is ended, also where the run ends with an error from
-// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was.
+// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was. An observer is told of the run on the way.
 struct subvm_error_t *subvm_run_watched(const struct subvm_engine_t *engine,
                                         const struct subvm_node_t *node,
                                         const struct subvm_run_t *transaction,

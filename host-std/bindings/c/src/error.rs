@@ -78,18 +78,22 @@ impl subvm_error_t {
     }
 }
 
+/// The code of why a run has no result.
+pub(crate) fn code_of(error: &InternalError) -> u32 {
+    match error.kind() {
+        InternalErrorKind::Deadline => SUBVM_ERROR_DEADLINE,
+        InternalErrorKind::Host => SUBVM_ERROR_HOST,
+        InternalErrorKind::Module => SUBVM_ERROR_MODULE,
+        InternalErrorKind::Engine => SUBVM_ERROR_ENGINE,
+        InternalErrorKind::Params => SUBVM_ERROR_PARAMS,
+        InternalErrorKind::Bug => SUBVM_ERROR_BUG,
+        InternalErrorKind::Cancelled => SUBVM_ERROR_CANCELLED,
+    }
+}
+
 impl From<InternalError> for subvm_error_t {
     fn from(error: InternalError) -> Self {
-        let code = match error.kind() {
-            InternalErrorKind::Deadline => SUBVM_ERROR_DEADLINE,
-            InternalErrorKind::Host => SUBVM_ERROR_HOST,
-            InternalErrorKind::Module => SUBVM_ERROR_MODULE,
-            InternalErrorKind::Engine => SUBVM_ERROR_ENGINE,
-            InternalErrorKind::Params => SUBVM_ERROR_PARAMS,
-            InternalErrorKind::Bug => SUBVM_ERROR_BUG,
-            InternalErrorKind::Cancelled => SUBVM_ERROR_CANCELLED,
-        };
-        Self::of(code, &error)
+        Self::of(code_of(&error), &error)
     }
 }
 

@@ -14,8 +14,10 @@ mod conformance;
 mod engine;
 mod error;
 mod ledger;
+mod log;
 mod message;
 mod node;
+mod observer;
 mod package;
 mod params;
 mod parts;
@@ -36,8 +38,10 @@ pub use conformance::*;
 pub use engine::*;
 pub use error::*;
 pub use ledger::*;
+pub use log::*;
 pub use message::*;
 pub use node::*;
+pub use observer::*;
 pub use package::*;
 pub use params::*;
 pub use proof::*;
@@ -53,7 +57,7 @@ pub use vote::*;
 use std::ffi::c_char;
 
 /// The version of this interface: what a program was compiled for. It changes where a program that was compiled before would go wrong.
-pub const SUBVM_ABI_VERSION: u32 = 1;
+pub const SUBVM_ABI_VERSION: u32 = 2;
 
 /// The version of the interface that the library has. A program compares it with SUBVM_ABI_VERSION before anything else.
 #[unsafe(no_mangle)]

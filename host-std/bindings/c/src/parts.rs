@@ -26,17 +26,17 @@ pub(crate) struct Part<T> {
 }
 
 /// A pointer that goes to where a callback is called, while its owner waits.
-struct Sent<T>(T);
+pub(crate) struct Sent<T>(pub(crate) T);
 
 // SAFETY: whoever fills in a table promises that its callbacks may be called on any thread, one at a time; or asks for the place where they are
 // called. Its pointers are used for nothing else.
 unsafe impl<T> Send for Part<T> {}
-// SAFETY: made in this module for pointers that live until the callback has returned, which is waited for, and that nobody else uses meanwhile.
+// SAFETY: made in this crate for pointers that live until the callback has returned, which is waited for, and that nobody else uses meanwhile.
 unsafe impl<T> Send for Sent<T> {}
 
 impl<T> Sent<T> {
     /// By a method, so that closures take the whole.
-    fn get(self) -> T {
+    pub(crate) fn get(self) -> T {
         self.0
     }
 }
@@ -52,7 +52,7 @@ macro_rules! checked {
             $(if table.$function.is_none() {
                 return Err(argument(concat!(stringify!($table), ".", stringify!($function), " is NULL")));
             })+
-            Ok(Part { table, place: place.clone(), _owner: None })
+            Ok(Part::new(table, place))
         }
     };
 }
@@ -86,6 +86,19 @@ fn there<F>(function: Option<F>) -> F {
 }
 
 impl<T> Part<T> {
+    /// The part of a table that was looked at.
+    pub(crate) fn new(table: T, place: &Place) -> Self {
+        Self { table, place: place.clone(), _owner: None }
+    }
+
+    pub(crate) fn table(&self) -> &T {
+        &self.table
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// The same, with something that goes when it does.
     pub(crate) fn with_owner(self, owner: Box<dyn Any>) -> Self {
         Self { _owner: Some(owner), ..self }

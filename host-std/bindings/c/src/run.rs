@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use subvm_core::host::State;
+use subvm_core::host::{Observer, State};
 use subvm_core::{Engine, Entry, Mode, Proposal, Receipt, Report, Role, Run};
 
 use crate::border::{Sized_, argument, borrowed, guard, put, sized, slice};
@@ -11,7 +11,9 @@ use crate::caller::{Place, on_another_thread};
 use crate::cancel::subvm_cancel_t;
 use crate::engine::subvm_engine_t;
 use crate::error::subvm_error_t;
+use crate::log::logged;
 use crate::node::{SUBVM_STATE_ACCEPTED, SUBVM_STATE_FINALIZED, subvm_node_t};
+use crate::observer::{observer, subvm_observer_t};
 use crate::recording::subvm_recording_t;
 use crate::report::subvm_report_t;
 use crate::{message, params, parts, subvm_bytes_t};
@@ -120,6 +122,8 @@ pub struct subvm_watch_t {
     pub size: usize,
     /// What records the run, and had none yet; NULL: nothing does.
     pub recording: *const subvm_recording_t,
+    /// Who is told of the run while it passes by; NULL: nobody is.
+    pub observer: *const subvm_observer_t,
 }
 
 impl Sized_ for subvm_watch_t {
@@ -140,7 +144,13 @@ unsafe impl Send for Borrowed {}
 /// As for [`parts::node`].
 unsafe fn run(engine: Arc<dyn Engine>, lent: Borrowed, run: Run, place: &Place) -> Result<Report, subvm_error_t> {
     // SAFETY: as the caller promises.
-    let node = unsafe { parts::node(lent.node, place)? };
+    let mut node = unsafe { parts::node(lent.node, place)? };
+    if let Some(watch) = lent.watch {
+        // SAFETY: as the caller promises.
+        let observer = unsafe { observer(watch.observer, place)? };
+        node.observer = observer.map(|observer| Box::new(observer) as Box<dyn Observer>);
+    }
+    let node = logged(node);
     let act = |node| subvm_core::run(engine, node, run);
     // SAFETY: as the caller promises.
     let report = match lent.watch.and_then(|watch| unsafe { watch.recording.as_ref() }) {
@@ -199,7 +209,7 @@ pub unsafe extern "C" fn subvm_run(
 }
 
 /// As subvm_run, and something looks on: the receipt is the same. A recording has the run, and is ended, also where the run ends with an error from
-/// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was.
+/// SUBVM_ERROR_DEADLINE on; where the run did not begin, it is as it was. An observer is told of the run on the way.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn subvm_run_watched(
     engine: *const subvm_engine_t,

@@ -1,6 +1,6 @@
 //! The C programs beside this file, compiled with gcc against the library, run as they are and under valgrind: `node.c` comes to the receipts that
-//! Rust computes, `kept.c` is that node with a ledger, whose runs are recorded and run again, `border.c` finds an error wherever it does something
-//! wrong, and `buffer.c` gives buffers their own bytes.
+//! Rust computes, `kept.c` is that node with a ledger, whose runs are recorded and run again, `watched.c` has an observer and a log, `border.c` finds an
+//! error wherever it does something wrong, and `buffer.c` gives buffers their own bytes.
 
 mod support;
 
@@ -101,6 +101,31 @@ fn what_a_node_in_c_keeps_loses_no_memory() {
     let printed = checked(valgrind(&node).arg(oracle()).args(["wasmi", "anywhere"]).arg(&directory));
     assert_eq!(receipts(&printed), kept(&expected), "{printed}");
     std::fs::remove_dir_all(directory).unwrap();
+}
+
+/// The leader's of the first and the last call, twice: without a log and with one.
+#[test]
+fn who_watches_a_node_in_c_changes_no_receipt() {
+    if !is_there("gcc --version") {
+        return;
+    }
+    let (node, all) = (compiled("watched", "libsubvm.so", "watched"), computed());
+    // Each begins with an empty store, as the first call of Rust's does; the last one's failure says nothing of what is stored.
+    let checks = |printed: &str, what: &str| {
+        let found = receipts(printed);
+        assert_eq!((found.len(), found[0], &found[..2]), (4, &*all[0], &found[2..]), "{what}:\n{printed}");
+        assert!(printed.contains("watching changes nothing"), "{printed}");
+    };
+    for (engine, callbacks, log) in [("wasmtime", "anywhere", "text"), ("wasmi", "on-caller", "json")] {
+        let printed = checked(Command::new(&node).arg(oracle()).args([engine, callbacks, log]));
+        checks(&printed, engine);
+    }
+    if is_there("valgrind --version") {
+        for callbacks in ["anywhere", "on-caller"] {
+            let printed = checked(valgrind(&node).arg(oracle()).args(["wasmi", callbacks, "json"]));
+            checks(&printed, "valgrind");
+        }
+    }
 }
 
 #[test]
