@@ -45,6 +45,18 @@ impl Touched {
     pub fn any(&self, leaves: Range<usize>) -> bool {
         masks(leaves).map_while(|(word, mask)| Some(self.words.get(word)? & mask)).any(|bits| bits != 0)
     }
+
+    /// The leaves that were added, ascending.
+    pub(super) fn leaves(&self) -> impl Iterator<Item = usize> {
+        self.words.iter().enumerate().flat_map(|(word, bits)| {
+            let mut left = *bits;
+            core::iter::from_fn(move || {
+                let lowest = (left != 0).then(|| left.trailing_zeros() as usize)?;
+                left &= left - 1;
+                Some(word * BITS + lowest)
+            })
+        })
+    }
 }
 
 /// The words that a range of leaves lies in, each with the bits of the range.
@@ -72,6 +84,8 @@ mod tests {
             for (start, len) in &inserted {
                 touched.insert(*start..start + len);
             }
+            let all: std::collections::BTreeSet<_> = inserted.iter().flat_map(|(start, len)| *start..start + len).collect();
+            prop_assert!(touched.leaves().eq(all));
             let is_in = |leaf| inserted.iter().any(|(start, len)| (*start..start + len).contains(&leaf));
             let asked = asked.0..asked.0 + asked.1;
             prop_assert_eq!(touched.any(asked.clone()), asked.into_iter().any(is_in));
