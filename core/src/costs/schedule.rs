@@ -17,11 +17,14 @@ pub struct Schedule {
     version: u32,
     ticks: [u32; Class::ALL.len()],
     calls: [u32; Price::ALL.len()],
+    /// The binary logarithm of the bytes that are copied for one tick: a call need neither divide nor find it.
+    copied: u32,
 }
 
 impl Schedule {
     /// The first version.
-    pub const V1: Schedule = Schedule { version: 1, ticks: instructions::VERSION_1, calls: calls::VERSION_1 };
+    pub const V1: Schedule =
+        Schedule { version: 1, ticks: instructions::VERSION_1, calls: calls::VERSION_1, copied: 0 }.settled();
 
     /// Every version, from the first on: a chain that changed its prices replays its old blocks by the old ones, for ever.
     pub const ALL: &'static [Schedule] = &[
@@ -72,6 +75,12 @@ impl Schedule {
     pub const fn call_priced(mut self, price: Price, amount: u32) -> Self {
         assert!(!price.is_rate() || amount.is_power_of_two(), "a rate is a power of two");
         self.calls[price as usize] = amount;
+        self.settled()
+    }
+
+    /// The same, with what follows from its prices.
+    const fn settled(mut self) -> Self {
+        self.copied = self.calls[Price::CopiedPerTick as usize].trailing_zeros();
         self
     }
 
@@ -94,6 +103,17 @@ impl Schedule {
         self.calls[price as usize] as u64
     }
 
+    /// All prices of host calls, in ticks, by number: for whom a look at the schedule is too much.
+    pub(crate) const fn calls(&self) -> [i64; Price::ALL.len()] {
+        let mut all = [0; Price::ALL.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = self.calls[at] as i64;
+            at += 1;
+        }
+        all
+    }
+
     /// What copying `bytes` costs, in ticks.
     ///
     /// ```
@@ -103,8 +123,8 @@ impl Schedule {
     #[inline]
     #[must_use]
     pub const fn copying(&self, bytes: u64) -> u64 {
-        let (whole, rest) = self.at_rate(bytes, Price::CopiedPerTick);
-        whole + rest
+        let whole = bytes >> self.copied;
+        whole + (whole << self.copied != bytes) as u64
     }
 
     /// What compiling a module costs, in one mode: a base, its bytes, its functions, imported ones included, and its values as lowering
@@ -128,14 +148,7 @@ impl Schedule {
 
     /// What starting a sub-VM costs whose modules have so many bytes together, in ticks.
     pub(crate) const fn starting(&self, bytes: u64) -> u64 {
-        self.call(Price::SubVm) + self.at_rate(bytes, Price::ModuleBytesPerTick).0
-    }
-
-    /// The whole ticks of so many bytes at a rate, and one more where bytes are left over. Rates are powers of two: a call need not divide.
-    #[inline]
-    const fn at_rate(&self, bytes: u64, rate: Price) -> (u64, u64) {
-        let rate = self.call(rate);
-        (bytes >> rate.trailing_zeros(), (bytes & (rate - 1) != 0) as u64)
+        self.call(Price::SubVm) + (bytes >> self.call(Price::ModuleBytesPerTick).trailing_zeros())
     }
 }
 
@@ -153,7 +166,7 @@ impl Schedule {
             self.calls[at] = if Price::ALL[at].is_rate() { self.calls[at] / 2 } else { self.calls[at] * 2 };
             at += 1;
         }
-        self
+        self.settled()
     }
 }
 

@@ -53,8 +53,10 @@ pub(crate) struct Descriptor {
     pub(crate) object: Object,
 }
 
-/// What can be referred to.
+/// What can be referred to. With a tag of its own, as what is inside: calls tell kinds apart in one comparison, where one that is hidden in a
+/// vector's capacity takes seven instructions.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum Object {
     /// Standard output or standard error.
     Stream(Stream),
@@ -78,6 +80,7 @@ pub(crate) struct File {
 
 /// Where a file's bytes are.
 #[derive(Debug)]
+#[repr(u8)]
 pub(crate) enum Source {
     /// In the tree.
     Tree(NodeId),

@@ -59,7 +59,14 @@ impl Table {
     ///
     /// # Errors
     /// An internal error where there is none.
+    #[inline]
     pub(crate) fn make_room(&mut self) -> Result<(), InternalError> {
+        let capacity = self.slots.capacity();
+        if self.slots.len() < capacity && capacity <= FEW { Ok(()) } else { self.make_more_room() }
+    }
+
+    #[cold]
+    fn make_more_room(&mut self) -> Result<(), InternalError> {
         if self.slots.len() == self.slots.capacity() {
             room::grow(&mut self.slots, 1)?;
         }

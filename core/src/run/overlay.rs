@@ -36,7 +36,9 @@ const fn place(page: u32) -> (u32, u32) {
 impl Group {
     /// Where the page with this number stands, or belongs.
     const fn rank(&self, number: u32) -> usize {
-        (self.written & !(u32::MAX << number)).count_ones() as usize
+        let before = self.written & !(u32::MAX << number);
+        // Most are the first of their group, and processors that nobody asked for more count bits by a dozen instructions.
+        if before == 0 { 0 } else { before.count_ones() as usize }
     }
 
     const fn has(&self, number: u32) -> bool {
@@ -151,10 +153,14 @@ impl Overlay {
 
     /// The bytes of a range within one page that was written before: to write them there changes and costs nothing else.
     pub(crate) fn written(&mut self, slot: SlotId, index: u32, len: usize) -> Option<&mut [u8]> {
-        let piece = pieces(index, len).next().filter(|piece| piece.in_buffer.len() == len)?;
-        let (group, number) = place(piece.page);
+        let (page, from) = (index / PAGE as u32, index as usize % PAGE);
+        if len == 0 || len > PAGE - from {
+            return None;
+        }
+        let (group, number) = place(page);
         let group = self.groups.get_mut(&(slot, group)).filter(|group| group.has(number))?;
-        group.page_or(number, [0; PAGE])?.get_mut(piece.in_page)
+        let rank = group.rank(number);
+        group.pages.get_mut(rank)?.get_mut(from..from + len)
     }
 
     /// How many pages were written.

@@ -20,7 +20,7 @@ use crate::costs::calls::Price;
 use crate::host::Call;
 use crate::outcome::{End, Resource, Trap};
 use crate::run::sub_vm::Guest;
-use crate::wasi::call::{Stop, charge};
+use crate::wasi::call::{Stop, charge, charge_signed};
 
 mod balance;
 mod chain;
@@ -202,7 +202,7 @@ fn array<const N: usize>(mem: &[u8], ptr: u32) -> Result<[u8; N], Trap> {
 /// Charges the base price and calls the function.
 #[inline]
 fn charged(guest: &mut Guest<'_>, price: Price, function: impl FnOnce(&mut Guest<'_>) -> Answer) -> Result<u32, End> {
-    guest.charge_call(price, 1)?;
+    charge_signed(guest.ticks, guest.vm.wasi.price(price))?;
     match function(guest) {
         Ok(()) => Ok(Errno::Success as u32),
         Err(Stop::Errno(errno)) => Ok(errno as u32),

@@ -93,7 +93,14 @@ impl<E> From<InternalError> for Stop<E> {
 #[inline]
 pub(crate) fn charge(left: &mut i64, ticks: u64) -> Result<(), End> {
     // A price beyond i64 exceeds any budget.
-    *left = left.saturating_sub(i64::try_from(ticks).unwrap_or(i64::MAX));
+    charge_signed(left, i64::try_from(ticks).unwrap_or(i64::MAX))
+}
+
+/// The same for `ticks` that are not negative.
+#[inline]
+pub(crate) fn charge_signed(left: &mut i64, ticks: i64) -> Result<(), End> {
+    // There is one end to stop at: `saturating_sub` would look for the other too, where the compiler does not know the price.
+    *left = left.checked_sub(ticks).unwrap_or(i64::MIN);
     if *left < 0 { Err(Resource::GasTime.into()) } else { Ok(()) }
 }
 
@@ -120,6 +127,12 @@ impl Cx<'_> {
     #[inline]
     pub fn charge(&mut self, ticks: u64) -> Result<(), End> {
         charge(self.ticks, ticks)
+    }
+
+    /// Charges the base of a call.
+    #[inline]
+    pub(crate) fn charge_base(&mut self, price: Price) -> Result<(), End> {
+        charge_signed(self.ticks, self.wasi.price(price))
     }
 
     /// Charges a price of host calls for so many units.

@@ -248,7 +248,7 @@ wasi_functions!(functions);
 
 #[inline]
 fn charged(cx: &mut Cx<'_>, function: &Function, body: impl FnOnce(&mut Cx<'_>) -> Done) -> Result<u32, End> {
-    cx.charge_call(function.base, 1)?;
+    cx.charge_base(function.base)?;
     match body(cx) {
         Ok(()) => Ok(Errno::Success.number()),
         Err(Stop::Errno(errno)) => {

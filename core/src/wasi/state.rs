@@ -9,6 +9,7 @@ use core::mem;
 use crate::consensus::params::Personality;
 use crate::consensus::profile::Seed;
 use crate::costs::budget::Ram;
+use crate::costs::calls::Price;
 use crate::costs::instructions::Schedule;
 use crate::costs::{FD_ALLOCATION, Limits};
 use crate::fd::{Content, Descriptor, Fd, File, Object, Rights, Source, Table};
@@ -92,6 +93,8 @@ pub struct State {
     pub(super) config: Config,
     /// What descriptor 0 reads, and what may seed the deterministic generator.
     pub(super) message: Arc<Vec<u8>>,
+    /// The schedule's prices of calls, which every call looks at.
+    prices: [i64; Price::ALL.len()],
     /// What its personality says.
     pub(super) rules: &'static Rules,
     pub(crate) fds: Table,
@@ -120,11 +123,13 @@ impl State {
         let roots = if rules.announces_roots { config.files.announced() } else { &[] };
         let charge = config.files.ram().saturating_add(FD_ALLOCATION * roots.len() as u64);
         ram.charge(charge).map_err(|_| VmError::OutOf(Resource::Memory))?;
+        let prices = config.schedule.calls();
         let message = Arc::new(mem::take(&mut config.stdin));
         let fds = Table::new(Source::Message(Arc::clone(&message)), rules.beside, roots.iter().map(|root| root.node));
         Ok(Self {
             config,
             message,
+            prices,
             rules,
             fds,
             passed: 0,
@@ -140,6 +145,12 @@ impl State {
     #[inline]
     pub(crate) fn schedule(&self) -> &'static Schedule {
         self.config.schedule
+    }
+
+    /// The price of a call, in ticks. It has 32 bits.
+    #[inline]
+    pub(crate) fn price(&self, price: Price) -> i64 {
+        self.prices[price as usize]
     }
 
     /// Gives `content` a descriptor with the rights of descriptor 0.

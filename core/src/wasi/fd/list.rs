@@ -48,12 +48,14 @@ fn readable(descriptor: &Descriptor, not_directory: Errno) -> Result<NodeId, Err
 
 /// Writes entries until `into` or the directory ends, and tells how much of `into` is left.
 fn list(tree: &Tree, directory: NodeId, mut cookie: u64, mut into: &mut [u8], attributes: Attributes) -> usize {
+    // Decided once for all entries.
+    let numbers = if attributes == Attributes::Numbered { u64::MAX } else { 0 };
     while !into.is_empty()
         && let Some((name, node)) = entry(tree, directory, cookie)
     {
         // The cookie of an entry is far below the largest.
         cookie += 1;
-        let header = header(tree, cookie, name, node, attributes);
+        let header = header(tree, cookie, name, node, numbers);
         into = put(put(into, &header), name.as_bytes());
     }
     into.len()
@@ -68,12 +70,10 @@ fn entry(tree: &Tree, directory: NodeId, cookie: u64) -> Option<(&str, NodeId)> 
     }
 }
 
-fn header(tree: &Tree, next: u64, name: &str, node: NodeId, attributes: Attributes) -> [u8; HEADER] {
+fn header(tree: &Tree, next: u64, name: &str, node: NodeId, numbers: u64) -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..8].copy_from_slice(&next.to_le_bytes());
-    if attributes == Attributes::Numbered {
-        header[8..16].copy_from_slice(&tree.node(node).ino.to_le_bytes());
-    }
+    header[8..16].copy_from_slice(&(tree.node(node).ino & numbers).to_le_bytes());
     // At most 255 bytes.
     header[16] = name.len() as u8;
     header[20] = filetype(tree, node) as u8;
