@@ -1,5 +1,6 @@
 //! From what an observer sees to records: the same for who records and for who replays.
 
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::host::{Call, Event};
 use subvm_core::{InternalError, Outcome, Report};
 
@@ -7,10 +8,15 @@ use crate::format::function::Function;
 use crate::format::record::{Begins, Ends, Enters, Exits, Record, RunEnds};
 use crate::format::sample::Sample;
 
+/// The prices of a run, by their version. A run of a version that this release has not makes no call.
+pub(crate) fn prices(version: u32) -> &'static Schedule {
+    Schedule::of(version).unwrap_or(&Schedule::V1)
+}
+
 /// The record of a call that begins; nothing for a function that no recording knows.
-pub(crate) fn enters(call: &Call<'_>, mem: &[u8], ticks: i64) -> Option<Record> {
+pub(crate) fn enters(call: &Call<'_>, mem: &[u8], ticks: i64, prices: &Schedule) -> Option<Record> {
     let function = Function::of(call)?;
-    let given = function.given(call.args, mem, ticks);
+    let given = function.given(call.args, mem, ticks, prices);
     Some(Record::Enters(Enters { function, ticks, args: Enters::args_of(call.args), given }))
 }
 

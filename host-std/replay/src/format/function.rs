@@ -1,5 +1,7 @@
 //! Host functions by their numbers, and what of a guest's memory a call of each is told by.
 
+use subvm_core::costs::calls::Price;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::host::Call;
 use subvm_core::{costs, sdk, wasi};
 
@@ -92,8 +94,8 @@ impl Function {
         !self.touched().moved.is_empty()
     }
 
-    /// What a call is given in memory.
-    pub(crate) fn given(self, args: &[u64], mem: &[u8], ticks: i64) -> Option<Sample> {
+    /// What a call is given in memory, by the prices of its run.
+    pub(crate) fn given(self, args: &[u64], mem: &[u8], ticks: i64, schedule: &Schedule) -> Option<Sample> {
         let piece = self.touched().given?;
         let mut sampler = Sampler::default();
         // What is not paid for is not looked at: such a call fails.
@@ -101,8 +103,8 @@ impl Function {
         let payable = match piece {
             Piece::Fixed(..) => true,
             Piece::Sized(..) if self.starts() => {
-                len <= costs::REQUEST
-                    && i64::try_from(len * costs::calls::REQUEST_BYTE).is_ok_and(|price| price <= ticks)
+                let price = len.saturating_mul(schedule.call(Price::RequestByte));
+                len <= costs::REQUEST && i64::try_from(price).is_ok_and(|price| price <= ticks)
             }
             _ => len <= costs::PATH as u64,
         };
@@ -296,7 +298,8 @@ mod tests {
             let function = Function::numbered(number).unwrap();
             for args in [[u64::MAX; ARGS], [u32::MAX.into(); ARGS], [0; ARGS], [7; ARGS]] {
                 for mem in [&[][..], &[0xff; 100]] {
-                    let _ = (function.given(&args, mem, i64::MAX), function.moved(&args, mem));
+                    let given = function.given(&args, mem, i64::MAX, &Schedule::V1);
+                    let _ = (given, function.moved(&args, mem));
                 }
             }
         }
@@ -305,7 +308,13 @@ mod tests {
     #[test]
     fn a_request_that_cannot_be_paid_is_not_read() {
         let (call, mem) = (Function::named("gl_call").unwrap(), [1; 100]);
-        let given = |ticks| call.given(&[0, 100, 0], &mem, ticks).unwrap().len();
-        assert_eq!((given(399), given(400)), (0, 100));
+        // By the prices of the run: a recording under dearer ones is replayed, and compared, by those.
+        const DEARER: Schedule = Schedule::V1.next().call_priced(Price::RequestByte, 9);
+        for (schedule, price) in [(Schedule::V1, 400), (DEARER, 900)] {
+            let given = |ticks| call.given(&[0, 100, 0], &mem, ticks, &schedule).unwrap().len();
+            assert_eq!((given(price - 1), given(price)), (0, 100));
+        }
+        let endless = call.given(&[0, u64::MAX, 0], &mem, i64::MAX, &DEARER).unwrap();
+        assert_eq!(endless.len(), 0);
     }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use subvm_core::Package;
+use subvm_core::costs::instructions::Schedule;
 use subvm_core::host::{Call, Event, Node, Observer};
 
 use crate::format::record::{Answer, Ask, Asked, CodeAnswer, Record};
@@ -124,7 +125,7 @@ impl Recorder {
             rng: Box::new(RecordedPart { tape: tape.clone(), part: parts.rng.clone() }),
             host: Box::new(RecordedPart { tape: tape.clone(), part: parts.host.clone() }),
             modules: Box::new(RecordedPart { tape: tape.clone(), part: parts.modules.clone() }),
-            observer: Some(Box::new(Watch { tape: tape.clone(), beside: parts.observer.clone(), panicked: false })),
+            observer: Some(Box::new(Watch { tape: tape.clone(), beside: parts.observer.clone(), panicked: false, prices: &Schedule::V1 })),
         };
         (node, Self { tape, parts })
     }
@@ -251,6 +252,8 @@ struct Watch {
     tape: Tape,
     beside: Option<Slot<dyn Observer>>,
     panicked: bool,
+    /// Those of the run.
+    prices: &'static Schedule,
 }
 
 impl Watch {
@@ -268,7 +271,7 @@ impl Watch {
 
 impl Observer for Watch {
     fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
-        self.tape.push(|| tracer::enters(call, mem, ticks));
+        self.tape.push(|| tracer::enters(call, mem, ticks, self.prices));
         self.tell(|observer| observer.enter(call, mem, ticks));
     }
 
@@ -280,6 +283,7 @@ impl Observer for Watch {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::RunBegins(run) => {
+                self.prices = tracer::prices(run.params.schedule);
                 let (given, part) = given::of(run);
                 self.tape.push(|| Some(Record::Given(given)));
                 self.tape.push(|| Some(Record::Part(part)));

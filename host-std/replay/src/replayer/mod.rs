@@ -15,7 +15,7 @@ use subvm_core::{
 use crate::format::record::{Answer, Ask, Asked, Ends, Exits, Record, RunEnds};
 use crate::reader::{ReadError, Reader};
 use crate::writer::Writer;
-use crate::{given, package};
+use crate::{given, package, tracer};
 
 mod finding;
 mod parts;
@@ -160,6 +160,7 @@ impl Replay {
             packages: BTreeMap::new(),
             verdict: None,
             failed: None,
+            prices: tracer::prices(schedule),
             short: false,
         };
         Ok(Self { player, run, output: Box::new(|_, _| {}) })
@@ -280,6 +281,8 @@ struct Player {
     packages: BTreeMap<[u8; 32], Arc<Package>>,
     verdict: Option<Verdict>,
     failed: Option<ReadError>,
+    /// Those of the recorded run.
+    prices: &'static Schedule,
     /// Whether the run has less time gas than the recorded one, so that ticks say nothing.
     short: bool,
 }

@@ -124,8 +124,9 @@ impl Host for Chain {
 
 impl Observer for Shared {
     fn enter(&mut self, call: &Call<'_>, mem: &[u8], ticks: i64) {
-        if let Some(record) = tracer::enters(call, mem, ticks) {
-            self.lock().see(record);
+        let mut player = self.lock();
+        if let Some(record) = tracer::enters(call, mem, ticks, player.prices) {
+            player.see(record);
         }
     }
 
