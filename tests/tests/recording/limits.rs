@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use subvm_core::host::{Call, Clock, HostError, Modules, Node, Observer, Progress, RequestId, State};
-use subvm_core::{InternalErrorKind, Message, Run};
+use subvm_core::{Engine, Finished, InternalError, InternalErrorKind, Message, Run, SubVm};
 use subvm_host_mock::trace::Trace;
 use subvm_host_mock::{MemoryHost, ScriptedEngine};
 use subvm_replay::{Buffer, Incomplete, Options, Recorder, Replay, ReplayError, Verdict, forged};
@@ -154,6 +154,39 @@ fn other_parameters_are_refused_before_anything_runs() {
     let error = Replay::open(Cursor::new(recording.bytes())).unwrap_err();
     assert!(matches!(error, ReplayError::Params { schedule: 1, lowering: 2 }), "{error}");
     assert!(error.to_string().contains("this release has 1 and 1"), "{error}");
+}
+
+/// An engine that has not what a module uses.
+struct Lacking;
+
+impl Engine for Lacking {
+    fn run(&self, vm: Box<SubVm>) -> Finished {
+        let error = InternalError::new(InternalErrorKind::Engine, "there are no exceptions here");
+        Finished { vm, result: Err(error), fingerprint: None }
+    }
+}
+
+/// That this engine cannot is no difference between two nodes.
+#[test]
+fn an_engine_that_fails_is_told_from_a_run_that_differs() {
+    let world = World::new();
+    let (recording, ..) = world.record(world.node(), with_code());
+    let error = Replay::open(Cursor::new(recording.bytes())).unwrap().on(Arc::new(Lacking)).unwrap_err();
+    assert!(matches!(error, ReplayError::Engine(_)), "{error}");
+    let text = "the engine here fails where the recorded one did not: there are no exceptions here";
+    assert_eq!(error.to_string(), text);
+    // Where the recorded one failed too, the run is the recorded one to there.
+    let failed = World { engine: Arc::new(Lacking), ..World::new() };
+    let sink = Buffer::default();
+    let (node, recorder) = Recorder::wrap(failed.node(), sink.clone(), with_code());
+    let (node, result) = failed.run(node);
+    assert_eq!(result.unwrap_err().kind(), InternalErrorKind::Engine);
+    drop(recorder.finish(node));
+    for engine in [failed.engine, world.engine] {
+        let replayed = Replay::open(Cursor::new(sink.bytes())).unwrap().on(engine).unwrap();
+        let fits = matches!(replayed.verdict, Verdict::Same | Verdict::Stopped(InternalErrorKind::Engine));
+        assert!(fits, "{}", replayed.verdict);
+    }
 }
 
 /// Tells a time that is far on once it was asked.

@@ -125,7 +125,12 @@ impl Recorder {
             rng: Box::new(RecordedPart { tape: tape.clone(), part: parts.rng.clone() }),
             host: Box::new(RecordedPart { tape: tape.clone(), part: parts.host.clone() }),
             modules: Box::new(RecordedPart { tape: tape.clone(), part: parts.modules.clone() }),
-            observer: Some(Box::new(Watch { tape: tape.clone(), beside: parts.observer.clone(), panicked: false, prices: &Schedule::V1 })),
+            observer: Some(Box::new(Watch {
+                tape: tape.clone(),
+                beside: parts.observer.clone(),
+                panicked: false,
+                prices: &Schedule::V1,
+            })),
         };
         (node, Self { tape, parts })
     }

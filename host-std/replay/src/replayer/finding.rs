@@ -5,7 +5,7 @@ use std::fmt;
 use subvm_core::InternalErrorKind;
 
 use crate::format::function::Function;
-use crate::format::record::{Ask, Record};
+use crate::format::record::{Ask, Ends, Record, RunEnds};
 
 /// Whether a replayed run was the recorded one.
 ///
@@ -86,6 +86,18 @@ pub enum Found {
     Record(Record),
     /// It asked the node.
     Ask(Ask),
+}
+
+impl Found {
+    /// Whether the engine failed.
+    pub(super) fn engine_fails(&self) -> bool {
+        let kind = match self {
+            Self::Record(Record::Ends(Ends { result: Err(kind), .. })) => *kind,
+            Self::Record(Record::RunEnds(RunEnds(Err((kind, _))))) => *kind,
+            _ => return false,
+        };
+        kind == InternalErrorKind::Engine
+    }
 }
 
 impl fmt::Display for Found {

@@ -94,6 +94,9 @@ pub enum ReplayError {
         /// The version of lowering.
         lowering: u32,
     },
+    /// The engine here failed where the recorded one did not: it has not what the module uses, or its machine is short of something. That says
+    /// nothing of the recording.
+    Engine(InternalError),
 }
 
 impl fmt::Display for ReplayError {
@@ -107,6 +110,9 @@ impl fmt::Display for ReplayError {
                 "the run was made under schedule {schedule} and lowering {lowering}; this release has {SCHEDULE_VERSION} and {LOWERING_VERSION}: \
                 replay it with the release that made it"
             ),
+            Self::Engine(error) => {
+                write!(f, "the engine here fails where the recorded one did not: {}", tracer::text(error))
+            }
         }
     }
 }
@@ -216,7 +222,7 @@ impl Replay {
     /// Runs it on `engine`.
     ///
     /// # Errors
-    /// Where the recording turns out to be damaged.
+    /// Where the recording turns out to be damaged, or the engine fails here and did not there.
     pub fn on(self, engine: Arc<dyn Engine>) -> Result<Replayed, ReplayError> {
         self.through(|_| engine)
     }
@@ -232,6 +238,12 @@ impl Replay {
             return Err(error.into());
         }
         let verdict = player.verdict.take().unwrap_or(Verdict::Ends);
+        let result = match (result, &verdict) {
+            (Err(error), Verdict::Differs(finding)) if finding.found.engine_fails() => {
+                return Err(ReplayError::Engine(error));
+            }
+            (result, _) => result,
+        };
         Ok(Replayed { verdict, result, trace: player.live.trace(), calls: player.live.place.calls() })
     }
 }
