@@ -78,6 +78,7 @@ c listing/listing.c listing/listing-c.wasm
 rust listing/listing.rs listing/listing-rust.wasm
 go listing/listing.go listing/listing-go.wasm
 lines lines/lines.cc lines/lines.wasm
+lines lines/store.cc lines/store.wasm
 rust waiting/waiting.rs waiting/waiting-rust.wasm
 rust started/started.rs started/started.wasm
 

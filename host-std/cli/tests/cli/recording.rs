@@ -88,6 +88,42 @@ fn a_recording_is_never_written_over_what_the_run_needs() {
     fails(&["run", "--message", &message, "--record", nowhere, run::ORACLE], 126, &["cannot write the recording"]);
 }
 
+/// The function that makes the call, by its name, and its line, of both sides.
+#[test]
+fn diff_names_the_line_where_the_module_has_lines() {
+    const STORE: &str = "tests/guests/lines/store.wasm";
+    let world = run::World::new();
+    let path = |name: &str| world.dir.path().join(name).to_str().unwrap().to_owned();
+    let message = world.message("null");
+    let recorded = |store: &str, amount: u8| {
+        let mut ledger = subvm_host_std::ledger::RedbLedger::open(Path::new(&path(store))).unwrap();
+        let mut content = [0; 32];
+        content[0] = amount;
+        let page = subvm_core::PageWrite { slot: subvm_core::SlotId([0; 32]), page: 0, content };
+        let contract = subvm_core::Address([0xc0; 20]);
+        subvm_host_std::ledger::Ledger::apply(&mut ledger, &contract, &[page], 1).unwrap();
+        drop(ledger);
+        let recording = path(&format!("{store}.rec"));
+        let output = subvm(&["run", "--message", &message, "--store", &path(store), "--record", &recording, STORE]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        recording
+    };
+    let output = subvm(&["diff", &recorded("a", 3), &recorded("b", 4)]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("differs:  the answer of storage, after "), "{said}");
+    for side in ["first", "second"] {
+        let stack = format!(
+            "\nthe {side}, as the call began:\nsub-VM:   0\nstack:    main: ledger::balance(unsigned int volatile*) (function 2)\n\
+             stack:    main: start (function 4)\ncomputed: "
+        );
+        let (_, rest) = said.split_once(&stack).unwrap_or_else(|| panic!("{side}: {said}"));
+        let source = rest.lines().find(|line| line.starts_with("source:")).unwrap_or_else(|| panic!("{said}"));
+        let place = "source:   ledger::balance(unsigned int volatile*) at guest/store.cc:15:5";
+        assert_eq!(source, place, "{said}");
+    }
+}
+
 /// Two nodes whose stores differ in what an earlier call left.
 #[test]
 fn diff_names_the_call_at_which_two_nodes_go_different_ways() {
