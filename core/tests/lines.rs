@@ -405,6 +405,43 @@ fn ram_of_0_3_is_charged_by_its_constants() {
     assert_eq!(pages(Profile::GenVm0_3).1 - pages(Profile::Seed).1, MORE + 3 * 128);
 }
 
+/// Bytes by which the memory of a block of 0.3 may grow, and what it takes without; where `role` runs it.
+fn room_of_a_block(role: &Role) -> (u64, u64) {
+    let grown = |by: u64| {
+        let report = play(Profile::GenVm0_3, role.clone(), move |machine| {
+            if in_block(machine)? {
+                let had = machine.grow(by);
+                let leads = machine.message()?["entry_stage_data"] == Value::Null;
+                let long = || Value::Bytes(vec![had.into(); 1000]);
+                return machine.end_with("Return", if leads { long() } else { Value::Bool(had) });
+            }
+            machine.request("RunNondet", block())?.expect("it is understood");
+            Ok(())
+        });
+        let had = if *role == Role::Leader {
+            report.receipt.nondet[0].ends_with(&[1])
+        } else {
+            report.disagreement().is_none()
+        };
+        (had, report.ram_peak_nondet)
+    };
+    let (mut fits, mut too_much) = (0, 1 << 32);
+    while too_much - fits > 1 {
+        let by = u64::midpoint(fits, too_much);
+        if grown(by).0 { fits = by } else { too_much = by }
+    }
+    (fits, grown(0).1)
+}
+
+#[test]
+fn a_block_of_0_3_has_the_same_ram_for_a_leader_and_for_a_validator() {
+    // A validator is charged what the leader posted before its own function runs, and the leader behind it.
+    let posted = [b"\0", &Value::Bytes(vec![1; 1000]).encode().unwrap()[..]].concat();
+    let (leaders, validators) =
+        (room_of_a_block(&Role::Leader), room_of_a_block(&Role::Validator { results: vec![posted] }));
+    assert_eq!(leaders.0 + leaders.1, validators.0 + validators.1, "{leaders:?}, {validators:?}");
+}
+
 #[test]
 fn a_page_is_asked_for_only_where_there_is_room_for_it() {
     for (name, fields, needs) in [

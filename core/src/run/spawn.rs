@@ -177,9 +177,6 @@ impl Guest<'_> {
         let left = params.limits.gas_time_nondet.saturating_sub(*ticks_nondet);
         child.ticks = i64::try_from(left).unwrap_or(i64::MAX);
         child.stack_units = i64::try_from(params.limits.stack_units).unwrap_or(i64::MAX);
-        if params.profile.rules().ram.block_has_callers {
-            self.vm.transaction_mut()?.ram.begin_block();
-        }
         let given = child.ticks;
         let (result, left) = self.spawn(child)?;
         let used = &mut self.vm.transaction_mut()?.ticks_nondet;

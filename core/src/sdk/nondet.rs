@@ -56,6 +56,10 @@ impl Guest<'_> {
         let price = starting(&self.vm.package, self.vm.wasi.schedule());
         self.charge(price)?;
         let call = self.next_block()?;
+        if self.rules()?.ram.block_has_callers {
+            // Before what the leader posted is charged, which a leader does not know yet.
+            self.vm.transaction_mut()?.ram.begin_block();
+        }
         let result = match self.part(call)? {
             Part::Propose => {
                 let outcome = self.run_block(data_leader, None)?;
