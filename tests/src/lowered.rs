@@ -17,6 +17,7 @@ pub const NATIVE: Options = Options {
     frames: false,
     watch: Watch::Nothing,
     exceptions: false,
+    calls: false,
 };
 
 /// Ticks that tests grant where they do not say otherwise.

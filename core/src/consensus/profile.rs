@@ -277,6 +277,17 @@ impl Profile {
         self.rules().words.text(error)
     }
 
+    /// Whether a sub-VM has a number of calls and of values on its stack, beside stack units: 1,024 and 65,535.
+    ///
+    /// ```
+    /// use subvm_core::Profile;
+    /// assert!(Profile::GenVm0_1.counts_calls() && !Profile::Seed.counts_calls());
+    /// ```
+    #[must_use]
+    pub const fn counts_calls(self) -> bool {
+        !matches!(self, Self::Seed)
+    }
+
     pub(crate) const fn rules(self) -> &'static Rules {
         match self {
             Self::Seed => &SEED,

@@ -36,7 +36,7 @@ use super::options::{Floats, Options};
 use super::owed::Named;
 use super::pins;
 use super::scratch::{Scratch, Use};
-use super::stack::Frame;
+use super::stack::{CALLS_BYTES, Frame};
 use super::stores::{IntegerStore, OWN_VALUE_BYTES, PROBE_BYTES, WideStore};
 use super::survey::{FUNCTION_LABEL, Facts, Notes, Passed, Survey};
 use super::traps::TrapKind;
@@ -82,9 +82,11 @@ impl Context<'_> {
         let watched = self.helpers.imports.watched;
         let function = self.survey.imported_functions() + index as u32;
         let telling = watched.map(|watched| (watched, function));
-        let unwound = facts.tries.then(|| Unwound::new(self.globals.stack, kept, &self.options.schedule, telling));
+        let unwound = facts.tries.then(|| Unwound::new(&self.globals, kept, &self.options.schedule, telling));
         locals.extend(unwound.map(|_| (1, ValType::I32)));
-        let scratch = Scratch::after(kept + u32::from(facts.tries));
+        let calls = self.globals.calls.filter(|_| facts.tries);
+        locals.extend(calls.map(|_| (1, ValType::I64)));
+        let scratch = Scratch::after(kept + u32::from(facts.tries) + u32::from(calls.is_some()));
         let small = facts.small.is_some();
         let names_function = |named: &[u32]| named.first() == Some(&FUNCTION_LABEL);
         let named = Named { switched: names_function(notes.switched), caught: names_function(notes.caught) };
@@ -100,7 +102,7 @@ impl Context<'_> {
             unwound,
             scratch,
             blocks,
-            reserved: ENTRY_BYTES,
+            reserved: ENTRY_BYTES + self.globals.calls.map_or(0, |_| CALLS_BYTES),
             added: 0,
             uncounted: 0,
             length: body.as_bytes().len(),
@@ -138,8 +140,9 @@ impl Context<'_> {
     }
 }
 
-/// How many locals lowering adds to a function at most: the cache of the gas counter, what the stack counter was, twice, and scratch locals.
-const OWN_LOCALS: usize = 14;
+/// How many locals lowering adds to a function at most: the cache of the gas counter, what the stack counter was, twice, what calls were left, and
+/// scratch locals.
+const OWN_LOCALS: usize = 15;
 
 /// A body in the making.
 struct Body<'a> {
@@ -168,7 +171,7 @@ impl Body<'_> {
     /// The function's frame.
     fn frame(&self) -> Frame {
         let schedule = &self.context.options.schedule;
-        Frame::new(self.context.globals, self.facts.units, self.before, schedule)
+        Frame::new(self.context.globals, self.facts.units, self.before, schedule, self.facts.values)
     }
 
     /// Where the guest's next instruction goes.

@@ -7,7 +7,7 @@
 //! What the engine does with a lowered module:
 //!
 //! 1. supply the imports; those of host functions bear [`host_import_name`], take the remaining ticks as their last
-//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the four counters come
+//!    parameter (`i64`) and give them back as their last result, and under [`Counters::Imported`] the counters come
 //!    from the exports of the sub-VM's first module; what a function of WASI answers may bear [`KEPT`](subvm_core::wasi::KEPT), where
 //!    [`Kept::mark`](subvm_core::wasi::Kept::mark) says so and [`Options::keeps_answers`], to a module that has a memory: it need not ask again;
 //! 2. instantiate; no guest code runs, for there is no start section any more;
@@ -75,8 +75,8 @@ pub use frames::{Noted, Walk};
 pub use limits::{EXCEPTIONS, FEATURES, Limit, Refusal};
 pub use look::{Global, Instance, Look, Machine, Place, lower_placed};
 pub use names::{
-    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, RESERVED, STACK_GLOBAL, START_EXPORT,
-    TRAP_GLOBAL, WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
+    CALLS_GLOBAL, COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, RESERVED, STACK_GLOBAL,
+    START_EXPORT, TRAP_GLOBAL, WATCH_FUNCTIONS, WATCH_MODULE, host_import_name, memory_export,
 };
 pub use options::{Counters, Floats, KEY_BYTES, Options, Watch};
 pub use origins::{Origins, origins};

@@ -111,7 +111,7 @@ limits! {
     /// Values of all functions together.
     ModuleValues, "values of all functions", 144_000_000;
     /// The sum over imports and exports of what they are: 1, and for a function 2 and its parameters and results. The
-    /// parser stops at 1,000,000; lowering adds 20,023 at most (16 memories, four counters, the start function, and 2 for
+    /// parser stops at 1,000,000; lowering adds 20,024 at most (16 memories, five counters, the start function, and 2 for
     /// each import that is a function of the host).
     TypeSize, "parameters and results of imports and exports", 900_000;
     /// Bytes of a function's body after lowering; what engines accept.

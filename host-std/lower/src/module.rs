@@ -39,7 +39,7 @@ pub(super) struct Rewritten {
 
 /// Writes the surveyed module.
 pub(super) fn rewrite(survey: &Survey<'_>, options: &Options, placed: bool) -> Result<Rewritten, Refusal> {
-    let globals = Globals::place(survey.imported_globals, survey.globals, options.counters);
+    let globals = Globals::place(survey.imported_globals, survey.globals, options);
     let notebook = Notebook::of(survey, options);
     let helpers = Helpers::make(survey, options, &globals, notebook);
     let count = helpers.appended.functions().len() as u32;
@@ -115,7 +115,7 @@ impl Writer<'_> {
             utils::parse_global_section(self, &mut globals, reader.clone())?;
         }
         if options.counters == Counters::Defined {
-            counters::define_counters(&mut globals);
+            counters::define_counters(&mut globals, options);
         }
         self.context.helpers.imports.answers.iter().for_each(|answers| answers.define(&mut globals));
         module.section(&globals);
@@ -178,7 +178,7 @@ impl Writer<'_> {
             }
         }
         if self.context.options.counters == Counters::Imported {
-            counters::import_counters(&mut imports);
+            counters::import_counters(&mut imports, self.context.options);
         }
         if let Some(notebook) = self.context.notebook {
             notebook.import(&mut imports);

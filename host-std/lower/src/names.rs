@@ -17,6 +17,10 @@ pub const GAS_GLOBAL: &str = "$subvm:gas";
 /// Remaining stack units: a mutable `i32`.
 pub const STACK_GLOBAL: &str = "$subvm:stack";
 
+/// Calls and values on the stack that are left, where they are counted ([`Options::calls`](super::Options::calls)): a mutable `i64`, which
+/// begins as it has to. The high half is calls, the low half is values.
+pub const CALLS_GLOBAL: &str = "$subvm:calls";
+
 /// How many stack units were left at the deepest place that was paid for: a mutable `i32`, which [`stack_mark`](super::stack_mark) begins.
 pub const MARK_GLOBAL: &str = "$subvm:mark";
 

@@ -138,6 +138,9 @@ pub struct Options {
     /// Whether the module may use exceptions ([`EXCEPTIONS`](super::EXCEPTIONS)): a consensus parameter, which changes which modules are
     /// refused and nothing else.
     pub exceptions: bool,
+    /// Whether calls and values are counted as GenVM's lines count them ([`CALLS_GLOBAL`](super::CALLS_GLOBAL)): a sub-VM has 1,024 calls and
+    /// 65,535 values, declared locals and operands of the functions that are active. More is a stack overflow. It changes no gas.
+    pub calls: bool,
 }
 
 /// Bytes of [`Options::key`].
@@ -161,6 +164,7 @@ impl Default for Options {
             frames: false,
             watch: Watch::Nothing,
             exceptions: false,
+            calls: false,
         }
     }
 }
@@ -180,7 +184,8 @@ impl Options {
     pub fn of(mode: Mode, params: &Params) -> Self {
         let schedule = Schedule::of(params.schedule).copied().unwrap_or(Schedule::V1);
         let floats = Floats::of(mode, params.floats);
-        Options { floats, schedule, exceptions: params.exceptions, ..Options::default() }
+        let calls = params.profile.counts_calls();
+        Options { floats, schedule, exceptions: params.exceptions, calls, ..Options::default() }
     }
 
     /// Whether a module that is lowered so keeps answers, where it has a memory (`docs/spec/lowering.md`, *Answers that are kept*). Only then may
@@ -217,7 +222,7 @@ impl Options {
         key[14] = self.probe_stores.into();
         key[15] = self.own_values.into();
         key[16] = u8::from(self.frames) | (self.watch as u8) << 1;
-        key[17] = self.exceptions.into();
+        key[17] = u8::from(self.exceptions) | u8::from(self.calls) << 1;
         key
     }
 }

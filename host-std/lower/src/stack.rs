@@ -14,6 +14,9 @@
 //!       gas := gas - (mark - units) * price
 //!       mark := units
 //! ```
+//!
+//! GenVM's lines bound calls and values besides ([`Options::calls`](super::Options::calls)). Both are counted by one number, calls in its high
+//! half and values in its low half, so that one subtraction charges both and one comparison finds that either has run out.
 
 use subvm_core::costs::instructions::{Class, DEPTH_INCLUDED, Schedule};
 use wasm_encoder::{BlockType, InstructionSink};
@@ -58,6 +61,55 @@ pub fn stack_mark(units: i32) -> i32 {
     units.saturating_sub_unsigned(DEPTH_INCLUDED).max(0)
 }
 
+/// Calls of a sub-VM that may be active under [`Options::calls`](super::Options::calls), and values on their stacks.
+const MOST: [i64; 2] = [1_024, 65_535];
+
+/// Both in one number, as a sub-VM begins.
+pub(super) const CALLS: i64 = MOST[0] << 32 | MOST[1];
+
+/// The bits of it that are set where either has run out. What a frame takes is less than half of either range.
+const RUN_OUT: i64 = i64::MIN | 1 << 31;
+
+/// What it takes more, in bytes, where a leaf function takes calls and values and gives them back: at most.
+pub(super) const CALLS_BYTES: usize = 40;
+
+/// What a frame takes of calls and values.
+#[derive(Clone, Copy)]
+pub(super) struct Calls {
+    /// Where it is counted.
+    pub(super) global: u32,
+    /// A call, and its values.
+    pub(super) taken: i64,
+}
+
+impl Calls {
+    /// What a function with so many values takes: declared locals and the highest operand stack.
+    pub(super) fn new(global: u32, values: u32) -> Self {
+        Calls { global, taken: 1 << 32 | i64::from(values) }
+    }
+
+    /// Puts what would be left on the stack.
+    fn left(self, sink: &mut InstructionSink<'_>) {
+        sink.global_get(self.global).i64_const(self.taken).i64_sub();
+    }
+
+    /// Takes it, or only looks whether it is there where `is_compared`; traps where it is not.
+    fn take(self, sink: &mut InstructionSink<'_>, is_compared: bool, trap: u32) {
+        self.left(sink);
+        if !is_compared {
+            sink.global_set(self.global).global_get(self.global);
+        }
+        sink.i64_const(RUN_OUT).i64_and().i64_const(0).i64_ne().if_(BlockType::Empty);
+        TrapKind::StackOverflow.emit(sink, trap);
+        sink.end();
+    }
+
+    /// Gives it back.
+    fn give(self, sink: &mut InstructionSink<'_>) {
+        sink.global_get(self.global).i64_const(self.taken).i64_add().global_set(self.global);
+    }
+}
+
 /// A function's frame: how the function begins, and what it does where it is left.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
@@ -70,17 +122,20 @@ pub(super) struct Frame {
     pub(super) before: Option<u32>,
     /// Ticks for a unit that is taken for the first time.
     pub(super) price: u64,
+    /// What it takes of calls and values, where they are counted.
+    pub(super) calls: Option<Calls>,
 }
 
 impl Frame {
-    pub(super) fn new(globals: Globals, units: u32, before: Option<u32>, schedule: &Schedule) -> Frame {
-        Frame { globals, units, before, price: schedule.ticks(Class::Depth) }
+    pub(super) fn new(globals: Globals, units: u32, before: Option<u32>, schedule: &Schedule, values: u32) -> Frame {
+        let calls = globals.calls.map(|global| Calls::new(global, values));
+        Frame { globals, units, before, price: schedule.ticks(Class::Depth), calls }
     }
 
     /// Charges it or, in a leaf function that notes nothing, only compares: traps when fewer units remain. What is paid for depth is
     /// not compared with the ticks that are left; a function that calls something does that next.
     pub(super) fn enter(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
-        let Frame { globals: Globals { gas, stack, mark, trap, .. }, units, before, price } = self;
+        let Frame { globals: Globals { gas, stack, mark, trap, .. }, units, before, price, calls } = self;
         let overflow = |sink: &mut InstructionSink<'_>| {
             sink.if_(BlockType::Empty);
             page.iter().for_each(|page| page.overflow(sink));
@@ -89,7 +144,9 @@ impl Frame {
         };
         if self.is_compared(page) {
             sink.global_get(stack).i32_const(units as i32).i32_lt_s();
-            return overflow(sink);
+            overflow(sink);
+            calls.iter().for_each(|calls| calls.take(sink, true, trap));
+            return;
         }
         sink.global_get(stack);
         before.iter().for_each(|before| _ = sink.local_tee(*before));
@@ -106,6 +163,7 @@ impl Frame {
             sink.global_get(stack).global_set(mark).end();
         }
         page.iter().for_each(|page| page.enter(sink, stack));
+        calls.iter().for_each(|calls| calls.take(sink, false, trap));
     }
 
     /// Whether it is only compared: a leaf function's that notes itself on no `page`.
@@ -115,7 +173,10 @@ impl Frame {
 
     /// Refunds it at an exit of its function, where it was charged.
     pub(super) fn leave(self, sink: &mut InstructionSink<'_>, page: Option<Page>) {
-        let Frame { globals: Globals { stack, .. }, units, before, .. } = self;
+        let Frame { globals: Globals { stack, .. }, units, before, calls, .. } = self;
+        if !self.is_compared(page) {
+            calls.iter().for_each(|calls| calls.give(sink));
+        }
         match before {
             Some(before) => _ = sink.local_get(before).global_set(stack),
             None if self.is_compared(page) => {}

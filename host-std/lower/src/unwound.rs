@@ -13,6 +13,7 @@
 use subvm_core::costs::instructions::{Class, Schedule, UNWIND_UNITS_SHIFT};
 use wasm_encoder::InstructionSink;
 
+use super::counters::Globals;
 use super::gas::Meter;
 use super::watch::Watched;
 
@@ -31,9 +32,11 @@ pub fn unwinding_ticks(schedule: &Schedule, units: u32) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unwound {
     /// The global that counts stack units.
-    pub(super) stack: u32,
+    stack: u32,
     /// The local that keeps what it was when the frame had been charged.
     pub(super) kept: u32,
+    /// The global that counts calls and values, and the local that keeps it, where it is counted.
+    calls: Option<(u32, u32)>,
     /// Ticks for 8 units of frames that were left.
     price: u64,
     /// Who watches, and the function's index.
@@ -41,8 +44,10 @@ pub(super) struct Unwound {
 }
 
 impl Unwound {
-    pub(super) fn new(stack: u32, kept: u32, schedule: &Schedule, watched: Option<(Watched, u32)>) -> Self {
-        Unwound { stack, kept, price: schedule.ticks(Class::Unwind), watched }
+    /// The locals are `kept`, and the one behind it.
+    pub(super) fn new(globals: &Globals, kept: u32, schedule: &Schedule, watched: Option<(Watched, u32)>) -> Self {
+        let calls = globals.calls.map(|global| (global, kept + 1));
+        Unwound { stack: globals.stack, kept, calls, price: schedule.ticks(Class::Unwind), watched }
     }
 
     /// Tells those who watch, where an exception may have come in, that what was called is left; the counter is right.
@@ -55,6 +60,7 @@ impl Unwound {
     /// Keeps the stack counter, where the frame has been charged.
     pub(super) fn keep(&self, sink: &mut InstructionSink<'_>) {
         sink.global_get(self.stack).local_set(self.kept);
+        self.calls.iter().for_each(|(global, kept)| _ = sink.global_get(*global).local_set(*kept));
     }
 
     /// Pays for the frames that were left, and refunds them: the counters are right behind it, and so is the local of `meter`.
@@ -64,5 +70,6 @@ impl Unwound {
         sink.i64_const(self.price as i64).i64_mul().i64_const(UNWIND_UNITS_SHIFT.into()).i64_shr_u();
         sink.i64_sub().local_tee(meter.cache).global_set(meter.counter);
         sink.local_get(self.kept).global_set(self.stack);
+        self.calls.iter().for_each(|(global, kept)| _ = sink.local_get(*kept).global_set(*global));
     }
 }

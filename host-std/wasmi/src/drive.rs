@@ -9,7 +9,8 @@ use subvm_core::wasi::KEPT;
 use subvm_core::{InternalError, InternalErrorKind, Invalid, Outcome, Resource, SubVm, VmError};
 use subvm_link::{Beside, INITIALIZE, Refused};
 use subvm_lower::{
-    FRAMES_MEMORY, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, memory_export, stack_mark,
+    CALLS_GLOBAL, FRAMES_MEMORY, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL,
+    memory_export, stack_mark,
 };
 use wasmi::{Instance, ResumableCall, Store, Val};
 
@@ -117,11 +118,12 @@ fn adopt(store: &mut Store<Running>, instance: Instance, unit: &Unit, ordinal: u
     };
     let (gas, stack) = (global(GAS_GLOBAL)?, global(STACK_GLOBAL)?);
     let (mark, trap) = (global(MARK_GLOBAL)?, global(TRAP_GLOBAL)?);
+    let calls = unit.options.calls.then(|| global(CALLS_GLOBAL)).transpose()?;
     let frames = instance.get_memory(&*store, FRAMES_MEMORY);
     gas.set(&mut *store, Val::I64(ticks)).map_err(unwound)?;
     stack.set(&mut *store, Val::I32(units)).map_err(unwound)?;
     mark.set(&mut *store, Val::I32(stack_mark(units))).map_err(unwound)?;
-    store.data_mut().counters = Some(Counters { gas, stack, mark, trap, frames, units });
+    store.data_mut().counters = Some(Counters { gas, stack, mark, trap, calls, frames, units });
     Ok(())
 }
 

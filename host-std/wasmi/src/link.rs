@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use subvm_core::{InternalError, InternalErrorKind, Invalid};
 use subvm_link::{Import, Library, Refused, Type, unlinkable};
 use subvm_lower::{
-    COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE,
+    CALLS_GLOBAL, COUNTERS_MODULE, FRAMES_MEMORY, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL,
+    WATCH_MODULE,
 };
 use wasmi::errors::{ErrorKind, InstantiationError};
 use wasmi::{Extern, ExternType, Func, Module, Store, ValType};
@@ -111,6 +112,7 @@ fn counter(running: &Running, name: &str) -> Result<Extern, Stopped> {
         STACK_GLOBAL => Some(counters.stack.into()),
         MARK_GLOBAL => Some(counters.mark.into()),
         TRAP_GLOBAL => Some(counters.trap.into()),
+        CALLS_GLOBAL => counters.calls.map(Extern::from),
         FRAMES_MEMORY => counters.frames.map(Extern::from),
         _ => None,
     });

@@ -56,6 +56,8 @@ pub(crate) struct Counters {
     pub(crate) stack: Global,
     pub(crate) mark: Global,
     pub(crate) trap: Global,
+    /// Calls and values, where they are counted.
+    pub(crate) calls: Option<Global>,
     pub(crate) frames: Option<Memory>,
     /// Stack units that were left when no guest had run.
     pub(crate) units: i32,

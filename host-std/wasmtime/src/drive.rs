@@ -19,7 +19,9 @@ use super::program::{Program, Programs};
 use super::running::{Counters, Running};
 use super::unit::Unit;
 use subvm_link::{Beside, INITIALIZE, Refused};
-use subvm_lower::{Floats, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, stack_mark};
+use subvm_lower::{
+    CALLS_GLOBAL, Floats, GAS_GLOBAL, MARK_GLOBAL, Options, STACK_GLOBAL, START_EXPORT, TRAP_GLOBAL, stack_mark,
+};
 
 /// Runs the sub-VM of a store to its end.
 pub(super) fn drive(programs: &Programs, ticker: &Ticker, store: &mut Store<Running>) -> Result<Outcome, Stopped> {
@@ -155,6 +157,7 @@ fn adopt(store: &mut Store<Running>, instance: Instance, unit: &Unit, ordinal: u
         stack: global(&exports.stack, STACK_GLOBAL)?,
         mark: global(&exports.mark, MARK_GLOBAL)?,
         trap: global(&exports.trap, TRAP_GLOBAL)?,
+        calls: unit.options.calls.then(|| global(&exports.calls, CALLS_GLOBAL)).transpose()?,
     };
     counters.gas.set(&mut *store, Val::I64(ticks)).map_err(Stopped::Unwound)?;
     let units = i32::try_from(stack_units).unwrap_or(i32::MAX);

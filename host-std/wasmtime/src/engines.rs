@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use subvm_lower::{GAS_GLOBAL, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
+use subvm_lower::{CALLS_GLOBAL, GAS_GLOBAL, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL};
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport, Store, WasmBacktrace};
 
 use super::frames::Frames;
@@ -53,6 +53,7 @@ pub(super) struct Exports {
     pub(super) stack: Option<ModuleExport>,
     pub(super) mark: Option<ModuleExport>,
     pub(super) trap: Option<ModuleExport>,
+    pub(super) calls: Option<ModuleExport>,
 }
 
 impl Code {
@@ -65,6 +66,7 @@ impl Code {
             stack: at(STACK_GLOBAL),
             mark: at(MARK_GLOBAL),
             trap: at(TRAP_GLOBAL),
+            calls: at(CALLS_GLOBAL),
         };
         Self { module, alone: None, exports }
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use subvm_core::{InternalError, InternalErrorKind, Invalid};
 use subvm_link::{Import, Library, Refused, Type, unlinkable};
-use subvm_lower::{COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE};
+use subvm_lower::{
+    CALLS_GLOBAL, COUNTERS_MODULE, GAS_GLOBAL, HOST_MODULES, MARK_GLOBAL, STACK_GLOBAL, TRAP_GLOBAL, WATCH_MODULE,
+};
 use wasmtime::{Extern, ExternType, ImportType, Linker, Module, Mutability, RefType, Store, ValType};
 
 use super::Stopped;
@@ -80,6 +82,7 @@ fn counter(running: &Running, name: &str) -> Result<Extern, Stopped> {
         STACK_GLOBAL => Some(counters.stack),
         MARK_GLOBAL => Some(counters.mark),
         TRAP_GLOBAL => Some(counters.trap),
+        CALLS_GLOBAL => counters.calls,
         _ => None,
     });
     let unset = || InternalError::new(InternalErrorKind::Bug, format!("a lowered module lacks the counter {name}"));

@@ -62,6 +62,8 @@ pub(super) struct Counters {
     pub(super) stack: Global,
     pub(super) mark: Global,
     pub(super) trap: Global,
+    /// Calls and values, where they are counted.
+    pub(super) calls: Option<Global>,
 }
 
 impl Running {

@@ -94,7 +94,7 @@ impl Answers {
         globals: &Globals,
         memory: Option<u32>,
     ) -> Option<Answers> {
-        let first = survey.imported_globals + survey.globals + Globals::COUNT;
+        let first = survey.imported_globals + survey.globals + globals.count();
         let mut answers = Answers {
             schedule: options.schedule,
             gas: globals.gas,

@@ -26,6 +26,8 @@ use crate::stack;
 pub(crate) struct Facts {
     /// What its frame costs, in stack units.
     pub(crate) units: u32,
+    /// Declared locals and the most operands at once, each one value.
+    pub(crate) values: u32,
     /// What entering it costs, in ticks.
     pub(crate) entry: u64,
     /// Whether it calls nothing, and neither throws nor catches.
@@ -130,6 +132,7 @@ impl Survey<'_> {
         self.passed.extend(barriers.passed);
         self.facts.push(Facts {
             units,
+            values: locals - parameters + heights.most,
             entry,
             leaf,
             small,
@@ -224,6 +227,8 @@ struct Heights {
     /// Which operands are vectors, from the bottom.
     vectors: Vec<u32>,
     highest: u32,
+    /// The most operands at once, whatever their types.
+    most: u32,
 }
 
 impl Heights {
@@ -239,6 +244,7 @@ impl Heights {
                 self.vectors.push(operand);
             }
         }
+        self.most = self.most.max(height);
         self.highest = self.highest.max(height + self.vectors.len() as u32);
         Limit::OperandHeight.check(self.highest)
     }
