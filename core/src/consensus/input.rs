@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::cancel::Cancel;
 use crate::consensus::message::Message;
 use crate::consensus::params::Params;
+use crate::consensus::permissions::Permissions;
 use crate::ids::Mode;
 use crate::ids::State;
 
@@ -21,6 +22,14 @@ use crate::ids::State;
 pub enum Entry {
     /// The contract at the message's address, deterministic, with all permissions.
     Contract,
+    /// The same with these permissions only: a node whose caller may read and nothing else. It is deterministic, whatever they say.
+    ///
+    /// ```
+    /// use subvm_core::{Entry, Permissions};
+    /// let view = Entry::Restricted(Permissions::READ_STORAGE | Permissions::CALL_OTHERS);
+    /// assert_ne!(view, Entry::Contract);
+    /// ```
+    Restricted(Permissions),
     /// A plain program, without permissions beyond its mode: the package at the message's address, with this on its standard input
     /// (nothing: the extended message).
     Program {

@@ -119,6 +119,7 @@ fn begin(
 ) -> (Box<Transaction>, Result<Child, VmError>) {
     let (mode, permissions) = match run.entry {
         Entry::Contract => (Mode::Deterministic, Permissions::all()),
+        Entry::Restricted(permissions) => (Mode::Deterministic, permissions | Permissions::DETERMINISTIC),
         Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),
         Entry::Program { mode, .. } => (mode, Permissions::empty()),
     };

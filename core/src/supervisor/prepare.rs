@@ -37,7 +37,8 @@ pub(super) fn prepare(node: &mut Node, run: &Run) -> Result<Prepared, InternalEr
     let failed = |what| move |source| InternalError::caused_by(InternalErrorKind::Host, what, source);
     let contract = &run.message.contract_address;
     let rules = run.params.profile.rules();
-    let package = if rules.calls_by_convention && run.entry == Entry::Contract && !run.message.try_is_call()? {
+    let is_contract = matches!(run.entry, Entry::Contract | Entry::Restricted(_));
+    let package = if rules.calls_by_convention && is_contract && !run.message.try_is_call()? {
         Err(VmError::MalformedEntry)
     } else {
         let code = node.host.code(run.state, contract).map_err(failed("asking the host for the contract's code"))?;

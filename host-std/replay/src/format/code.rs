@@ -113,8 +113,7 @@ pub(crate) fn read(source: &mut Source<'_>, place: &Place) -> Read<Record> {
         PACKAGE => Record::Package(source.bytes()?.to_vec()),
         BEGINS => {
             let mode = read_mode(source)?;
-            let permissions =
-                Permissions::from_bits(source.byte()?).ok_or(Wrong::Malformed("there is no such permission"))?;
+            let permissions = read_permissions(source)?;
             let contract = Address(source.array()?);
             Record::Begins(Begins { mode, contract, permissions, ticks: source.uint()? as i64 })
         }
@@ -183,6 +182,7 @@ fn put_given(out: &mut Vec<u8>, Given { message, entry, state, params }: &Given)
     put_bytes(out, message);
     match entry {
         Entry::Contract => out.push(0),
+        Entry::Restricted(permissions) => out.extend([2, permissions.bits()]),
         Entry::Program { mode, stdin } => {
             out.extend([1, mode_number(*mode), stdin.is_some().into()]);
             stdin.iter().for_each(|stdin| put_bytes(out, stdin));
@@ -192,14 +192,20 @@ fn put_given(out: &mut Vec<u8>, Given { message, entry, state, params }: &Given)
     put_bytes(out, params);
 }
 
+fn read_permissions(source: &mut Source<'_>) -> Read<Permissions> {
+    Permissions::from_bits(source.byte()?).ok_or(Wrong::Malformed("there is no such permission"))
+}
+
 fn read_given(source: &mut Source<'_>) -> Read<Given> {
     let message = source.bytes()?.to_vec();
-    let entry = if source.one_of(&[false, true])? {
-        let mode = read_mode(source)?;
-        let stdin = source.one_of(&[false, true])?.then(|| source.bytes().map(Arc::from)).transpose()?;
-        Entry::Program { mode, stdin }
-    } else {
-        Entry::Contract
+    let entry = match source.one_of(&[0, 1, 2])? {
+        0 => Entry::Contract,
+        1 => {
+            let mode = read_mode(source)?;
+            let stdin = source.one_of(&[false, true])?.then(|| source.bytes().map(Arc::from)).transpose()?;
+            Entry::Program { mode, stdin }
+        }
+        _ => Entry::Restricted(read_permissions(source)?),
     };
     Ok(Given { message, entry, state: source.one_of(&STATES)?, params: source.bytes()?.to_vec() })
 }

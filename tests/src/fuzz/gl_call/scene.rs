@@ -68,6 +68,7 @@ impl Scene {
     pub(super) fn place(&self, steps: usize) -> Place {
         let (mode, permissions) = match self.entry {
             Entry::Contract => (Mode::Deterministic, Permissions::all()),
+            Entry::Restricted(permissions) => (Mode::Deterministic, permissions | Permissions::DETERMINISTIC),
             Entry::Program { mode: Mode::Deterministic, .. } => (Mode::Deterministic, Permissions::DETERMINISTIC),
             Entry::Program { mode, .. } => (mode, Permissions::empty()),
         };
