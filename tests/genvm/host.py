@@ -292,7 +292,7 @@ def hashes(value, line, runner_ids):
     sha = lambda raw: hashlib.sha3_256(raw).digest()
     folded = sha(b"".join(sha(name.encode()) for name in runner_ids))
     small = {
-        "kind": "VMError" if value["kind"] == "VmError" else value["kind"],
+        "kind": "VMError" if value["kind"] in ("VmError", "FatalVmError") else value["kind"],
         "result": value["data"],
         "subvm_hashes": folded,
         "wasm_store_hashes": value["wasm_store_hashes"],

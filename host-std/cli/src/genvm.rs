@@ -8,18 +8,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use subvm_core::{Params, Personality};
+use subvm_core::{Params, Permissions};
 use subvm_genvm::{Line, Options, Peer, execute};
 use subvm_host_std::config::Config;
 
 use super::engine::{EngineOptions, engine};
+use super::exec::GAS_TIME;
+use super::packaged::LineName;
 use super::told::Told;
 use super::{Failure, input};
 
 /// Bytes of execution data.
 const DATA: u64 = 256 << 20;
-/// Letters of all permissions that a run has.
-const PERMISSIONS: &str = "wscn";
+/// Letters of all permissions that a run may have.
+const PERMISSIONS: [(char, Permissions); 5] = [
+    ('r', Permissions::READ_STORAGE),
+    ('w', Permissions::WRITE_STORAGE),
+    ('s', Permissions::SEND_MESSAGES),
+    ('c', Permissions::CALL_OTHERS),
+    ('n', Permissions::SPAWN_NONDET),
+];
 
 /// Stands in for GenVM's executor. A node is given `subvm genvm` in the place of `genvm`; what is met of its protocol: docs/genvm.md.
 #[derive(Debug, Args)]
@@ -48,9 +56,10 @@ struct Run {
     /// Take the leader's results without running non-deterministic code
     #[arg(long)]
     sync: bool,
-    /// Letters of what the run may do: w write, s send, c call contracts, n spawn non-deterministic sub-VMs
-    #[arg(long, value_name = "LETTERS", default_value = PERMISSIONS, value_parser = permissions)]
-    permissions: String,
+    /// Letters of what the run may do: r read storage (which everybody may on line 0.3), w write, s send, c call contracts, n spawn
+    /// non-deterministic sub-VMs
+    #[arg(long, value_name = "LETTERS", default_value = "rwscn", value_parser = permissions)]
+    permissions: Permissions,
     /// The node's number of this run
     #[arg(long, value_name = "N", default_value_t = 0)]
     genvm_id: u64,
@@ -66,8 +75,8 @@ struct Run {
     /// What a debugger wants to see; nothing is recorded
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     record_actions: Vec<String>,
-    /// Which executors this one stands for
-    #[arg(long, value_enum, default_value_t)]
+    /// Which executors this one stands for: 0.2 or 0.3
+    #[arg(long, value_enum, default_value = "0.3")]
     line: LineName,
     /// The directory of runners [default: what the variable SUBVM_GENVM_RUNNERS names]
     #[arg(long, value_name = "DIR")]
@@ -97,28 +106,17 @@ enum DebugMode {
     UnsafeTracing,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum LineName {
-    /// GenVM 0.2
-    #[value(name = "0.2")]
-    V0_2,
-    /// GenVM 0.3
-    #[default]
-    #[value(name = "0.3")]
-    V0_3,
-}
-
-/// The letters, where they are ones that are known.
-fn permissions(letters: &str) -> Result<String, String> {
-    match letters.chars().find(|letter| !PERMISSIONS.contains(*letter)) {
-        Some(unknown) => Err(format!("there is no permission {unknown:?}; there are {PERMISSIONS}")),
-        None => match PERMISSIONS.chars().find(|letter| !letters.contains(*letter)) {
-            Some(missing) => {
-                Err(format!("a run without the permission {missing:?} is not supported: give {PERMISSIONS}"))
-            }
-            None => Ok(letters.to_owned()),
-        },
+/// What letters stand for, where they are ones that are known.
+fn permissions(letters: &str) -> Result<Permissions, String> {
+    let mut all = Permissions::DETERMINISTIC;
+    for letter in letters.chars() {
+        let Some((_, permission)) = PERMISSIONS.iter().find(|(known, _)| *known == letter) else {
+            let known: String = PERMISSIONS.iter().map(|(letter, _)| letter).collect();
+            return Err(format!("there is no permission {letter:?}; there are {known}"));
+        };
+        all |= *permission;
     }
+    Ok(all)
 }
 
 impl Genvm {
@@ -157,6 +155,11 @@ impl Run {
         let cache = self.engine.cache(&config.cache)?;
         let engine = engine(which, builder, cache, true, &Told::default())?;
         let line = match self.line {
+            LineName::V0_1 => {
+                let why =
+                    "its protocol is not known well enough: give 0.2, or run its contracts by `subvm run --line 0.1`";
+                return Err(Failure::usage("--line 0.1", why));
+            }
             LineName::V0_2 => Line::V0_2,
             LineName::V0_3 => Line::V0_3,
         };
@@ -166,6 +169,7 @@ impl Run {
             llm: self.module_llm.clone(),
             sync: self.sync,
             line,
+            permissions: self.permissions,
             registry: self.runners.clone().or_else(|| std::env::var_os("SUBVM_GENVM_RUNNERS").map(PathBuf::from)),
             floating: matches!(self.debug_mode, DebugMode::Unsafe | DebugMode::UnsafeTracing),
             genvm_id: self.genvm_id,
@@ -176,13 +180,15 @@ impl Run {
         execute(engine, &data, &options).map_err(|error| Failure::Internal(error.to_string()))
     }
 
-    /// The consensus parameters: the personality is the line's, where the configuration names none.
+    /// The consensus parameters: the personality is that of every line, where the configuration names none. Without a configuration there is
+    /// time for CPython, which GenVM does not meter.
     fn params(&self, config: &Config) -> Params {
-        let params = config.consensus.params();
-        match (self.line, config.consensus.personality) {
-            (LineName::V0_3, None) => Params { personality: Personality::GenVm, ..params },
-            _ => params,
+        let mut params = Params { personality: LineName::personality(&config.consensus), ..config.consensus.params() };
+        if self.config.is_none() {
+            params.limits.gas_time = GAS_TIME;
+            params.limits.gas_time_nondet = GAS_TIME;
         }
+        params
     }
 
     fn data(&self) -> Result<Vec<u8>, Failure> {

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use subvm_core::host::{Code, EthAnswer, Host, HostError, Node, Observer, State, Storage, Stream};
-use subvm_core::{Address, SlotId};
+use subvm_core::{Address, Invalid, SlotId};
 
 use super::packaged::Deployed;
 use super::terminal;
@@ -119,7 +119,8 @@ impl Host for OneContract {
 
     fn code(&mut self, state: State, address: &Address) -> Result<Code, HostError> {
         if *address == self.address {
-            return Ok(self.code.clone());
+            let broken = self.others.as_mut().map_or(Ok(false), |others| others.too_many(address))?;
+            return Ok(if broken { Code::Malformed(Invalid::RunnerMalformed) } else { self.code.clone() });
         }
         self.others.as_mut().map_or(Ok(Code::Nothing), |others| others.code(state, address))
     }

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use subvm_core::calldata::{Map, Value};
 use subvm_core::host::{Code, HostError, State, Storage, page};
 use subvm_core::wasi::Refused;
-use subvm_core::{Address, Invalid, Message, Mode, PageWrite, Params, Parts, Profile, SlotId};
+use subvm_core::{Address, Invalid, Message, Mode, PageWrite, Params, Parts, Personality, Profile, SlotId};
+use subvm_host_std::config::Consensus;
 use subvm_runners::root::{Layout, RootError};
 use subvm_runners::{Blame, Known, Loader, Registry};
 
@@ -36,6 +37,12 @@ impl LineName {
             Self::V0_2 => Profile::GenVm0_2,
             Self::V0_3 => Profile::GenVm0_3,
         }
+    }
+
+    /// How files and processes behave where the configuration does not say: every line runs programs of a stock libc, such as CPython,
+    /// which open no file unless their root is announced.
+    pub(super) fn personality(consensus: &Consensus) -> Personality {
+        consensus.personality.unwrap_or(Personality::GenVm)
     }
 }
 
@@ -123,14 +130,33 @@ impl Deployed {
         let storage = &mut self.storage;
         let mut read =
             |slot: &SlotId, index, into: &mut [u8]| storage.read(State::Accepted, contract, slot, index, into);
-        let failed = |error: RootError<HostError>| match error {
-            RootError::Storage(error) => error,
-            error => error.to_string().into(),
+        let locked = match self.layout.is_upgrader(sender, &mut read) {
+            Ok(true) => Ok(Vec::new()),
+            Ok(false) => self.layout.locked_slots(&mut read),
+            Err(error) => Err(error),
         };
-        if self.layout.upgraders(&mut read).map_err(failed)?.contains(sender) {
-            return Ok(Vec::new());
+        match locked {
+            Ok(locked) => Ok(locked),
+            Err(RootError::Storage(error)) => Err(error),
+            // Nothing runs there: `too_many`.
+            Err(_) => Ok(Vec::new()),
         }
-        self.layout.locked_slots(&mut read).map_err(failed)
+    }
+
+    /// Whether the root slot of a contract says more locked slots or upgraders than there can be, which a contract may write itself.
+    pub(super) fn too_many(&mut self, contract: &Address) -> Result<bool, HostError> {
+        let storage = &mut self.storage;
+        let mut read =
+            |slot: &SlotId, index, into: &mut [u8]| storage.read(State::Accepted, contract, slot, index, into);
+        let read_all = match self.layout.upgraders(&mut read) {
+            Ok(_) => self.layout.locked_slots(&mut read).map(|_| ()),
+            Err(error) => Err(error),
+        };
+        match read_all {
+            Ok(()) => Ok(false),
+            Err(RootError::Storage(error)) => Err(error),
+            Err(_) => Ok(true),
+        }
     }
 }
 

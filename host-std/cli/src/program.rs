@@ -12,6 +12,7 @@ use subvm_core::{Engine, FloatPolicy, Params, Parts, Personality, RuleSets, Run}
 use super::Failure;
 use super::bundle::{added, parts};
 use super::engine::{EngineOptions, engine};
+use super::exec::GAS_TIME;
 use super::host::Output;
 use super::input::{self, Mapping, Pair};
 use super::packaged::{self, LineName};
@@ -57,7 +58,7 @@ pub(super) struct ProgramOptions {
     /// Whose rules the contract finds: a line of GenVM's [default: the configuration's, else subvm's own]
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     line: Option<LineName>,
-    /// How files and processes behave [default: the configuration's, else program for exec, seed for run]
+    /// How files and processes behave [default: the configuration's, else genvm with --line, program for exec, seed for run]
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     personality: Option<PersonalityName>,
     /// Whether modules may use exceptions [default: the configuration's, else true for exec, false for run]
@@ -66,7 +67,7 @@ pub(super) struct ProgramOptions {
     /// What float instructions do in deterministic mode
     #[arg(long, value_enum, help_heading = "Consensus parameters")]
     floats: Option<Floats>,
-    /// Limit time gas, in ticks [default: as the configuration says; without one, 10^12 for exec and the library's for run]
+    /// Limit time gas, in ticks [default: as the configuration says; without one, 10^12 for exec and with --line, and the library's for run]
     #[arg(long, value_name = "N", help_heading = "Consensus parameters", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     gas_time: Option<u64>,
     /// Limit RAM, in bytes
@@ -232,13 +233,13 @@ impl ProgramOptions {
         };
         if let Some(line) = self.line {
             params.profile = line.profile();
-            if line == LineName::V0_3 && config.consensus.personality.is_none() {
-                params.personality = Personality::GenVm;
-            }
+            params.personality = LineName::personality(&config.consensus);
         }
         params.personality = self.personality.map_or(params.personality, PersonalityName::personality);
         params.exceptions = self.exceptions.unwrap_or(params.exceptions);
         params.floats = self.floats.map_or(params.floats, Floats::policy);
+        let is_kept = at.is_some_and(|at| at.kept.is_some());
+        let ticks = ticks.or(self.line.filter(|_| !is_kept).map(|_| GAS_TIME));
         if let Some(ticks) = self.gas_time.or(ticks.filter(|_| self.config.is_none())) {
             params.limits.gas_time = ticks;
             params.limits.gas_time_nondet = ticks;

@@ -33,7 +33,7 @@ keys! {
     "consensus.lowering": "The version of lowering.",
     "consensus.floats": "What float instructions do: `soft`, `trap` or `canonical`.",
     "consensus.profile": "Whose rules contracts find where they contradict each other: `seed`, subvm's own, or `genvm-0.1`, `genvm-0.2`, `genvm-0.3` ([what they mean](genvm.md#profiles)).",
-    "consensus.personality": "How files and processes behave: `seed`, the seed to the letter, `program`, as stock libcs expect, or `genvm`, as GenVM 0.3 has it. Where it is left out, `program` for `subvm exec`, `seed` for all else.",
+    "consensus.personality": "How files and processes behave: `seed`, the seed to the letter, `program`, as stock libcs expect, or `genvm`, as GenVM 0.3 has it. Where it is left out, `program` for `subvm exec`, `genvm` for `subvm run --line` and `subvm genvm run`, `seed` for all else.",
     "consensus.exceptions": "Whether modules may use WebAssembly's exceptions, which `wasmtime` has and `wasmi` has not. Where it is left out, `true` for `subvm exec`, `false` for all else.",
     "consensus.fingerprints": "Whether a failed run carries a fingerprint of its machine.",
     "consensus.refused_env": "Names that an environment must not hold, whatever their case: letters, digits and `_`, with `*` before, after, or both.",

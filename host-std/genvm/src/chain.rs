@@ -20,7 +20,8 @@ type Place = (u8, Address, SlotId, u32);
 /// Pages that a deployment writes.
 pub(crate) type Pages = BTreeMap<(SlotId, u32), [u8; page::BYTES]>;
 
-fn view(state: State) -> u8 {
+/// The number of a state in the protocol.
+pub(crate) fn view(state: State) -> u8 {
     match state {
         State::Accepted => 0,
         State::Finalized => 1,

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde::Deserialize;
 use subvm_calldata::{Bytes, Int, Value, from_slice};
-use subvm_core::{Address, Message};
+use subvm_core::host::State;
+use subvm_core::{Address, Message, Permissions};
 
 /// The instant of a run whose data say none.
 const INSTANT: &str = "2024-11-26T06:42:42.424242Z";
@@ -62,12 +63,71 @@ pub struct ExecutionData {
     /// What a debugger wants to see. Not looked at.
     #[serde(default)]
     pub record_actions: Vec<String>,
-    /// How much deeper calls may nest.
+    /// How much deeper calls may nest, where that is less than the chain says.
     #[serde(default)]
     pub remaining_recursion: Option<u32>,
     /// There for a run within another executor's.
     #[serde(default)]
-    pub nested: Option<Value>,
+    pub nested: Option<Nested>,
+}
+
+/// A call that another executor's run hands to this one.
+///
+/// ```
+/// use subvm_core::{Permissions, host::State};
+/// use subvm_genvm::Nested;
+/// let nested = Nested {
+///     memory_limit: 1 << 30, stack: Vec::new(), permissions: 0b1_0011, state_mode: "LatestFinal".into(),
+///     topmost_runner_id: "contract".into(), remaining_det_fuel: 0.into(),
+/// };
+/// assert_eq!(nested.state(), Ok(State::Finalized));
+/// assert!(!nested.permissions().contains(Permissions::WRITE_STORAGE));
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nested {
+    /// Bytes of RAM.
+    pub memory_limit: u32,
+    /// Who called whom, the outermost first.
+    pub stack: Vec<Address>,
+    /// Bits: 1 deterministic, 2 read, 4 write, 8 send, 16 call others, 32 non-deterministic blocks. Others are nothing that a run has here.
+    pub permissions: u32,
+    /// `Default`, `LatestFinal` or `LatestNonFinal`.
+    pub state_mode: String,
+    /// What runs: `contract`.
+    pub topmost_runner_id: String,
+    /// What models may cost. A deterministic run asks none.
+    pub remaining_det_fuel: Int,
+}
+
+impl Nested {
+    /// What the run may do.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        // The same bits.
+        Permissions::from_bits_truncate((self.permissions & 0xff) as u8)
+    }
+
+    /// The state that it reads.
+    ///
+    /// # Errors
+    /// Where there is no such state, or the run is none that this executor does.
+    pub fn state(&self) -> Result<State, DataError> {
+        if !self.permissions().contains(Permissions::DETERMINISTIC) {
+            return Err(DataError("nested.permissions: a run within another is deterministic".into()));
+        }
+        if self.topmost_runner_id != "contract" {
+            let id = &self.topmost_runner_id;
+            return Err(DataError(format!(
+                "nested.topmost_runner_id: {id:?} is not \"contract\", which is all that is run here"
+            )));
+        }
+        match self.state_mode.as_str() {
+            "Default" | "LatestNonFinal" => Ok(State::Accepted),
+            "LatestFinal" => Ok(State::Finalized),
+            other => Err(DataError(format!("nested.state_mode: there is no {other:?}"))),
+        }
+    }
 }
 
 /// The transaction, as every node knows it.
@@ -154,7 +214,7 @@ impl ExecutionData {
             sender_address: *sender_address,
             origin_address: *origin_address,
             signer_address: *signer_address,
-            stack: Vec::new(),
+            stack: self.nested.iter().flat_map(|nested| nested.stack.iter().copied()).collect(),
             chain_id: chain_id.clone(),
             value: value.clone(),
             is_init: *is_init,

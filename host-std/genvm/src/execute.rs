@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use subvm_calldata::{Int, Map, Value};
 use subvm_core::host::{Node, State};
-use subvm_core::{Engine, Entry, Invalid, Message, Params, Report, Resource, Role, Run, VmError};
+use subvm_core::{Engine, Entry, Invalid, Message, Params, Permissions, Report, Resource, Role, Run, VmError};
 use subvm_observe::chain;
-use subvm_runners::root::CURRENT_MAJOR;
+use subvm_runners::root::{CURRENT_MAJOR, RootError};
 use subvm_runners::{Known, Loader, Registry};
 use subvm_system::{clock::SystemClock, random::SystemRng};
 
-use crate::chain::{Pages, Prints, SocketHost, SocketStorage, pages_of};
+use crate::chain::{Pages, Prints, SocketHost, SocketStorage, pages_of, view};
 use crate::code::{Codes, Found, Runners, read, unreadable};
-use crate::data::{DataError, ExecutionData};
+use crate::data::{DataError, ExecutionData, Nested};
 use crate::host::Hosts;
 use crate::modules::{Consumed, SocketModules};
 use crate::outcome::Ended;
@@ -56,6 +56,8 @@ pub struct Options {
     pub sync: bool,
     /// Which executors this one stands for.
     pub line: Line,
+    /// What the run may do. It is deterministic; on line 0.3 everybody reads storage.
+    pub permissions: Permissions,
     /// The directory of runners.
     pub registry: Option<PathBuf>,
     /// Whether runners may be named without a digest: for developers.
@@ -78,6 +80,7 @@ impl Default for Options {
             llm: None,
             sync: false,
             line: Line::default(),
+            permissions: Permissions::all(),
             registry: None,
             floating: false,
             genvm_id: 0,
@@ -144,6 +147,7 @@ impl From<PeerError> for ExecuteError {
 pub fn execute(engine: Arc<dyn Engine>, data: &[u8], options: &Options) -> Result<Vec<String>, ExecuteError> {
     let data = ExecutionData::read(data)?;
     let (message, instant) = data.message()?;
+    let state = data.nested.as_ref().map_or(Ok(State::Accepted), Nested::state)?;
     let registry = options.registry.as_deref().map(Registry::open).transpose();
     let registry =
         registry.map_err(|error| ExecuteError::Registry(options.registry.clone().unwrap_or_default(), error))?;
@@ -158,6 +162,7 @@ pub fn execute(engine: Arc<dyn Engine>, data: &[u8], options: &Options) -> Resul
     let mut session = Session {
         engine,
         data,
+        state,
         options,
         hosts,
         consumed: Consumed::default(),
@@ -185,10 +190,14 @@ pub fn execute(engine: Arc<dyn Engine>, data: &[u8], options: &Options) -> Resul
     }
 }
 
+/// What GenVM 0.3 calls a root slot that says too many of something.
+const TOO_MANY: [(&str, &str); 2] = [("locked slots", "out_of locked_slots"), ("upgraders", "out_of upgraders")];
+
 /// A run that is under way.
 struct Session<'a> {
     engine: Arc<dyn Engine>,
     data: ExecutionData,
+    state: State,
     options: &'a Options,
     hosts: Arc<Mutex<Hosts>>,
     consumed: Consumed,
@@ -207,15 +216,15 @@ impl Session<'_> {
     /// The result's bytes, or why this node has none.
     fn run(&mut self, message: &Message, instant: u64, registry: Option<Registry>) -> Result<Vec<u8>, String> {
         let nothing = Pages::new();
-        if self.data.nested.is_some() {
-            return Err("execution data: nested runs are not taken over from other executors".into());
-        }
         let line = self.options.line;
         if line == Line::V0_3 && !message.is_call() {
             return Ok(self.told(Ended::vm_error(VmError::MalformedEntry, line), None, &nothing, &[], None));
         }
         let registry = if self.options.floating { registry.map(Registry::floating) } else { registry };
-        let contract = self.contract(message, registry.clone())?;
+        let contract = match self.contract(message, registry.clone())? {
+            Ok(contract) => contract,
+            Err(ended) => return Ok(self.told(ended, None, &nothing, &[], None)),
+        };
         self.notes.extend(contract.found.why.clone());
         let node = self.node(message, instant, &contract, registry)?;
         let (_, ran) = subvm_core::run(Arc::clone(&self.engine), node, self.transaction(message, self.role()));
@@ -232,7 +241,10 @@ impl Session<'_> {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.notify_nondet_disagreement(call).map_err(|error| error.to_string())?;
         }
-        let ended = Ended::of(&report.outcome, report.fingerprint.clone(), line);
+        let mut ended = Ended::of(&report.outcome, report.fingerprint.clone(), line);
+        if self.data.nested.is_some() {
+            ended.within(&report.outcome);
+        }
         Ok(self.told(ended, Some(&report), &contract.deployed, &contract.found.charges, disagreement))
     }
 
@@ -258,13 +270,31 @@ impl Session<'_> {
     fn transaction(&self, message: &Message, role: Role) -> Run {
         Run {
             message: message.clone(),
-            entry: Entry::Contract,
+            entry: Entry::Restricted(self.permissions()),
             role,
-            params: Arc::new(Params { profile: self.options.line.profile(), ..(*self.options.params).clone() }),
-            state: State::Accepted,
+            params: Arc::new(self.params()),
+            state: self.state,
             deadline: None,
             cancel: None,
         }
+    }
+
+    /// What the run may do: no more than the node allows, nor than the run that it is within.
+    fn permissions(&self) -> Permissions {
+        let own = match self.options.line {
+            Line::V0_2 => self.options.permissions,
+            Line::V0_3 => self.options.permissions | Permissions::READ_STORAGE,
+        };
+        self.data.nested.as_ref().map_or(own, |nested| own & nested.permissions())
+    }
+
+    /// The chain's parameters with the line's profile, and what is left for this run.
+    fn params(&self) -> Params {
+        let mut params = Params { profile: self.options.line.profile(), ..(*self.options.params).clone() };
+        let limits = &mut params.limits;
+        limits.depth = self.data.remaining_recursion.map_or(limits.depth, |left| limits.depth.min(left));
+        limits.ram = self.data.nested.as_ref().map_or(limits.ram, |nested| limits.ram.min(nested.memory_limit.into()));
+        params
     }
 
     fn codes(&self, registry: Option<Registry>) -> Codes {
@@ -276,18 +306,24 @@ impl Session<'_> {
         Codes { loader: Loader::new(runners).known(known), params: Arc::clone(&self.options.params) }
     }
 
-    /// Reads what stands in the contract's root slot, in the order in which GenVM does.
-    fn contract(&mut self, message: &Message, registry: Option<Registry>) -> Result<Contract, String> {
+    /// Reads what stands in the contract's root slot, in the order in which GenVM does; or how the run ends because of it.
+    fn contract(&mut self, message: &Message, registry: Option<Registry>) -> Result<Result<Contract, Ended>, String> {
+        let line = self.options.line;
         let failed = |error: &(dyn std::error::Error + 'static)| chain(error);
         let layout = self.options.line.layout();
         let mut codes = self.codes(registry);
         let mut deployed = Pages::new();
-        let mut read = read(&self.hosts, 0, message.contract_address);
+        let mut read = read(&self.hosts, view(self.state), message.contract_address);
         let stored = (|| {
             let root = layout.root(&mut read)?;
-            let upgraders = layout.upgraders(&mut read)?;
-            let upgrader = upgraders.contains(&message.sender_address);
-            let locked = if upgrader { Vec::new() } else { layout.locked_slots(&mut read)? };
+            // Who writes nothing is bound by no lock.
+            let locked = if !self.permissions().contains(Permissions::WRITE_STORAGE)
+                || layout.is_upgrader(&message.sender_address, &mut read)?
+            {
+                Vec::new()
+            } else {
+                layout.locked_slots(&mut read)?
+            };
             let code = if self.data.code.is_some() {
                 None
             } else {
@@ -298,14 +334,21 @@ impl Session<'_> {
         let (major, locked, stored) = match stored {
             Ok(stored) => stored,
             Err(error) => {
+                if let RootError::Many { what, .. } = &error
+                    && line == Line::V0_3
+                    && let Some((_, text)) = TOO_MANY.iter().find(|(of, _)| of == what)
+                {
+                    self.notes.push(error.to_string());
+                    return Ok(Err(Ended::said(text)));
+                }
                 let found = unreadable(error).map_err(|error| failed(&*error))?;
-                return Ok(Contract { found, locked: Vec::new(), deployed: Arc::default() });
+                return Ok(Ok(Contract { found, locked: Vec::new(), deployed: Arc::default() }));
             }
         };
         if major != CURRENT_MAJOR {
             let why = format!("the contract is of major version {major}, this executor of {CURRENT_MAJOR}");
             let found = Found::malformed(Invalid::MajorMismatch, why);
-            return Ok(Contract { found, locked, deployed: Arc::default() });
+            return Ok(Ok(Contract { found, locked, deployed: Arc::default() }));
         }
         if let Some(code) = &self.data.code {
             let writes = layout.deployed(&code.0).ok_or("the code to deploy does not fit a slot")?;
@@ -313,7 +356,7 @@ impl Session<'_> {
         }
         let code = self.data.code.as_ref().map(|code| &code.0[..]).or(stored.as_deref());
         let found = codes.found(code).map_err(|error| failed(&*error))?;
-        Ok(Contract { found, locked, deployed: Arc::new(deployed) })
+        Ok(Ok(Contract { found, locked, deployed: Arc::new(deployed) }))
     }
 
     fn node(

@@ -34,7 +34,7 @@ mod peer;
 mod result;
 mod stream;
 
-pub use data::{DataError, ExecutionData, MessageData};
+pub use data::{DataError, ExecutionData, MessageData, Nested};
 pub use execute::{ExecuteError, Line, Options, execute};
 pub use peer::{Peer, PeerError, WrongPeer};
 pub use stream::inherited;

@@ -2,7 +2,7 @@
 
 use subvm_calldata::Value;
 use subvm_core::fingerprint::Fingerprint;
-use subvm_core::{Outcome, VmError};
+use subvm_core::{Outcome, Resource, VmError};
 
 use crate::execute::Line;
 
@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     UserError = 1,
     VmError = 2,
     InternalError = 3,
+    /// What no parent may catch, of a run within another executor's.
+    FatalVmError = 4,
 }
 
 impl Kind {
@@ -31,12 +33,13 @@ impl Kind {
             Self::UserError => "UserError",
             Self::VmError => "VmError",
             Self::InternalError => "InternalError",
+            Self::FatalVmError => "FatalVmError",
         }
     }
 
     /// The name in a sub-VM's hash, which spells one otherwise.
     pub(crate) fn small_name(self) -> &'static str {
-        if self == Self::VmError { "VMError" } else { self.name() }
+        if matches!(self, Self::VmError | Self::FatalVmError) { "VMError" } else { self.name() }
     }
 }
 
@@ -54,6 +57,18 @@ impl Ended {
 
     pub(crate) fn vm_error(error: VmError, line: Line) -> Self {
         Self { kind: Kind::VmError, data: Value::from(line.profile().text(error)), fingerprint: None }
+    }
+
+    /// A VM error that only this executor comes to.
+    pub(crate) fn said(text: &str) -> Self {
+        Self { kind: Kind::VmError, data: Value::from(text), fingerprint: None }
+    }
+
+    /// Of a run within another executor's, whose own parents may not catch that the time is used up.
+    pub(crate) fn within(&mut self, outcome: &Outcome) {
+        if *outcome == Outcome::VmError(VmError::OutOf(Resource::GasTime)) {
+            self.kind = Kind::FatalVmError;
+        }
     }
 
     pub(crate) fn internal(why: &str) -> Self {

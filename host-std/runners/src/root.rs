@@ -156,14 +156,28 @@ impl Layout {
     pub fn upgraders<E>(self, read: Read<'_, E>) -> Result<Vec<Address>, RootError<E>> {
         let at = slot(&ROOT, self.offsets().2);
         let count = count(&at, read, "upgraders", UPGRADERS)?;
-        // One read each, as GenVM does.
-        (0..count)
-            .map(|number| {
-                let mut address = [0; 20];
-                read(&at, 4 + 20 * number, &mut address).map_err(RootError::Storage)?;
-                Ok(Address(address))
-            })
-            .collect()
+        (0..count).map(|number| upgrader(&at, number, read)).collect()
+    }
+
+    /// Whether `sender` may replace code and write locked slots. Upgraders are read one by one until it is found, as GenVM does.
+    ///
+    /// # Errors
+    /// As [`upgraders`](Self::upgraders).
+    ///
+    /// ```
+    /// use subvm_core::Address;
+    /// use subvm_runners::root::Layout;
+    /// let mut nobody = |_: &_, _: u32, into: &mut [u8]| Ok::<(), ()>(into.fill(0));
+    /// assert_eq!(Layout::V0_3.is_upgrader(&Address([5; 20]), &mut nobody), Ok(false));
+    /// ```
+    pub fn is_upgrader<E>(self, sender: &Address, read: Read<'_, E>) -> Result<bool, RootError<E>> {
+        let at = slot(&ROOT, self.offsets().2);
+        for number in 0..count(&at, read, "upgraders", UPGRADERS)? {
+            if upgrader(&at, number, read)? == *sender {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a deployment writes: slots, offsets and bytes. None where the code has more bytes than a slot.
@@ -192,6 +206,13 @@ pub fn code_at<E>(at: &SlotId, read: Read<'_, E>, most: u32) -> Result<Option<Ve
     let mut code = vec![0; length as usize];
     read(at, 4, &mut code).map_err(RootError::Storage)?;
     Ok(Some(code))
+}
+
+/// One of the upgraders, by a read of its own.
+fn upgrader<E>(at: &SlotId, number: u32, read: Read<'_, E>) -> Result<Address, RootError<E>> {
+    let mut address = [0; 20];
+    read(at, 4 + 20 * number, &mut address).map_err(RootError::Storage)?;
+    Ok(Address(address))
 }
 
 fn count<E>(at: &SlotId, read: Read<'_, E>, what: &'static str, most: u32) -> Result<u32, RootError<E>> {

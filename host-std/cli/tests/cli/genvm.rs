@@ -60,7 +60,7 @@ fn a_node_starts_it_over_every_kind_of_socket() {
     for listen in ["unix", "tcp", "fd"] {
         let Some(seen) = started(
             |scenario| scenario["listen"] = json!(listen),
-            &["--permissions", "wscn", "--genvm-id=7", "--debug-mode", "disabled"],
+            &["--permissions", "r", "--genvm-id=7", "--debug-mode", "disabled"],
         ) else {
             return;
         };
@@ -111,11 +111,11 @@ fn arguments_that_make_no_sense_are_refused() {
     fails(&run(&["--host", "wss://a"]), 126, &["neither unix://<path>, fd://<number> nor <host>:<port>"]);
     // Standard input is empty here.
     fails(&run(&["--host", "unix:///a", "--cache", "off"]), 127, &["execution data: "]);
-    fails(&run(&["--host", "unix:///a", "--permissions", "wx"]), 126, &["there is no permission 'x'; there are wscn"]);
+    fails(&run(&["--host", "unix:///a", "--permissions", "wx"]), 126, &["there is no permission 'x'; there are rwscn"]);
     fails(
-        &run(&["--host", "unix:///a", "--permissions", "w"]),
+        &run(&["--host", "unix:///a", "--cache", "off", "--line", "0.1", "--execution-data", "/dev/null"]),
         126,
-        &["a run without the permission 's' is not supported"],
+        &["--line 0.1"],
     );
     fails(&run(&["--host", "unix:///a", "--execution-data", "/nowhere"]), 126, &["--execution-data /nowhere"]);
     fails(
@@ -123,4 +123,19 @@ fn arguments_that_make_no_sense_are_refused() {
         126,
         &["this process was started without that descriptor"],
     );
+}
+
+#[test]
+fn a_node_gives_a_run_the_time_that_its_python_takes() {
+    // A billion ticks: more than the library gives where nobody says.
+    let grows = r#"(module (memory (export "memory") 1)
+      (func (export "_start") (if (i32.eq (memory.grow (i32.const 30000)) (i32.const -1)) (then unreachable))))"#;
+    let code = wat::parse_str(grows).expect("it is a module");
+    let stored = hex(&[&(code.len() as u32).to_le_bytes()[..], &code].concat());
+    let change = |scenario: &mut Json| {
+        let slots = scenario["storage"].as_object_mut().expect("slots");
+        slots.values_mut().for_each(|slot| *slot = json!(stored));
+    };
+    let Some(seen) = started(change, &[]) else { return };
+    assert_eq!((&seen["code"], &seen["result"]["kind"]), (&json!(0), &json!("Return")), "{seen:#}");
 }

@@ -148,3 +148,80 @@ fn a_contract_calls_another_that_was_deployed_into_the_store() {
         assert_eq!((answer[0], &seen["stack"]), (0, &Value::array([Value::Address(subvm_core::Address([0xc0; 20]))])));
     }
 }
+
+/// A contract that says in its root slot that there are so many locked slots.
+fn locker(line: &str, count: u32) -> Vec<u8> {
+    let text = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:02x}")).collect::<String>();
+    let list = subvm_runners::root::slot(&[0; 32], if line == "0.3" { 3 } else { 2 });
+    let wat = format!(
+        r#"(module
+  (import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "{}{}")
+  (func (export "_start")
+    (if (call $write (i32.const 0) (i32.const 0) (i32.const 32) (i32.const 4)) (then unreachable))))"#,
+        text(&list.0),
+        text(&count.to_le_bytes())
+    );
+    wat::parse_str(wat).expect("it is a module")
+}
+
+#[test]
+fn a_contract_that_breaks_its_root_slot_is_malformed_and_no_fault_of_the_node() {
+    for (line, failure) in [("0.1", "invalid_contract malformed_runner"), ("0.3", "invalid_contract runner malformed")]
+    {
+        for (count, breaks) in [(256, false), (257, true), (u32::MAX, true)] {
+            let world = World::new(line);
+            let dir = world.dir.path().display().to_string();
+            let (contract, store) = (world.dir.path().join("contract.wasm"), world.dir.path().join("store"));
+            fs::write(&contract, locker(line, count)).expect("it can be written");
+            let [contract, store] = [contract, store].map(|path| path.display().to_string());
+            let run = |method| ["run", "--line", line, "--runners", &dir, &contract, "--store", &store, "--", method];
+            assert!(subvm(&run("__init__")).status.success());
+            if breaks {
+                fails(&run("get"), 125, &[failure]);
+            } else {
+                assert!(subvm(&run("get")).status.success(), "{count}");
+            }
+        }
+    }
+}
+
+/// What a libc does first: it looks for the root, and ends with 71 where it is told that there is none.
+const LIBC: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_prestat_get" (func $prestat (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (if (call $prestat (i32.const 3) (i32.const 0)) (then (call $exit (i32.const 71))))
+    (if (i32.ne (i32.load (i32.const 4)) (i32.const 1)) (then (call $exit (i32.const 1))))))"#;
+
+#[test]
+fn a_program_of_a_stock_libc_starts_on_every_line() {
+    for line in ["0.1", "0.2", "0.3"] {
+        let world = World::new(line);
+        let (dir, contract) = (world.dir.path().display().to_string(), world.dir.path().join("contract.wasm"));
+        fs::write(&contract, wat::parse_str(LIBC).expect("it is a module")).expect("it can be written");
+        let contract = contract.display().to_string();
+        let run = ["run", "--line", line, "--runners", &dir, &contract, "--", "get"];
+        let output = subvm(&run);
+        assert!(output.status.success(), "{line}: {output:?}");
+        fails(&[&run[..5], &["--personality", "seed"], &run[5..]].concat(), 71, &["exit_code 71"]);
+    }
+}
+
+#[test]
+fn a_line_has_the_time_that_its_python_takes() {
+    // CPython takes a billion ticks to start; so does memory of 30,000 pages, and at once.
+    let grows = r#"(module (memory (export "memory") 1)
+      (func (export "_start") (if (i32.eq (memory.grow (i32.const 30000)) (i32.const -1)) (then unreachable))))"#;
+    let world = World::new("0.1");
+    let (dir, contract) = (world.dir.path().display().to_string(), world.dir.path().join("contract.wasm"));
+    fs::write(&contract, wat::parse_str(grows).expect("it is a module")).expect("it can be written");
+    let contract = contract.display().to_string();
+    let output = subvm(&["run", "--line", "0.1", "--runners", &dir, &contract, "--", "get"]);
+    assert!(output.status.success(), "{output:?}");
+    // As much as a contract has by the library's word.
+    let little = ["run", "--line", "0.1", "--runners", &dir, "--gas-time", "800000000", &contract, "--", "get"];
+    fails(&little, 125, &["timeout"]);
+}

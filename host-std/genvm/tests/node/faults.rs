@@ -10,6 +10,7 @@ use subvm_wasmi::WasmiEngine;
 
 use super::contracts::{Step, contract, request};
 use super::peers::{CONTRACT, OTHER, data, deployed, hex, run};
+use super::runs::nested;
 
 fn scenario(fault: &Json) -> Json {
     let address = || Value::Address(OTHER);
@@ -154,6 +155,10 @@ fn data_that_is_none_is_refused_before_anybody_is_called() {
         (with("calldata", Value::from("text")), "execution data: "),
         (with("message", Value::Map(Map::new())), "missing field `contract_address`"),
         (with("code", Value::from(1)), "execution data: "),
+        (with("nested", Value::Map(Map::new())), "missing field `memory_limit`"),
+        (nested("state_mode", "Newest".into()).encode().unwrap(), "nested.state_mode: there is no \"Newest\""),
+        (nested("topmost_runner_id", "echo:test".into()).encode().unwrap(), "nested.topmost_runner_id: \"echo:test\""),
+        (nested("permissions", Value::from(2)).encode().unwrap(), "nested.permissions: "),
     ] {
         let said = executed(&bytes, &options);
         assert!(said.contains(expected), "{said:?}, expected {expected:?}");

@@ -1,6 +1,7 @@
 //! Whole runs: what is asked, and what the node reads.
 
 use serde_json::{Value as Json, json};
+use subvm_core::Permissions;
 use subvm_core::calldata::{Map, Value};
 use subvm_genvm::Line;
 
@@ -260,6 +261,147 @@ fn locked_slots_bind_all_but_upgraders() {
         json!(format!("02000000{}{}", "00".repeat(20), hex(&SENDER.0)));
     let Some(ran) = run(&json!({"storage": storage, "runner_ids": ["contract"]}), &data([]), |_| {}) else { return };
     assert_eq!(ran.result()["kind"], json!("Return"));
+}
+
+#[test]
+fn a_root_slot_that_says_too_many_ends_the_run_in_the_lines_words() {
+    for (line, place, count, text) in [
+        (Line::V0_3, 3, "01010000", "out_of locked_slots"),
+        (Line::V0_3, 4, "21000000", "out_of upgraders"),
+        (Line::V0_2, 2, "ffffffff", "invalid_contract malformed_runner"),
+    ] {
+        let mut storage = deployed(line, &[(CONTRACT, &contract(&[returns(1)]))]);
+        storage[format!("{}/{}", hex(&CONTRACT.0), subvm_runners::root::slot(&[0; 32], place))] = json!(count);
+        let line_name = if line == Line::V0_2 { "0.2" } else { "0.3" };
+        let scenario = json!({"storage": storage, "line": line_name});
+        let Some(ran) = run(&scenario, &data([]), |options| options.line = line) else { return };
+        assert_eq!((&ran.seen["code"], &ran.result()["data"]), (&json!(2), &json!(text)), "{:?}", ran.told);
+    }
+}
+
+/// What the contract wrote, or the end of a run that may do so much.
+fn with(line: Line, permissions: Permissions, step: Step) -> Option<(Json, Json)> {
+    let code = contract(&[step, returns(1)]);
+    let scenario = json!({
+        "storage": deployed(line, &[(CONTRACT, &code)]), "runner_ids": ["contract"], "line": if line == Line::V0_2 { "0.2" } else { "0.3" },
+    });
+    let ran = run(&scenario, &data([]), |options| (options.line, options.permissions) = (line, permissions))?;
+    Some((ran.result()["data"].clone(), ran.result()["emissions"].clone()))
+}
+
+#[test]
+fn a_run_does_what_its_node_allows() {
+    let ask = |name, fields: Vec<(&'static str, Value)>| Step::AskOnly(request(name, Map::from_iter(fields)));
+    let block =
+        || ask("RunNondet", vec![("data_leader", Value::Bytes(vec![])), ("data_validator", Value::Bytes(vec![]))]);
+    let sent = || {
+        Step::Tell(request(
+            "EthSend",
+            Map::from([
+                ("address", Value::Address(OTHER)),
+                ("calldata", Value::Bytes(vec![])),
+                ("value", Value::from(0)),
+            ]),
+        ))
+    };
+    let (all, refused) = (Permissions::all(), json!("wasm_trap unreachable"));
+    let Some(written) = with(Line::V0_3, all, Step::Copy { from: 1, to: 2 }) else { return };
+    assert_eq!(written.0, json!(1));
+    for (line, lacks, step) in [
+        (Line::V0_3, Permissions::WRITE_STORAGE, Step::Copy { from: 1, to: 2 }),
+        (Line::V0_2, Permissions::READ_STORAGE, Step::Copy { from: 1, to: 2 }),
+        (Line::V0_3, Permissions::SPAWN_NONDET, block()),
+    ] {
+        let Some((data, _)) = with(line, all - lacks, step) else { return };
+        assert_eq!(data, refused, "{lacks:?}");
+    }
+    // Everybody reads on line 0.3.
+    let Some((data, _)) = with(Line::V0_3, Permissions::WRITE_STORAGE, Step::Copy { from: 1, to: 2 }) else { return };
+    assert_eq!(data, json!(1));
+    for (permissions, messages) in [(all, 1), (all - Permissions::SEND_MESSAGES, 0)] {
+        let Some((_, emissions)) = with(Line::V0_3, permissions, sent()) else { return };
+        assert_eq!(emissions.as_array().map(Vec::len), Some(messages), "{permissions:?}");
+    }
+}
+
+#[test]
+fn who_writes_nothing_is_asked_for_no_locks() {
+    let code = contract(&[returns(1)]);
+    let scenario = json!({"storage": deployed(Line::V0_3, &[(CONTRACT, &code)]), "runner_ids": ["contract"]});
+    let reads = |permissions| {
+        let ran = run(&scenario, &data([]), |options| options.permissions = permissions)?;
+        Some(ran.methods().iter().filter(|name| **name == "storage_read").count())
+    };
+    let (Some(writer), Some(reader)) = (reads(Permissions::all()), reads(Permissions::READ_STORAGE)) else { return };
+    assert_eq!(writer, reader + 2, "the counts of upgraders and of locked slots");
+}
+
+/// The same with one other field.
+pub(crate) fn nested(name: &'static str, value: Value) -> Value {
+    nested_with(vec![(name, value)])
+}
+
+/// Execution data of a run within another executor's.
+fn nested_with(changes: Vec<(&'static str, Value)>) -> Value {
+    let mut nested = Map::from([
+        ("memory_limit", Value::from(u32::MAX)),
+        ("stack", Value::array([Value::Address(OTHER)])),
+        ("permissions", Value::from(1 | 2 | 4 | 16 | 64)),
+        ("state_mode", Value::from("LatestFinal")),
+        ("topmost_runner_id", Value::from("contract")),
+        ("remaining_det_fuel", Value::from(0)),
+    ]);
+    for (name, value) in changes {
+        nested.insert(name, value);
+    }
+    data([("nested", Value::Map(nested))])
+}
+
+#[test]
+fn a_call_of_another_executors_run_is_bounded_by_what_it_says() {
+    let code = contract(&[Step::Copy { from: 1, to: 2 }, returns(1)]);
+    let scenario = json!({"storage": deployed(Line::V0_3, &[(CONTRACT, &code)]), "runner_ids": ["contract"]});
+    for (changes, data) in [
+        (vec![], json!(1)),
+        (vec![("permissions", Value::from(1 | 2))], json!("wasm_trap unreachable")),
+        (vec![("memory_limit", Value::from(1 << 20))], json!("out_of memory")),
+    ] {
+        let Some(ran) = run(&scenario, &nested_with(changes), |_| {}) else { return };
+        assert_eq!(ran.result()["data"], data, "{:?}", ran.told);
+        let read =
+            ran.seen["requests"].as_array().expect("a list").iter().filter(|request| request[1] == "storage_read");
+        assert!(read.map(|request| &request[2]["view"]).all(|view| *view == json!(1)), "{:#}", ran.seen);
+    }
+    // Nobody who waits for it may catch that the time is used up.
+    let Some(ran) = run(&scenario, &nested_with(vec![]), |options| {
+        let mut params = subvm_core::Params::default();
+        params.limits.gas_time = 1;
+        options.params = params.into();
+    }) else {
+        return;
+    };
+    assert_eq!(
+        (&ran.seen["code"], &ran.result()["kind"], &ran.result()["data"]),
+        (&json!(4), &json!("FatalVmError"), &json!("timeout"))
+    );
+}
+
+#[test]
+fn a_run_nests_no_deeper_than_its_node_says() {
+    let call = Map::from([
+        ("calldata", Value::Map(Map::new())),
+        ("address", Value::Address(OTHER)),
+        ("state", Value::from(0)),
+    ]);
+    let code = contract(&[Step::Ask { request: request("CallContract", call), to: 5 }, returns(1)]);
+    let other = contract(&[returns(7)]);
+    let storage = deployed(Line::V0_3, &[(CONTRACT, &code), (OTHER, &other)]);
+    for (left, written) in [(1, "0039"), (0, &hex(b"\x02out_of vm_recursion"))] {
+        let scenario = json!({"storage": storage.clone(), "runner_ids": ["contract"]});
+        let Some(ran) = run(&scenario, &data([("remaining_recursion", Value::from(left))]), |_| {}) else { return };
+        let page = ran.result()["storage_changes"][0][1]["b"].as_str().unwrap_or_default().to_owned();
+        assert!(page.starts_with(written), "{left}: {page}, {:?}", ran.told);
+    }
 }
 
 #[test]

@@ -67,12 +67,19 @@ fn lists_are_read_as_counts_and_items_and_are_bounded() {
     assert_eq!(Layout::V0_3.upgraders(&mut read), Ok(vec![Address([7; 20]), Address([8; 20])]));
     // Upgraders are read one by one.
     assert_eq!(slots.1, [(0, 4), (4, 64), (0, 4), (4, 20), (24, 20)]);
+    slots.1.clear();
+    let mut read = |slot: &SlotId, at: u32, into: &mut [u8]| slots.read(slot, at, into);
+    assert_eq!(Layout::V0_3.is_upgrader(&Address([7; 20]), &mut read), Ok(true));
+    assert_eq!(Layout::V0_3.is_upgrader(&Address([9; 20]), &mut read), Ok(false));
+    // Nobody is read behind who was looked for.
+    assert_eq!(slots.1, [(0, 4), (4, 20), (0, 4), (4, 20), (24, 20)]);
     slots.write(&locked, 0, &257u32.to_le_bytes());
     slots.write(&upgraders, 0, &33u32.to_le_bytes());
     let mut read = |slot: &SlotId, at: u32, into: &mut [u8]| slots.read(slot, at, into);
     let many = |what, count, most| RootError::<String>::Many { what, count, most };
     assert_eq!(Layout::V0_3.locked_slots(&mut read), Err(many("locked slots", 257, 256)));
     assert_eq!(Layout::V0_3.upgraders(&mut read), Err(many("upgraders", 33, 32)));
+    assert_eq!(Layout::V0_3.is_upgrader(&Address([7; 20]), &mut read), Err(many("upgraders", 33, 32)));
     let mut broken = |_: &SlotId, _: u32, _: &mut [u8]| Err::<(), _>("gone".to_owned());
     assert_eq!(Layout::V0_2.code(&mut broken, 9), Err(RootError::Storage("gone".into())));
 }
