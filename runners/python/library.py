@@ -1,6 +1,6 @@
 """library.py LIB MORE OUT.zip: the library of contracts, compiled, in one ZIP without compression.
 
-LIB is CPython's own, MORE a directory with more modules. The same sources make the same octets: entries are sorted and have one date, code is
+LIB is CPython's own, MORE a directory with more modules. The same sources make the same bytes: entries are sorted and have one date, code is
 not checked against times, and paths are as the guest sees them. Stored rather than deflated: the interpreter has no zlib, and to inflate would
 cost gas.
 """

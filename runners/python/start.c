@@ -84,9 +84,9 @@ __wrap___wasi_clock_time_get(__wasi_clockid_t id, __wasi_timestamp_t precision, 
 
 /* No environment, ever: one order of sets, one language, on every node. */
 __wasi_errno_t
-__wrap___wasi_environ_sizes_get(__wasi_size_t *count, __wasi_size_t *octets)
+__wrap___wasi_environ_sizes_get(__wasi_size_t *count, __wasi_size_t *size)
 {
-    *count = *octets = 0;
+    *count = *size = 0;
     return __WASI_ERRNO_SUCCESS;
 }
 
@@ -182,13 +182,13 @@ snapshot(void)
 static PyObject *
 arguments(void)
 {
-    __wasi_size_t count = 0, octets = 0;
+    __wasi_size_t count = 0, size = 0;
     PyObject *list = PyList_New(0);
-    if (__wasi_args_sizes_get(&count, &octets) != 0 || count == 0 || list == NULL) {
+    if (__wasi_args_sizes_get(&count, &size) != 0 || count == 0 || list == NULL) {
         return list;
     }
     uint8_t **args = PyMem_Malloc(((size_t)count + 1) * sizeof(uint8_t *));
-    uint8_t *text = PyMem_Malloc(octets);
+    uint8_t *text = PyMem_Malloc(size);
     if (args != NULL && text != NULL && __wasi_args_get(args, text) == 0) {
         for (__wasi_size_t i = 0; i < count; i++) {
             PyObject *argument = PyUnicode_DecodeFSDefault((const char *)args[i]);
