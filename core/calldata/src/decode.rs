@@ -267,7 +267,13 @@ fn large<T: Default, E>(bytes: &[u8], make: impl FnOnce(Vec<u8>) -> Result<T, E>
 }
 
 /// A vector with room for `items`, and no more.
+#[inline]
 fn with_room<T>(items: usize) -> Result<Vec<T>, Unread> {
+    if items < LARGE / size_of::<T>().max(1) { Ok(Vec::with_capacity(items)) } else { with_much_room(items) }
+}
+
+#[cold]
+fn with_much_room<T>(items: usize) -> Result<Vec<T>, Unread> {
     let mut vector = Vec::new();
     vector.try_reserve_exact(items).map_err(|_| no_room::<T>(items))?;
     Ok(vector)
