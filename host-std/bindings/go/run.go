@@ -58,6 +58,8 @@ type Transaction struct {
 	Stdin []byte
 	// Deadline is how long the run may take, by the node's clock; 0: for ever. It is what this node is willing to wait, and no rule of the chain.
 	Deadline time.Duration
+	// Recording records the run, and had none yet; nil: nothing does. It changes no receipt.
+	Recording *Recording
 }
 
 // Report is what a run came to on this node.
@@ -125,7 +127,7 @@ func (e *Engine) Run(ctx context.Context, node Node, transaction Transaction) (*
 		close(done)
 		<-stopped
 	}()
-	report, err := e.run(node, &memory, asked)
+	report, err := e.run(node, &memory, asked, transaction.Recording)
 	var failed *Error
 	if errors.As(err, &failed) && failed.Code == CodeCancelled && failed.cause == nil {
 		failed.cause = ctx.Err()
@@ -133,7 +135,7 @@ func (e *Engine) Run(ctx context.Context, node Node, transaction Transaction) (*
 	return report, err
 }
 
-func (e *Engine) run(node Node, memory *arena, asked *C.subvm_run_t) (*Report, error) {
+func (e *Engine) run(node Node, memory *arena, asked *C.subvm_run_t, recording *Recording) (*Report, error) {
 	c := &calls{node: node}
 	handle := cgo.NewHandle(c)
 	defer handle.Delete()
@@ -152,8 +154,14 @@ func (e *Engine) run(node Node, memory *arena, asked *C.subvm_run_t) (*Report, e
 		size: C.size_t(unsafe.Sizeof(*tables)), storage: storage, clock: clock, rng: rng, host: host, modules: modules,
 	}
 	var pointer *C.subvm_report_t
-	err := failure(C.subvm_run(e.pointer, tables, asked, &pointer))
+	watch := (*C.subvm_watch_t)(memory.array(1, unsafe.Sizeof(C.subvm_watch_t{})))
+	watch.size = C.size_t(unsafe.Sizeof(*watch))
+	if recording != nil {
+		watch.recording = recording.pointer
+	}
+	err := failure(C.subvm_run_watched(e.pointer, tables, asked, watch, &pointer))
 	runtime.KeepAlive(e)
+	runtime.KeepAlive(recording)
 	runtime.KeepAlive(c.packages)
 	var report *Report
 	if err == nil {
