@@ -83,8 +83,9 @@ impl Run {
     }
 
     fn run(&self, output: &Output) -> Result<Done, Failure> {
+        let (at, kept) = self.at_height()?;
         let Settings { params, deadline, rng, services, engine, told } =
-            self.program.settings_at(Some(&self.at_height()?), Personality::Seed, None)?;
+            self.program.settings_at(Some(&at), Personality::Seed, None)?;
         let (args, Transaction { message, time }) = self.call(params.profile)?;
         let (code, malformed) = self.program.package(&self.contract, args, &params, &engine)?;
         let leader = self.leader.as_deref().map(leader).transpose()?;
@@ -95,7 +96,8 @@ impl Run {
             RoleName::Sync => Role::Sync { results: results() },
         };
         let recording = self.program.recording(&self.files())?;
-        let mut ledger = open(&self.store)?;
+        // Opened once: what was found out of it above still holds.
+        let mut ledger = kept.map_or_else(|| open(&self.store), Ok)?;
         let storage: Box<dyn Storage> = Box::new(ledger.snapshot().map_err(internal)?);
         let contract = message.contract_address;
         let (balances, output) = (self.balance.iter().copied().collect(), output.clone());
@@ -135,8 +137,8 @@ impl Run {
         Ok(Done { vote, against, ..done })
     }
 
-    /// The height, and the rules that the store keeps. A store that is not there yet is not made for that.
-    fn at_height(&self) -> Result<AtHeight, Failure> {
+    /// The height, and the rules that the store keeps; and the store. One that is not there yet is not made for that.
+    fn at_height(&self) -> Result<(AtHeight, Option<RedbLedger>), Failure> {
         let is_there = self.store != Path::new(MEMORY) && self.store.join(RedbLedger::FILE).exists();
         let mut ledger = if is_there { Some(open(&self.store)?) } else { None };
         let heights = ledger.as_mut().map(|ledger| ledger.heights().map_err(internal)).transpose()?;
@@ -148,7 +150,7 @@ impl Run {
         if height < lowest {
             return Err(Failure::Usage(LedgerError::Height { given: height, lowest }.to_string()));
         }
-        Ok(AtHeight { height, kept })
+        Ok((AtHeight { height, kept }, ledger))
     }
 
     /// The arguments of the package, and what is asked of it.

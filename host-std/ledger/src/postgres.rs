@@ -55,11 +55,7 @@ impl PostgresLedger {
     /// [`LedgerError::Locked`] when another connection uses it, [`LedgerError::Layout`] when another version wrote it,
     /// [`LedgerError::Backend`] when the settings or the server are wrong.
     pub fn connect(settings: &str) -> Result<Self, LedgerError> {
-        let failed = |place: &str, error: postgres::Error| failure(place, "connecting", error);
-        let settings: Config = settings.parse().map_err(|error| failed("PostgreSQL", error))?;
-        let place = describe(&settings);
-        let client = settings.connect(NoTls).map_err(|error| failed(&place, error))?;
-        let mut ledger = Self { place, client, history: 0 };
+        let mut ledger = Self::reach(settings)?;
         ledger.lock()?;
         ledger.change("creating", |change| {
             let new = !change.run(|transaction| transaction.query_one(sql::THERE, &[])?.try_get::<_, bool>(0))?;
@@ -71,10 +67,74 @@ impl PostgresLedger {
             change.put_root(0, &EMPTY)?;
             change.set("layout", LAYOUT)
         })?;
+        ledger.of_layout()
+    }
+
+    /// As [`connect`](Self::connect), where there is a ledger already: none is made. One of an earlier layout is migrated.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and [`LedgerError::Refused`] where there is none; nothing is changed then.
+    pub fn connect_to_existing(settings: &str) -> Result<Self, LedgerError> {
+        let mut ledger = Self::reach(settings)?;
+        ledger.lock()?;
+        ledger.is_there()?;
+        // What earlier releases lack.
+        ledger.change("creating", |change| change.run(|transaction| transaction.batch_execute(sql::CREATE)))?;
+        ledger.of_layout()
+    }
+
+    /// As [`connect`](Self::connect), to a ledger that must be there, to be read: the server is told that nothing may be written, and refuses what
+    /// would. It is enough to be allowed to read the tables.
+    ///
+    /// ```no_run
+    /// use subvm_ledger::{History, PostgresLedger};
+    /// let mut ledger = PostgresLedger::connect_read_only("host=/run/postgresql user=auditor dbname=subvm")?;
+    /// println!("{:?}", ledger.root(5)?);
+    /// # Ok::<(), subvm_ledger::LedgerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); [`LedgerError::Refused`] where there is none, or one of an earlier layout.
+    pub fn connect_read_only(settings: &str) -> Result<Self, LedgerError> {
+        let mut ledger = Self::reach(settings)?;
+        let asked = ledger.client.batch_execute("SET default_transaction_read_only = on");
+        asked.map_err(|error| failure(&ledger.place, "connecting", error))?;
+        ledger.lock()?;
+        ledger.is_there()?;
         match ledger.get("layout")? {
             LAYOUT => Ok(ledger),
-            1 => ledger.migrate(),
+            1 => {
+                let why = "it is of layout 1, and to read it does not migrate it: start the node that it is of once, or prune it";
+                Err(LedgerError::Refused { place: ledger.place, why })
+            }
             found => Err(LedgerError::Layout { place: ledger.place, found }),
+        }
+    }
+
+    /// A connection to where a ledger is or will be.
+    fn reach(settings: &str) -> Result<Self, LedgerError> {
+        let failed = |place: &str, error: postgres::Error| failure(place, "connecting", error);
+        let settings: Config = settings.parse().map_err(|error| failed("PostgreSQL", error))?;
+        let place = describe(&settings);
+        let client = settings.connect(NoTls).map_err(|error| failed(&place, error))?;
+        Ok(Self { place, client, history: 0 })
+    }
+
+    fn is_there(&mut self) -> Result<(), LedgerError> {
+        let there = self.client.query_one(sql::THERE, &[]).and_then(|row| row.try_get(0));
+        let why = "there is no ledger in this schema: name the one that holds it (options='-c search_path=..' in the settings)";
+        match there.map_err(|error| failure(&self.place, "looking for the tables", error))? {
+            true => Ok(()),
+            false => Err(LedgerError::Refused { place: self.place.clone(), why }),
+        }
+    }
+
+    /// Itself, of the layout of this release.
+    fn of_layout(mut self) -> Result<Self, LedgerError> {
+        match self.get("layout")? {
+            LAYOUT => Ok(self),
+            1 => self.migrate(),
+            found => Err(LedgerError::Layout { place: self.place, found }),
         }
     }
 
@@ -222,6 +282,11 @@ impl Ledger for PostgresLedger {
     }
 
     fn rules(&mut self) -> Result<Option<RuleSets>, LedgerError> {
+        // A ledger of an earlier release that is only read has no such table.
+        let there = self.client.query_one(sql::RULES_THERE, &[]).and_then(|row| row.try_get(0));
+        if !there.map_err(|error| failure(&self.place, "reading the rules", error))? {
+            return Ok(None);
+        }
         let row = self.client.query_opt(sql::RULES, &[]);
         let row = row.map_err(|error| failure(&self.place, "reading the rules", error))?;
         let Some(row) = row else { return Ok(None) };

@@ -21,6 +21,7 @@ use super::{Applied, Heights, History, Ledger, LedgerError, told};
 mod backup;
 mod dump;
 mod file;
+mod only;
 mod options;
 mod tables;
 mod view;
@@ -58,6 +59,8 @@ pub struct RedbLedger {
     // Held as long as the database is open; nothing where it is in memory.
     #[expect(dead_code, reason = "dropping it unlocks")]
     lock: Option<File>,
+    // Whether it is only read.
+    read_only: bool,
 }
 
 impl RedbLedger {
@@ -82,22 +85,67 @@ impl RedbLedger {
     /// As [`open`](Self::open), and [`LedgerError::Refused`] for choices that cannot work.
     pub fn open_with(dir: &Path, options: RedbOptions) -> Result<Self, LedgerError> {
         options.check(dir)?;
-        let mut ledger = Self::open_quickly(dir, options)?;
-        if !options.verify {
-            return Ok(ledger);
+        let ledger = Self::open_quickly(dir, options)?;
+        if options.verify { ledger.verified() } else { Ok(ledger) }
+    }
+
+    /// Opens the ledger in the directory `dir`, which must be there, to be read. Nothing is written to it: neither its file nor another one changes,
+    /// so that it may lie where nothing can be written. One that was not closed in order, or is of an earlier layout, is mended or migrated in
+    /// memory. Several processes may read one at once.
+    ///
+    /// ```
+    /// use subvm_core::Address;
+    /// use subvm_ledger::{Ledger, LedgerError, RedbLedger, RedbOptions};
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let dir = dir.path();
+    /// RedbLedger::open(dir)?.apply(&Address([7; 20]), &[], 5)?;
+    /// let mut ledger = RedbLedger::open_read_only(dir, RedbOptions::default())?;
+    /// assert_eq!(ledger.heights()?.accepted, 5);
+    /// assert!(matches!(ledger.finalize(5), Err(LedgerError::Refused { .. })));
+    /// # Ok::<(), LedgerError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open_with`](Self::open_with); [`LedgerError::Refused`] where there is none, and for all that would change it.
+    ///
+    /// # Cost
+    /// As [`open_with`](Self::open_with). To mend or to migrate takes memory in proportion to what changes.
+    pub fn open_read_only(dir: &Path, options: RedbOptions) -> Result<Self, LedgerError> {
+        options.check(dir)?;
+        let path = dir.join(Self::FILE);
+        let place = path.display().to_string();
+        if !only::is_file(&path)? {
+            return Err(LedgerError::Refused { place, why: "there is no ledger: name the directory that holds one" });
         }
-        let place = ledger.place.clone();
-        let verified = file::unpanicking(&place, || match ledger.database.check_integrity() {
+        let lock = only::lock(dir)?;
+        let over = only::Over::new(&path).map_err(|error| file::failed(&path, "opening", error))?;
+        if over.is_empty() {
+            // The database would begin a new one.
+            return Err(LedgerError::Damaged { place, what: "its file is empty".into() });
+        }
+        let ledger = file::unpanicking(&place, || {
+            let database = options.builder().create_with_backend(over);
+            Self::new(database.map_err(|error| tables::failure(&place, "opening", error))?, place.clone())
+        })?;
+        let ledger = Self { lock, ..ledger };
+        let ledger = if options.verify { ledger.verified()? } else { ledger };
+        Ok(Self { read_only: true, ..ledger })
+    }
+
+    /// Itself, once all of it was read.
+    fn verified(mut self) -> Result<Self, LedgerError> {
+        let place = self.place.clone();
+        let verified = file::unpanicking(&place, || match self.database.check_integrity() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(ledger.damaged("its pages do not add up")),
+            Ok(false) => Err(self.damaged("its pages do not add up")),
             Err(error) => Err(tables::failure(&place, "verifying", error)),
         });
         match verified {
-            Ok(()) => Ok(ledger),
+            Ok(()) => Ok(self),
             Err(error) => {
                 // Closing what makes no sense may panic, too; what is wrong is known already.
                 let _ = file::unpanicking(&place, || {
-                    drop(ledger);
+                    drop(self);
                     Ok(())
                 });
                 Err(error)
@@ -152,6 +200,7 @@ impl RedbLedger {
     /// # Errors
     /// [`LedgerError::Refused`] while there is a snapshot; [`LedgerError::Backend`] or [`LedgerError::Damaged`].
     pub fn compact(&mut self) -> Result<(), LedgerError> {
+        self.changeable()?;
         self.view = None;
         loop {
             match self.database.compact() {
@@ -177,7 +226,7 @@ impl RedbLedger {
     }
 
     fn new(database: Database, place: String) -> Result<Self, LedgerError> {
-        let mut ledger = Self { place, database, view: None, lock: None, history: 0 };
+        let mut ledger = Self { place, database, view: None, lock: None, history: 0, read_only: false };
         match ledger.layout()? {
             None => ledger.change("creating", |tables| {
                 tables.put_root(0, &EMPTY)?;
@@ -235,6 +284,7 @@ impl RedbLedger {
         doing: &'static str,
         change: impl FnOnce(&mut Tables<'_>) -> Result<(), redb::Error>,
     ) -> Result<(), LedgerError> {
+        self.changeable()?;
         // The old view would keep the pages that this change frees.
         self.view = None;
         let commit = |transaction: WriteTransaction| -> Result<(), redb::Error> {
@@ -246,6 +296,11 @@ impl RedbLedger {
             commit(transaction)
         });
         result.map_err(|error| tables::failure(&self.place, doing, error))
+    }
+
+    fn changeable(&self) -> Result<(), LedgerError> {
+        let why = "it was opened to be read only: open it to be changed";
+        if self.read_only { Err(LedgerError::Refused { place: self.place.clone(), why }) } else { Ok(()) }
     }
 
     fn damaged(&self, what: &str) -> LedgerError {

@@ -13,6 +13,7 @@ use subvm_ledger::{
     Applied, Heights, History, Ledger, LedgerError, PostgresLedger, RedbLedger, RedbOptions, conformance,
 };
 
+#[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "postgres/cluster.rs"]
 mod cluster;
 
@@ -201,6 +202,60 @@ fn a_ledger_of_an_earlier_release_has_no_rules_until_it_is_given_some() {
     client.batch_execute(r"UPDATE subvm_rules SET rules = '\x00'").unwrap();
     let error = PostgresLedger::connect(&settings).unwrap().rules().unwrap_err();
     assert!(matches!(error, LedgerError::Damaged { .. }), "{error:?}");
+}
+
+/// What is only read is not made, migrated or changed: asked of the server's own catalogue.
+#[test]
+fn a_ledger_that_is_read_is_not_written() {
+    let Some(cluster) = Cluster::start("-c fsync=off") else { return };
+    let empty = cluster.schema("empty");
+    let mut client = postgres::Client::connect(&empty, postgres::NoTls).unwrap();
+    let mut tables = |schema: &str| {
+        let rows =
+            client.query("SELECT tablename FROM pg_tables WHERE schemaname = $1 ORDER BY 1", &[&schema]).unwrap();
+        rows.iter().map(|row| row.get(0)).collect::<Vec<String>>()
+    };
+    for connect in [PostgresLedger::connect_read_only, PostgresLedger::connect_to_existing] {
+        let error = connect(&empty).unwrap_err();
+        assert!(matches!(error, LedgerError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains("no ledger in this schema: name the one"), "{error}");
+    }
+    assert_eq!(tables("empty"), [""; 0]);
+
+    let settings = cluster.schema("read");
+    chain(&mut PostgresLedger::connect(&settings).unwrap());
+    let mut ledger = PostgresLedger::connect_read_only(&settings).unwrap();
+    assert_eq!(ledger.heights().unwrap(), Heights { accepted: 8, finalized: 6 });
+    let root = ledger.root(8).unwrap();
+    assert_eq!(ledger.verify().unwrap().root, root);
+    assert_eq!(ledger.rules().unwrap(), None);
+    ledger.export(8, &mut Vec::new()).unwrap();
+    ledger.prove(8, &CONTRACT, &SLOT, 3).unwrap();
+    let rules = RuleSets::new([(1, Params::default())]).unwrap();
+    for result in [ledger.apply(&CONTRACT, &[], 9), ledger.finalize(8), ledger.rollback(7), ledger.set_rules(&rules)] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, LedgerError::Backend { .. }), "{error:?}");
+        let why = std::error::Error::source(&error).unwrap();
+        let why = format!("{why} {:?}", why.source().map(ToString::to_string));
+        assert!(why.contains("read-only"), "{why}");
+    }
+    assert_eq!(ledger.root(8).unwrap(), root);
+    drop(ledger);
+
+    // What an earlier release made stays as it is, and says what to do.
+    let old = cluster.schema("old");
+    client_of(&old).batch_execute(LAYOUT_1).unwrap();
+    let error = PostgresLedger::connect_read_only(&old).unwrap_err();
+    assert!(error.to_string().contains("layout 1") && error.to_string().contains("start the node"), "{error}");
+    assert!(!tables("old").contains(&"subvm_nodes".to_owned()));
+    client_of(&settings).batch_execute("DROP TABLE subvm_rules").unwrap();
+    assert_eq!(PostgresLedger::connect_read_only(&settings).unwrap().rules().unwrap(), None);
+    assert!(!tables("read").contains(&"subvm_rules".to_owned()));
+    assert_eq!(PostgresLedger::connect_to_existing(&old).unwrap().lowest().unwrap(), 2);
+}
+
+fn client_of(settings: &str) -> postgres::Client {
+    postgres::Client::connect(settings, postgres::NoTls).unwrap()
 }
 
 const KILLED_PAGES: u32 = 48;

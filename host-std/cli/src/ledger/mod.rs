@@ -10,7 +10,7 @@ use subvm_core::state::Digest;
 
 use super::report::hex;
 use super::{Failure, terminal};
-use place::{Opened, Place, open};
+use place::{Opened, Place, open, read};
 use subvm_core::RuleSets;
 use subvm_host_std::config;
 use subvm_host_std::ledger::{Dump, Heights, History as _, Ledger as _, LedgerError, RedbLedger, RedbOptions};
@@ -142,6 +142,11 @@ impl Store {
         Place::of(&self.ledger).open(self.options(verify))
     }
 
+    /// Opens a ledger that is there to read it.
+    fn read(&self, verify: bool) -> Result<Opened, Failure> {
+        Place::of(&self.ledger).read(self.options(verify))
+    }
+
     fn options(&self, verify: bool) -> RedbOptions {
         RedbOptions { cache: self.cache, verify, ..RedbOptions::default() }
     }
@@ -173,7 +178,7 @@ fn told(json: bool, object: &Json, lines: &[String]) -> Result<u8, Failure> {
 }
 
 fn info(store: &Store) -> Result<u8, Failure> {
-    let mut opened = store.open(false)?;
+    let mut opened = store.read(false)?;
     let ledger = opened.ledger();
     let Heights { accepted, finalized } = ledger.heights().map_err(unusable)?;
     let lowest = ledger.lowest().map_err(unusable)?;
@@ -210,7 +215,7 @@ fn info(store: &Store) -> Result<u8, Failure> {
 }
 
 fn verify(store: &Store) -> Result<u8, Failure> {
-    let verified = store.open(true)?.verify()?;
+    let verified = store.read(true)?.verify()?;
     let root = hex(&verified.root);
     let (contracts, pages, rows) = (verified.contracts, verified.pages, verified.rows);
     let object = json!({ "root": root, "contracts": contracts, "pages": pages, "rows": rows });
@@ -230,10 +235,10 @@ impl Copy {
             let what = format_args!("cannot {doing} {} onto itself", from.display());
             return Err(Failure::usage(what, "name another directory"));
         }
-        let ledger = open(from, RedbOptions::default())?;
+        let ledger = read(from, RedbOptions::default())?;
         ledger.snapshot().and_then(|snapshot| snapshot.backup(to)).map_err(unusable)?;
         // What was written is read and verified once.
-        let mut copy = RedbLedger::open(to).map_err(unusable)?;
+        let mut copy = read(to, RedbOptions::default())?;
         let Heights { accepted, finalized } = copy.heights().map_err(unusable)?;
         let root = hex(&copy.root(accepted).map_err(unusable)?);
         let object = json!({ "accepted": accepted, "finalized": finalized, "root": root });
@@ -264,7 +269,7 @@ fn prune(store: &Store, below: Option<u64>) -> Result<u8, Failure> {
 }
 
 fn export(store: &Store, file: &Path, height: Option<u64>) -> Result<u8, Failure> {
-    let mut opened = store.open(true)?;
+    let mut opened = store.read(true)?;
     let height = match height {
         Some(height) => height,
         None => opened.ledger().heights().map_err(unusable)?.finalized,
@@ -292,7 +297,7 @@ fn import(file: &Path, ledger: &Path, root: Option<&Digest>, json: bool) -> Resu
 fn rules(store: &Store, set: Option<&Path>) -> Result<u8, Failure> {
     let given = set.map(|file| config::Config::load(file).and_then(|config| config.consensus.rules()));
     let given = given.transpose().map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut opened = store.open(true)?;
+    let mut opened = if given.is_some() { store.open(true)? } else { store.read(true)? };
     let ledger = opened.ledger();
     if let Some(given) = given {
         ledger.set_rules(&given).map_err(unusable)?;

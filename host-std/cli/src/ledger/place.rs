@@ -33,11 +33,19 @@ impl<'p> Place<'p> {
         }
     }
 
-    /// Opens a ledger that is there. One of an earlier layout is migrated.
+    /// Opens a ledger that is there, to be changed. One of an earlier layout is migrated.
     pub(super) fn open(&self, options: RedbOptions) -> Result<Opened, Failure> {
         match self {
             Self::Directory(directory) => Ok(Opened::Redb(Box::new(open(directory, options)?))),
             Self::Settings(file) => postgres::open(file),
+        }
+    }
+
+    /// Opens a ledger that is there, to be read: nothing is written.
+    pub(super) fn read(&self, options: RedbOptions) -> Result<Opened, Failure> {
+        match self {
+            Self::Directory(directory) => Ok(Opened::Redb(Box::new(read(directory, options)?))),
+            Self::Settings(file) => postgres::read(file),
         }
     }
 
@@ -50,14 +58,24 @@ impl<'p> Place<'p> {
     }
 }
 
-/// Opens the ledger of a directory that holds one.
+/// Opens the ledger of a directory that holds one, to be changed.
 pub(super) fn open(directory: &Path, options: RedbOptions) -> Result<RedbLedger, Failure> {
-    let file = directory.join(RedbLedger::FILE);
-    if !file.try_exists().unwrap_or(true) {
-        let what = format_args!("there is no ledger in {}", directory.display());
-        return Err(Failure::usage(what, format_args!("name the directory that holds {}", RedbLedger::FILE)));
-    }
+    holds_one(directory)?;
     RedbLedger::open_with(directory, options).map_err(unusable)
+}
+
+/// The same, to be read.
+pub(super) fn read(directory: &Path, options: RedbOptions) -> Result<RedbLedger, Failure> {
+    holds_one(directory)?;
+    RedbLedger::open_read_only(directory, options).map_err(unusable)
+}
+
+fn holds_one(directory: &Path) -> Result<(), Failure> {
+    if directory.join(RedbLedger::FILE).try_exists().unwrap_or(true) {
+        return Ok(());
+    }
+    let what = format_args!("there is no ledger in {}", directory.display());
+    Err(Failure::usage(what, format_args!("name the directory that holds {}", RedbLedger::FILE)))
 }
 
 /// An open ledger.
@@ -125,8 +143,13 @@ mod postgres {
     use crate::Failure;
 
     pub(super) fn open(file: &Path) -> Result<Opened, Failure> {
-        let ledger = PostgresLedger::connect(&settings(file)?).map_err(unusable)?;
+        let ledger = PostgresLedger::connect_to_existing(&settings(file)?).map_err(unusable)?;
         // What is pruned or kept is the node's to say: nothing here finalizes.
+        Ok(Opened::Postgres(Box::new(ledger)))
+    }
+
+    pub(super) fn read(file: &Path) -> Result<Opened, Failure> {
+        let ledger = PostgresLedger::connect_read_only(&settings(file)?).map_err(unusable)?;
         Ok(Opened::Postgres(Box::new(ledger)))
     }
 
@@ -152,6 +175,10 @@ mod postgres {
     }
 
     pub(super) fn open(file: &Path) -> Result<Opened, Failure> {
+        Err(lacking(file))
+    }
+
+    pub(super) fn read(file: &Path) -> Result<Opened, Failure> {
         Err(lacking(file))
     }
 

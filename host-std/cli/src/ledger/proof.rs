@@ -58,7 +58,7 @@ impl Proof {
                 self.told(None, root, &proof)
             }
             (_, _, Some(place)) => {
-                let mut opened = Place::of(place).open(RedbOptions { verify: false, ..RedbOptions::default() })?;
+                let mut opened = Place::of(place).read(RedbOptions { verify: false, ..RedbOptions::default() })?;
                 let ledger = opened.ledger();
                 let height = match self.height {
                     Some(height) => height,

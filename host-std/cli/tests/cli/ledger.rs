@@ -223,6 +223,43 @@ fn a_ledger_in_postgresql_is_named_by_a_file_of_settings() {
     assert!(output.status.code() == Some(status) && text.contains(says), "{text}");
 }
 
+/// All files of a directory, with their content.
+fn files(dir: &str) -> std::collections::BTreeMap<std::ffi::OsString, Vec<u8>> {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap());
+    files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect()
+}
+
+/// Only what is to write does: not a byte of a ledger changes by looking at it, nor does a file come beside it.
+#[test]
+fn what_only_reads_writes_nothing() {
+    let dir = scratch("ledger-read");
+    let chain = chain(dir.path());
+    // As an operator's copy has it, who took the file alone.
+    fs::remove_file(Path::new(&chain).join("ledger.lock")).unwrap();
+    let before = files(&chain);
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let slot = "09".repeat(32);
+    let (copy, state, again) = (path("copy"), path("state"), path("again"));
+    let reads: [&[&str]; 8] = [
+        &["ledger", "info", &chain],
+        &["ledger", "verify", &chain],
+        &["ledger", "backup", &chain, &copy],
+        &["ledger", "export", &chain, &state],
+        &["ledger", "rules", &chain],
+        &["ledger", "proof", "--contract", CONTRACT, "--slot", &slot, "--page", "3", &chain],
+        &["ledger", "restore", &chain, &again],
+        &["ledger", "info", "--json", &chain],
+    ];
+    for args in reads {
+        let output = subvm(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(files(&chain) == before, "{args:?} wrote");
+    }
+    // What writes, does.
+    object(&["ledger", "rules", "--json", "--set", &write(dir.path(), "node.toml", b""), &chain]);
+    assert!(files(&chain) != before);
+}
+
 #[test]
 fn what_cannot_work_is_said_before_anything_changes() {
     let dir = scratch("ledger-refused");

@@ -108,6 +108,7 @@ pub(super) const COUNT_ROWS: &str = "SELECT count(*) FROM subvm_nodes";
 pub(super) const NEXT_PENDING: &str = "SELECT key, content, height FROM subvm_pending
     WHERE height = (SELECT height FROM subvm_pending WHERE height > $1 ORDER BY height LIMIT 1)";
 
+pub(super) const RULES_THERE: &str = "SELECT to_regclass('subvm_rules') IS NOT NULL";
 pub(super) const RULES: &str = "SELECT rules FROM subvm_rules";
 pub(super) const PUT_RULES: &str =
     "INSERT INTO subvm_rules (rules) VALUES ($1) ON CONFLICT (only_one) DO UPDATE SET rules = EXCLUDED.rules";

@@ -70,6 +70,6 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     }
 }
 
-fn failed(place: &Path, doing: &'static str, error: io::Error) -> LedgerError {
+pub(super) fn failed(place: &Path, doing: &'static str, error: io::Error) -> LedgerError {
     LedgerError::Backend { place: place.display().to_string(), doing, source: error.into() }
 }

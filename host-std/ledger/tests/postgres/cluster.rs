@@ -18,6 +18,13 @@ pub(crate) struct Cluster {
     options: String,
     /// Bytes beyond which no file of the server's grows.
     most: Option<u64>,
+    /// Variables of the server's environment.
+    environment: Vec<(&'static str, PathBuf)>,
+}
+
+/// Says that something is missing.
+pub(crate) fn skipped(what: &str) {
+    support::skipped(what);
 }
 
 /// The directory of the server's programs.
@@ -48,6 +55,15 @@ impl Cluster {
 
     /// The same, where no file of the server's may grow beyond so many bytes: to the server it is as a disk that is full.
     pub(crate) fn start_within(options: &str, most: Option<u64>) -> Option<Self> {
+        Self::begin(options, most, Vec::new())
+    }
+
+    /// The same, with these variables in the server's environment.
+    pub(crate) fn start_with(options: &str, environment: Vec<(&'static str, PathBuf)>) -> Option<Self> {
+        Self::begin(options, None, environment)
+    }
+
+    fn begin(options: &str, most: Option<u64>, environment: Vec<(&'static str, PathBuf)>) -> Option<Self> {
         let Some(bin) = bin() else {
             support::skipped("postgresql");
             return None;
@@ -57,7 +73,7 @@ impl Cluster {
         let _ = Command::new("chown").arg("postgres").arg(dir.path()).output();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = format!("-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= {options}");
-        let cluster = Self { dir, bin, port, options, most };
+        let cluster = Self { dir, bin, port, options, most, environment };
         let data = cluster.dir.path().join("data");
         cluster.run(
             "initdb",
@@ -90,6 +106,16 @@ impl Cluster {
         self.run("pg_ctl", &["-D", data, "-l", log, "-w", "-o", &self.options, "start"]);
     }
 
+    /// Stops the server without a checkpoint, where it did not end by itself, and waits until it has.
+    pub(crate) fn stop_at_once(&self) {
+        let data = self.dir.path().join("data");
+        let mut stop = command(&self.bin, "pg_ctl", None);
+        let _ = stop.arg("-D").arg(&data).args(["-m", "immediate", "-w", "stop"]).output();
+        while data.join("postmaster.pid").exists() {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Kills the server and all its processes at once, as a machine without power does.
     pub(crate) fn kill(&mut self) {
         let pid = fs::read_to_string(self.dir.path().join("data/postmaster.pid")).unwrap();
@@ -116,7 +142,9 @@ impl Cluster {
         // Not `output`: the server would keep its pipes open.
         // What makes the cluster has room.
         let most = self.most.filter(|_| program != "initdb");
-        let status = command(&self.bin, program, most).args(args).stdout(Stdio::null()).status().unwrap();
+        let environment = self.environment.iter().filter(|_| program != "initdb");
+        let mut command = command(&self.bin, program, most);
+        let status = command.args(args).envs(environment.cloned()).stdout(Stdio::null()).status().unwrap();
         assert!(status.success(), "{program} {args:?}");
     }
 
