@@ -20,6 +20,7 @@ mod form;
 mod genesis;
 mod ids;
 mod job;
+mod known;
 mod mutant;
 mod outcome;
 mod poll;

@@ -77,7 +77,7 @@ impl Chain {
         genesis.check()?;
         let world = World::new(&genesis);
         let vm = Vm::new(engine, Arc::new(genesis.params.clone()), genesis.chain_id);
-        let all = Chainwide { genesis, vm, planted: Planted::default() };
+        let all = Chainwide { genesis, vm, planted: Planted::default(), known: Arc::default() };
         Ok(Self { all, root: world.root(), world: Arc::new(world), recent: VecDeque::new() })
     }
 
@@ -188,7 +188,7 @@ impl Chain {
     }
 
     /// Whether a transaction may wait for a block: its form, size, signature, chain and gas, that its nonce was not there before, and that its
-    /// sender could pay it now.
+    /// sender could pay it now. Where a block has it later, its signature is not looked at again.
     ///
     /// # Errors
     /// Why it may not.
@@ -210,6 +210,7 @@ impl Chain {
         if self.world.backlog() > self.all.genesis.rules.backlog {
             return Err(Refusal::Busy);
         }
+        self.all.known.keep(&signed);
         Ok(signed)
     }
 

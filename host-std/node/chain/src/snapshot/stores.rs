@@ -1,9 +1,11 @@
 //! States as bytes: the first as it is, the others by what is otherwise in them. Most share nearly everything.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use subvm_core::wire::{Read, Source, Wrong, put_uint};
 
+use super::{Out, SnapshotError, Stream};
 use crate::store::Store;
 
 /// States, each once.
@@ -26,13 +28,14 @@ impl<'a> Stores<'a> {
         })
     }
 
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
+    pub(super) fn put(&self, out: &mut Out<'_>) -> io::Result<()> {
         let (nothing, first) = (Store::default(), self.all.first());
-        put_uint(out, self.all.len() as u64);
+        put_uint(&mut out.bytes, self.all.len() as u64);
         for (number, store) in self.all.iter().enumerate() {
             let from = first.filter(|_| number > 0).copied().unwrap_or(&nothing);
-            store.put_difference(from, out);
+            store.put_difference(from, out)?;
         }
+        Ok(())
     }
 }
 
@@ -40,11 +43,12 @@ impl<'a> Stores<'a> {
 pub(super) struct Taken(Vec<Store>);
 
 impl Taken {
-    pub(super) fn take(source: &mut Source<'_>) -> Read<Self> {
+    pub(super) fn take(stream: &mut Stream<'_>) -> Result<Self, SnapshotError> {
         let mut all: Vec<Store> = Vec::new();
-        for _ in 0..source.uint()? {
+        for _ in 0..stream.count()? {
             let mut store = all.first().cloned().unwrap_or_default();
-            store.take_difference(source)?;
+            store.take_difference(stream)?;
+            store.settle();
             all.push(store);
         }
         Ok(Self(all))
@@ -86,12 +90,13 @@ mod tests {
             let numbers = stores.map(|store| table.number(store));
             assert_eq!((numbers, table.number(stores[1])), ([0, 1, 2], 1));
             let mut bytes = Vec::new();
-            table.put(&mut bytes);
-            let taken = Taken::take(&mut Source(&bytes)).expect("is whole");
+            let mut out = Out::new(&mut bytes);
+            table.put(&mut out).and_then(|()| out.end()).expect("takes all");
+            let taken = Taken::take(&mut Stream::new(&mut &bytes[..])).expect("is whole");
             let digests = taken.0.iter().map(|store| (store.digest(), store.digest_anew()));
             assert!(digests.eq(stores.map(|store| (store.digest(), store.digest()))));
             for len in 0..bytes.len() {
-                assert!(Taken::take(&mut Source(&bytes[..len])).is_err(), "{len}");
+                assert!(Taken::take(&mut Stream::new(&mut &bytes[..len])).is_err(), "{len}");
             }
         }
     }

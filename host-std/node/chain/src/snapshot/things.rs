@@ -2,12 +2,14 @@
 //! whatever a snapshot has is in the digest.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::Arc;
 
 use subvm_core::wire::{Read, Source, Wrong, put_bytes, put_uint};
 use subvm_core::{Package, Proposal, Receipt};
 
 use super::stores::{Stores, Taken};
+use super::{Out, SnapshotError, Stream};
 use crate::call::Call;
 use crate::exec::Seen;
 use crate::form::{Form, put_list};
@@ -60,14 +62,15 @@ fn put_all<T>(out: &mut Vec<u8>, things: impl ExactSizeIterator<Item = T>, mut p
 }
 
 impl World {
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
+    pub(super) fn put(&self, out: &mut Out<'_>) -> io::Result<()> {
         let mut large = Large::Whole(Stores::new());
         let mut things = Vec::new();
         self.put_things(&mut large, &mut things);
         if let Large::Whole(stores) = &large {
-            stores.put(out);
+            stores.put(out)?;
         }
-        out.extend(things);
+        out.bytes.extend(things);
+        out.put()
     }
 
     /// All of it but what overrides, for a digest: no two worlds have the same bytes.
@@ -112,16 +115,20 @@ impl World {
         self.gone.put(out);
     }
 
-    pub(super) fn take(source: &mut Source<'_>, genesis: &Genesis) -> Read<Self> {
-        let stores = Taken::take(source)?;
-        let (height, time, seed, last) =
-            (Form::take(source)?, Form::take(source)?, Form::take(source)?, Form::take(source)?);
-        let store = stores.next(source)?;
-        let ready = source.list(take_call)?.into();
-        let locks = source.list(|source| Ok((Form::take(source)?, VecDeque::from(source.list(take_call)?))))?;
-        let cases = source.list(|source| take_case(source, &stores))?;
-        let polls = source.list(|source| Ok((Form::take(source)?, take_poll(source, genesis)?)))?;
-        let ruled = source.list(|source| {
+    pub(super) fn take(stream: &mut Stream<'_>, genesis: &Genesis) -> Result<Self, SnapshotError> {
+        let stores = Taken::take(stream)?;
+        let (height, time) = (stream.one(u64::take)?, stream.one(u64::take)?);
+        let (seed, last) = (stream.one(Form::take)?, stream.one(Form::take)?);
+        let store = stream.one(|source| stores.next(source))?;
+        let ready = stream.list(take_call)?.into();
+        let mut locks = BTreeMap::new();
+        for _ in 0..stream.count()? {
+            let contract = stream.one(Form::take)?;
+            locks.insert(contract, VecDeque::from(stream.list(take_call)?));
+        }
+        let cases = stream.list(|source| take_case(source, &stores))?;
+        let polls = stream.list(|source| Ok((Form::take(source)?, take_poll(source, genesis)?)))?;
+        let ruled = stream.list(|source| {
             let (case, poll) = (take_case(source, &stores)?, Arc::new(take_poll(source, genesis)?));
             let (at, last, accepted) = (Form::take(source)?, Form::take(source)?, Form::take(source)?);
             let ruled = Ruled { case, poll, at, last, accepted, results: source.list(Form::take)? };
@@ -131,12 +138,16 @@ impl World {
                 Ok(ruled)
             }
         })?;
-        let later = source.list(|source| Ok((Form::take(source)?, source.list(take_call)?)))?;
-        let finalized = Form::take(source)?;
-        if finalized > height {
-            return Err(Wrong::Malformed("more is final than there is"));
+        let mut later = BTreeMap::new();
+        for _ in 0..stream.count()? {
+            let height = stream.one(Form::take)?;
+            later.insert(height, stream.list(take_call)?);
         }
-        let history = source.list(|source| {
+        let finalized = stream.one(u64::take)?;
+        if finalized > height {
+            return Err(SnapshotError::Malformed("more is final than there is"));
+        }
+        let history = stream.list(|source| {
             Ok(Past { height: Form::take(source)?, store: stores.next(source)?, digest: Form::take(source)? })
         })?;
         let world = Self {
@@ -146,15 +157,15 @@ impl World {
             last,
             store,
             ready,
-            locks: locks.into_iter().collect(),
+            locks,
             cases: cases.into_iter().map(|case| (case.call.id, case)).collect(),
             polls: polls.into_iter().collect(),
             ruled: ruled.into_iter().map(|ruled| (ruled.case.call.id, ruled)).collect(),
-            later: later.into_iter().collect(),
+            later,
             overrides: BTreeMap::new(),
             finalized,
             history: history.into(),
-            gone: Form::take(source)?,
+            gone: stream.one(Form::take)?,
             digest: [0; 32],
         };
         Ok(world.digested())
@@ -169,8 +180,8 @@ pub(crate) fn put_overrides(overrides: &BTreeMap<crate::CallId, Override>, out: 
     });
 }
 
-pub(super) fn take_overrides(source: &mut Source<'_>) -> Read<BTreeMap<crate::CallId, Override>> {
-    let all = source.list(|source| Ok((Form::take(source)?, (source.small()?, Form::take(source)?))))?;
+pub(super) fn take_overrides(stream: &mut Stream<'_>) -> Result<BTreeMap<crate::CallId, Override>, SnapshotError> {
+    let all = stream.list(|source| Ok((Form::take(source)?, (source.small()?, Form::take(source)?))))?;
     Ok(all.into_iter().collect())
 }
 

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::exec::{Outside, Seen, Vm};
 use crate::genesis::Genesis;
 use crate::ids::{BlockId, CallId, digest};
+use crate::known::Known;
 use crate::mutant::{Mutant, Planted};
 use crate::outcome::{Fault, Outcome, Status};
 use crate::poll::Poll;
@@ -102,6 +103,8 @@ pub(crate) struct Chainwide {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) vm: Vm,
     pub(crate) planted: Planted,
+    /// Shared by all copies of a chain: what one admitted, all know.
+    pub(crate) known: Arc<Known>,
 }
 
 /// What one step did.
@@ -157,6 +160,7 @@ impl World {
     }
 
     fn digest(&mut self) {
+        self.store.settle();
         let mut out = Vec::new();
         self.put_digests(&mut out);
         self.digest = digest("world", &[&out]);
@@ -223,6 +227,8 @@ impl World {
                 let until = self.height.saturating_add(all.genesis.phase(all.genesis.rules.propose_blocks));
                 done.outcomes.push(told(&call, Status::Pending));
                 self.locks.insert(call.contract, VecDeque::new());
+                // The state that it reads is asked for its digest at each height.
+                self.store.settle();
                 let case = Case { call: Arc::clone(&call), seen: self.seen(), until, led: Vec::new(), polls: 0 };
                 self.cases.insert(call.id, case);
                 return Ok(());

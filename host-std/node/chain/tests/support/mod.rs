@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ed25519_dalek::Signer;
@@ -29,8 +30,14 @@ fn oracle(machine: &mut Machine<'_>) -> Result<(), End> {
     machine.end_with("Return", Value::Bytes(answer))
 }
 
+thread_local! {
+    /// Runs of the counter in this thread.
+    pub(crate) static RUNS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// Counts its calls. With an address as calldata it sends half of its money there; with a text it fails.
 fn counter(machine: &mut Machine<'_>) -> Result<(), End> {
+    RUNS.set(RUNS.get() + 1);
     machine.work(1_000)?;
     count(machine)?;
     let data = machine.message()?["entry_data"].as_bytes().map(<[u8]>::to_vec).unwrap_or_default();
@@ -165,12 +172,20 @@ impl Net {
         };
         // One that begins with the pages of now has the same.
         let mut begun: BTreeMap<_, [u8; 32]> = BTreeMap::new();
-        for written in self.chain.pages() {
-            assert!((self.chain.finalized()..=self.chain.height()).contains(&written.height));
+        let mut heights = Vec::new();
+        let taken = self.chain.pages_in(1, |written| {
+            heights.push(written.height);
             for (of, pages) in written.contracts {
                 begun.extend(pages.into_iter().map(|page| ((of, page.slot.0[0], page.page), page.content)));
             }
-        }
+            Ok::<(), Infallible>(())
+        });
+        assert_eq!(taken, Ok(()));
+        let whole: Vec<u64> = self.chain.pages().iter().map(|written| written.height).collect();
+        assert!(whole.iter().copied().eq(self.chain.finalized()..=self.chain.height()), "{whole:?}");
+        assert!(heights.is_sorted());
+        heights.dedup();
+        assert!(heights.iter().copied().eq(self.chain.finalized()..=self.chain.height()), "{heights:?}");
         for (of, slot) in [(ORACLE, 0), (ORACLE, 1), (COUNTER, 1)] {
             let here = begun.get(&(of, slot, 0)).copied().unwrap_or_default();
             assert_eq!(self.chain.page(&of, [slot], 0), here, "so does one that begins with it");
@@ -235,6 +250,11 @@ impl Net {
     /// The chain of these bytes, in a state that was signed.
     pub(crate) fn restore_to(&self, bytes: &[u8], root: &[u8; 32]) -> Result<Chain, SnapshotError> {
         Chain::restore(Arc::clone(self.chain.genesis()), self.engine.clone(), bytes, root)
+    }
+
+    /// The same, where this node kept them.
+    pub(crate) fn restore_own(&self, mut bytes: &[u8]) -> Result<Chain, SnapshotError> {
+        Chain::restore_own(Arc::clone(self.chain.genesis()), self.engine.clone(), &mut bytes, &self.chain.root())
     }
 
     /// Of the bits of a snapshot, each `step`-th: changed, it is refused, or means the same.

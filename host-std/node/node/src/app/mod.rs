@@ -371,7 +371,7 @@ pub(crate) fn replay(
     let highest = store.height()?;
     for (height, _) in snapshots.kept().into_iter().rev().filter(|(height, _)| *height <= highest) {
         let restored = snapshots.read(height).and_then(|(root, bytes)| {
-            Ok(Chain::restore(Arc::clone(chain.genesis()), Arc::clone(engine), &bytes, &root)?)
+            Ok(Chain::restore_own(Arc::clone(chain.genesis()), Arc::clone(engine), &mut &bytes[..], &root)?)
         });
         match restored {
             Ok(restored) => {
