@@ -75,6 +75,31 @@ fn every_way_of_making_code_gives_one_receipt_and_fingerprint() {
     assert_eq!(fingerprint.module_instances["failing"], digests);
 }
 
+/// No frames are captured for who returns, and only then it shows that there is no data gas for it.
+#[test]
+fn who_returns_more_than_there_is_data_gas_for_has_frames() {
+    let (request, length) = embedded(r#"{"Return": "seven"}"#);
+    let start = format!(
+        r#"(module $returning
+            (import "genlayer_sdk" "gl_call" (func $gl (param i32 i32 i32) (result i32)))
+            (memory 1) (data (i32.const 1024) "{request}")
+            (func $end (drop (call $gl (i32.const 1024) (i32.const {length}) (i32.const 16))))
+            (func (export "_start") (call $end)))"#
+    );
+    // A code, and six bytes.
+    for (gas_data, returns) in [(0, false), (6, false), (7, true)] {
+        let mut params = subvm_core::Params::default();
+        params.limits.gas_data = gas_data;
+        let report = run_within(wasmtime(), parts(&start), &Arc::new(params), None).expect("no internal error");
+        assert_eq!(matches!(report.outcome, Outcome::Return(_)), returns);
+        if !returns {
+            assert_eq!(report.outcome, Outcome::VmError(VmError::OutOf(Resource::GasData)));
+            let frames = report.fingerprint.expect("it failed").frames;
+            assert_eq!(frames, [1, 2].map(|func| Frame { module_name: "returning".into(), func }));
+        }
+    }
+}
+
 #[test]
 fn a_warm_cache_and_many_threads_change_nothing() {
     let expected = run_wat(FAILING).receipt.digest();

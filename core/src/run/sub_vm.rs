@@ -265,18 +265,24 @@ impl SubVm {
             self.ticks = 0;
             outcome = Outcome::VmError(VmError::OutOf(Resource::GasTime));
         }
-        if self.main {
-            let bytes = match &outcome {
-                Outcome::Return(value) | Outcome::UserValue(value) => 1 + value.len(),
-                Outcome::UserError(text) => 1 + text.len(),
-                // Bounded by the list of texts.
-                Outcome::VmError(_) => 0,
-            };
-            if self.transaction_mut()?.data.charge(bytes as u64).is_err() {
-                outcome = Outcome::VmError(VmError::OutOf(Resource::GasData));
-            }
+        if self.main && self.transaction_mut()?.data.charge(carried(&outcome)).is_err() {
+            outcome = Outcome::VmError(VmError::OutOf(Resource::GasData));
         }
         Ok(outcome)
+    }
+
+    /// Whether [`wants_fingerprint`](Self::wants_fingerprint) may hold once what the guest ends with is [settled](Self::conclude): also where
+    /// it returns more than it has data gas for. Who captures frames only where they are wanted asks this as the guest ends.
+    #[must_use]
+    pub fn may_want_fingerprint(&self, result: &Result<Outcome, InternalError>) -> bool {
+        let fits =
+            |outcome| self.transaction_ref().is_ok_and(|transaction| carried(outcome) <= transaction.data.left());
+        match result {
+            Ok(outcome) if self.main && !fits(outcome) => {
+                self.wants_fingerprint(&Ok(Outcome::VmError(VmError::OutOf(Resource::GasData))))
+            }
+            _ => self.wants_fingerprint(result),
+        }
     }
 
     /// Whether the engine is to take a fingerprint of the machine, having come to `result`.
@@ -300,5 +306,15 @@ impl SubVm {
 
     pub(crate) fn transaction_mut(&mut self) -> Result<&mut Transaction, InternalError> {
         self.transaction.as_deref_mut().ok_or_else(absent)
+    }
+}
+
+/// The bytes of data gas that the main sub-VM's end is charged.
+fn carried(outcome: &Outcome) -> u64 {
+    match outcome {
+        Outcome::Return(value) | Outcome::UserValue(value) => 1 + value.len() as u64,
+        Outcome::UserError(text) => 1 + text.len() as u64,
+        // Bounded by the list of texts.
+        Outcome::VmError(_) => 0,
     }
 }

@@ -121,7 +121,7 @@ fn ended<T>(mut store: StoreContextMut<'_, Running>, ticks: i64, end: End) -> wa
     counters(store.data())?.gas.set(&mut store, Val::I64(ticks))?;
     let (result, running) = (end.into_result(), store.data_mut());
     // wasmtime captures no frames for an error that has some already: to look up those of a contract that returned took a tenth of its run.
-    let frames = running.silent.as_ref().filter(|_| !running.vm.wants_fingerprint(&result)).map(Silent::frames);
+    let frames = running.silent.as_ref().filter(|_| !running.vm.may_want_fingerprint(&result)).map(Silent::frames);
     running.end = Some(result);
     let error = wasmtime::Error::msg("the sub-VM ended in a host call");
     Err(match frames {
