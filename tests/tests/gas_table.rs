@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use subvm_core::costs::calls::{Amount, INSTANCE_BYTES_INCLUDED, PRICES, RATES};
+use subvm_core::costs::calls::{Amount, INSTANCE_BYTES_INCLUDED, PRICES, RATES, RESULT_BYTES_INCLUDED};
 use subvm_core::costs::instructions::{
     BULK_BYTES_SHIFT, Class, FRAME_UNITS_PER_PRICE, LOCALS_INCLUDED, LOCALS_PER_PRICE, Schedule, VALUES_INCLUDED,
 };
@@ -39,6 +39,8 @@ fn the_units_that_the_table_names_are_those_of_the_code() {
     assert!(Class::Value.what().contains("beyond eight"));
     let per_byte = PRICES.iter().find(|price| price.name == "INSTANCE_BYTE").unwrap();
     assert!(per_byte.what.contains("16,384") && INSTANCE_BYTES_INCLUDED == 16_384);
+    let per_byte = PRICES.iter().find(|price| price.name == "RESULT_BYTE").unwrap();
+    assert!(per_byte.what.contains("1,024") && RESULT_BYTES_INCLUDED == 1024);
     assert!(Class::BulkBytes.what().contains(&format!("{} bytes", 1 << BULK_BYTES_SHIFT)));
     assert_eq!(Schedule::V1.version(), SCHEDULE_VERSION);
 }

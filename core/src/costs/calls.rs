@@ -109,6 +109,8 @@ amounts! {
         RequestByte REQUEST_BYTE = 4;
         /// A value or a key of a `gl_call` request that is calldata: each gets a place of its own, however few bytes it has.
         RequestValue REQUEST_VALUE = 72;
+        /// A byte of a non-deterministic result beyond the first 1,024: whatever a leader posts, other nodes check it, copy it for the receipt and for the contract, and may show it to a model.
+        ResultByte RESULT_BYTE = 8;
         /// Starting a sub-VM.
         SubVm SUB_VM = 20_000;
         /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
@@ -152,3 +154,6 @@ amounts! {
 
 /// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].
 pub const INSTANCE_BYTES_INCLUDED: u64 = 16_384;
+
+/// Bytes of a non-deterministic result that cost no [`RESULT_BYTE`].
+pub const RESULT_BYTES_INCLUDED: u64 = 1024;

@@ -28,8 +28,9 @@ pub const FD_ALLOCATION: u64 = 96;
 pub const FILE_MAPPING: u64 = 256;
 /// Bytes of RAM charged for an element of a wasm table.
 pub const TABLE_ELEMENT: u64 = 64;
-/// Bytes of RAM charged for a storage page at its first write.
-pub const STORAGE_PAGE: u64 = 64;
+/// Bytes of RAM charged for a storage page at its first write: its 32 bytes, where it belongs, its place among what the run wrote, and the 68
+/// bytes that the receipt has of it. One that has no neighbours takes some 240.
+pub const STORAGE_PAGE: u64 = 256;
 /// Bytes of RAM charged for what the receipt carries of a guest, beside its bytes: an accepted message, or a non-deterministic result.
 pub const CARRIED: u64 = 64;
 /// Bytes of RAM charged for a sub-VM.
@@ -65,6 +66,8 @@ pub const REQUEST: u64 = 32 << 20;
 pub const MESSAGE_COPIES: u64 = 3;
 /// Bytes of RAM charged for a byte of a request while it is taken apart: the largest that a value can become.
 pub const REQUEST_RAM: u64 = 48;
+/// Bytes of RAM charged for a byte that a model is shown, while it is asked: its value, and its text, which is up to six times as long, twice.
+pub const SHOWN_RAM: u64 = 64;
 /// What a `gl_call` request of so many bytes is charged in RAM while it is taken apart, and until a module has answered it.
 pub(crate) fn request_ram(bytes: usize) -> u64 {
     bytes as u64 * REQUEST_RAM

@@ -150,6 +150,11 @@ impl Schedule {
     pub(crate) const fn starting(&self, bytes: u64) -> u64 {
         self.call(Price::SubVm) + (bytes >> self.call(Price::ModuleBytesPerTick).trailing_zeros())
     }
+
+    /// What a non-deterministic result of so many bytes costs, in ticks.
+    pub(crate) const fn result(&self, bytes: u64) -> u64 {
+        bytes.saturating_sub(calls::RESULT_BYTES_INCLUDED).saturating_mul(self.call(Price::ResultByte))
+    }
 }
 
 #[cfg(test)]

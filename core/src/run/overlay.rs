@@ -1,7 +1,9 @@
 //! The run's own writes to storage, over the state before it, by page of 32 bytes.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::{Range, RangeInclusive};
 
 use crate::consensus::page::{self, BYTES as PAGE};
@@ -16,13 +18,18 @@ use crate::room;
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
     groups: BTreeMap<(SlotId, u32), Group>,
+    /// How many pages they have.
+    pages: usize,
 }
 
-/// Which of 32 neighbours were written, and these pages, in their order.
+/// Which of 32 neighbours were written, and these pages, in their order; behind them is room, for as many again at most.
+///
+/// What a page without neighbours takes is [charged](crate::costs::STORAGE_PAGE): a vector would take a word more here, and begins with room
+/// for four.
 #[derive(Debug, Default)]
 struct Group {
     written: u32,
-    pages: Vec<[u8; PAGE]>,
+    pages: Box<[[u8; PAGE]]>,
 }
 
 /// Bits of a page's number that say which of its group it is.
@@ -53,10 +60,24 @@ impl Group {
     fn page_or(&mut self, number: u32, content: [u8; PAGE]) -> Option<&mut [u8; PAGE]> {
         let rank = self.rank(number);
         if !self.has(number) {
+            let count = self.count();
+            if count == self.pages.len() {
+                let mut pages = Vec::from(mem::take(&mut self.pages));
+                let more = count.max(1);
+                pages.reserve_exact(more);
+                pages.resize(count + more, [0; PAGE]);
+                self.pages = pages.into_boxed_slice();
+            }
+            self.pages.copy_within(rank..count, rank + 1);
+            *self.pages.get_mut(rank)? = content;
             self.written |= 1 << number;
-            self.pages.insert(rank, content);
         }
         self.pages.get_mut(rank)
+    }
+
+    /// How many pages it has.
+    const fn count(&self) -> usize {
+        self.written.count_ones() as usize
     }
 
     /// The numbers of its pages.
@@ -66,7 +87,7 @@ impl Group {
 
     /// Its pages, as a receipt has them.
     fn writes(&self, (slot, group): (SlotId, u32)) -> impl Iterator<Item = PageWrite> {
-        self.numbers().zip(&self.pages).map(move |(number, content)| PageWrite {
+        self.numbers().zip(self.pages.iter()).map(move |(number, content)| PageWrite {
             slot,
             page: group << GROUP_BITS | number,
             content: *content,
@@ -135,7 +156,7 @@ impl Overlay {
             return;
         }
         for (group, written) in self.groups(slot, &pages) {
-            for (number, content) in written.numbers().zip(&written.pages) {
+            for (number, content) in written.numbers().zip(written.pages.iter()) {
                 let page = group << GROUP_BITS | number;
                 if pages.contains(&page) {
                     page::place(bytes, index, page, content);
@@ -164,8 +185,8 @@ impl Overlay {
     }
 
     /// How many pages were written.
-    pub(crate) fn len(&self) -> usize {
-        self.groups.values().map(|group| group.written.count_ones() as usize).sum()
+    pub(crate) const fn len(&self) -> usize {
+        self.pages
     }
 
     /// Writes. `base` gives the page before the run, asked only for pages that are neither written yet nor overwritten whole.
@@ -191,6 +212,7 @@ impl Overlay {
         while let Some(first) = left.peek() {
             let (number, _) = place(first.page);
             let group = self.groups.entry((slot, number)).or_default();
+            let before = group.count();
             while let Some(piece) = left.next_if(|piece| place(piece.page).0 == number) {
                 let edge = edges.iter().flatten().find(|(page, _)| *page == piece.page);
                 let content = edge.map_or([0; PAGE], |(_, content)| *content);
@@ -198,6 +220,7 @@ impl Overlay {
                     page[piece.in_page].copy_from_slice(&bytes[piece.in_buffer]);
                 }
             }
+            self.pages += group.count() - before;
         }
         Ok(())
     }
@@ -254,6 +277,23 @@ mod tests {
         assert_eq!(bytes[96..], [1; 4]);
         overlay.read_over(SlotId([2; 32]), 0, &mut bytes);
         assert_eq!(bytes[..30], [7; 30]);
+    }
+
+    /// In any order, and with no more room than for as many again.
+    #[test]
+    fn neighbours_stand_in_their_order_and_have_little_room() {
+        for step in [1, 5, 13, 31] {
+            let mut overlay = Overlay::default();
+            for count in 1..=32 {
+                let page = count * step % 32;
+                overlay.write(SLOT_1, page * PAGE as u32, &[page as u8; PAGE], base).unwrap();
+                let group = &overlay.groups[&(SLOT_1, 0)];
+                assert_eq!((group.count(), overlay.len()), (count as usize, count as usize));
+                assert_eq!(group.pages.len(), (count as usize).next_power_of_two());
+            }
+            let pages: Vec<_> = overlay.pages().iter().map(|write| (write.page, write.content)).collect();
+            assert_eq!(pages, (0..32).map(|page| (page, [page as u8; PAGE])).collect::<Vec<_>>());
+        }
     }
 
     #[test]
@@ -316,6 +356,7 @@ mod tests {
                     overlay.write(SLOT_1, index, &vec![write as u8; len], before).unwrap();
                     array[range.clone()].fill(write as u8);
                     touched.into_iter().for_each(|page| written[page] = true);
+                    assert_eq!(overlay.len(), written.iter().filter(|written| **written).count(), "{number}");
                 }
                 let mut seen = plain.clone();
                 overlay.read_over(SLOT_1, 0, &mut seen);

@@ -96,11 +96,7 @@ fn enter(transaction: &mut Transaction, child: Child) -> Result<Box<SubVm>, VmEr
     }
     let rules = transaction.params.profile.rules();
     let own = child.view.overlay && child.message.contract_address == transaction.contract;
-    // Counting them takes time.
-    let inherited = match rules.ram.inherited_page {
-        price if own && price > 0 => price * transaction.overlay.len() as u64,
-        _ => 0,
-    };
+    let inherited = if own { rules.ram.inherited_page * transaction.overlay.len() as u64 } else { 0 };
     let ram = transaction.ram.of(child.mode);
     // The main sub-VM's message is the node's own.
     let handed = if child.main { 0 } else { costs::MESSAGE_COPIES * child.stdin.len() as u64 };

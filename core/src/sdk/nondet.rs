@@ -105,9 +105,12 @@ impl Guest<'_> {
         let rules = self.rules()?;
         let transaction = self.vm.transaction_ref()?;
         let limit = transaction.params.limits.nondet_result;
+        let (schedule, ticks) = (self.vm.wasi.schedule(), *self.ticks);
         let take = |results: &[Vec<u8>]| {
             let given = results.get(call as usize).map_or(&[][..], Vec::as_slice);
-            match fault(given, limit, rules) {
+            // Where it is posted it ends the sub-VM then, and until there nobody looks at it.
+            let too_dear = i64::try_from(schedule.result(given.len() as u64)).map_or(true, |price| price > ticks);
+            match if too_dear { None } else { fault(given, limit, rules) } {
                 None => room::copy(given).map(Some),
                 Some(_) if rules.leader_faults == LeaderFaults::End => Ok(None),
                 Some(fault) => Ok(Some(rules.failed(VmError::LeaderFault(fault)))),
@@ -134,10 +137,12 @@ impl Guest<'_> {
         if fits { Ok(bytes) } else { Ok(self.rules()?.failed(VmError::OutOf(Resource::Memory))) }
     }
 
-    /// Puts a result into the receipt, and charges it.
+    /// Puts a result into the receipt, and charges it: the same for every role, so that the leader, who made it, pays for those who check it.
     fn post(&mut self, result: &[u8]) -> Result<(), End> {
         let result_again = room::copy(result)?;
         self.vm.transaction_mut()?.nondet.push(result_again);
+        let price = self.vm.wasi.schedule().result(result.len() as u64);
+        self.charge(price)?;
         self.charge_carried(result.len() as u64)
     }
 

@@ -4,7 +4,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
-use crate::costs::PRINTED_INT_BITS;
+use crate::costs::{self, PRINTED_INT_BITS};
+use crate::ids::Mode;
 use crate::outcome::{End, InternalError, InternalErrorKind};
 use crate::own;
 use crate::room;
@@ -83,12 +84,15 @@ impl Guest<'_> {
         if !alike(own, leaders, |_, _| true) || !is_printed(&own) || !is_printed(&leaders) {
             return Ok(false);
         }
-        self.ask_model(Map::from([
-            ("leader_answer", Value::Str(printed(results.1)?)),
-            ("principle", Value::Str(room::text(principle)?)),
-            ("template", Value::Str("EqComparative".to_string())),
-            ("validator_answer", Value::Str(printed(results.0)?)),
-        ]))
+        let shown = results.0.len() + results.1.len() + principle.len();
+        self.showing(shown, |guest| {
+            guest.ask_model(Map::from([
+                ("leader_answer", Value::Str(printed(results.1)?)),
+                ("principle", Value::Str(room::text(principle)?)),
+                ("template", Value::Str("EqComparative".to_string())),
+                ("validator_answer", Value::Str(printed(results.0)?)),
+            ]))
+        })
     }
 
     /// Whether a model says that the leader's answer meets the criteria.
@@ -96,13 +100,30 @@ impl Guest<'_> {
         if !returned(leaders).is_some_and(|value| is_printed(&value)) {
             return Ok(false);
         }
-        self.ask_model(Map::from([
-            ("criteria", Value::Str(room::text(criteria)?)),
-            ("input", Value::Str(input_of(data)?)),
-            ("output", Value::Str(printed(leaders)?)),
-            ("task", Value::Str(room::text(task)?)),
-            ("template", Value::Str("EqNonComparativeValidator".to_string())),
-        ]))
+        let shown = task.len() + criteria.len() + data.len() + leaders.len();
+        self.showing(shown, |guest| {
+            guest.ask_model(Map::from([
+                ("criteria", Value::Str(room::text(criteria)?)),
+                ("input", Value::Str(input_of(data)?)),
+                ("output", Value::Str(printed(leaders)?)),
+                ("task", Value::Str(room::text(task)?)),
+                ("template", Value::Str("EqNonComparativeValidator".to_string())),
+            ]))
+        })
+    }
+
+    /// Asks while non-deterministic RAM is charged for so many bytes in text and in a request; where it is not there the answer is no. Only
+    /// validators show anything, so that no receipt may depend on it.
+    fn showing(&mut self, bytes: usize, ask: impl FnOnce(&mut Self) -> Result<bool, End>) -> Result<bool, End> {
+        let held = costs::SHOWN_RAM * bytes as u64;
+        if self.vm.transaction_mut()?.ram.of(Mode::NonDeterministic).charge(held).is_err() {
+            self.vm
+                .diagnose(format_args!("there is no RAM to show a model {bytes} bytes: this validator does not agree"));
+            return Ok(false);
+        }
+        let agrees = ask(self);
+        self.vm.transaction_mut()?.ram.of(Mode::NonDeterministic).release(held);
+        agrees
     }
 
     /// What this validator would have posted as the leader.

@@ -200,6 +200,16 @@ fn a_deployment_costs_what_the_schedule_says() {
     assert_eq!([one, two], [expected, 2 * expected]);
 }
 
+#[test]
+fn a_result_costs_what_the_schedule_says() {
+    let included = calls::RESULT_BYTES_INCLUDED;
+    for (bytes, expected) in
+        [(0, 0), (included, 0), (included + 1, calls::RESULT_BYTE), (3 * included, 2 * included * calls::RESULT_BYTE)]
+    {
+        assert_eq!([1, 2].map(|version| Schedule::of(version).unwrap().result(bytes)), [expected, 2 * expected]);
+    }
+}
+
 /// What the tests above and those of WASI (`core/tests/wasi/schedules.rs`) go through is all there is: whoever adds a price comes here.
 #[test]
 fn no_price_is_left_out() {
@@ -211,6 +221,7 @@ fn no_price_is_left_out() {
         Price::RequestByte,
         Price::RequestValue,
         Price::EthCall,
+        Price::ResultByte,
         Price::SubVm,
         Price::ModuleBytesPerTick,
         Price::InstanceByte,

@@ -21,12 +21,14 @@ pub(super) use spawn::Spawn;
 pub(super) const FORBIDDEN: u32 = 6;
 const INVAL: u32 = 2;
 const INBALANCE: u32 = 7;
-/// Bytes of RAM that a sub-VM, a byte of its message, a descriptor's number, a byte of a request and a written page cost.
+/// Bytes of RAM that a sub-VM, a byte of its message, a descriptor's number, a byte of a request, one that a model is shown and a written page
+/// cost.
 const SUB_VM: u64 = 65_536;
 const MESSAGE: u64 = 3;
 const NUMBER: u64 = 96;
 const REQUEST: u64 = 48;
-const PAGE: u64 = 64;
+const SHOWN: u64 = 64;
+const PAGE: u64 = 256;
 const CARRIED: u64 = 64;
 const MEMORY: &[u8] = b"\x02out_of memory";
 const GAS_DATA: &[u8] = b"\x02out_of gas data";

@@ -1,6 +1,6 @@
 //! Time, RAM, depth, blocks, money and storage.
 
-use subvm_core::costs::{CARRIED, MESSAGE_COPIES, SUB_VM};
+use subvm_core::costs::{CARRIED, MESSAGE_COPIES, STORAGE_PAGE, SUB_VM};
 
 use super::support::*;
 
@@ -133,6 +133,46 @@ fn what_a_receipt_carries_holds_ram() {
     let outcome = world(1_100, all - 1).lead().outcome;
     assert_eq!(outcome, Outcome::VmError(VmError::OutOf(Resource::Memory)));
     assert_eq!(world(1_100, all).lead().outcome, Outcome::null());
+}
+
+/// One after the other, from the last to the first, here and there, and each in a slot of its own: none beside another, which takes most.
+#[test]
+fn what_written_pages_hold_is_charged() {
+    const PAGES: u32 = 4096;
+    const APART: u32 = 32 * 32;
+    type Place = fn(u32) -> (u32, u32);
+    let places: [(&str, Place); 5] = [
+        ("beside each other", |page| (0, page * 32)),
+        ("ascending", |page| (0, page * APART)),
+        ("descending", |page| (0, (2 * PAGES - page) * APART)),
+        ("here and there", |page| (0, page.wrapping_mul(2_654_435) % (2 * PAGES) * APART)),
+        ("in slots", |page| (page, 0)),
+    ];
+    for (name, place) in places {
+        let world = |pages: u32| {
+            World::new(move |machine| {
+                for page in 0..pages {
+                    let (slot, index) = place(page);
+                    machine.mem()[256..260].copy_from_slice(&slot.to_le_bytes());
+                    let errno = subvm_core::sdk::entry::storage_write(&mut machine.guest(), 256, index, 512, 1)?;
+                    assert_eq!(errno, 0);
+                }
+                Ok(())
+            })
+        };
+        let held = |pages: u32| {
+            let (world, mut report) = (world(pages), None);
+            let held = allocation_counter::measure(|| report = Some(world.lead()));
+            let report = report.unwrap();
+            assert_eq!(report.receipt.storage.len(), pages as usize, "{name}");
+            (held.bytes_max, report.ram_peak)
+        };
+        let (few, many) = (held(PAGES), held(2 * PAGES));
+        assert_eq!(many.1 - few.1, u64::from(PAGES) * STORAGE_PAGE, "{name}");
+        // What an allocator takes beside what it is asked for stands at 16 bytes for each page.
+        let each = (many.0 - few.0) / u64::from(PAGES) + 16;
+        assert!(each <= STORAGE_PAGE, "{name}: {each} bytes a page");
+    }
 }
 
 #[test]

@@ -164,6 +164,21 @@ fn a_package_whose_environment_the_chain_refuses_does_not_start() {
     assert_eq!(outcome(refused), Outcome::VmError(VmError::InvalidContract(Invalid::Env)));
 }
 
+/// Every sub-VM that starts asks, for 20,000 ticks; 1,024 names of 128 bytes and eleven patterns took a hundred times that.
+#[test]
+fn names_are_not_matched_again_with_the_list_that_they_were_checked_by() {
+    let list = Refused::default();
+    let env = Env::new((0..1000).map(|number| (format!("NAME_{number}"), "x")), &list).unwrap();
+    let taken = allocation_counter::measure(|| assert!(!env.is_refused(&list)));
+    assert_eq!(taken.count_total, 0, "a copy of each name in capitals, for each pattern");
+    // By another list they are looked at; and whoever checked them, they are the same environment.
+    let other = Refused::new(["NAME_999".parse().unwrap()]);
+    assert!(env.is_refused(&other));
+    let unchecked = Refused::new([]);
+    let same = Env::new((0..1000).map(|number| (format!("NAME_{number}"), "x")), &unchecked).unwrap();
+    assert!(same == env && same.is_refused(&other) && !same.is_refused(&list));
+}
+
 #[test]
 fn a_program_reads_its_own_input_or_the_message() {
     let reads = |stdin: Option<&[u8]>| {

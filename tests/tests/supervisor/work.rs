@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use subvm_core::InternalErrorKind;
-use subvm_core::costs::PRINTED_INT_BITS;
-use subvm_core::costs::calls::{REQUEST_BYTE, REQUEST_VALUE, TRANSFER};
+use subvm_core::costs::calls::{REQUEST_BYTE, REQUEST_VALUE, RESULT_BYTE, RESULT_BYTES_INCLUDED, TRANSFER};
+use subvm_core::costs::{PRINTED_INT_BITS, SHOWN_RAM};
 use subvm_core::host::{Clock, Node};
 
 use super::support::*;
@@ -143,6 +143,74 @@ fn what_a_leader_says_is_compared_without_being_built() {
         assert_eq!(matches!(report.unwrap().outcome, Outcome::Return(_)), agrees);
         // The memory of two scripts, and some copies of either answer; values would take 48 bytes each.
         assert!(held.bytes_max < (4 << 20) + 8 * ITEMS as u64, "{} bytes", held.bytes_max);
+    }
+}
+
+/// A validator shows a model what a leader posted, and what that takes is charged; where there is no RAM for it, it does not agree, and asks
+/// nobody.
+#[test]
+fn what_a_model_is_shown_is_charged() {
+    const ITEMS: usize = 200_000;
+    let nulls = |items| Value::array(vec![Value::Null; items]);
+    let results = |items| vec![returned(nulls(items))];
+    let world = |limit: u64| {
+        let world = World::new(|machine| match part(machine)? {
+            (0, ..) => {
+                let fields = map([("task", "any".into()), ("criteria", "any".into())]);
+                let strategy = map([("NonComparative", fields)]);
+                machine.request("RunNondetWith", map([("data", bytes(b"")), ("strategy", strategy)]))?.unwrap();
+                Ok(())
+            }
+            _ => Ok(()),
+        })
+        .with_params(|params| params.limits.ram = limit);
+        world.host.answer(map([("ok", true.into())]).encode().unwrap());
+        world
+    };
+    let held = |items: usize| {
+        let (world, results, mut report) = (world(1 << 30), results(items), None);
+        let held = allocation_counter::measure(|| report = Some(world.run(Role::Validator { results })));
+        let report = report.unwrap();
+        assert!(matches!(report.outcome, Outcome::Return(_)), "{:?}", report.outcome);
+        (held.bytes_max, report.ram_peak_nondet)
+    };
+    let (few, many) = (held(1), held(ITEMS));
+    let charged = many.1 - few.1;
+    assert_eq!(charged, SHOWN_RAM * (returned(nulls(ITEMS)).len() - returned(nulls(1)).len()) as u64);
+    // Values, then their text, the text in a request, and that with the module.
+    let taken = many.0 - few.0;
+    assert!(taken < charged, "{taken} of {charged} bytes");
+    let tight = world(4 << 20);
+    let report = tight.run(Role::Validator { results: results(ITEMS) });
+    assert_eq!(report.outcome, Outcome::VmError(VmError::ValidatorDisagrees { call: 0 }));
+    assert!(tight.host.asked().is_empty());
+}
+
+/// Each role pays the same for a result, and who has not the gas ends alike.
+#[test]
+fn a_large_result_pays_for_those_who_check_it() {
+    const BYTES: usize = 100_000;
+    let world = |size: usize, limit: u64| {
+        World::new(move |machine| match part(machine)? {
+            (0, ..) => machine.gl_call("RunNondet", block(b"")).map(|made| assert!(made.is_ok())),
+            (2, _, Some(_)) => machine.end_with("Return", true),
+            _ => machine.end_with("Return", bytes(&vec![7; size])),
+        })
+        .with_params(move |params| params.limits.gas_time = limit)
+    };
+    let lead = |size, limit| world(size, limit).lead().receipt;
+    let (small, large) = (lead(10, 1 << 30), lead(BYTES, 1 << 30));
+    let posted = large.nondet[0].len() as u64;
+    let price = (posted - RESULT_BYTES_INCLUDED) * RESULT_BYTE;
+    assert_eq!(large.gas.time - small.gas.time, price);
+    for limit in [large.gas.time, large.gas.time - 1] {
+        let leaders = lead(BYTES, limit);
+        assert_eq!(leaders.returned(), limit == large.gas.time);
+        let results = leaders.nondet.clone();
+        for role in [Role::Validator { results: results.clone() }, Role::Sync { results }] {
+            let receipt = world(BYTES, limit).run(role).receipt;
+            assert_eq!(receipt.digest(), leaders.digest());
+        }
     }
 }
 

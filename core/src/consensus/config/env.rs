@@ -20,8 +20,14 @@ const DEFAULTS: [&str; 3] = ["LANG=C.UTF-8", "LC_ALL=C.UTF-8", "TZ=UTC"];
 /// assert_eq!(env.iter().collect::<Vec<_>>(), [&b"HOME=/"[..], b"LANG=C.UTF-8", b"LC_ALL=C.UTF-8", b"TZ=CET"]);
 /// assert!(Env::new([("API_TOKEN", "x")], &Refused::default()).is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Env(Strings);
+#[derive(Clone, Debug)]
+pub struct Env {
+    strings: Strings,
+    /// The list that its variables were checked by; nothing where it has none of its own.
+    checked: Option<Refused>,
+    /// Bytes of all values.
+    values: u64,
+}
 
 /// A variable that is refused; each names it.
 ///
@@ -69,12 +75,13 @@ impl Env {
                 return Err(EnvError::TooMany);
             }
         }
-        lay_out(&variables).map(Self)
+        let values = variables.values().map(|value| value.len() as u64).sum();
+        Ok(Self { strings: lay_out(&variables)?, checked: Some(refused.clone()), values })
     }
 
     /// The variables, `NAME=value` each, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter()
+        self.strings.iter()
     }
 
     /// The names of the variables, sorted.
@@ -91,6 +98,10 @@ impl Env {
     /// Whether `refused` covers the name of a variable beside those that every environment starts from: a list that covers `TZ` forbids
     /// setting it, not running.
     ///
+    /// # Cost
+    /// A comparison of two lists, where this is the one that the environment was checked by: every sub-VM that starts is asked this. Else all
+    /// names are matched with all patterns.
+    ///
     /// ```
     /// use subvm_core::wasi::{Env, Refused};
     /// let env = Env::new([("HOME", "/")], &Refused::default()).unwrap();
@@ -99,28 +110,42 @@ impl Env {
     /// ```
     #[must_use]
     pub fn is_refused(&self, refused: &Refused) -> bool {
+        if self.checked.as_ref().is_none_or(|checked| checked == refused) {
+            return false;
+        }
         // Most environments hold nothing else, and comparing is less than matching patterns.
         let own = self.iter().filter(|variable| !DEFAULTS.iter().any(|default| default.as_bytes() == *variable));
         own.map(name_of).any(|name| refused.refuses(name))
     }
 
     /// Bytes of all values.
-    pub(crate) fn values_len(&self) -> u64 {
-        self.iter().map(|variable| (variable.len() - name_of(variable).len()) as u64 - 1).sum()
+    pub(crate) const fn values_len(&self) -> u64 {
+        self.values
     }
 
     #[inline]
     pub(crate) fn strings(&self) -> &Strings {
-        &self.0
+        &self.strings
     }
 }
+
+/// By their variables, whatever list they were checked by.
+impl PartialEq for Env {
+    fn eq(&self, other: &Self) -> bool {
+        self.strings == other.strings
+    }
+}
+
+impl Eq for Env {}
 
 /// What every environment starts from, and nothing more.
 impl Default for Env {
     fn default() -> Self {
         let mut strings = Strings::default();
         DEFAULTS.iter().for_each(|variable| strings.push(&[variable.as_bytes()]));
-        Self(strings)
+        let values =
+            DEFAULTS.iter().map(|variable| (variable.len() - name_of(variable.as_bytes()).len()) as u64 - 1).sum();
+        Self { strings, checked: None, values }
     }
 }
 

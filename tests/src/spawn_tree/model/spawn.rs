@@ -4,7 +4,7 @@ use subvm_core::calldata::Value;
 use subvm_core::{Address, Role};
 
 use super::frame::{DETERMINISTIC, NON_DETERMINISTIC};
-use super::{Expected, FORBIDDEN, Frame, Kind, MEMORY, May, Model, Seen, view};
+use super::{Expected, FORBIDDEN, Frame, Kind, MEMORY, May, Model, SHOWN, Seen, view};
 use crate::spawn_tree::Strategy;
 use crate::spawn_tree::chain::NOBODY;
 
@@ -111,13 +111,20 @@ impl Model {
             self.ticks_nondet += used;
         }
         let before = self.wrong.is_none();
+        if block && parsed && after < 0 && ticks >= price + START && self.may_have_block() {
+            // Its result is in the receipt, and could not be paid for.
+            let (result, _) = self.posts(spawn, ran.as_ref(), depth);
+            self.nondet.push(result);
+        }
         self.settle(parsed, after, seen, |model| match spawn {
             Spawn::Block | Spawn::BlockWith(_) => model.block(spawn, ran.as_ref(), depth),
             _ => model.result_of(spawn, child.as_ref(), depth),
         });
         if let (true, Seen::Fd(_)) = (before, seen) {
             let nobody = matches!(spawn, Spawn::Call { address: NOBODY, .. });
-            let price = price + if nobody { 0 } else { START } + if block { 0 } else { used };
+            // A long result pays for those who check it.
+            let posted = if block { 8 * (self.content.len() as i64 - 1024).max(0) } else { 0 };
+            let price = price + posted + if nobody { 0 } else { START } + if block { 0 } else { used };
             self.expect("ticks that a request took", &(ticks - after), &price);
         }
     }
@@ -156,17 +163,7 @@ impl Model {
         if call as u64 >= self.limits.nondet_blocks.into() {
             return Expected::End(b"\x02out_of nondet_blocks".to_vec());
         }
-        let own = self.outcome_of(ran, depth);
-        let own = if own.len() as u64 > self.limits.nondet_result { MEMORY.to_vec() } else { own };
-        let (result, agrees) = match &self.role {
-            Role::Leader => (own, true),
-            Role::Sync { results } => (results[call].clone(), true),
-            Role::Validator { results } => {
-                let leaders = results[call].clone();
-                let agrees = self.agrees(spawn, &own, &leaders);
-                (leaders, agrees)
-            }
-        };
+        let (result, agrees) = self.posts(spawn, ran, depth);
         self.nondet.push(result.clone());
         if let Some(end) = self.carry(&result) {
             return end;
@@ -177,18 +174,53 @@ impl Model {
         Expected::Content(Some(result))
     }
 
+    /// Whether one more block may run here.
+    fn may_have_block(&mut self) -> bool {
+        let may = self.top().may;
+        may.deterministic && may.spawn_nondet && (self.nondet.len() as u64) < self.limits.nondet_blocks.into()
+    }
+
+    /// What the next block puts into the receipt, and whether this node agrees.
+    fn posts(&mut self, spawn: Spawn, ran: Option<&Frame>, depth: usize) -> (Vec<u8>, bool) {
+        let call = self.nondet.len();
+        let own = self.outcome_of(ran, depth);
+        let own = if own.len() as u64 > self.limits.nondet_result { MEMORY.to_vec() } else { own };
+        match &self.role {
+            Role::Leader => (own, true),
+            Role::Sync { results } => (results[call].clone(), true),
+            Role::Validator { results } => {
+                let leaders = results[call].clone();
+                let agrees = self.agrees(spawn, &own, &leaders);
+                (leaders, agrees)
+            }
+        }
+    }
+
     /// Whether a validator agrees, having come to `own`.
-    fn agrees(&self, spawn: Spawn, own: &[u8], leaders: &[u8]) -> bool {
+    fn agrees(&mut self, spawn: Spawn, own: &[u8], leaders: &[u8]) -> bool {
         let returned = |result: &[u8]| result.first() == Some(&0);
         match spawn {
             Spawn::BlockWith(Strategy::StrictEq) => own == leaders,
             Spawn::BlockWith(Strategy::Numeric { abs, rel }) => own == leaders || near(own, leaders, abs, rel),
             Spawn::BlockWith(Strategy::Comparative) => {
-                own == leaders || returned(own) && returned(leaders) && self.model_agrees
+                // And the principle.
+                own == leaders || returned(own) && returned(leaders) && self.shows(own.len() + leaders.len() + 1)
             }
-            Spawn::BlockWith(Strategy::NonComparative) => returned(leaders) && self.model_agrees,
+            // And the task, the criteria and what the block is given, of a byte each.
+            Spawn::BlockWith(Strategy::NonComparative) => returned(leaders) && self.shows(leaders.len() + 3),
             _ => own == [0, 0x10],
         }
+    }
+
+    /// Whether there is RAM to show the model so many bytes, and it agrees then.
+    fn shows(&mut self, bytes: usize) -> bool {
+        let held = bytes as u64 * SHOWN;
+        let fits = self.fits(NON_DETERMINISTIC, held);
+        if fits {
+            self.hold(NON_DETERMINISTIC, held);
+            self.held[NON_DETERMINISTIC] -= held;
+        }
+        fits && self.model_agrees
     }
 
     pub(in super::super) fn is_deterministic(&mut self) -> bool {
