@@ -23,11 +23,22 @@ pub(crate) struct Setting {
     pub(crate) program: Option<Mode>,
     /// The part that the node plays.
     pub(crate) role: Role,
+    /// What it is told.
+    pub(crate) message: Message,
+    /// What is not as usual in the consensus parameters.
+    pub(crate) change: fn(&mut Params),
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { ticks: 20_000_000, ram: 1 << 30, program: None, role: Role::Leader }
+        Self {
+            ticks: 20_000_000,
+            ram: 1 << 30,
+            program: None,
+            role: Role::Leader,
+            message: Message::default(),
+            change: |_| (),
+        }
     }
 }
 
@@ -205,7 +216,7 @@ impl Bench {
         let engine: Arc<dyn Engine> = Arc::clone(&self.engine) as _;
         let entry = setting.program.map_or(Entry::Contract, |mode| Entry::Program { mode, stdin: None });
         let run_of = Run {
-            message: Message::default(),
+            message: setting.message.clone(),
             entry,
             role: setting.role.clone(),
             params: Arc::new(params(setting)),
@@ -249,5 +260,7 @@ impl Bench {
 fn params(setting: &Setting) -> Params {
     let limits =
         Limits { gas_time: setting.ticks, gas_time_nondet: setting.ticks, ram: setting.ram, ..Limits::default() };
-    Params { limits, personality: Personality::Program, ..Params::default() }
+    let mut params = Params { limits, personality: Personality::Program, ..Params::default() };
+    (setting.change)(&mut params);
+    params
 }

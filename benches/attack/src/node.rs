@@ -8,7 +8,10 @@ use subvm_core::{Address, Package, SlotId};
 use subvm_system::clock::SystemClock;
 use subvm_system::random::SystemRng;
 
-/// A chain on which each address has the same package, no balance and no storage, and whose modules answer at once.
+/// Where there is no contract.
+const NOBODY: Address = Address([0xff; 20]);
+
+/// A chain on which each address but one has the same package, no balance and no storage, and whose modules answer at once.
 #[derive(Clone)]
 struct Chain(Arc<Package>);
 
@@ -37,8 +40,8 @@ impl Host for Chain {
         Ok([0; 32])
     }
 
-    fn code(&mut self, _: State, _: &Address) -> Result<Code, HostError> {
-        Ok(Code::Package(Arc::clone(&self.0)))
+    fn code(&mut self, _: State, address: &Address) -> Result<Code, HostError> {
+        Ok(if *address == NOBODY { Code::Nothing } else { Code::Package(Arc::clone(&self.0)) })
     }
 
     fn locked_slots(&mut self, _: &Address) -> Result<Vec<SlotId>, HostError> {

@@ -104,6 +104,7 @@ pub(super) fn cases() -> Vec<Case> {
             let import = r#"(import "genlayer_sdk" "storage_write" (func $write (param i32 i32 i32 i32) (result i32)))"#;
             text::endless(&format!("{import} (memory 1)"), "(local $i i32)", write)
         })
+        .holding(16 << 20)
         .with(|setting| setting.ticks = 200_000_000),
         Case::of_text("blocks", "non-deterministic blocks, all that a run may have", "", || {
             let block = r#"{"RunNondet": {"data_leader": b#, "data_validator": b#}}"#;

@@ -2,9 +2,11 @@
 
 mod compiling;
 mod contracts;
+mod hosts;
 mod instructions;
 mod linking;
 mod memory;
+mod misses;
 mod motion;
 mod requests;
 mod stack;
@@ -28,6 +30,8 @@ pub(crate) struct Case {
     pub(crate) before: &'static str,
     /// What a tick of it may take, of the kernel's.
     pub(crate) bar: f64,
+    /// Bytes that it may hold beyond the RAM that it was charged, where that is less than what stacks may take.
+    pub(crate) beyond: Option<u64>,
     /// Whether only its compilation is of interest, and what it is like to run is not.
     pub(crate) whole: bool,
     pub(crate) setting: Setting,
@@ -42,7 +46,7 @@ impl Case {
         make: impl Fn() -> Parts + 'static,
     ) -> Self {
         let (name, make) = (name.to_owned(), Box::new(make));
-        Self { name, what, before, bar: BAR, whole: false, setting: Setting::default(), make }
+        Self { name, what, before, bar: BAR, beyond: None, whole: false, setting: Setting::default(), make }
     }
 
     /// One module in the text format.
@@ -65,6 +69,11 @@ impl Case {
         Self { whole: true, ..self }
     }
 
+    /// All that it holds is charged, but for so much.
+    fn holding(self, beyond: u64) -> Self {
+        Self { beyond: Some(beyond), ..self }
+    }
+
     pub(crate) fn bar(self, bar: f64) -> Self {
         Self { bar, ..self }
     }
@@ -85,6 +94,8 @@ pub(crate) fn cases() -> Vec<Case> {
         requests::cases(),
         contracts::cases(),
         instructions::cases(),
+        hosts::cases(),
+        misses::cases(),
     ]
     .into_iter()
     .flatten()
