@@ -113,8 +113,10 @@ impl Model {
         let before = self.wrong.is_none();
         if block && parsed && after < 0 && ticks >= price + START && self.may_have_block() {
             // Its result is in the receipt, and could not be paid for.
+            let peak = self.peak;
             let (result, _) = self.posts(spawn, ran.as_ref(), depth);
-            self.nondet.push(result);
+            // Nobody checks it then.
+            (self.peak, _) = (peak, self.nondet.push(result));
         }
         self.settle(parsed, after, seen, |model| match spawn {
             Spawn::Block | Spawn::BlockWith(_) => model.block(spawn, ran.as_ref(), depth),
@@ -163,9 +165,11 @@ impl Model {
         if call as u64 >= self.limits.nondet_blocks.into() {
             return Expected::End(b"\x02out_of nondet_blocks".to_vec());
         }
+        let peak = self.peak;
         let (result, agrees) = self.posts(spawn, ran, depth);
         self.nondet.push(result.clone());
         if let Some(end) = self.carry(&result) {
+            self.peak = peak;
             return end;
         }
         if !agrees {
