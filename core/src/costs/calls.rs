@@ -109,8 +109,10 @@ amounts! {
         RequestByte REQUEST_BYTE = 4;
         /// A value or a key of a `gl_call` request that is calldata: each gets a place of its own, however few bytes it has.
         RequestValue REQUEST_VALUE = 72;
-        /// A byte of a non-deterministic result beyond the first 1,024: whatever a leader posts, other nodes check it, copy it for the receipt and for the contract, and may show it to a model.
+        /// A byte of a non-deterministic result beyond the first 1,024: whatever a leader posts, other nodes check it, and copy it for the receipt and for the contract.
         ResultByte RESULT_BYTE = 8;
+        /// The same where a model is asked about the result: a validator takes it apart, prints it, and puts it into a request, beside its own.
+        ShownByte SHOWN_BYTE = 128;
         /// Starting a sub-VM.
         SubVm SUB_VM = 20_000;
         /// A byte of RAM beyond the first 16,384 that the instances of a sub-VM are charged together: what it stands for is set up anew at each start.
@@ -155,5 +157,5 @@ amounts! {
 /// Bytes of a sub-VM's instances that cost no [`INSTANCE_BYTE`].
 pub const INSTANCE_BYTES_INCLUDED: u64 = 16_384;
 
-/// Bytes of a non-deterministic result that cost no [`RESULT_BYTE`].
+/// Bytes of a non-deterministic result that cost no [`RESULT_BYTE`] and no [`SHOWN_BYTE`].
 pub const RESULT_BYTES_INCLUDED: u64 = 1024;

@@ -151,9 +151,10 @@ impl Schedule {
         self.call(Price::SubVm) + (bytes >> self.call(Price::ModuleBytesPerTick).trailing_zeros())
     }
 
-    /// What a non-deterministic result of so many bytes costs, in ticks.
-    pub(crate) const fn result(&self, bytes: u64) -> u64 {
-        bytes.saturating_sub(calls::RESULT_BYTES_INCLUDED).saturating_mul(self.call(Price::ResultByte))
+    /// What a non-deterministic result of so many bytes costs, in ticks; `is_shown` where a model is asked about it.
+    pub(crate) const fn result(&self, bytes: u64, is_shown: bool) -> u64 {
+        let price = self.call(if is_shown { Price::ShownByte } else { Price::ResultByte });
+        bytes.saturating_sub(calls::RESULT_BYTES_INCLUDED).saturating_mul(price)
     }
 }
 

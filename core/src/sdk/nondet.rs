@@ -36,7 +36,7 @@ enum Part {
 impl Guest<'_> {
     /// `RunNondet`: the guest's own function compares.
     pub(super) fn run_nondet(&mut self, data_leader: &[u8], data_validator: &[u8]) -> Granted {
-        self.block(data_leader, |guest, leaders| {
+        self.block(data_leader, false, |guest, leaders| {
             let own = guest.run_block(data_validator, Some(leaders))?;
             Ok(match own {
                 Outcome::Return(value) if value == TRUE => Checked::Agrees,
@@ -47,10 +47,15 @@ impl Guest<'_> {
 
     /// `RunNondetWith`: the strategy compares.
     pub(super) fn run_nondet_with(&mut self, data: &[u8], strategy: &Strategy) -> Granted {
-        self.block(data, |guest, leaders| guest.checks(strategy, data, leaders))
+        self.block(data, strategy.shows(), |guest, leaders| guest.checks(strategy, data, leaders))
     }
 
-    fn block(&mut self, data_leader: &[u8], check: impl FnOnce(&mut Self, &[u8]) -> Result<Checked, End>) -> Granted {
+    fn block(
+        &mut self,
+        data_leader: &[u8],
+        is_shown: bool,
+        check: impl FnOnce(&mut Self, &[u8]) -> Result<Checked, End>,
+    ) -> Granted {
         self.need(Permissions::DETERMINISTIC | Permissions::SPAWN_NONDET)?;
         // The same for every role, whatever runs on this node.
         let price = starting(&self.vm.package, self.vm.wasi.schedule());
@@ -60,19 +65,19 @@ impl Guest<'_> {
             // Before what the leader posted is charged, which a leader does not know yet.
             self.vm.transaction_mut()?.ram.begin_block();
         }
-        let result = match self.part(call)? {
+        let result = match self.part(call, is_shown)? {
             Part::Propose => {
                 let outcome = self.run_block(data_leader, None)?;
                 let result = self.proposal(&outcome)?;
-                self.post(&result)?;
+                self.post(&result, is_shown)?;
                 result
             }
             Part::Believe(result) => {
-                self.post(&result)?;
+                self.post(&result, is_shown)?;
                 result
             }
             Part::Check(result) => {
-                self.post(&result)?;
+                self.post(&result, is_shown)?;
                 let checked = check(self, &result)?;
                 if !matches!(checked, Checked::Agrees) {
                     self.tell_disagreement(call, &checked, &result);
@@ -101,7 +106,7 @@ impl Guest<'_> {
         Ok(call)
     }
 
-    fn part(&mut self, call: u32) -> Result<Part, InternalError> {
+    fn part(&mut self, call: u32, is_shown: bool) -> Result<Part, InternalError> {
         let rules = self.rules()?;
         let transaction = self.vm.transaction_ref()?;
         let limit = transaction.params.limits.nondet_result;
@@ -109,7 +114,8 @@ impl Guest<'_> {
         let take = |results: &[Vec<u8>]| {
             let given = results.get(call as usize).map_or(&[][..], Vec::as_slice);
             // Where it is posted it ends the sub-VM then, and until there nobody looks at it.
-            let too_dear = i64::try_from(schedule.result(given.len() as u64)).map_or(true, |price| price > ticks);
+            let too_dear =
+                i64::try_from(schedule.result(given.len() as u64, is_shown)).map_or(true, |price| price > ticks);
             match if too_dear { None } else { fault(given, limit, rules) } {
                 None => room::copy(given).map(Some),
                 Some(_) if rules.leader_faults == LeaderFaults::End => Ok(None),
@@ -138,10 +144,10 @@ impl Guest<'_> {
     }
 
     /// Puts a result into the receipt, and charges it: the same for every role, so that the leader, who made it, pays for those who check it.
-    fn post(&mut self, result: &[u8]) -> Result<(), End> {
+    fn post(&mut self, result: &[u8], is_shown: bool) -> Result<(), End> {
         let result_again = room::copy(result)?;
         self.vm.transaction_mut()?.nondet.push(result_again);
-        let price = self.vm.wasi.schedule().result(result.len() as u64);
+        let price = self.vm.wasi.schedule().result(result.len() as u64, is_shown);
         self.charge(price)?;
         self.charge_carried(result.len() as u64)
     }

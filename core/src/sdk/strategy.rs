@@ -26,6 +26,11 @@ pub(super) enum Strategy {
 }
 
 impl Strategy {
+    /// Whether a validator shows a model what the leader posted.
+    pub(super) const fn shows(&self) -> bool {
+        matches!(self, Self::Comparative { .. } | Self::NonComparative { .. })
+    }
+
     /// The strategy that `value` names, if it is one.
     ///
     /// # Errors

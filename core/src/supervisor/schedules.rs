@@ -203,10 +203,11 @@ fn a_deployment_costs_what_the_schedule_says() {
 #[test]
 fn a_result_costs_what_the_schedule_says() {
     let included = calls::RESULT_BYTES_INCLUDED;
-    for (bytes, expected) in
-        [(0, 0), (included, 0), (included + 1, calls::RESULT_BYTE), (3 * included, 2 * included * calls::RESULT_BYTE)]
-    {
-        assert_eq!([1, 2].map(|version| Schedule::of(version).unwrap().result(bytes)), [expected, 2 * expected]);
+    for (is_shown, byte) in [(false, calls::RESULT_BYTE), (true, calls::SHOWN_BYTE)] {
+        for (bytes, expected) in [(0, 0), (included, 0), (included + 1, byte), (3 * included, 2 * included * byte)] {
+            let prices = [1, 2].map(|version| Schedule::of(version).unwrap().result(bytes, is_shown));
+            assert_eq!(prices, [expected, 2 * expected]);
+        }
     }
 }
 
@@ -222,6 +223,7 @@ fn no_price_is_left_out() {
         Price::RequestValue,
         Price::EthCall,
         Price::ResultByte,
+        Price::ShownByte,
         Price::SubVm,
         Price::ModuleBytesPerTick,
         Price::InstanceByte,

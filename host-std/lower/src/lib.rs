@@ -90,7 +90,7 @@ pub use unwound::unwinding_ticks;
 /// The version of lowering: it changes whenever any module would be lowered to other bytes. It belongs to the key of the
 /// module cache. What chains agree on is [`LOWERING_VERSION`](subvm_core::LOWERING_VERSION), which changes only when any
 /// module's results do.
-pub const VERSION: u32 = 22;
+pub const VERSION: u32 = 23;
 
 /// Bytes of a page of memory (WebAssembly 2.0, 4.2.8).
 pub const WASM_PAGE: u64 = 65_536;

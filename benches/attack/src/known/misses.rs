@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{BAR_FAR, Case, text};
 
 /// How many times a tick of the kernel a tick may take where a load waits for a store over the border of two pages.
-const BAR_SPLIT: f64 = 5.0;
+const BAR_SPLIT: f64 = 6.0;
 
 /// Functions with so many stores in a branch that is never taken, each called in an order that nobody foretells.
 fn calls(functions: u32, stores: u32) -> String {

@@ -125,7 +125,11 @@ impl Model {
         if let (true, Seen::Fd(_)) = (before, seen) {
             let nobody = matches!(spawn, Spawn::Call { address: NOBODY, .. });
             // A long result pays for those who check it.
-            let posted = if block { 8 * (self.content.len() as i64 - 1024).max(0) } else { 0 };
+            let byte = match spawn {
+                Spawn::BlockWith(Strategy::Comparative | Strategy::NonComparative) => 128,
+                _ => 8,
+            };
+            let posted = if block { byte * (self.content.len() as i64 - 1024).max(0) } else { 0 };
             let price = price + posted + if nobody { 0 } else { START } + if block { 0 } else { used };
             self.expect("ticks that a request took", &(ticks - after), &price);
         }
