@@ -167,7 +167,8 @@ pub(super) fn cases() -> Vec<Case> {
             Case::of_text("shown", "a leader's 16 MiB of nulls, shown to a model", "", || blocks(JUDGED)),
             Role::Validator { results: vec![nulls(LARGEST)] },
         )
-        .holding(2 * WORKING + 3 * (16 << 20)),
+        .holding(2 * WORKING + 3 * (16 << 20))
+        .with(|setting| setting.ticks = 3_000_000_000),
         Case::of_text("missing", "calls of a contract that is not there", "", || made(CALL)),
         Case::of_text("messages_refused", "messages that there is no money for", "", || made(PAID)),
         Case::of_text("spawns_nothing", "requests that begin like a sandbox, and end there", "", || {
