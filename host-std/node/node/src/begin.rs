@@ -1,6 +1,9 @@
-//! A new node begins with a snapshot of another's, in the place of all blocks before. It takes it from anybody: the validators' signatures under
-//! the next block say which state it has to lead to.
+//! A new node begins with a snapshot of another's, in the place of all blocks before. It takes it from anybody: the validators' signatures, which are
+//! looked at first, say which block it is of and which state it has to lead to. It comes through a file: what is held of it at once does not depend
+//! on how large it is, but for the chain that it becomes.
 
+use std::fs::File;
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +14,8 @@ use clap::Args;
 use eyre::{Context, bail, eyre};
 use serde_json::Value;
 use subvm_bft::{Check, Ctx, Set};
-use subvm_chain::{Block, Chain, Genesis, Header};
-use subvm_ledger::{Applied as Written, Ledger, RedbLedger};
+use subvm_chain::{Block, Chain, Genesis, Header, Written};
+use subvm_ledger::{Applied, Ledger, RedbLedger};
 
 use crate::config::{self, Config};
 use crate::snapshots::{Snapshots, whole};
@@ -56,21 +59,28 @@ impl Begin {
         if bytes > self.most {
             bail!("the snapshot of block {height} has {bytes} bytes, and {} are taken at most: see --most", self.most);
         }
-        let file = other.snapshot(height, bytes)?;
-        let (_, snapshot) = whole(&file).wrap_err_with(|| format!("the snapshot of {}", self.from))?;
+        // Who signed what, first: the rest has to be that.
         let blocks = [other.decided(height)?, other.decided(height + 1)?];
         let root = signed(&genesis, &blocks)?;
-        let engine = crate::files::engine(&config.vm)?;
-        let chain = Chain::restore(Arc::new(genesis), engine, snapshot, &root)?;
-        if chain.height() != height || chain.last().0 != blocks[0].id.0 {
-            bail!("the snapshot is of another block than {height}: take one from another node");
-        }
         // All of it, or nothing.
         let parent = config.data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let part = tempfile::Builder::new().prefix("begin").tempdir_in(parent)?;
+        let snapshots = Snapshots::open(part.path().join("snapshots"), config.snapshots)?;
+        let mut taken = tempfile::Builder::new().suffix(".part").tempfile_in(part.path())?;
+        other.snapshot(height, bytes, taken.as_file_mut())?;
+        let mut file = File::open(taken.path())?;
+        let said = whole(&mut file).wrap_err_with(|| format!("the snapshot of {}", self.from))?;
+        if said != root {
+            bail!("the snapshot is of another state than the one that was signed: take one from another node");
+        }
+        let engine = crate::files::engine(&config.vm)?;
+        let chain = Chain::restore_from(Arc::new(genesis), engine, &mut BufReader::new(file), &root)?;
+        if chain.height() != height || chain.last().0 != blocks[0].id.0 {
+            bail!("the snapshot is of another block than {height}: take one from another node");
+        }
         let store = Store::open(part.path(), &crate::files::digest(chain.genesis()))?;
         fill(&mut RedbLedger::open(&part.path().join("state"))?, &chain)?;
-        Snapshots::open(part.path().join("snapshots"), config.snapshots)?.write(snapshot, &root, height)?;
+        snapshots.adopt(taken, height)?;
         store.begin(&blocks)?;
         drop(store);
         std::fs::rename(part.path(), &config.data)
@@ -116,14 +126,21 @@ fn by_validators(genesis: &Genesis, set: &Set, decided: &Decided) -> eyre::Resul
     })
 }
 
+/// Pages that are put into a ledger at once.
+const PAGES: usize = 16_384;
+
 /// Puts what a chain begins with into a ledger that has nothing.
 pub(crate) fn fill(ledger: &mut RedbLedger, chain: &Chain) -> eyre::Result<()> {
-    for written in chain.pages().into_iter().filter(|written| written.height > 0) {
-        let contracts = written.contracts.iter();
-        let pages: Vec<Written<'_>> =
-            contracts.map(|(contract, pages)| Written { contract: *contract, pages }).collect();
-        ledger.apply_block(&pages, written.height)?;
-    }
+    chain.pages_in(PAGES, |Written { height, contracts }| {
+        if height == 0 {
+            // The ledger begins so.
+            return Ok(());
+        }
+        let contracts = contracts.iter();
+        let pages: Vec<Applied<'_>> =
+            contracts.map(|(contract, pages)| Applied { contract: *contract, pages }).collect();
+        ledger.apply_block(&pages, height)
+    })?;
     ledger.finalize(chain.finalized())?;
     Ok(())
 }
@@ -171,20 +188,20 @@ impl Other {
         })
     }
 
-    fn snapshot(&self, height: u64, bytes: u64) -> eyre::Result<Vec<u8>> {
-        let mut file = Vec::new();
+    fn snapshot(&self, height: u64, bytes: u64, file: &mut File) -> eyre::Result<()> {
+        let mut taken = 0;
         for number in 0.. {
-            if file.len() as u64 >= bytes {
+            if taken >= bytes {
                 break;
             }
             let part = self.get(&format!("/snapshots/{height}/{number}"), crate::snapshots::PART + 1)?;
-            let rest = bytes - file.len() as u64;
-            if part.len() as u64 != rest.min(crate::snapshots::PART) {
+            if part.len() as u64 != (bytes - taken).min(crate::snapshots::PART) {
                 bail!("{} has other bytes of the snapshot than it said: take one from another node", self.url);
             }
-            file.extend(part);
+            file.write_all(&part).wrap_err("cannot keep the snapshot: is the disk full?")?;
+            taken += part.len() as u64;
         }
-        Ok(file)
+        Ok(())
     }
 
     fn decided(&self, height: u64) -> eyre::Result<Decided> {

@@ -274,17 +274,22 @@ pub(crate) mod tests {
         Decided { height, round: Round::new(0), id, commits: vec![], block: block.to_bytes() }
     }
 
+    /// What a node shares that has this chain, in a directory.
+    pub(crate) fn shared(dir: &std::path::Path, chain: Chain) -> Shared {
+        let config = "name = \"a\"\nnetwork = {listen = \"/ip4/127.0.0.1/tcp/1\"}\nrpc = {listen = \"127.0.0.1:1\"}";
+        let config: Config = toml::from_str(config).expect("a node's file");
+        let store = Arc::new(Store::open(dir, &[1; 32]).expect("opens"));
+        let ledger = RedbLedger::open(&dir.join("state")).expect("opens");
+        let snapshots = Snapshots::open(dir.join("snapshots"), config.snapshots).expect("opens");
+        Shared::new(&config, Arc::clone(chain.genesis()), chain, store, ledger, (snapshots, None))
+    }
+
     /// What comes of a call whose record is gone is told, and counted, as any other.
     #[test]
     fn who_listens_is_told_without_a_record_too() {
         let dir = tempfile::tempdir().expect("a directory");
-        let config = "name = \"a\"\nnetwork = {listen = \"/ip4/127.0.0.1/tcp/1\"}\nrpc = {listen = \"127.0.0.1:1\"}";
-        let config: Config = toml::from_str(config).expect("a node's file");
         let mut chain = chain();
-        let store = Arc::new(Store::open(dir.path(), &[1; 32]).expect("opens"));
-        let ledger = RedbLedger::open(&dir.path().join("state")).expect("opens");
-        let snapshots = Snapshots::open(dir.path().join("snapshots"), config.snapshots).expect("opens");
-        let shared = Shared::new(&config, Arc::clone(chain.genesis()), chain.clone(), store, ledger, (snapshots, None));
+        let shared = shared(dir.path(), chain.clone());
         let ask = sample::tx(1, 0, true, Action::Call { to: CONTRACT, value: 0, data: vec![] });
         let id = ask.tx.id();
         let mut txs = vec![ask];

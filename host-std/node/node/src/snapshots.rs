@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eyre::{Context, bail};
 use subvm_chain::Chain;
+use tempfile::NamedTempFile;
 
 use crate::config;
 
@@ -60,7 +61,7 @@ impl Snapshots {
         let (all, chain) = (Arc::clone(self), chain.clone());
         let write = move || {
             let began = std::time::Instant::now();
-            match all.write(&chain.snapshot(), &chain.root(), chain.height()) {
+            match all.write(&chain) {
                 Ok(bytes) => {
                     metrics::gauge!("node_snapshot_height").set(chain.height() as f64);
                     tracing::info!(height = chain.height(), bytes, took = ?began.elapsed(), "a snapshot is taken");
@@ -77,17 +78,27 @@ impl Snapshots {
     }
 
     /// Writes one down: all of it is there afterwards, or nothing. Removes those that are too many. Gives its bytes.
-    pub(crate) fn write(&self, chain: &[u8], root: &[u8; 32], height: u64) -> eyre::Result<u64> {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(root).update(chain);
+    pub(crate) fn write(&self, chain: &Chain) -> eyre::Result<u64> {
         let mut part = tempfile::Builder::new().suffix(".part").tempfile_in(&self.dir)?;
-        part.write_all(hasher.finalize().as_bytes())?;
-        part.write_all(root)?;
-        part.write_all(chain)?;
+        part.write_all(&[0; 32])?;
+        let mut hashed = Hashed { to: BufWriter::new(part.as_file_mut()), hasher: blake3::Hasher::new() };
+        hashed.write_all(&chain.root())?;
+        chain.snapshot_to(&mut hashed)?;
+        hashed.flush()?;
+        let digest = hashed.hasher.finalize();
+        drop(hashed);
+        part.as_file_mut().seek(SeekFrom::Start(0))?;
+        part.write_all(digest.as_bytes())?;
+        self.adopt(part, chain.height())
+    }
+
+    /// Takes in a file that is whole. Gives its bytes.
+    pub(crate) fn adopt(&self, part: NamedTempFile, height: u64) -> eyre::Result<u64> {
         part.as_file().sync_all()?;
+        let bytes = part.as_file().metadata()?.len();
         part.persist(self.path(height))?;
         fs::File::open(&self.dir)?.sync_all()?;
-        let (bytes, mut old) = ((HEAD + chain.len()) as u64, Vec::new());
+        let mut old = Vec::new();
         let mut state = self.state();
         state.kept.insert(height, bytes);
         while state.kept.len() > self.config.keep.get() {
@@ -110,12 +121,12 @@ impl Snapshots {
         self.state().kept.keys().next().copied()
     }
 
-    /// The chain's bytes and the digest of its state.
-    pub(crate) fn read(&self, height: u64) -> eyre::Result<([u8; 32], Vec<u8>)> {
+    /// The digest of its state, and the chain's bytes.
+    pub(crate) fn read(&self, height: u64) -> eyre::Result<([u8; 32], impl Read + use<>)> {
         let path = self.path(height);
-        let bytes = fs::read(&path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
-        let (root, chain) = whole(&bytes).wrap_err_with(|| path.display().to_string())?;
-        Ok((root, chain.to_vec()))
+        let mut file = fs::File::open(&path).wrap_err_with(|| format!("cannot read {}", path.display()))?;
+        let root = whole(&mut file).wrap_err_with(|| path.display().to_string())?;
+        Ok((root, BufReader::new(file)))
     }
 
     /// A part of the file: nothing where it has no such part.
@@ -142,14 +153,43 @@ impl Snapshots {
     }
 }
 
-/// What a file has: the digest of the state, and the chain's bytes.
-pub(crate) fn whole(bytes: &[u8]) -> eyre::Result<([u8; 32], &[u8])> {
-    let Some((digest, rest)) = bytes.split_first_chunk::<32>() else { bail!("it is cut: take another") };
-    let Some((root, chain)) = rest.split_first_chunk::<32>() else { bail!("it is cut: take another") };
-    if blake3::hash(rest) != *digest {
+/// Looks at a whole file. Gives the digest of the state; the chain's bytes are what comes next.
+pub(crate) fn whole(file: &mut (impl Read + Seek)) -> eyre::Result<[u8; 32]> {
+    let mut head = [0; HEAD];
+    file.seek(SeekFrom::Start(0))?;
+    if let Err(error) = file.read_exact(&mut head) {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => bail!("it is cut: take another"),
+            _ => Err(error.into()),
+        };
+    }
+    let (digest, root) = head.split_at(32);
+    let mut hashed = Hashed { to: io::sink(), hasher: blake3::Hasher::new() };
+    hashed.write_all(root)?;
+    io::copy(file, &mut hashed)?;
+    if hashed.hasher.finalize().as_bytes() != digest {
         bail!("it is damaged: take another");
     }
-    Ok((*root, chain))
+    file.seek(SeekFrom::Start(HEAD as u64))?;
+    Ok(root.try_into()?)
+}
+
+/// Hashes what goes through.
+struct Hashed<W> {
+    to: W,
+    hasher: blake3::Hasher,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 fn height_of(path: &Path) -> Option<u64> {
@@ -185,7 +225,9 @@ mod tests {
         let heights: Vec<u64> = snapshots.kept().iter().map(|(height, _)| *height).collect();
         assert_eq!((heights, snapshots.lowest()), (vec![6, 8], Some(6)));
         assert_eq!(fs::read_dir(dir.path()).expect("reads").count(), 2, "nothing else is there");
-        let (root, bytes) = snapshots.read(8).expect("is whole");
+        let (root, mut from) = snapshots.read(8).expect("is whole");
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).expect("reads");
         assert_eq!((root, &bytes), (chain.root(), &chain.snapshot()));
         // In parts, as others ask for it.
         let whole = fs::read(snapshots.path(8)).expect("reads");
@@ -196,8 +238,8 @@ mod tests {
         for at in [0, 40, whole.len() - 1] {
             let mut damaged = whole.clone();
             damaged[at] ^= 1;
-            assert!(super::whole(&damaged).is_err(), "byte {at}");
-            assert!(super::whole(&whole[..at]).is_err(), "cut at {at}");
+            assert!(super::whole(&mut io::Cursor::new(damaged)).is_err(), "byte {at}");
+            assert!(super::whole(&mut io::Cursor::new(&whole[..at])).is_err(), "cut at {at}");
         }
     }
 }

@@ -42,13 +42,17 @@ fn remove(net: &Net, index: usize) {
     std::fs::remove_dir_all(net.home().join(format!("node{index}/data"))).expect("removes");
 }
 
-/// Changes a byte in all snapshots of a node.
-fn spoil(net: &Net, index: usize) {
+/// Changes a byte in all snapshots of a node, at a place after the head, and has the file be whole again where it is forged.
+fn spoil(net: &Net, index: usize, place: fn(usize) -> usize, forged: bool) {
     let dir = net.home().join(format!("node{index}/data/snapshots"));
     for entry in std::fs::read_dir(dir).expect("reads").flatten().filter(|entry| named(&entry.path())) {
         let mut bytes = std::fs::read(entry.path()).expect("reads");
-        let last = bytes.len() - 40;
-        bytes[last] ^= 1;
+        let at = place(bytes.len());
+        bytes[at] ^= 1;
+        if forged {
+            let digest = blake3::hash(&bytes[32..]);
+            bytes[..32].copy_from_slice(digest.as_bytes());
+        }
         std::fs::write(entry.path(), bytes).expect("writes");
     }
 }
@@ -92,10 +96,26 @@ fn a_new_node_begins_with_a_snapshot_or_by_sync_and_comes_to_the_same() {
     // One with a directory needs none; one that is new begins with another's, which cannot lie.
     assert!(failed(&begin(&net, 3, 1)).contains("is there already"));
     remove(&net, 3);
-    spoil(&net, 1);
-    let lie = failed(&begin(&net, 3, 1));
-    assert!(lie.contains("damaged"), "{lie}");
-    assert!(!net.home().join("node3/data").exists(), "nothing is left of it");
+    // Damaged; another digest of the state; another state; and another text of what its digest was made of.
+    let places: [(fn(usize) -> usize, bool); 4] =
+        [(|len| len - 40, false), (|_| 40, true), (|len| len - 41, true), (|_| 100, true)];
+    for (place, forged) in places {
+        // Its next snapshot, which is good, may come between.
+        let lie = until("it is refused", || {
+            spoil(&net, 1, place, forged);
+            let output = begin(&net, 3, 1);
+            if output.status.success() {
+                remove(&net, 3);
+                return None;
+            }
+            Some(failed(&output))
+        });
+        let said = if forged { ["one from another node", "take another"] } else { ["damaged", "damaged"] };
+        assert!(said.iter().any(|said| lie.contains(said)), "{lie}");
+        assert!(!net.home().join("node3/data").exists(), "nothing is left of it");
+        let left = std::fs::read_dir(net.home().join("node3")).expect("reads").flatten();
+        assert!(left.map(|entry| entry.file_name()).all(|name| !name.to_string_lossy().starts_with("begin")));
+    }
     site.close();
     let asked = site.count();
     let began = Instant::now();

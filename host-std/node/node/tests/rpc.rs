@@ -4,6 +4,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -103,8 +104,57 @@ fn what_strangers_send_is_refused_and_counted() {
     assert!(get(&net, "/metrics/consensus").1.contains("moniker=\"node0\""));
     assert_eq!(get(&net, "/health").0, 200);
     net.grow(0, 2);
-    assert!(!net.log(0).contains(key_text(&net).trim()), "a key is logged nowhere");
+    // No key is logged, and none is taken that others may read.
+    let log = net.log(0);
+    for key in ["owner.key", "node0/validator.key", "node0/network.key"] {
+        let path = net.home().join(key);
+        let text = std::fs::read_to_string(&path).expect("a key");
+        assert!(text.trim().len() == 64 && !log.contains(text.trim()), "{key} is logged");
+        assert_eq!(std::fs::metadata(&path).expect("is there").permissions().mode() & 0o777, 0o600, "{key}");
+    }
+    net.kill(0);
+    let key = net.home().join("node0/validator.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+    let file = net.home().join("node0/node.toml");
+    let started = support::run(&["start", file.to_str().expect("text")], None);
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert!(!started.status.success() && said.contains("has mode 644"), "{said}");
 }
+
+/// A stranger that talks to nodes as if it were one, in bytes that mean nothing.
+#[test]
+fn a_peer_that_sends_garbage_stops_nobody() {
+    let (_alone, site) = (alone(), Site::new());
+    let mut net = Net::new(4, &site, support::honest);
+    net.start_all();
+    net.grow(0, 2);
+    let garbage: Vec<u8> =
+        (0..1_u32 << 16).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let said: [&[u8]; 4] =
+        [&garbage, b"\x13/multistream/1.0.0\n\x07/noise\n", b"GET / HTTP/1.1\r\n\r\n", &[0xff; 4_096]];
+    let mut open = Vec::new();
+    for round in 0..60 {
+        let index = round % 4;
+        let mut stream = TcpStream::connect(("127.0.0.1", net.port + index as u16)).expect("connects");
+        stream.set_write_timeout(Some(Duration::from_secs(2))).expect("is set");
+        // It may be hung up on before all of it is said.
+        let _ = stream.write_all(said[round % said.len()]).and_then(|()| stream.write_all(&garbage));
+        // Some say no more, and stay.
+        if round % 3 == 0 {
+            open.push(stream);
+        }
+    }
+    net.grow(0, 3);
+    assert_eq!(net.sent(1, &["transfer", &"aa".repeat(20), "5"])["status"], "moved");
+    drop(open);
+    // Nobody lost a neighbour over it: with one away the other three are a quorum, and need all their lines.
+    net.kill(3);
+    net.grow(0, 2);
+    net.agree(&[0, 1, 2]);
+}
+
+/// Pages that one asks for, at once.
+const ASKED: usize = 3_000;
 
 #[test]
 fn floods_and_slow_clients_are_dropped() {
@@ -142,6 +192,20 @@ fn floods_and_slow_clients_are_dropped() {
     first.write_all(b"POST / HTTP/1.1\r\nhost: x\r\n").expect("writes");
     assert!(closed_within(&mut first, Duration::from_secs(25)), "a slow one is dropped");
     drop(silent);
+    // Who asks, and takes no answer, is waited for 20 s: as much of what it asked for as fits into buffers has gone out by then.
+    let mut lazy = TcpStream::connect(("127.0.0.1", net.port + 1_000)).expect("connects");
+    let ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(ASKED);
+    lazy.set_write_timeout(Some(Duration::from_secs(5))).expect("is set");
+    // Not all of it fits either.
+    let _ = lazy.write_all(&ask);
+    std::thread::sleep(Duration::from_secs(25));
+    lazy.set_read_timeout(Some(Duration::from_secs(10))).expect("is set");
+    let mut taken = Vec::new();
+    if let Err(error) = lazy.read_to_end(&mut taken) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "it was not dropped: {} bytes", taken.len());
+    }
+    let answers = String::from_utf8_lossy(&taken).matches("HTTP/1.1 200 OK").count();
+    assert!(answers < ASKED, "all {answers} went out");
     assert_eq!(until("others come in", || Some(get(&net, "/health").0).filter(|status| *status == 200)), 200);
 }
 
@@ -162,10 +226,6 @@ fn get(net: &Net, path: &str) -> (u16, String) {
         Ok(mut answer) => (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default()),
         Err(_) => (0, String::new()),
     }
-}
-
-fn key_text(net: &Net) -> String {
-    std::fs::read_to_string(net.home().join("owner.key")).expect("a key")
 }
 
 fn run_key(net: &Net) -> String {

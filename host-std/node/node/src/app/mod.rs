@@ -370,8 +370,8 @@ pub(crate) fn replay(
 ) -> eyre::Result<()> {
     let highest = store.height()?;
     for (height, _) in snapshots.kept().into_iter().rev().filter(|(height, _)| *height <= highest) {
-        let restored = snapshots.read(height).and_then(|(root, bytes)| {
-            Ok(Chain::restore_own(Arc::clone(chain.genesis()), Arc::clone(engine), &mut &bytes[..], &root)?)
+        let restored = snapshots.read(height).and_then(|(root, mut bytes)| {
+            Ok(Chain::restore_own(Arc::clone(chain.genesis()), Arc::clone(engine), &mut bytes, &root)?)
         });
         match restored {
             Ok(restored) => {

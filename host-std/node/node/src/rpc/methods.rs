@@ -80,11 +80,12 @@ pub(super) async fn call(shared: &Arc<Shared>, method: &str, params: &Value) -> 
         "contract" => contract(shared, params),
         "contracts" => contracts(shared),
         "view" => view(shared, params).await,
-        other => Err(Error {
-            code: -32_601,
-            text: format!("there is no method {other:?}: there are {}", NAMES.join(", ")),
-            data: None,
-        }),
+        other => {
+            // Not all of what may be long.
+            let other: String = other.chars().take(40).collect();
+            let text = format!("there is no method {other:?}: there are {}", NAMES.join(", "));
+            Err(Error { code: -32_601, text, data: None })
+        }
     }
 }
 

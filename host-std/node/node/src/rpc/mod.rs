@@ -27,6 +27,8 @@ mod limits;
 mod methods;
 mod prepare;
 mod serve;
+#[cfg(test)]
+mod strangers;
 
 use limits::Limits;
 pub(crate) use prepare::GAS;
@@ -66,7 +68,12 @@ struct Rpc {
 pub(crate) async fn serve(listener: TcpListener, config: &config::Rpc, shared: Arc<Shared>, figures: PrometheusHandle) {
     let limits = Arc::new(Limits::new(config.each_second, config.burst));
     let rpc = Rpc { shared, limits, listeners: Arc::new(Semaphore::new(LISTENERS)), figures };
-    let router = Router::new()
+    serve::serve(listener, router(rpc), config.connections).await;
+}
+
+/// What is served, and where.
+fn router(rpc: Rpc) -> Router {
+    Router::new()
         .route("/", get(page).post(call))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
@@ -77,8 +84,7 @@ pub(crate) async fn serve(listener: TcpListener, config: &config::Rpc, shared: A
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         .route("/events", get(events))
         .layer(DefaultBodyLimit::max(BODY))
-        .with_state(rpc);
-    serve::serve(listener, router, config.connections).await;
+        .with_state(rpc)
 }
 
 /// The page, which loads nothing and asks its own node only. Scripts and styles that do not know this answer's nonce are not obeyed.
