@@ -97,8 +97,8 @@ fn a_new_node_begins_with_a_snapshot_or_by_sync_and_comes_to_the_same() {
     assert!(failed(&begin(&net, 3, 1)).contains("is there already"));
     remove(&net, 3);
     // Damaged; another digest of the state; another state; and another text of what its digest was made of.
-    let places: [(fn(usize) -> usize, bool); 4] =
-        [(|len| len - 40, false), (|_| 40, true), (|len| len - 41, true), (|_| 100, true)];
+    type Place = fn(usize) -> usize;
+    let places: [(Place, bool); 4] = [(|len| len - 40, false), (|_| 40, true), (|len| len - 41, true), (|_| 100, true)];
     for (place, forged) in places {
         // Its next snapshot, which is good, may come between.
         let lie = until("it is refused", || {

@@ -196,6 +196,6 @@ fn appeals(world: &mut World<'_>, at: u16) {
 
 /// Whether all have come as far as they have to, and nothing is on its way.
 fn done(scenario: &Scenario, nodes: &[Node]) -> bool {
-    let least = nodes.iter().map(|node| node.chain.height()).min().unwrap_or(0);
-    least >= scenario.heights && nodes.iter().all(|node| node.up && node.chain.waiting() == 0)
+    let mut going = nodes.iter().filter(|node| !node.ended);
+    going.all(|node| node.chain.height() >= scenario.heights && node.up && node.chain.waiting() == 0)
 }

@@ -40,6 +40,13 @@ fn a_precommit_that_is_lost_is_said_again() {
     assert!(once.violations.first().is_some_and(|what| what.starts_with("progress")), "{:?}", once.violations);
 }
 
+/// A liar crashes, votes otherwise when it replays what it did, and its consensus ends; the chain does not.
+#[test]
+fn a_liar_that_contradicts_its_own_log_stops_nobody() {
+    let figures = run(&Scenario::of(3061));
+    assert_eq!(figures.violations, Vec::<String>::new());
+}
+
 /// Who signs under others' names, and makes up certificates, changes nothing; but where nobody looks at signatures.
 #[test]
 fn nobody_speaks_under_anothers_name() {

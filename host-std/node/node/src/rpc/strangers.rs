@@ -55,7 +55,7 @@ impl Draw {
         ];
         match self.below(if depth == 0 { 6 } else { 8 }) {
             0 => Value::Null,
-            1 => json!(self.next() % 2 == 0),
+            1 => json!(self.next().is_multiple_of(2)),
             2 => json!(self.next()),
             3 => json!(-(self.below(1 << 40) as i64)),
             4 => json!(self.one(TEXTS)),

@@ -65,6 +65,8 @@ pub(crate) struct Node {
     known: BTreeSet<TxId>,
     pub(crate) disk: Disk,
     pub(crate) up: bool,
+    /// Whether its own lies have ended its consensus.
+    pub(crate) ended: bool,
     replaying: bool,
 }
 
@@ -107,6 +109,7 @@ impl Node {
             waiting: BTreeMap::new(),
             known: BTreeSet::new(),
             up: true,
+            ended: false,
             replaying: false,
         }
     }
@@ -159,9 +162,14 @@ impl Node {
             input: input, state: &mut *state, metrics: &metrics,
             with: effect => self.act(world, effect)
         );
-        self.state = Some(state);
-        if let Err(error) = result {
-            world.checker.broken(format!("consensus of validator {} failed: {error}", self.number));
+        match result {
+            Ok(()) => self.state = Some(state),
+            // What a liar voted before a crash is not what it votes again: its process ends, and the others go on. Seed 3061.
+            Err(_) if world.scenario.liars.contains_key(&self.number) => self.ended = true,
+            Err(error) => {
+                self.state = Some(state);
+                world.checker.broken(format!("consensus of validator {} failed: {error}", self.number));
+            }
         }
     }
 
