@@ -25,14 +25,14 @@ use subvm_core::{Address, SlotId};
 mod change;
 mod node;
 mod prove;
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "redb", feature = "postgres"))]
 mod verify;
 
 pub use change::{Change, apply};
 pub use prove::{prove, root, storage_root};
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "redb", feature = "postgres"))]
 pub use verify::Verified;
-#[cfg(feature = "redb")]
+#[cfg(any(feature = "redb", feature = "postgres"))]
 pub(crate) use verify::Verifier;
 
 use crate::page::{Key, key};
