@@ -121,12 +121,17 @@ impl PostgresLedger {
     }
 
     fn is_there(&mut self) -> Result<(), LedgerError> {
-        let there = self.client.query_one(sql::THERE, &[]).and_then(|row| row.try_get(0));
-        let why = "there is no ledger in this schema: name the one that holds it (options='-c search_path=..' in the settings)";
-        match there.map_err(|error| failure(&self.place, "looking for the tables", error))? {
-            true => Ok(()),
-            false => Err(LedgerError::Refused { place: self.place.clone(), why }),
+        if self.finds(sql::THERE, "looking for the tables")? {
+            return Ok(());
         }
+        let why = "there is no ledger in this schema: name the one that holds it (options='-c search_path=..' in the settings)";
+        Err(LedgerError::Refused { place: self.place.clone(), why })
+    }
+
+    /// Whether there is what a query asks for.
+    fn finds(&mut self, query: &str, doing: &'static str) -> Result<bool, LedgerError> {
+        let found = self.client.query_one(query, &[]).and_then(|row| row.try_get(0));
+        found.map_err(|error| failure(&self.place, doing, error))
     }
 
     /// Itself, of the layout of this release.
@@ -283,8 +288,7 @@ impl Ledger for PostgresLedger {
 
     fn rules(&mut self) -> Result<Option<RuleSets>, LedgerError> {
         // A ledger of an earlier release that is only read has no such table.
-        let there = self.client.query_one(sql::RULES_THERE, &[]).and_then(|row| row.try_get(0));
-        if !there.map_err(|error| failure(&self.place, "reading the rules", error))? {
+        if !self.finds(sql::RULES_THERE, "reading the rules")? {
             return Ok(None);
         }
         let row = self.client.query_opt(sql::RULES, &[]);

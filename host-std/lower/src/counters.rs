@@ -17,6 +17,9 @@ const COUNTERS: [(&str, ValType); 5] = [
     (CALLS_GLOBAL, ValType::I64),
 ];
 
+/// How many are always there.
+const ALWAYS: u32 = COUNTERS.len() as u32 - 1;
+
 /// The counters of a lowering.
 fn counters(options: &Options) -> &'static [(&'static str, ValType)] {
     let [always @ .., _] = &COUNTERS;
@@ -45,13 +48,13 @@ impl Globals {
             Counters::Imported => (imported_globals, imported_globals),
             Counters::Defined => (imported_globals + globals, u32::MAX),
         };
-        let calls = options.calls.then_some(first + 4);
+        let calls = options.calls.then_some(first + ALWAYS);
         Globals { gas: first, stack: first + 1, mark: first + 2, trap: first + 3, calls, first_moved }
     }
 
     /// How many counters there are.
     pub(super) fn count(&self) -> u32 {
-        4 + u32::from(self.calls.is_some())
+        ALWAYS + u32::from(self.calls.is_some())
     }
 
     /// The new index of guest global `index`.

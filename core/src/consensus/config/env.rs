@@ -75,8 +75,12 @@ impl Env {
                 return Err(EnvError::TooMany);
             }
         }
-        let values = variables.values().map(|value| value.len() as u64).sum();
-        Ok(Self { strings: lay_out(&variables)?, checked: Some(refused.clone()), values })
+        Ok(Self::of(lay_out(&variables)?, Some(refused.clone())))
+    }
+
+    fn of(strings: Strings, checked: Option<Refused>) -> Self {
+        let values = strings.iter().map(|variable| (variable.len() - name_of(variable).len()) as u64 - 1).sum();
+        Self { strings, checked, values }
     }
 
     /// The variables, `NAME=value` each, sorted by name.
@@ -143,9 +147,7 @@ impl Default for Env {
     fn default() -> Self {
         let mut strings = Strings::default();
         DEFAULTS.iter().for_each(|variable| strings.push(&[variable.as_bytes()]));
-        let values =
-            DEFAULTS.iter().map(|variable| (variable.len() - name_of(variable.as_bytes()).len()) as u64 - 1).sum();
-        Self { strings, checked: None, values }
+        Self::of(strings, None)
     }
 }
 
